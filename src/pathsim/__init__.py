@@ -1,0 +1,58 @@
+"""pathsim: a virtual wet lab for PI3K-pathway drug resistance."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
+    from .lab import CellLine, Condition, Drug, Library, Treatment, default_library
+    from .model import Model, load_model
+    from .simulation import Batch, Plan, full_plan, simulate, simulate_many
+    from .solve import Bdf, Lsoda, Rosenbrock, Status
+
+_ROOMS = {
+    "errors": ("InputError", "PathsimError", "SimulationError", "UnknownNameError", "UnsupportedModelError"),
+    "lab": ("CellLine", "Condition", "Drug", "Library", "Treatment", "default_library"),
+    "model": ("Model", "load_model"),
+    "simulation": ("Batch", "Plan", "full_plan", "simulate", "simulate_many"),
+    "solve": ("Bdf", "Lsoda", "Rosenbrock", "Status"),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [
+    "Batch",
+    "Bdf",
+    "CellLine",
+    "Condition",
+    "Drug",
+    "InputError",
+    "Library",
+    "Lsoda",
+    "Model",
+    "PathsimError",
+    "Plan",
+    "Rosenbrock",
+    "SimulationError",
+    "Status",
+    "Treatment",
+    "UnknownNameError",
+    "UnsupportedModelError",
+    "default_library",
+    "full_plan",
+    "load_model",
+    "simulate",
+    "simulate_many",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when first used, so that ``import pathsim`` and ``pathsim --help`` are quick."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'pathsim' has no attribute '{name}'")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

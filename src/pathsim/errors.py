@@ -1,0 +1,63 @@
+"""What can go wrong, in words: every error names what failed, where, and what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PathsimError(Exception):
+    """Base of every error pathsim raises on purpose; its text is meant for the user."""
+
+
+class InputError(PathsimError):
+    """Something the user wrote (text, file, table or argument) cannot be used as it stands."""
+
+
+class UnknownNameError(InputError):
+    """A name that is in no library, model or table; the message carries the near misses."""
+
+
+class UnsupportedModelError(InputError):
+    """A valid model with an element outside an ordinary-differential-equation simulator."""
+
+
+class SimulationError(PathsimError):
+    """The numbers could not be computed; the message says for which state, when, and what to try."""
+
+
+def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Known names that look like ``name``, best first; letter case, hyphens and underscores do not count."""
+    by_folded: dict[str, str] = {}
+    for candidate in known:
+        by_folded.setdefault(_fold(candidate), candidate)
+    close = get_close_matches(_fold(name), by_folded, n=most, cutoff=0.6)
+    return [by_folded[folded] for folded in close]
+
+
+def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> UnknownNameError:
+    """The error for a misspelt ``name``: one line, with near misses or, failing those, the first known names."""
+    names = list(known)
+    close = near_misses(name, names)
+    if close:
+        advice = f"did you mean {' or '.join(close)}?"
+    elif names:
+        shown = ", ".join(sorted(names)[:8])
+        advice = f"known: {shown}{', ...' if len(names) > 8 else ''}"
+    else:
+        advice = "none is known"
+    return UnknownNameError(f"unknown {kind} '{name}': {advice}{' ' + hint if hint else ''}")
+
+
+def raise_together(problems: list[str], heading: str = "") -> None:
+    """Raise one :class:`InputError` that lists every problem, or return when there is none."""
+    if not problems:
+        return
+    if len(problems) == 1:
+        raise InputError(f"{heading}: {problems[0]}" if heading else problems[0])
+    lines = "\n".join(f"  {problem}" for problem in problems)
+    raise InputError(f"{heading or 'several problems'} ({len(problems)} problems):\n{lines}")
+
+
+def _fold(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())

@@ -1,0 +1,57 @@
+"""A cell line: parameters it sets or scales, and where those numbers come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+_EMPTY: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Alteration:
+    """A genetic or adaptive change that any line can carry, such as ``PTEN_loss``."""
+
+    name: str
+    description: str = ""
+    source: str = ""
+    set: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+    scale: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class CellLine:
+    """``set`` replaces a parameter of the model, then ``scale`` multiplies it; both may name any parameter."""
+
+    name: str
+    description: str = ""
+    genotype: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    set: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+    scale: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __str__(self) -> str:
+        return self.name
+
+    def altered(self, alteration: Alteration) -> CellLine:
+        """The isogenic line with ``alteration`` on top: ``T47D`` -> ``T47D+PTEN_loss``."""
+        merged = {**self.set, **alteration.set}
+        kept = {name: factor for name, factor in self.scale.items() if name not in alteration.set}
+        scale = {**kept, **{name: kept.get(name, 1.0) * factor for name, factor in alteration.scale.items()}}
+        sources = {**self.sources, **dict.fromkeys((*alteration.set, *alteration.scale), alteration.source)}
+        return replace(
+            self,
+            name=f"{self.name}+{alteration.name}",
+            description=f"{self.description}; {alteration.description}".strip("; "),
+            set=MappingProxyType(merged),
+            scale=MappingProxyType(scale),
+            sources=MappingProxyType(sources),
+        )
+
+    def apply(self, values: Mapping[str, float]) -> dict[str, float]:
+        """The parameters of this line: what it sets or scales, given the model's own ``values`` for them."""
+        result = dict(self.set)
+        for name, factor in self.scale.items():
+            result[name] = result.get(name, values.get(name, float("nan"))) * factor
+        return result

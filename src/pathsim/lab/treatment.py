@@ -1,0 +1,127 @@
+"""Treatment text: what is done to a dish, as a bench scientist writes it down.
+
+::
+
+    treatment = step (" then " step)*
+    step      = doses [" for " time]
+    doses     = "vehicle" | dose (" + " dose)*
+    dose      = name number unit
+
+Each step names everything in the medium, so washing out is leaving out, and serum starvation is ``vehicle for 24 h``.
+Before the first step cells are at steady state in full medium (``serum 10 %``). Every step but the last needs a
+duration; time zero of a readout is the start of the last step. Printing gives back the text as it was meant:
+``Treatment.parse(str(t)) == t``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..errors import InputError, PathsimError, raise_together
+from ..units import Dimension, Quantity, quantity
+
+VEHICLE = "vehicle"
+_NAME = re.compile(r"[^\W\d_][\w.()/-]*|\d[\w.()/-]*[^\W\d_][\w.()/-]*")
+_DOSE = re.compile(r"^(?P<name>\S+)\s+(?P<amount>[-+.\d].*|nan.*|inf.*)$", re.IGNORECASE)
+_AMOUNTS = (Dimension.CONCENTRATION, Dimension.MASS_CONCENTRATION, Dimension.FRACTION)
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """A named substance at an amount: ``Dose("alpelisib", quantity("1 uM"))``."""
+
+    name: str
+    amount: Quantity
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.amount}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A medium and how long the cells stay in it; None means until they are read."""
+
+    doses: tuple[Dose, ...]
+    duration: Quantity | None = None
+
+    def __str__(self) -> str:
+        doses = " + ".join(map(str, self.doses)) or VEHICLE
+        return f"{doses} for {self.duration}" if self.duration else doses
+
+    @property
+    def minutes(self) -> float | None:
+        """The duration in minutes."""
+        return None if self.duration is None else self.duration.inner
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """One or more steps; the last one is where readouts are taken."""
+
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        return " then ".join(map(str, self.steps))
+
+    @classmethod
+    def parse(cls, text: str) -> Treatment:
+        """Read treatment text.
+
+        Raises :class:`InputError` naming every part that does not read as a step, a dose or a time.
+        """
+        if not text.strip():
+            raise InputError("the treatment is empty; write for example 'vehicle' or 'alpelisib 1 uM for 1 h'")
+        problems: list[str] = []
+        parts = re.split(r"\s+then\s+", text.strip())
+        steps = tuple(_parse_step(part, last=i == len(parts) - 1, problems=problems) for i, part in enumerate(parts))
+        raise_together(problems, f"treatment '{text.strip()}'")
+        return cls(steps)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Substances named in any step, each once, in order of appearance."""
+        return tuple(dict.fromkeys(dose.name for step in self.steps for dose in step.doses))
+
+
+def _parse_step(text: str, last: bool, problems: list[str]) -> Step:
+    doses_text, _, duration_text = (part.strip() for part in _partition_duration(text))
+    duration = None
+    if duration_text:
+        try:
+            duration = quantity(duration_text, Dimension.TIME)
+        except PathsimError as error:
+            problems.append(str(error))
+        else:
+            if duration.value <= 0:
+                problems.append(f"'{text}' lasts {duration}; a step must take longer than zero time")
+    elif not last:
+        problems.append(f"'{text}' needs a duration, because a step follows; write for example '{text} for 24 h'")
+    if doses_text.lower() == VEHICLE:
+        return Step((), duration)
+    doses = [_parse_dose(part.strip(), problems) for part in re.split(r"\s+\+\s+", doses_text)]
+    return Step(tuple(dose for dose in doses if dose is not None), duration)
+
+
+def _partition_duration(text: str) -> tuple[str, str, str]:
+    match = re.match(r"^(?P<doses>.*?)\s+for\s+(?P<time>.*)$", text)
+    return (match["doses"], "for", match["time"]) if match else (text, "", "")
+
+
+def _parse_dose(text: str, problems: list[str]) -> Dose | None:
+    if text.lower() == VEHICLE:
+        problems.append("'vehicle' means nothing is added; it stands alone in a step")
+        return None
+    match = _DOSE.match(text)
+    if match is None or not _NAME.fullmatch(match["name"]):
+        problems.append(f"'{text}' is not a dose; write name, number and unit, for example 'alpelisib 1 uM'")
+        return None
+    try:
+        amount = quantity(match["amount"], *_AMOUNTS)
+    except PathsimError as error:
+        problems.append(f"'{text}': {error}")
+        return None
+    if amount.value < 0:
+        problems.append(f"'{text}' is a negative dose")
+        return None
+    return Dose(match["name"], amount)

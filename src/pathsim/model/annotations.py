@@ -1,0 +1,66 @@
+"""What an ``.ant`` file says about its numbers in the comment behind each of them.
+
+::
+
+    k_PTEN = 0.035;   // 1/(nM*min) | estimate: PIP3 half-life below 1 min
+    pAKT_S473 := ...; // nM | readout: AKT phosphorylated at S473, 60 kDa
+    AKT_total = 285;  // nM | source: Niepel 2013 ... | readout: all AKT, 60 kDa
+
+Antimony throws comments away, so this module reads the text itself, line by line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+CLASSES = ("source", "estimate", "calibrated", "input", "switch", "definition", "readout")
+
+_LINE = re.compile(r"^\s*(?P<name>[A-Za-z_]\w*)\s*(?P<sign>:?=)[^;/]*;\s*//\s*(?P<comment>.*)$")
+_FIELD = re.compile(r"^\s*(?P<kind>\w+)\s*:?\s*(?P<text>.*?)\s*$")
+_MASS = re.compile(r",?\s*(?P<mass>\d+)\s*kDa\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One annotated symbol: where it stands, its unit, the class of its value and the text that backs it."""
+
+    name: str
+    line: int
+    unit: str
+    kind: str
+    text: str
+    is_rule: bool = False
+    readout: str = ""
+    mass_kDa: int = 0
+
+
+def read_annotations(content: str) -> dict[str, Annotation]:
+    """Annotations of an ``.ant`` text by symbol; symbols without a well-formed comment are left out."""
+    found: dict[str, Annotation] = {}
+    for number, line in enumerate(content.splitlines(), start=1):
+        match = _LINE.match(line)
+        if match is None:
+            continue
+        unit, *fields = (part.strip() for part in match["comment"].split("|"))
+        annotation = _annotation(match["name"], number, unit, match["sign"] == ":=", fields)
+        if annotation is not None:
+            found[annotation.name] = annotation
+    return found
+
+
+def _annotation(name: str, line: int, unit: str, is_rule: bool, fields: Iterable[str]) -> Annotation | None:
+    kind = text = readout = ""
+    mass = 0
+    for part in fields:
+        match = _FIELD.match(part)
+        if match is None or match["kind"] not in CLASSES:
+            continue
+        if match["kind"] == "readout":
+            found = _MASS.search(match["text"])
+            mass = int(found["mass"]) if found else 0
+            readout = _MASS.sub("", match["text"])
+        if not kind:
+            kind, text = match["kind"], match["text"]
+    return Annotation(name, line, unit, kind, text, is_rule, readout, mass) if kind else None

@@ -1,0 +1,392 @@
+"""The SBML reader: any level and version in, a :class:`~pathsim.model.records.Model` out.
+
+The only module that imports libsbml. Function definitions are written out, local parameters get the name
+``reaction.parameter``, hierarchical models (``comp``) are flattened. What an ordinary-differential-equation simulator
+cannot do is refused with a sentence that names the element.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import libsbml
+
+from ..errors import InputError, UnsupportedModelError, near_misses, raise_together
+from .maths import TIME, Expr, nodes, number, substitute, symbol
+from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
+
+AVOGADRO = 6.02214179e23  # the value SBML Level 3 fixes
+
+
+def read_sbml(path: str | Path) -> Model:
+    """Read an SBML file.
+
+    Raises :class:`InputError` with file, line and what, or :class:`UnsupportedModelError` naming the element.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    return _read(libsbml.readSBMLFromFile(str(path)), str(path), content)
+
+
+def parse_sbml(content: str, source: str = "SBML text") -> Model:
+    """Read SBML from a string; ``source`` is what messages call it. Raises as :func:`read_sbml`."""
+    return _read(libsbml.readSBMLFromString(content), source, content.encode())
+
+
+def _read(document: Any, source: str, content: bytes) -> Model:
+    _refuse_broken(document, source)
+    _flatten(document, source)
+    element = document.getModel()
+    if element is None:
+        raise InputError(f"{source}: the file holds no model")
+    return _Reader(element, source).model(hashlib.sha256(content).hexdigest())
+
+
+def _refuse_broken(document: Any, source: str) -> None:
+    count = document.getNumErrors(libsbml.LIBSBML_SEV_ERROR) + document.getNumErrors(libsbml.LIBSBML_SEV_FATAL)
+    if count == 0:
+        return
+    problems: list[str] = []
+    for i in range(document.getNumErrors()):
+        error = document.getError(i)
+        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
+            message = " ".join((error.getMessage() or error.getShortMessage()).split())
+            problems.append(f"{source}, line {error.getLine()}: {message}")
+    raise_together(problems[:10], "not valid SBML")
+
+
+def _flatten(document: Any, source: str) -> None:
+    """Write out submodels; refuse packages that change the meaning of the model in other ways."""
+    for i in range(document.getNumPlugins()):
+        package = document.getPlugin(i).getPackageName()
+        if package not in ("comp", "fbc", "layout", "render", "groups", "l3v2extendedmath") and document.getPkgRequired(
+            package
+        ):
+            raise UnsupportedModelError(f"{source}: the SBML package '{package}' is outside an ODE simulator")
+    if document.getPlugin("comp") is None:
+        return
+    properties = libsbml.ConversionProperties()
+    properties.addOption("flatten comp", True)
+    properties.addOption("performValidation", False)
+    properties.addOption("leavePorts", False)
+    if document.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
+        log = document.getErrorLog()
+        reasons = [
+            " ".join(log.getError(i).getMessage().split())
+            for i in range(log.getNumErrors())
+            if log.getError(i).getSeverity() >= libsbml.LIBSBML_SEV_ERROR
+        ]
+        raise InputError(f"{source}: the submodels cannot be flattened: {'; '.join(reasons) or 'no reason given'}")
+
+
+class _Reader:
+    """Walks one libsbml model; collects problems so that they are raised together."""
+
+    def __init__(self, element: Any, source: str) -> None:
+        self.element = element
+        self.source = source
+        self.problems: list[str] = []
+        self.functions: dict[str, tuple[list[str], Any]] = {}
+        self.bodies: dict[str, Expr] = {}
+        self.context = ""
+
+    def model(self, digest: str) -> Model:
+        element = self.element
+        for item in element.getListOfFunctionDefinitions():
+            arguments = [item.getArgument(i).getName() for i in range(item.getNumArguments())]
+            self.functions[item.getId()] = (arguments, item.getBody())
+        parameters = [
+            Parameter(p.getId(), p.getValue(), bool(p.getConstant()), p.getUnits() or "")
+            for p in element.getListOfParameters()
+        ]
+        reactions = self._reactions(parameters)
+        assignment_rules, rate_rules = self._rules()
+        initial = tuple(
+            Rule(item.getSymbol(), self.math(item.getMath(), f"initial assignment of '{item.getSymbol()}'", item))
+            for item in element.getListOfInitialAssignments()
+            if item.getMath() is not None
+        )
+        model = Model(
+            id=element.getId() or Path(self.source).stem,
+            name=element.getName() or element.getId() or Path(self.source).stem,
+            compartments=tuple(self._compartments()),
+            species=tuple(self._species()),
+            parameters=tuple(parameters),
+            reactions=reactions,
+            assignment_rules=assignment_rules,
+            rate_rules=rate_rules,
+            initial_assignments=initial,
+            events=self._events(),
+            conversion_factor=_text(element, "ConversionFactor"),
+            time_unit=_time_unit(element),
+            source=self.source,
+            digest=digest,
+        )
+        self._check_symbols(model)
+        raise_together(self.problems, f"{self.source}: the model cannot be used" if len(self.problems) > 1 else "")
+        return model
+
+    def _compartments(self) -> Iterable[Compartment]:
+        for item in self.element.getListOfCompartments():
+            size = item.getSize() if item.isSetSize() else 1.0
+            dimensions = item.getSpatialDimensionsAsDouble() if item.isSetSpatialDimensions() else 3.0
+            yield Compartment(item.getId(), size, dimensions, bool(item.getConstant()), item.getUnits() or "")
+
+    def _species(self) -> Iterable[Species]:
+        points = {item.getId() for item in self.element.getListOfCompartments() if item.getSpatialDimensions() == 0}
+        for item in self.element.getListOfSpecies():
+            if item.isSetInitialAmount():
+                initial, is_amount = item.getInitialAmount(), True
+            elif item.isSetInitialConcentration():
+                initial, is_amount = item.getInitialConcentration(), False
+            else:
+                initial, is_amount = float("nan"), True
+            yield Species(
+                id=item.getId(),
+                compartment=item.getCompartment(),
+                initial=initial,
+                initial_is_amount=is_amount,
+                symbol_is_amount=bool(item.getHasOnlySubstanceUnits()) or item.getCompartment() in points,
+                boundary=bool(item.getBoundaryCondition()),
+                constant=bool(item.getConstant()),
+                conversion_factor=_text(item, "ConversionFactor"),
+                unit=item.getSubstanceUnits() or "",
+                name=item.getName() or "",
+            )
+
+    def _reactions(self, parameters: list[Parameter]) -> tuple[Reaction, ...]:
+        reactions = []
+        for item in self.element.getListOfReactions():
+            reaction_id = item.getId()
+            where = f"reaction '{reaction_id}'"
+            if item.isSetFast() and item.getFast():
+                raise UnsupportedModelError(self._at(item, f"{where} is fast: its equilibrium is outside an ODE simulator"))
+            law = item.getKineticLaw()
+            if law is None or law.getMath() is None:
+                raise UnsupportedModelError(
+                    self._at(item, f"{where} has no kinetic law: without rates (as in flux balance models) there is "
+                                   "nothing to integrate")  # fmt: skip
+                )
+            local: dict[str, Expr] = {}
+            for j in range(law.getNumParameters()):
+                parameter = law.getParameter(j)
+                name = f"{reaction_id}.{parameter.getId()}"
+                local[parameter.getId()] = symbol(name)
+                parameters.append(Parameter(name, parameter.getValue(), True, parameter.getUnits() or ""))
+            rate = substitute(self.math(law.getMath(), where, item), local)
+            reactions.append(
+                Reaction(
+                    id=reaction_id,
+                    reactants=tuple(self._participants(item.getListOfReactants(), where, parameters)),
+                    products=tuple(self._participants(item.getListOfProducts(), where, parameters)),
+                    modifiers=tuple(m.getSpecies() for m in item.getListOfModifiers()),
+                    rate=rate,
+                    reversible=bool(item.getReversible()),
+                    name=item.getName() or "",
+                )
+            )
+        return tuple(reactions)
+
+    def _participants(self, references: Any, where: str, parameters: list[Parameter]) -> Iterable[Participant]:
+        for reference in references:
+            value = reference.getStoichiometry() if reference.isSetStoichiometry() else float("nan")
+            if reference.isSetStoichiometryMath() and reference.getStoichiometryMath().getMath() is not None:
+                amount = self.math(reference.getStoichiometryMath().getMath(), where, reference)
+            elif reference.getLevel() >= 3 and reference.isSetId():
+                amount = symbol(reference.getId())
+                parameters.append(Parameter(reference.getId(), value, bool(reference.getConstant())))
+            else:
+                amount = number(1.0 if value != value and reference.getLevel() < 3 else value)
+            yield Participant(reference.getSpecies(), amount)
+
+    def _rules(self) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+        assignment, rate = [], []
+        for item in self.element.getListOfRules():
+            if item.isAlgebraic():
+                raise UnsupportedModelError(
+                    self._at(item, "an algebraic rule makes the model a differential-algebraic system, which is "
+                                   "outside an ODE simulator")  # fmt: skip
+                )
+            if item.getMath() is None:
+                continue
+            rule = Rule(item.getVariable(), self.math(item.getMath(), f"rule for '{item.getVariable()}'", item))
+            (assignment if item.isAssignment() else rate).append(rule)
+        return tuple(assignment), tuple(rate)
+
+    def _events(self) -> tuple[Event, ...]:
+        events = []
+        for index, item in enumerate(self.element.getListOfEvents()):
+            event_id = item.getId() or f"event_{index + 1}"
+            where = f"event '{event_id}'"
+            trigger = item.getTrigger()
+            if trigger is None or trigger.getMath() is None:
+                continue  # Level 3 Version 2: such an event never fires
+            delay, priority = item.getDelay(), item.getPriority()
+            events.append(
+                Event(
+                    id=event_id,
+                    trigger=self.math(trigger.getMath(), f"trigger of {where}", item),
+                    assignments=tuple(
+                        Rule(a.getVariable(), self.math(a.getMath(), f"{where}, assignment of '{a.getVariable()}'", a))
+                        for a in item.getListOfEventAssignments()
+                        if a.getMath() is not None
+                    ),
+                    delay=self._optional(delay, f"delay of {where}"),
+                    priority=self._optional(priority, f"priority of {where}"),
+                    initially_true=bool(trigger.getInitialValue()) if trigger.isSetInitialValue() else True,
+                    persistent=bool(trigger.getPersistent()) if trigger.isSetPersistent() else True,
+                    values_from_trigger_time=bool(item.getUseValuesFromTriggerTime()),
+                )
+            )
+        return tuple(events)
+
+    def _optional(self, element: Any, where: str) -> Expr | None:
+        if element is None or element.getMath() is None:
+            return None
+        return self.math(element.getMath(), where, element)
+
+    def math(self, node: Any, where: str, element: Any) -> Expr:
+        """libsbml's tree as ours, with function definitions written out."""
+        self.context = self._at(element, where)
+        return self._convert(node)
+
+    def _convert(self, node: Any) -> Expr:
+        kind = node.getType()
+        if kind == _AST.AST_NAME:
+            return symbol(node.getName())
+        if kind in _NUMBERS:
+            return number(node.getInteger() if kind == _AST.AST_INTEGER else node.getValue())
+        args = tuple(self._convert(node.getChild(i)) for i in range(node.getNumChildren()))
+        if kind == _AST.AST_MINUS:
+            return Expr("neg", args) if len(args) == 1 else Expr("minus", args)
+        op = _OPERATIONS.get(kind)
+        if op is not None:
+            return Expr(op, args)
+        if kind in _CONSTANTS:
+            return _CONSTANTS[kind]
+        if kind == _AST.AST_FUNCTION:
+            return self._call(node.getName(), args)
+        if kind == _AST.AST_FUNCTION_ROOT:
+            return Expr("root", args if len(args) == 2 else (number(2), *args))
+        if kind == _AST.AST_FUNCTION_LOG:
+            return Expr("log", args if len(args) == 2 else (number(10), *args))
+        if kind == _AST.AST_FUNCTION_RATE_OF:
+            return Expr("rate_of", name=args[0].name)
+        if kind == _AST.AST_FUNCTION_DELAY:
+            raise UnsupportedModelError(f"{self.context} uses delay(): delay equations are outside an ODE simulator")
+        shown = libsbml.formulaToL3String(node)
+        raise UnsupportedModelError(f"{self.context} uses '{shown}', which pathsim does not know")
+
+    def _call(self, name: str, args: tuple[Expr, ...]) -> Expr:
+        if name not in self.functions:
+            close = near_misses(name, self.functions)
+            raise InputError(
+                f"{self.context} calls '{name}', which is not defined" + (f"; did you mean {close[0]}?" if close else "")
+            )
+        names, body = self.functions[name]
+        if len(names) != len(args):
+            raise InputError(f"{self.context} calls '{name}' with {len(args)} arguments; it takes {len(names)}")
+        if body is None:
+            return number(float("nan"))
+        if name not in self.bodies:
+            self.bodies[name] = symbol("")  # a function that calls itself would find this and be reported as undefined
+            self.bodies[name] = self._convert(body)
+        return substitute(self.bodies[name], dict(zip(names, args, strict=True)))
+
+    def _check_symbols(self, model: Model) -> None:
+        """Every name in a formula must exist; every target of a rule or event must be a symbol of the model."""
+        known = set(model.symbols)
+        for where, expr in _formulas(model):
+            for name in sorted({node.name for node in nodes(expr) if node.op in ("symbol", "rate_of")} - known):
+                close = near_misses(name, known)
+                self.problems.append(
+                    f"{self.source}: {where} uses '{name}', which is not defined"
+                    + (f"; did you mean {close[0]}?" if close else "")
+                )
+        for kind, rules in (("rule", (*model.assignment_rules, *model.rate_rules)),
+                            ("initial assignment", model.initial_assignments)):  # fmt: skip
+            self.problems += [
+                f"{self.source}: a {kind} sets '{rule.variable}', which is not defined"
+                for rule in rules
+                if rule.variable not in known
+            ]
+
+    def _at(self, element: Any, what: str) -> str:
+        line = element.getLine() if element is not None else 0
+        return f"{self.source}, line {line}: {what}" if line else f"{self.source}: {what}"
+
+
+def _formulas(model: Model) -> Iterable[tuple[str, Expr]]:
+    for reaction in model.reactions:
+        yield f"reaction '{reaction.id}'", reaction.rate
+        for participant in (*reaction.reactants, *reaction.products):
+            yield f"a stoichiometry of reaction '{reaction.id}'", participant.stoichiometry
+    for rule in (*model.assignment_rules, *model.rate_rules):
+        yield f"the rule for '{rule.variable}'", rule.math
+    for rule in model.initial_assignments:
+        yield f"the initial assignment of '{rule.variable}'", rule.math
+    for event in model.events:
+        yield f"the trigger of event '{event.id}'", event.trigger
+        for rule in event.assignments:
+            yield f"event '{event.id}'", rule.math
+        for what, expr in (("delay", event.delay), ("priority", event.priority)):
+            if expr is not None:
+                yield f"the {what} of event '{event.id}'", expr
+
+
+def _text(element: Any, attribute: str) -> str:
+    """An optional text attribute that older levels do not have."""
+    if not getattr(element, f"isSet{attribute}", lambda: False)():
+        return ""
+    return str(getattr(element, f"get{attribute}")())
+
+
+def _time_unit(element: Any) -> str:
+    name = _text(element, "TimeUnits") or "time"
+    definition = element.getUnitDefinition(name)
+    if definition is None:
+        return "s" if name in ("second", "time") else name
+    if definition.getNumUnits() == 1:
+        unit = definition.getUnit(0)
+        if unit.getKind() == libsbml.UNIT_KIND_SECOND and unit.getExponentAsDouble() == 1:
+            seconds = unit.getMultiplier() * 10.0 ** unit.getScale()
+            return {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}.get(round(seconds, 9), definition.getId())
+    return str(definition.getId())
+
+
+_AST = libsbml
+_NUMBERS = {libsbml.AST_INTEGER, libsbml.AST_REAL, libsbml.AST_REAL_E, libsbml.AST_RATIONAL}
+_CONSTANTS: Mapping[int, Expr] = {
+    libsbml.AST_NAME_TIME: TIME,
+    libsbml.AST_NAME_AVOGADRO: number(AVOGADRO),
+    libsbml.AST_CONSTANT_PI: number(3.141592653589793),
+    libsbml.AST_CONSTANT_E: number(2.718281828459045),
+    libsbml.AST_CONSTANT_TRUE: number(1),
+    libsbml.AST_CONSTANT_FALSE: number(0),
+}
+_OPERATIONS: Mapping[int, str] = {
+    getattr(libsbml, name): op
+    for name, op in {
+        "AST_PLUS": "plus", "AST_TIMES": "times", "AST_DIVIDE": "divide",
+        "AST_POWER": "power", "AST_FUNCTION_POWER": "power",
+        "AST_FUNCTION_EXP": "exp", "AST_FUNCTION_LN": "ln", "AST_FUNCTION_ABS": "abs",
+        "AST_FUNCTION_FLOOR": "floor", "AST_FUNCTION_CEILING": "ceiling", "AST_FUNCTION_FACTORIAL": "factorial",
+        "AST_FUNCTION_PIECEWISE": "piecewise",
+        "AST_FUNCTION_MIN": "min", "AST_FUNCTION_MAX": "max",
+        "AST_FUNCTION_REM": "rem", "AST_FUNCTION_QUOTIENT": "quotient",
+        "AST_RELATIONAL_LT": "lt", "AST_RELATIONAL_LEQ": "le", "AST_RELATIONAL_GT": "gt", "AST_RELATIONAL_GEQ": "ge",
+        "AST_RELATIONAL_EQ": "eq", "AST_RELATIONAL_NEQ": "ne",
+        "AST_LOGICAL_AND": "and", "AST_LOGICAL_OR": "or", "AST_LOGICAL_XOR": "xor", "AST_LOGICAL_NOT": "not",
+        "AST_LOGICAL_IMPLIES": "implies",
+        **{f"AST_FUNCTION_{name.upper()}": name for name in (
+            "sin", "cos", "tan", "sec", "csc", "cot", "sinh", "cosh", "tanh", "sech", "csch", "coth",
+            "arcsin", "arccos", "arctan", "arcsec", "arccsc", "arccot",
+            "arcsinh", "arccosh", "arctanh", "arcsech", "arccsch", "arccoth")},
+    }.items()
+}  # fmt: skip

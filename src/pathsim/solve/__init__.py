@@ -1,0 +1,19 @@
+"""How equations are solved: systems over one expression graph, solvers, and the trusted twin."""
+
+from .batch import Rows, run_rows, settle_rows
+from .solvers import Bdf, Lsoda, Rosenbrock, Solver
+from .status import Status
+from .system import System, build_system
+
+__all__ = [
+    "Bdf",
+    "Lsoda",
+    "Rosenbrock",
+    "Rows",
+    "Solver",
+    "Status",
+    "System",
+    "build_system",
+    "run_rows",
+    "settle_rows",
+]

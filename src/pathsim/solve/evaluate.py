@@ -1,0 +1,106 @@
+"""Graph nodes as a plain Python function: slow, short enough to read, and the oracle of the machine code."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .graph import BOOLEAN, Graph
+
+Function = Callable[[float, Sequence[float], Sequence[float]], list[float]]
+
+
+def python_function(graph: Graph, outputs: Sequence[int]) -> Function:
+    """A function ``(t, x, p) -> values of outputs``.
+
+    Ordinary numbers take a fast path through :mod:`math`; where that raises (division by zero, overflow, logarithm of
+    a negative number) the same code runs again under IEEE rules and gives infinities and NaN.
+    """
+    source = _source(graph, outputs)
+    code = compile(source, "<graph>", "exec")
+    fast: dict[str, Any] = dict(_FAST)
+    exact: dict[str, Any] = dict(_EXACT)
+    exec(code, fast)
+    exec(code, exact)
+    return partial(_call, fast["function"], exact["function"])
+
+
+def _call(fast: Function, exact: Function, t: float, x: Sequence[float], p: Sequence[float]) -> list[float]:
+    xs, ps = [float(value) for value in x], [float(value) for value in p]
+    try:
+        return fast(float(t), xs, ps)
+    except (ArithmeticError, ValueError, TypeError):
+        with np.errstate(all="ignore"):
+            values = exact(np.float64(t), np.asarray(xs), np.asarray(ps))
+        return [float(value) for value in values]
+
+
+def _source(graph: Graph, outputs: Sequence[int]) -> str:
+    lines = ["def function(t, x, p):"]
+    names: dict[int, str] = {}
+    for node in graph.topological(outputs):
+        op, args = graph.op(node), [names[child] for child in graph.args(node)]
+        if op in ("const", "x", "p", "t"):
+            names[node] = _leaf(graph, node)
+            continue
+        names[node] = f"v{node}"
+        lines.append(f"    v{node} = {_FORMS[op](*args) if op in _FORMS else f'{op}({args[0]})'}")
+    results = [f"float({names[node]})" if graph.op(node) in BOOLEAN else names[node] for node in outputs]
+    return "\n".join([*lines, f"    return [{', '.join(results)}]"])
+
+
+def _leaf(graph: Graph, node: int) -> str:
+    kind = graph.op(node)
+    if kind == "t":
+        return "t"
+    if kind == "const":
+        value = graph.value(node)
+        assert value is not None
+        return repr(value) if math.isfinite(value) else ("nan" if math.isnan(value) else f"{'-' * (value < 0)}inf")
+    return f"{kind}[{graph.nodes[node][1]}]"
+
+
+_FORMS: dict[str, Callable[..., str]] = {
+    "add": lambda a, b: f"{a} + {b}",
+    "sub": lambda a, b: f"{a} - {b}",
+    "mul": lambda a, b: f"{a}*{b}",
+    "neg": lambda a: f"-{a}",
+    "rcp": lambda a: f"1.0/{a}",
+    "pow": lambda a, b: f"power({a}, {b})",
+    "sel": lambda c, a, b: f"{a} if {c} else {b}",
+    "lt": lambda a, b: f"{a} < {b}",
+    "le": lambda a, b: f"{a} <= {b}",
+    "eq": lambda a, b: f"{a} == {b}",
+    "and": lambda a, b: f"{a} and {b}",
+    "or": lambda a, b: f"{a} or {b}",
+    "not": lambda a: f"not {a}",
+}
+
+
+def _exact_floor(value: float) -> float:
+    return float(np.floor(value))
+
+
+def _exact_gamma(value: float) -> float:
+    try:
+        return math.gamma(value)
+    except (ValueError, OverflowError):
+        return math.inf if value > 0 else math.nan
+
+
+_FAST: dict[str, Any] = {
+    "nan": math.nan, "inf": math.inf, "abs": abs, "power": math.pow, "floor": math.floor, "tgamma": math.gamma,
+    "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos, "tan": math.tan,
+    "asin": math.asin, "acos": math.acos, "atan": math.atan, "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh,
+    "asinh": math.asinh, "acosh": math.acosh, "atanh": math.atanh,
+}  # fmt: skip
+_EXACT: dict[str, Any] = {
+    "nan": math.nan, "inf": math.inf, "abs": abs, "power": np.power, "floor": _exact_floor, "tgamma": _exact_gamma,
+    "exp": np.exp, "log": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan,
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
+}  # fmt: skip

@@ -1,0 +1,419 @@
+"""One hash-consed expression graph for a whole model.
+
+Every distinct subexpression is one node, an integer. Leaves are constants, states ``x[i]``, parameters ``p[i]`` and
+time ``t``. Constructors fold constants and share work, so that derivatives, sparsity and machine code all follow from
+the same small graph. Truth values are numbers outside and booleans inside; the constructors convert.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+Node = tuple[object, ...]
+
+TIME_BIT = 1  # in a dependency mask; state i is bit i + 1
+BOOLEAN = frozenset({"lt", "le", "eq", "and", "or", "not"})
+FUNCTIONS: dict[str, Callable[[float], float]] = {
+    "exp": math.exp, "log": math.log, "sqrt": math.sqrt,
+    "sin": math.sin, "cos": math.cos, "tan": math.tan,
+    "asin": math.asin, "acos": math.acos, "atan": math.atan,
+    "sinh": math.sinh, "cosh": math.cosh, "tanh": math.tanh,
+    "asinh": math.asinh, "acosh": math.acosh, "atanh": math.atanh,
+    "floor": math.floor, "tgamma": math.gamma,
+}  # fmt: skip
+
+
+class Graph:
+    """Nodes are tuples ``(op, *arguments)`` in :attr:`nodes`; ``masks[i]`` says which states and time node i needs."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.masks: list[int] = []
+        self._index: dict[Node, int] = {}
+        self._derivatives: dict[tuple[int, int], int] = {}
+        self.zero = self.const(0.0)
+        self.one = self.const(1.0)
+
+    # leaves
+
+    def const(self, value: float) -> int:
+        return self._make(("const", float(value)), 0)
+
+    def state(self, i: int) -> int:
+        return self._make(("x", i), 2 << i)
+
+    def param(self, i: int) -> int:
+        return self._make(("p", i), 0)
+
+    def time(self) -> int:
+        return self._make(("t",), TIME_BIT)
+
+    def value(self, node: int) -> float | None:
+        """The number a constant node stands for, else None."""
+        found = self.nodes[node]
+        return found[1] if found[0] == "const" else None  # type: ignore[return-value]
+
+    def op(self, node: int) -> str:
+        return self.nodes[node][0]  # type: ignore[return-value]
+
+    def args(self, node: int) -> tuple[int, ...]:
+        """Children of an operation; none for a leaf."""
+        found = self.nodes[node]
+        return () if found[0] in ("const", "x", "p", "t") else found[1:]  # type: ignore[return-value]
+
+    # arithmetic
+
+    def add(self, a: int, b: int) -> int:
+        x, y = self.value(a), self.value(b)
+        if x is not None and y is not None:
+            return self.const(x + y)
+        if x == 0:
+            return b
+        if y == 0:
+            return a
+        if self.op(b) == "neg":
+            return self.sub(a, self.args(b)[0])
+        if self.op(a) == "neg":
+            return self.sub(b, self.args(a)[0])
+        return self._binary("add", *((a, b) if a <= b else (b, a)))
+
+    def sub(self, a: int, b: int) -> int:
+        x, y = self.value(a), self.value(b)
+        if x is not None and y is not None:
+            return self.const(x - y)
+        if y == 0:
+            return a
+        if x == 0:
+            return self.neg(b)
+        if a == b:
+            return self.zero
+        if self.op(b) == "neg":
+            return self.add(a, self.args(b)[0])
+        return self._binary("sub", a, b)
+
+    def neg(self, a: int) -> int:
+        x = self.value(a)
+        if x is not None:
+            return self.const(-x)
+        if self.op(a) == "neg":
+            return self.args(a)[0]
+        if self.op(a) == "sub":
+            return self.sub(self.args(a)[1], self.args(a)[0])
+        return self._make(("neg", a), self.masks[a])
+
+    def mul(self, a: int, b: int) -> int:
+        x, y = self.value(a), self.value(b)
+        if x is not None and y is not None:
+            return self.const(x * y)
+        for factor, other in ((x, b), (y, a)):
+            if factor == 0:
+                return self.zero
+            if factor == 1:
+                return other
+            if factor == -1:
+                return self.neg(other)
+        if self.op(a) == "neg":
+            return self.neg(self.mul(self.args(a)[0], b))
+        if self.op(b) == "neg":
+            return self.neg(self.mul(a, self.args(b)[0]))
+        return self._binary("mul", *((a, b) if a <= b else (b, a)))
+
+    def div(self, a: int, b: int) -> int:
+        x, y = self.value(a), self.value(b)
+        if x is not None and y is not None:
+            return self.const(_divide(x, y))
+        if y == 1:
+            return a
+        if x == 0:
+            return self.zero
+        if self.op(a) == "neg":
+            return self.neg(self.div(self.args(a)[0], b))
+        if self.op(b) == "neg":
+            return self.neg(self.div(a, self.args(b)[0]))
+        reciprocal = self._make(("rcp", b), self.masks[b]) if y is None else self.const(_divide(1.0, y))
+        return self.mul(a, reciprocal)
+
+    def pow(self, a: int, b: int) -> int:
+        x, y = self.value(a), self.value(b)
+        if x is not None and y is not None:
+            return self.const(_power(x, y))
+        if y is None:
+            return self.one if x == 1 else self._binary("pow", a, b)
+        if y == 0:
+            return self.one
+        if math.isfinite(y) and y == int(y) and abs(y) <= 16:
+            result = self._integer_power(a, int(abs(y)))
+            return result if y > 0 else self.div(self.one, result)
+        if y == 0.5:
+            return self.call("sqrt", a)
+        return self._binary("pow", a, b)
+
+    def _integer_power(self, base: int, exponent: int) -> int:
+        result = None
+        while True:
+            if exponent & 1:
+                result = base if result is None else self.mul(result, base)
+            exponent >>= 1
+            if exponent == 0:
+                assert result is not None
+                return result
+            base = self.mul(base, base)
+
+    def call(self, function: str, a: int) -> int:
+        """One of :data:`FUNCTIONS` applied to ``a``."""
+        x = self.value(a)
+        if x is not None:
+            return self.const(_apply(function, x))
+        return self._make((function, a), self.masks[a])
+
+    def absolute(self, a: int) -> int:
+        x = self.value(a)
+        return self.const(abs(x)) if x is not None else self._make(("abs", a), self.masks[a])
+
+    def total(self, terms: Iterable[int]) -> int:
+        result = self.zero
+        for term in terms:
+            result = self.add(result, term)
+        return result
+
+    # truth
+
+    def less(self, a: int, b: int) -> int:
+        return self._compare("lt", a, b, lambda x, y: x < y)
+
+    def less_equal(self, a: int, b: int) -> int:
+        return self._compare("le", a, b, lambda x, y: x <= y)
+
+    def equal(self, a: int, b: int) -> int:
+        return self._compare("eq", *((a, b) if a <= b else (b, a)), lambda x, y: x == y)
+
+    def truth(self, a: int) -> int:
+        """``a`` as a boolean node: a number is true when it is not zero. Constants stay constants."""
+        x = self.value(a)
+        if x is not None:
+            return self.const(float(x != 0))
+        return a if self.op(a) in BOOLEAN else self.negate(self.equal(a, self.zero))
+
+    def number(self, a: int) -> int:
+        """``a`` as a number: a boolean node becomes 1 or 0."""
+        return self._make(("sel", a, self.one, self.zero), self.masks[a]) if self.op(a) in BOOLEAN else a
+
+    def negate(self, a: int) -> int:
+        a = self.truth(a)
+        x = self.value(a)
+        if x is not None:
+            return self.const(float(x == 0))
+        return self.args(a)[0] if self.op(a) == "not" else self._make(("not", a), self.masks[a])
+
+    def both(self, a: int, b: int) -> int:
+        a, b = self.truth(a), self.truth(b)
+        for one, other in ((a, b), (b, a)):
+            x = self.value(one)
+            if x is not None:
+                return other if x else self.zero
+        return a if a == b else self._binary("and", *((a, b) if a <= b else (b, a)))
+
+    def either(self, a: int, b: int) -> int:
+        a, b = self.truth(a), self.truth(b)
+        for one, other in ((a, b), (b, a)):
+            x = self.value(one)
+            if x is not None:
+                return self.one if x else other
+        return a if a == b else self._binary("or", *((a, b) if a <= b else (b, a)))
+
+    def select(self, condition: int, a: int, b: int) -> int:
+        condition = self.truth(condition)
+        x = self.value(condition)
+        a, b = self.number(a), self.number(b)
+        if x is not None:
+            return a if x else b
+        if a == b:
+            return a
+        return self._make(("sel", condition, a, b), self.masks[condition] | self.masks[a] | self.masks[b])
+
+    # structure
+
+    def depends_on_state_or_time(self, node: int) -> bool:
+        return self.masks[node] != 0
+
+    def states_of(self, node: int) -> list[int]:
+        """Indices of the states a node depends on, ascending."""
+        mask, found = self.masks[node] >> 1, []
+        while mask:
+            low = mask & -mask
+            found.append(low.bit_length() - 1)
+            mask ^= low
+        return found
+
+    def topological(self, outputs: Sequence[int], stop: Callable[[int], bool] = lambda _: False) -> list[int]:
+        """Nodes needed for ``outputs``, children first; children of nodes where ``stop`` holds are left out."""
+        seen: set[int] = set()
+        order: list[int] = []
+        for output in outputs:
+            stack = [(output, False)]
+            while stack:
+                node, done = stack.pop()
+                if done:
+                    order.append(node)
+                elif node not in seen:
+                    seen.add(node)
+                    stack.append((node, True))
+                    if not stop(node):
+                        stack.extend((child, False) for child in reversed(self.args(node)) if child not in seen)
+        return order
+
+    # calculus
+
+    def derivative(self, node: int, leaf: int) -> int:
+        """d node / d leaf, where ``leaf`` is a state or time leaf. Jumps (floor, comparisons) count as constant."""
+        if not self.masks[node] & self.masks[leaf]:
+            return self.zero
+        if node == leaf:
+            return self.one
+        known = self._derivatives.get((node, leaf))
+        if known is not None:
+            return known
+        stack = [node]
+        while stack:  # children first, without recursion: rules may nest deeply
+            top = stack[-1]
+            missing = [
+                child
+                for child in self.args(top)
+                if self.masks[child] & self.masks[leaf] and child != leaf and (child, leaf) not in self._derivatives
+            ]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            if (top, leaf) not in self._derivatives:
+                self._derivatives[top, leaf] = self._chain_rule(top, leaf)
+        return self._derivatives[node, leaf]
+
+    def _chain_rule(self, node: int, leaf: int) -> int:
+        if not self.masks[node] & self.masks[leaf]:
+            return self.zero
+
+        def inner(child: int) -> int:
+            if not self.masks[child] & self.masks[leaf]:
+                return self.zero
+            return self.one if child == leaf else self._derivatives[child, leaf]
+
+        args = self.args(node)
+        if self.op(node) == "sel":  # not a sum of products: the branch not taken may be infinite
+            return self.select(args[0], inner(args[1]), inner(args[2]))
+        result = self.zero
+        for child, partial in zip(args, self.partials(node), strict=True):
+            if partial is not None:
+                result = self.add(result, self.mul(partial, inner(child)))
+        return result
+
+    def partials(self, node: int) -> list[int | None]:
+        """d node / d child for each child; None where it is zero everywhere (conditions, jumps)."""
+        op, args = self.op(node), self.args(node)
+        match op:
+            case "add":
+                return [self.one, self.one]
+            case "sub":
+                return [self.one, self.const(-1)]
+            case "neg":
+                return [self.const(-1)]
+            case "mul":
+                return [args[1], args[0]]
+            case "rcp":
+                return [self.neg(self.mul(node, node))]
+            case "pow":
+                return self._power_partials(node, *args)
+            case "sel":
+                return [None, self.select(args[0], self.one, self.zero), self.select(args[0], self.zero, self.one)]
+            case "abs":
+                return [self.select(self.less(args[0], self.zero), self.const(-1), self.one)]
+            case "floor" | "lt" | "le" | "eq" | "and" | "or" | "not" | "tgamma":
+                return [None] * len(args)
+        return [self._function_partial(op, node, args[0])]
+
+    def _power_partials(self, node: int, base: int, exponent: int) -> list[int | None]:
+        slope = self.mul(exponent, self.pow(base, self.sub(exponent, self.one)))
+        at_zero = self.equal(base, self.zero)  # x^n with n < 1 has no slope at 0, and 0^n none in n: leave them out
+        return [
+            self.select(at_zero, self.zero, slope),
+            self.select(at_zero, self.zero, self.mul(node, self.call("log", base))),
+        ]
+
+    def _function_partial(self, op: str, node: int, a: int) -> int:
+        one, square = self.one, self.mul(a, a)
+        match op:
+            case "exp":
+                return node
+            case "log":
+                return self.div(one, a)
+            case "sqrt":
+                return self.select(self.equal(a, self.zero), self.zero, self.div(self.const(0.5), node))
+            case "sin":
+                return self.call("cos", a)
+            case "cos":
+                return self.neg(self.call("sin", a))
+            case "tan":
+                return self.add(one, self.mul(node, node))
+            case "asin":
+                return self.div(one, self.call("sqrt", self.sub(one, square)))
+            case "acos":
+                return self.neg(self.div(one, self.call("sqrt", self.sub(one, square))))
+            case "atan":
+                return self.div(one, self.add(one, square))
+            case "sinh":
+                return self.call("cosh", a)
+            case "cosh":
+                return self.call("sinh", a)
+            case "tanh":
+                return self.sub(one, self.mul(node, node))
+            case "asinh":
+                return self.div(one, self.call("sqrt", self.add(square, one)))
+            case "acosh":
+                return self.div(one, self.call("sqrt", self.sub(square, one)))
+            case "atanh":
+                return self.div(one, self.sub(one, square))
+        raise AssertionError(f"no derivative for {op}")
+
+    def _binary(self, op: str, a: int, b: int) -> int:
+        return self._make((op, a, b), self.masks[a] | self.masks[b])
+
+    def _compare(self, op: str, a: int, b: int, compare: Callable[[float, float], bool]) -> int:
+        a, b = self.number(a), self.number(b)
+        x, y = self.value(a), self.value(b)
+        if x is not None and y is not None:
+            return self.const(float(compare(x, y)))
+        return self._binary(op, a, b)
+
+    def _make(self, node: Node, mask: int) -> int:
+        found = self._index.get(node)
+        if found is None:
+            found = len(self.nodes)
+            self.nodes.append(node)
+            self.masks.append(mask)
+            self._index[node] = found
+        return found
+
+
+def _divide(x: float, y: float) -> float:
+    if y != 0:
+        return x / y
+    return math.nan if x == 0 or math.isnan(x) else math.copysign(math.inf, x) * math.copysign(1.0, y)
+
+
+def _power(x: float, y: float) -> float:
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return math.inf if x == 0 else math.nan
+
+
+def _apply(function: str, x: float) -> float:
+    try:
+        return float(FUNCTIONS[function](x)) if math.isfinite(x) or function not in ("floor",) else x
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return -math.inf if function == "log" and x == 0 else math.nan

@@ -1,0 +1,89 @@
+"""LLVM IR text to machine code, through llvmlite. The only module that imports llvmlite."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import llvmlite.binding as llvm
+
+CPU_VARIABLE = "PATHSIM_CPU"
+"""Environment variable that forces a target processor (such as ``x86-64`` or ``x86-64-v3``) instead of this one's."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The processor code is made for."""
+
+    cpu: str
+    features: str
+
+    @property
+    def fused(self) -> bool:
+        """Whether it has fused multiply-add (all but the oldest do)."""
+        if self.features:
+            return "+fma" in self.features.split(",") or "+neon" in self.features.split(",")
+        return self.cpu not in ("x86-64", "x86-64-v2")
+
+
+@dataclass(frozen=True)
+class Code:
+    """Compiled functions: name -> address. Keep the object alive as long as an address is used."""
+
+    addresses: dict[str, int]
+    _engine: Any = field(repr=False)
+
+
+@cache
+def machine() -> Machine:
+    """The processor of this process, or the one :data:`CPU_VARIABLE` names."""
+    forced = os.environ.get(CPU_VARIABLE)
+    if forced:
+        return Machine(forced, "")
+    features = llvm.get_host_cpu_features().flatten()
+    return Machine(llvm.get_host_cpu_name(), f"{features},-prefer-256-bit" if features else "")
+
+
+def compile_ir(text: str, optimise: bool = False) -> Code:
+    """Machine code for a module of IR text.
+
+    Without ``optimise`` the code generator runs at its quickest, which suits straight-line code; with it, loops are
+    worth the wait.
+    """
+    module = llvm.parse_assembly(text)
+    target = _target_machine(optimise)
+    module.triple = target.triple
+    module.data_layout = str(target.target_data)
+    if optimise:
+        tuning = llvm.create_pipeline_tuning_options(speed_level=1)
+        tuning.slp_vectorization = False
+        tuning.loop_vectorization = False
+        builder = llvm.create_pass_builder(target, tuning)
+        builder.getModulePassManager().run(module, builder)
+    engine = llvm.create_mcjit_compiler(module, target)
+    engine.finalize_object()
+    names = [function.name for function in module.functions if not function.is_declaration]
+    return Code({name: engine.get_function_address(name) for name in names}, engine)
+
+
+def publish(code: Code) -> None:
+    """Let later modules call these functions by name."""
+    for name, address in code.addresses.items():
+        llvm.add_symbol(name, address)
+
+
+def _target_machine(optimise: bool) -> Any:
+    _initialise()
+    chosen = machine()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(
+        cpu=chosen.cpu, features=chosen.features, opt=2 if optimise else 0, jit=True, reloc="default"
+    )
+
+
+@cache
+def _initialise() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()

@@ -1,0 +1,62 @@
+"""Solvers are values: a record of tolerances, checked when it is made. A misspelt option is an error at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Rosenbrock:
+    """Rodas5P with error control per step; the default.
+
+    ``rtol`` and ``atol`` bound the estimated error of each step relative to ``atol + rtol*|x|``, per state and in the
+    root mean square over states. The error reached is usually far below ``rtol`` times the peak of a state.
+    """
+
+    rtol: float = 1e-6
+    atol: float = 1e-9
+    max_steps: int = 100_000
+
+    def __post_init__(self) -> None:
+        check_tolerances(self.rtol, self.atol, self.max_steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Lsoda:
+    """scipy's LSODA behind the same interface: slow, independent, for comparison."""
+
+    rtol: float = 1e-8
+    atol: float = 1e-12
+    max_steps: int = 100_000
+
+    def __post_init__(self) -> None:
+        check_tolerances(self.rtol, self.atol, self.max_steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Bdf:
+    """scipy's BDF with the analytic Jacobian behind the same interface: slow, independent, for comparison."""
+
+    rtol: float = 1e-8
+    atol: float = 1e-12
+    max_steps: int = 100_000
+
+    def __post_init__(self) -> None:
+        check_tolerances(self.rtol, self.atol, self.max_steps)
+
+
+Solver = Rosenbrock | Lsoda | Bdf
+
+
+def check_tolerances(rtol: float, atol: float, max_steps: int) -> None:
+    """Raise :class:`InputError` unless both tolerances are positive numbers and the limit allows a step."""
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(f"{name} must be a positive number, not {value!r}")
+    if rtol > 0.1:
+        raise InputError(f"rtol {rtol!r} is too loose to mean anything; use 1e-2 or less")
+    if max_steps < 1:
+        raise InputError(f"max_steps must be at least 1, not {max_steps!r}")
