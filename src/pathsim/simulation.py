@@ -131,7 +131,7 @@ def _numbers(parameters: pd.DataFrame) -> FloatArray:
     try:
         settings = parameters.to_numpy(dtype=float)
     except (ValueError, TypeError):
-        bad = [str(name) for name in parameters.columns if not np.issubdtype(parameters[name].dtype, np.number)]
+        bad = [str(name) for name in parameters.columns if parameters[name].dtype.kind not in "biuf"]
         raise InputError(f"parameters must be numbers; column {', '.join(map(repr, bad))} is not") from None
     rows, columns = np.nonzero(np.isnan(settings))
     problems = [f"row {row}: parameter '{parameters.columns[column]}' is NaN"

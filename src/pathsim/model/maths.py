@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -139,7 +140,7 @@ def evaluate(expr: Expr, lookup: Callable[[str], float], time: float = 0.0) -> f
 
 
 def _chain(compare: Callable[[float, float], bool]) -> Callable[..., float]:
-    return lambda *v: float(all(compare(a, b) for a, b in zip(v, v[1:], strict=False)))
+    return lambda *v: float(all(compare(a, b) for a, b in pairwise(v)))
 
 
 _PYTHON: dict[str, Callable[..., float]] = {

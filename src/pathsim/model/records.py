@@ -140,7 +140,7 @@ class Model:
         return tuple(
             item.id
             for group in (self.species, self.parameters, self.compartments, self.reactions)
-            for item in group  # type: ignore[attr-defined]
+            for item in group
         )
 
     def __hash__(self) -> int:

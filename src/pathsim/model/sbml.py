@@ -166,13 +166,12 @@ class _Reader:
             reaction_id = item.getId()
             where = f"reaction '{reaction_id}'"
             if item.isSetFast() and item.getFast():
-                raise UnsupportedModelError(self._at(item, f"{where} is fast: its equilibrium is outside an ODE simulator"))
+                refusal = f"{where} is fast: its equilibrium is outside an ODE simulator"
+                raise UnsupportedModelError(self._at(item, refusal))
             law = item.getKineticLaw()
             if law is None or law.getMath() is None:
-                raise UnsupportedModelError(
-                    self._at(item, f"{where} has no kinetic law: without rates (as in flux balance models) there is "
-                                   "nothing to integrate")  # fmt: skip
-                )
+                refusal = f"{where} has no kinetic law: without rates (as in flux balance) nothing can be integrated"
+                raise UnsupportedModelError(self._at(item, refusal))
             local: dict[str, Expr] = {}
             for j in range(law.getNumParameters()):
                 parameter = law.getParameter(j)
@@ -206,13 +205,12 @@ class _Reader:
             yield Participant(reference.getSpecies(), amount)
 
     def _rules(self) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
-        assignment, rate = [], []
+        assignment: list[Rule] = []
+        rate: list[Rule] = []
         for item in self.element.getListOfRules():
             if item.isAlgebraic():
-                raise UnsupportedModelError(
-                    self._at(item, "an algebraic rule makes the model a differential-algebraic system, which is "
-                                   "outside an ODE simulator")  # fmt: skip
-                )
+                refusal = "an algebraic rule makes the model differential-algebraic, which is outside an ODE simulator"
+                raise UnsupportedModelError(self._at(item, refusal))
             if item.getMath() is None:
                 continue
             rule = Rule(item.getVariable(), self.math(item.getMath(), f"rule for '{item.getVariable()}'", item))
@@ -286,9 +284,8 @@ class _Reader:
     def _call(self, name: str, args: tuple[Expr, ...]) -> Expr:
         if name not in self.functions:
             close = near_misses(name, self.functions)
-            raise InputError(
-                f"{self.context} calls '{name}', which is not defined" + (f"; did you mean {close[0]}?" if close else "")
-            )
+            advice = f"; did you mean {close[0]}?" if close else ""
+            raise InputError(f"{self.context} calls '{name}', which is not defined{advice}")
         names, body = self.functions[name]
         if len(names) != len(args):
             raise InputError(f"{self.context} calls '{name}' with {len(args)} arguments; it takes {len(names)}")
@@ -351,12 +348,12 @@ def _time_unit(element: Any) -> str:
     name = _text(element, "TimeUnits") or "time"
     definition = element.getUnitDefinition(name)
     if definition is None:
-        return "s" if name in ("second", "time") else name
+        return "s" if name in ("second", "time") else str(name)
     if definition.getNumUnits() == 1:
         unit = definition.getUnit(0)
         if unit.getKind() == libsbml.UNIT_KIND_SECOND and unit.getExponentAsDouble() == 1:
             seconds = unit.getMultiplier() * 10.0 ** unit.getScale()
-            return {1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}.get(round(seconds, 9), definition.getId())
+            return str({1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}.get(round(seconds, 9), definition.getId()))
     return str(definition.getId())
 
 

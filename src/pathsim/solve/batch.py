@@ -14,7 +14,8 @@ from .lane_layout import STATE, STATUS, STEPS_TAKEN, TIME, Results
 from .solvers import Rosenbrock, Solver
 from .status import Status
 from .system import FloatArray, System
-from .twin import LONGEST, TwinFunctions, integrate, settle
+from .twin import LONGEST, integrate, settle
+from .twin_functions import TwinFunctions
 
 IntArray = npt.NDArray[np.int64]
 

@@ -1,7 +1,6 @@
 """Calling machine code by address, from plain Python through ctypes and from numba (see :mod:`pathsim.solve.jitted`).
 
-All arguments are integers (addresses and sizes), except the tolerances of a step. The functions carry no annotations,
-because numba compares signatures.
+All arguments are integers (addresses and sizes), except the tolerances of a step.
 """
 
 from __future__ import annotations
@@ -23,32 +22,32 @@ def _step(address: int) -> Any:
     return ctypes.CFUNCTYPE(None, _INTEGER, _INTEGER, _INTEGER, _DOUBLE, _DOUBLE, _DOUBLE)(address)
 
 
-def call2(address, a, b):  # type: ignore[no-untyped-def]
+def call2(address: int, a: int, b: int) -> None:
     """``f(a, b)``."""
     _function(address, 2)(a, b)
 
 
-def call3(address, a, b, c):  # type: ignore[no-untyped-def]
+def call3(address: int, a: int, b: int, c: int) -> None:
     """``f(a, b, c)``."""
     _function(address, 3)(a, b, c)
 
 
-def call4(address, a, b, c, d):  # type: ignore[no-untyped-def]
+def call4(address: int, a: int, b: int, c: int, d: int) -> None:
     """``f(a, b, c, d)``."""
     _function(address, 4)(a, b, c, d)
 
 
-def call6(address, a, b, c, d, e, f):  # type: ignore[no-untyped-def]
+def call6(address: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
     """``f(a, b, c, d, e, f)``."""
     _function(address, 6)(a, b, c, d, e, f)
 
 
-def call7(address, a, b, c, d, e, f, g):  # type: ignore[no-untyped-def]
+def call7(address: int, a: int, b: int, c: int, d: int, e: int, f: int, g: int) -> None:
     """``f(a, b, c, d, e, f, g)``."""
     _function(address, 7)(a, b, c, d, e, f, g)
 
 
-def call_step(address, table, n8, most, rtol, atol, share):  # type: ignore[no-untyped-def]
+def call_step(address: int, table: int, n8: int, most: int, rtol: float, atol: float, share: float) -> None:
     """``step(table, n8, most, rtol, atol, share)``."""
     _step(address)(table, n8, most, rtol, atol, share)
 

@@ -131,7 +131,8 @@ def model_module(program: Program, fused: bool) -> str:
     """IR of everything that depends on the model alone.
 
     ``start(t, raw, p, x)``; ``prep(p, k)``; ``rates(t, x, k, o)`` adds the rates to o; ``jacobian(t, x, k, J)``;
-    ``slopes(t, x, k, o)`` d rates / dt; ``factor(J, ig, A)`` when written out at once; ``solve(A, b)``; ``margins(t, x, k, o)``; ``switches(k, o)`` slope and start of linear modes; ``triggers(t, x, k, o)``;
+    ``slopes(t, x, k, o)`` d rates / dt; ``factor(J, ig, A)`` when written out at once; ``solve(A, b)``;
+    ``margins(t, x, k, o)``; ``switches(k, o)`` slope and start of linear modes; ``triggers(t, x, k, o)``;
     ``effects(t, x, p, o)`` delay, priority and values of each event in turn.
     """
     writer = Writer(program, fused)

@@ -176,7 +176,8 @@ class Workspace:
         most_pending = 64 + 4 * len(system.events)
         sizes = {
             "y": n, "yn": n, "xs": n, "U": 8 * n, "D": 3 * n, "k": len(program.hoisted), "p": n_parameters + n_modes,
-            "raw": n_parameters + n, "p_start": n_parameters + n_modes, "x_start": n, "k_start": len(program.hoisted), "o": n_outputs,
+            "raw": n_parameters + n, "p_start": n_parameters + n_modes, "x_start": n, "k_start": len(program.hoisted),
+            "o": n_outputs,
             "margins": n_modes, "switch_line": 2 * n_modes, "triggers": len(system.events),
             "effects": len(effect_nodes(system)),
             "pending_time": most_pending, "pending_values": most_pending * most_targets,

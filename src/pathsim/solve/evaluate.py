@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .graph import BOOLEAN, Graph
 
-Function = Callable[[float, Sequence[float], Sequence[float]], list[float]]
+Numbers = Sequence[float] | npt.NDArray[np.float64]
+Function = Callable[[float, Numbers, Numbers], list[float]]
 
 
 def python_function(graph: Graph, outputs: Sequence[int]) -> Function:
@@ -29,7 +31,7 @@ def python_function(graph: Graph, outputs: Sequence[int]) -> Function:
     return partial(_call, fast["function"], exact["function"])
 
 
-def _call(fast: Function, exact: Function, t: float, x: Sequence[float], p: Sequence[float]) -> list[float]:
+def _call(fast: Function, exact: Function, t: float, x: Numbers, p: Numbers) -> list[float]:
     xs, ps = [float(value) for value in x], [float(value) for value in p]
     try:
         return fast(float(t), xs, ps)

@@ -4,6 +4,8 @@ Importing this module imports numba, which takes a few tenths of a second; so it
 Functions that numba looks at carry no annotations: numba compares signatures and would not match.
 """
 
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,call-arg,call-overload"
+
 from __future__ import annotations
 
 import inspect

@@ -8,14 +8,14 @@ from .calls import call2, call4
 from .lane_layout import (
     CHANCE,
     CHATTERING,
+    MOST_SWITCHES_AT_ONE_TIME,
+    OK,
+    PENDING,
     Code,
     Discrete,
     FloatArray,
     IntArray,
     Layout,
-    MOST_SWITCHES_AT_ONE_TIME,
-    OK,
-    PENDING,
     T,
     place,
 )
@@ -103,7 +103,9 @@ def _execute(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discr
     first = discrete.events[e, 0]
     targets = first - 2 * e  # every event before e has two entries that are no targets
     for i in range(discrete.events[e + 1, 0] - first - 2):
-        value = F[at.pending_values + at.most_targets * j + i, lane] if discrete.events[e, 3] != 0 else F[at.effects + first + 2 + i, lane]
+        value = F[at.effects + first + 2 + i, lane]
+        if discrete.events[e, 3] != 0:
+            value = F[at.pending_values + at.most_targets * j + i, lane]
         index = discrete.targets[targets + i, 1]
         if discrete.targets[targets + i, 0] != 0:
             F[at.y + index, lane] = value
@@ -120,6 +122,7 @@ def _drop(at: Layout, F: FloatArray, N: IntArray, lane: int, j: int) -> None:
     for i in range(j, N[PENDING, lane] - 1):
         F[at.pending_time + i, lane] = F[at.pending_time + i + 1, lane]
         N[at.pending_event + i, lane] = N[at.pending_event + i + 1, lane]
+        here = at.pending_values + at.most_targets * i
         for v in range(at.most_targets):
-            F[at.pending_values + at.most_targets * i + v, lane] = F[at.pending_values + at.most_targets * (i + 1) + v, lane]
+            F[here + v, lane] = F[here + at.most_targets + v, lane]
     N[PENDING, lane] -= 1

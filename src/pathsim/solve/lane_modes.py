@@ -10,29 +10,29 @@ from .calls import call2, call3, call4
 from .lane_layout import (
     ACCEPTED,
     CHATTERING,
-    Code,
-    Discrete,
     EARLY,
     END,
     FLOOR,
-    FloatArray,
-    H,
-    IntArray,
     LANES,
     LATE,
     LT,
-    Layout,
     MODE_SWITCHED,
     MOST_SWITCHES_AT_ONE_TIME,
     OK,
     REPEATS,
     ROW,
-    SWITCHED,
     SWITCH_TIME,
-    T,
+    SWITCHED,
+    T_NEXT,
     THETA,
     TS,
-    T_NEXT,
+    Code,
+    Discrete,
+    FloatArray,
+    H,
+    IntArray,
+    Layout,
+    T,
     place,
 )
 from .lane_samples import dense
@@ -72,7 +72,7 @@ def settle(
 def _is_wrong(kind: int, mode: float, margin: float) -> bool:
     """Whether a margin contradicts a mode."""
     if kind == FLOOR:
-        return math.isfinite(margin) and not (mode <= margin and margin < mode + 1.0)
+        return bool(math.isfinite(margin) and not (mode <= margin and margin < mode + 1.0))
     if kind == LT:
         return (margin > 0.0) != (mode > 0.5)
     return (margin >= 0.0) != (mode > 0.5)
@@ -81,7 +81,8 @@ def _is_wrong(kind: int, mode: float, margin: float) -> bool:
 def _any_wrong(at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> bool:
     """Whether the margins in the workspace contradict a mode of a lane that is not known in advance."""
     for m in range(at.n_modes):
-        if discrete.modes[m, 1] == 0 and _is_wrong(discrete.modes[m, 0], F[at.p + at.n_parameters + m, lane], F[at.margins + m, lane]):
+        mode, margin = F[at.p + at.n_parameters + m, lane], F[at.margins + m, lane]
+        if discrete.modes[m, 1] == 0 and _is_wrong(discrete.modes[m, 0], mode, margin):
             return True
     return False
 
@@ -215,6 +216,6 @@ def _first_wrong(
         F[TS, lane] = moment
         call4(code.margins, place(at, TS), place(at, at.y), place(at, at.k), place(at, at.margins))
         if moment > F[T, lane] and _is_wrong(kind, mode, F[at.margins + m, lane]):
-            return moment
+            return float(moment)
         moment = np.nextafter(moment, math.inf)
     return math.inf

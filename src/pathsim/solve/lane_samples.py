@@ -9,34 +9,34 @@ from .lane_layout import (
     ACCEPTED,
     AIM,
     AT_REST,
+    LANES,
+    ROW,
+    SAMPLED,
+    SWITCHED,
+    T_NEXT,
+    THETA,
+    TS,
     Code,
     FloatArray,
     H,
     IntArray,
     Job,
-    LANES,
     Layout,
-    ROW,
     Results,
-    SAMPLED,
-    SWITCHED,
     T,
-    THETA,
-    TS,
-    T_NEXT,
     place,
 )
 
 
 def all_sampled(N: IntArray, job: Job, lane: int) -> bool:
-    return N[SAMPLED, lane] >= job.times.shape[1]
+    return bool(N[SAMPLED, lane] >= job.times.shape[1])
 
 
 def next_sample(N: IntArray, job: Job, lane: int) -> float:
     """The time of the next sample of a lane, infinite when none is left."""
     if all_sampled(N, job, lane):
         return math.inf
-    return job.times[min(N[ROW, lane], job.times.shape[0] - 1), N[SAMPLED, lane]]
+    return float(job.times[min(N[ROW, lane], job.times.shape[0] - 1), N[SAMPLED, lane]])
 
 
 def sample_inside(code: Code, at: Layout, F: FloatArray, N: IntArray, job: Job, results: Results) -> None:
@@ -70,9 +70,9 @@ def sample_now(
     """Samples due at the present moment of the lanes in ``arrived`` (bits)."""
     due = 0
     for lane in range(LANES):
-        if arrived >> lane & 1 and N[ROW, lane] >= 0:
-            if N[SWITCHED, lane] == AT_REST or F[AIM, lane] <= F[T, lane]:
-                due |= 1 << lane
+        here = N[SWITCHED, lane] == AT_REST or F[AIM, lane] <= F[T, lane]
+        if arrived >> lane & 1 and N[ROW, lane] >= 0 and here:
+            due |= 1 << lane
     if due == 0:
         return
     if at.computes_outputs != 0:

@@ -16,48 +16,48 @@ from .lane_events import happen
 from .lane_layout import (
     ACCEPTED,
     AIM,
-    ATOL,
     AT_REST,
-    Code,
-    Discrete,
+    ATOL,
     END,
-    FloatArray,
-    H,
     H_NEXT,
-    IntArray,
-    Job,
     LANDS,
     LANES,
     LIMIT,
     LIVE,
-    Layout,
     MODE_SWITCHED,
+    NO_STEADY_STATE,
     NOT_FINITE,
     NOT_SWITCHED,
-    NO_STEADY_STATE,
     OK,
     OLD_ERROR,
     PENDING,
     ROW,
     RTOL,
-    Results,
     SAMPLED,
     STATE,
     STATUS,
-    STEPS_TAKEN,
     STEP_TOO_SMALL,
+    STEPS_TAKEN,
     STOP,
     SWITCHED,
-    T,
+    T_NEXT,
     TAKEN,
     TARGET,
     TIME,
     TINY_STEP,
     TOO_MANY_STEPS,
-    T_NEXT,
     UNTIL_STEADY,
     WAS_REJECTED,
     WISH,
+    Code,
+    Discrete,
+    FloatArray,
+    H,
+    IntArray,
+    Job,
+    Layout,
+    Results,
+    T,
     place,
 )
 from .lane_modes import find_switches, flip_modes, next_known_switch, shorten
@@ -70,7 +70,9 @@ STEADY_RATE = 1e-12  # relative change per time unit that counts as none
 STEADY_CHANGE = 1e-6  # and over a whole step: rounding in conserved totals grows with the step, so not less
 
 
-def run_lanes(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results) -> int:
+def run_lanes(
+    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results
+) -> int:
     """Simulate the rows of a job; returns the number of calls to the compiled step."""
     prepare_stage(at, F, job)
     for lane in range(LANES):
@@ -325,5 +327,3 @@ def _is_steady(at: Layout, F: FloatArray, job: Job, lane: int) -> bool:
         if change > STEADY_CHANGE * size or change > STEADY_RATE * F[H, lane] * size + 4e-16 * size:
             return False
     return True
-
-

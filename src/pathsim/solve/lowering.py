@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from sys import getrecursionlimit, setrecursionlimit
 from typing import Literal, Protocol
 
@@ -133,7 +134,7 @@ class Lowering:
         """``a < b < c`` is ``a < b and b < c``; ``>`` is ``<`` the other way round."""
         graph, args = self.graph, expr.args
         result = graph.one
-        for first, second in zip(args, args[1:], strict=False):
+        for first, second in pairwise(args):
             a, b = (second, first) if expr.op in ("gt", "ge") else (first, second)
             if expr.op in ("eq", "ne"):
                 term = graph.equal(self(a), self(b))

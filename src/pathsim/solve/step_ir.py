@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .tableau import RODAS5P
 from .loop_ir import Loops
 from .table_lu_ir import table_factor
+from .tableau import RODAS5P
 from .vector_ir import LANES, MASK, VECTOR, Function, join_module, splat
 from .vector_maths import rough_definitions
 

@@ -8,10 +8,9 @@ may change that is not a state lives in the parameter vector.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +25,8 @@ from .lowering import Lowering, Mode, ModeTable, deep_recursion
 FloatArray = npt.NDArray[np.float64]
 
 
-class Target(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Target:
     """Where an event writes, and the node of what it writes."""
 
     is_state: bool
@@ -164,7 +164,7 @@ class _Builder:
         self.parameters = [
             item.id
             for group in (model.parameters, model.compartments, model.species)
-            for item in group  # type: ignore[attr-defined]
+            for item in group
             if item.id not in self.rules and item.id not in self.state_index
         ]
         self.parameter_index = {name: i for i, name in enumerate(self.parameters)}
@@ -266,9 +266,8 @@ class _Builder:
     def _rate_of_rule(self, view: Lowering, name: str) -> int:
         """Total derivative of a quantity that a rule computes."""
         if view is self.start:
-            raise UnsupportedModelError(
-                f"{self.model.source}: rateOf({name}) at the initial time is not known, because a rule computes '{name}'"
-            )
+            refusal = f"rateOf({name}) at the initial time is not known, because a rule computes '{name}'"
+            raise UnsupportedModelError(f"{self.model.source}: {refusal}")
         graph, node = self.graph, view.symbol(name)
         result = graph.derivative(node, graph.time())
         for i in graph.states_of(node):
@@ -396,5 +395,3 @@ def time_derivative(system: System) -> list[int]:
 
 def _short(formula: str, most: int = 60) -> str:
     return formula if len(formula) <= most else formula[: most - 3] + "..."
-
-

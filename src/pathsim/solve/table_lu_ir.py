@@ -126,7 +126,8 @@ def table_factor(fused: bool) -> Function:
 def _subtract_panel(f: Loops, table: _Tables, k: str, entry: str, width: int) -> None:
     """Subtract pivots k ... k + width - 1 from the work vector, and store their multipliers."""
     work = table.at["work"]
-    diagonal, factors = [], []
+    diagonal: list[str] = []
+    factors: list[str] = []
     for j in range(width):
         pivot = f.emit(f"add i64 {k}, {j}")
         diagonal.append(table("diagonal", pivot))

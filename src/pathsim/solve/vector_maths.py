@@ -58,7 +58,8 @@ class _Body(Function):
         """Return ``value`` when all lanes are in ``mask``; go on with the careful version otherwise."""
         bits = self.emit(f"bitcast {MASK} {mask} to i{LANES}")
         everywhere = self.emit(f"icmp eq i{LANES} {bits}, -1")
-        self.lines += [f"br i1 {everywhere}, label %quick, label %careful", "quick:", f"ret {VECTOR} {value}", "careful:"]
+        self.lines.append(f"br i1 {everywhere}, label %quick, label %careful")
+        self.lines += ["quick:", f"ret {VECTOR} {value}", "careful:"]
 
     def constant(self, value: float) -> str:
         return splat(value)
