@@ -6,24 +6,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .assays import BlotNoise, seed_protocol, western_blot
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
     from .lab import CellLine, Condition, Drug, Library, Treatment, default_library
     from .model import Model, load_model
     from .simulation import Batch, Plan, full_plan, simulate, simulate_many
     from .solve import Bdf, Lsoda, Rosenbrock, Status
+    from .table import check_table, read_table
 
 _ROOMS = {
+    "assays": ("BlotNoise", "seed_protocol", "western_blot"),
     "errors": ("InputError", "PathsimError", "SimulationError", "UnknownNameError", "UnsupportedModelError"),
     "lab": ("CellLine", "Condition", "Drug", "Library", "Treatment", "default_library"),
     "model": ("Model", "load_model"),
     "simulation": ("Batch", "Plan", "full_plan", "simulate", "simulate_many"),
     "solve": ("Bdf", "Lsoda", "Rosenbrock", "Status"),
+    "table": ("check_table", "read_table"),
 }
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "Batch",
     "Bdf",
+    "BlotNoise",
     "CellLine",
     "Condition",
     "Drug",
@@ -39,11 +44,15 @@ __all__ = [
     "Treatment",
     "UnknownNameError",
     "UnsupportedModelError",
+    "check_table",
     "default_library",
     "full_plan",
     "load_model",
+    "read_table",
+    "seed_protocol",
     "simulate",
     "simulate_many",
+    "western_blot",
 ]
 
 

@@ -26,6 +26,10 @@ FloatArray = npt.NDArray[np.float64]
 LOADING_CONTROLS = {"vinculin": 117, "GAPDH": 37, "actin": 42, "tubulin": 50}
 """Loading controls and their apparent masses in kDa: the same in every lane, but for loading."""
 
+STANDARD_LINES = ("T47D", "T47D+PTEN_loss")
+STANDARD_ANTIBODIES = ("pAKT_S473", "AKT_total", "pPRAS40_T246", "pS6_S240", "pSRC_Y419", "pSTAT1_S727", "vinculin")
+"""What the bench protocol for profiling resistance to PI3K inhibitors blots, and in which lines."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlotNoise:

@@ -1,0 +1,230 @@
+"""What all verbs share: the application, its exit codes, and how errors, tables and figures leave it.
+
+A verb is a module of this folder with one typed function under ``@app.command()``; it is listed in ``VERBS``. Modules
+of verbs import what they need inside their function, so that ``pathsim --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup, TyperOption
+
+from ..errors import InputError, PathsimError
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+VERBS = (
+    "list",
+    "check",
+    "simulate",
+    "blot",
+    "dose_response",
+    "combine",
+    "sweep",
+    "sensitivity",
+    "fit",
+    "profile",
+    "petab",
+    "escalate",
+    "xenograft",
+    "investigate",
+    "validate",
+    "export",
+)
+
+app = typer.Typer(
+    name="pathsim",
+    help="A virtual wet lab for PI3K-pathway drug resistance. Tables go to stdout as CSV, progress to stderr, "
+    "figures where --plot says.",
+    epilog="Every command takes --debug, which shows the traceback of an error. Exit codes: 0 done, 1 failed, "
+    "2 wrong usage, 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+# Options that mean the same in every verb.
+Json = Annotated[bool, typer.Option("--json", help="Print the table as JSON records instead of CSV.")]
+OutputFolder = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="DIR", help="Write the table into this folder, not to stdout.")
+]
+Plot = Annotated[
+    str | None, typer.Option("--plot", metavar="FILE", help="Draw the figure: .png, .pdf or .svg by its ending.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Where random numbers start; equal seeds, equal results.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Threads or processes; results do not depend on it.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
+
+@app.callback()
+def _everywhere(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"pathsim {installed('pathsim')}")
+        raise typer.Exit(DONE)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit; the only place where exceptions become text and exit codes."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    sys.exit(_run(words, debug))
+
+
+def _run(words: list[str], debug: bool) -> int:
+    for verb in VERBS:
+        if find_spec(f"{__package__}.{verb}") is not None:
+            import_module(f".{verb}", __package__)
+    command = typer.main.get_command(app)
+    try:
+        return int(command.main(spread(command, words), prog_name="pathsim", standalone_mode=False) or DONE)
+    except (typer.Abort, KeyboardInterrupt):
+        if debug:
+            raise
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except InputError as error:
+        if debug:
+            raise
+        _say(str(error))
+        return WRONG_USAGE
+    except PathsimError as error:
+        if debug:
+            raise
+        _say(str(error))
+        return FAILED
+    except OSError as error:
+        if debug:
+            raise
+        _say(f"{error.filename or 'a file'}: {error.strerror or error}")
+        return FAILED
+    except Exception as error:
+        if hasattr(error, "format_message"):  # typer's own errors of usage, whose base class is not public
+            return _wrong_usage(error)
+        if debug:
+            raise
+        _say(f"{type(error).__name__}: {error} (a defect of pathsim; --debug shows where)")
+        return FAILED
+
+
+def _wrong_usage(error: Any) -> int:
+    """Say what typer found wrong with the command line, in one line."""
+    context = getattr(error, "ctx", None)
+    message = " ".join(error.format_message().split())
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message())
+        return WRONG_USAGE
+    command = context.command_path if context is not None else "pathsim"
+    _say(f"{message} ({command} --help shows what is possible)")
+    return WRONG_USAGE
+
+
+def _say(message: str) -> None:
+    print(f"pathsim: {message}", file=sys.stderr)
+
+
+def spread(command: Any, words: Sequence[str]) -> list[str]:
+    """``--outputs A B`` as ``--outputs A --outputs B``, for the options of the verb that may be given several times."""
+    verb = next((word for word in words if not word.startswith("-")), "")
+    found = command.commands.get(verb) if isinstance(command, TyperGroup) else None
+    if found is None:
+        return list(words)
+    several = {name for item in found.params if isinstance(item, TyperOption) and item.multiple for name in item.opts}
+    result: list[str] = []
+    open_option, count = "", 0
+    for word in words:
+        if word in several:
+            open_option, count = word, 0
+        elif word.startswith("-") and not _is_number(word):
+            open_option = ""
+        elif open_option:
+            count += 1
+            if count > 1:
+                result.append(open_option)
+        result.append(word)
+    return result
+
+
+def _is_number(word: str) -> bool:
+    """Whether ``-5`` or ``"-1 nM"`` is a negative amount rather than an option."""
+    return len(word) > 1 and (word[1].isdigit() or word[1] == ".")
+
+
+def deliver(table: Any, name: str, as_json: bool = False, folder: str | None = None) -> None:
+    """Send a DataFrame where the user wants it: stdout, or ``folder/name.csv`` (or ``.json``)."""
+    text = table.to_json(orient="records", indent=1) + "\n" if as_json else table.to_csv(index=False)
+    if folder is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, f"{name}.{'json' if as_json else 'csv'}")
+    write_whole(path, text)
+    note(f"wrote {path}")
+
+
+def write_whole(path: str, text: str) -> None:
+    """Write a file so that whoever looks sees all of it or nothing."""
+    partial = f"{path}.part"
+    with open(partial, "w", encoding="utf-8", newline="") as file:
+        file.write(text)
+    os.replace(partial, path)
+
+
+def note(message: str, quiet: bool = False) -> None:
+    """Progress for people, on stderr."""
+    if not quiet:
+        print(message, file=sys.stderr)
+
+
+def save_figure(figure: Any, path: str, quiet: bool = False) -> None:
+    """Write a matplotlib figure. Raises :class:`InputError` for an ending that no format has."""
+    endings = (".png", ".pdf", ".svg")
+    if not path.lower().endswith(endings):
+        raise InputError(f"--plot {path}: the file must end in {', '.join(endings)}")
+    if parent := os.path.dirname(path):
+        os.makedirs(parent, exist_ok=True)
+    figure.savefig(path, dpi=200)
+    note(f"wrote {path}", quiet)
+
+
+def check_plot(path: str | None) -> None:
+    """Refuse a figure's ending before the work is done rather than after it."""
+    if path is not None and not path.lower().endswith((".png", ".pdf", ".svg")):
+        raise InputError(f"--plot {path}: the file must end in .png, .pdf or .svg")
+
+
+def settings(pairs: Sequence[str]) -> dict[str, float]:
+    """``--set k1=0.5 k2=3`` as a mapping. Raises :class:`InputError` listing every pair that is not ``name=number``."""
+    from ..errors import raise_together
+
+    values: dict[str, float] = {}
+    problems = []
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        try:
+            values[name.strip()] = float(text)
+        except ValueError:
+            problems.append(f"--set {pair}: write name=number, for example --set k1=0.5")
+            continue
+        if not sign or not name.strip():
+            problems.append(f"--set {pair}: write name=number, for example --set k1=0.5")
+    raise_together(problems)
+    return values

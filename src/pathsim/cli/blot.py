@@ -1,0 +1,69 @@
+"""``pathsim blot``: a virtual western blot."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import app as cli
+
+
+@cli.app.command()
+def blot(
+    cell_lines: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="LINE...", help="Cell lines, with alterations after +. Default: T47D T47D+PTEN_loss."),
+    ] = None,
+    treatment: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--treatment",
+            metavar="TEXT...",
+            help="'vehicle for 24 h then alpelisib 1 uM for 1 h then alpelisib 1 uM + IGF1 13 nM'; several lanes, "
+            "several times. Default: starved 24 h, alpelisib 1 h or not, IGF1 or not.",
+        ),
+    ] = None,
+    times: Annotated[
+        str, typer.Option("--times", metavar="TIMES", help="When to lyse, from the start of the last step.")
+    ] = "15 min",
+    readouts: Annotated[
+        list[str] | None, typer.Option("--readouts", metavar="NAME...", help="Antibodies (pathsim list readouts).")
+    ] = None,
+    replicates: Annotated[int, typer.Option("--replicates", min=1, help="Gels of the same lanes.")] = 1,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Densitometry in arbitrary units with loading and band errors, not nM.")
+    ] = False,
+    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    seed: cli.Seed = 0,
+    workers: cli.Workers = None,
+    plot: cli.Plot = None,
+    output: cli.OutputFolder = None,
+    json: cli.Json = False,
+) -> None:
+    """Starve, treat, stimulate, lyse, blot: phospho-readouts as a table and a picture.
+
+    Without arguments: parental T47D and its PTEN-null sister under the standard protocol for PI3K inhibitor resistance.
+    """
+    from ..assays import STANDARD_ANTIBODIES, STANDARD_LINES, BlotNoise, seed_protocol, western_blot
+    from ..model import load_model
+
+    cli.check_plot(plot)
+    opened = load_model(model)
+    table = western_blot(
+        opened,
+        cell_lines or list(STANDARD_LINES),
+        treatment or seed_protocol(),
+        readouts or list(STANDARD_ANTIBODIES),
+        times,
+        replicates,
+        BlotNoise() if noise else None,
+        seed,
+        workers=workers,
+    )
+    if plot is not None:
+        from ..plot import draw_blot
+
+        masses = {item.name: item.mass_kDa for item in opened.annotations if item.mass_kDa}
+        cli.save_figure(draw_blot(table, masses_kDa=masses), plot)
+    cli.deliver(table, "blot", json, output)

@@ -1,0 +1,173 @@
+"""``pathsim list``: what is on the shelf and in a model."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import app as cli
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Shelf(StrEnum):
+    """What can be listed."""
+
+    drugs = "drugs"
+    models = "models"
+    cell_lines = "cell-lines"
+    alterations = "alterations"
+    readouts = "readouts"
+    network = "network"
+
+
+@cli.app.command(name="list")
+def list_shelf(
+    what: Annotated[str, typer.Argument(metavar=f"{{{'|'.join(Shelf)}}}", help="What to list.", show_default=False)],
+    model: Annotated[str, typer.Option("--model", help="For readouts and network: a bundled model or a path.")] = "pi3k_mapk",
+    plot: cli.Plot = None,
+    output: cli.OutputFolder = None,
+    json: cli.Json = False,
+) -> None:
+    """List drugs, models, cell lines, alterations, readouts, or the wiring of a model (--plot draws it)."""
+    from ..errors import InputError, unknown
+
+    cli.check_plot(plot)
+    if what not in set(Shelf):
+        raise unknown("list", what, list(Shelf))
+    shelf = Shelf(what)
+    if plot is not None and shelf is not Shelf.network:
+        raise InputError(f"--plot draws the network; 'pathsim list {what}' is a table only")
+    cli.deliver(_table(shelf, model, plot), what, json, output)
+
+
+def _table(what: Shelf, model: str, plot: str | None) -> pd.DataFrame:
+    if what is Shelf.drugs:
+        return _drugs()
+    if what is Shelf.models:
+        return _models()
+    if what is Shelf.cell_lines:
+        return _cell_lines()
+    if what is Shelf.alterations:
+        return _alterations()
+    if what is Shelf.readouts:
+        return _readouts(model)
+    return _network(model, plot)
+
+
+def _drugs() -> pd.DataFrame:
+    import pandas as pd
+
+    from ..lab import default_library
+
+    return pd.DataFrame(
+        [
+            {
+                "drug": drug.name,
+                "synonyms": "; ".join(drug.synonyms),
+                "kind": drug.kind,
+                "description": drug.description,
+                "acts_on": "; ".join((*drug.per_nM, *drug.per_percent)),
+            }
+            for drug in default_library().drugs.values()
+        ]
+    )
+
+
+def _models() -> pd.DataFrame:
+    import pandas as pd
+
+    from ..model import bundled_models, load_model
+
+    opened = {name: load_model(name) for name in bundled_models()}
+    return pd.DataFrame(
+        [
+            {
+                "model": name,
+                "species": len(model.species),
+                "reactions": len(model.reactions),
+                "parameters": len(model.parameters),
+                "readouts": len(model.readouts),
+                "time_unit": model.time_unit,
+            }
+            for name, model in opened.items()
+        ]
+    )
+
+
+def _cell_lines() -> pd.DataFrame:
+    import pandas as pd
+
+    from ..lab import default_library
+
+    return pd.DataFrame(
+        [
+            {
+                "cell_line": line.name,
+                "description": line.description,
+                "genotype": "; ".join(f"{gene} {state}" for gene, state in line.genotype.items()),
+            }
+            for line in default_library().cell_lines.values()
+        ]
+    )
+
+
+def _alterations() -> pd.DataFrame:
+    import pandas as pd
+
+    from ..lab import default_library
+
+    return pd.DataFrame(
+        [
+            {
+                "alteration": item.name,
+                "description": item.description,
+                "changes": "; ".join(
+                    [f"{name} = {value:g}" for name, value in item.set.items()]
+                    + [f"{name} x {value:g}" for name, value in item.scale.items()]
+                ),
+                "source": item.source,
+            }
+            for item in default_library().alterations.values()
+        ]
+    )
+
+
+def _readouts(model: str) -> pd.DataFrame:
+    import pandas as pd
+
+    from ..assays import LOADING_CONTROLS
+    from ..model import load_model
+
+    opened = load_model(model)
+    notes = {item.name: item for item in opened.annotations}
+    rows = [
+        {"readout": name, "antigen": item.readout, "mass_kDa": item.mass_kDa or None, "unit": item.unit}
+        if (item := notes.get(name))
+        else {"readout": name, "antigen": "", "mass_kDa": None, "unit": ""}
+        for name in opened.readouts
+    ]
+    rows += [{"readout": name, "antigen": "loading control", "mass_kDa": mass, "unit": ""}
+             for name, mass in LOADING_CONTROLS.items()]  # fmt: skip
+    return pd.DataFrame(rows).astype({"mass_kDa": "Int64"})
+
+
+def _network(model: str, plot: str | None) -> pd.DataFrame:
+    import pandas as pd
+
+    from ..lab import default_library
+    from ..model import load_model, wiring
+
+    opened = load_model(model)
+    graph = wiring(opened)
+    if plot is not None:
+        from ..plot import draw_network
+
+        cli.save_figure(draw_network(graph, default_library().drugs.values()).figure, plot)
+    return pd.DataFrame(
+        [{"from": edge.origin, "to": edge.target, "effect": edge.effect.value, "through": edge.through}
+         for edge in graph.edges]  # fmt: skip
+    )

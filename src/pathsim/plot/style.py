@@ -1,0 +1,46 @@
+"""What all figures share: a quiet frame and colours that colour-blind readers tell apart (Okabe and Ito 2008)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK = "#222222"
+PALE = "#8a8a8a"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7a5195", "#a05d2c")
+"""Okabe and Ito's colours without their yellow (too pale on white) and two darker ones."""
+
+
+def canvas(ax: Axes | None, width: float, height: float) -> Axes:
+    """``ax``, or the only axes of a new figure of this size in inches; without the upper and right frame."""
+    if ax is None:
+        from matplotlib.figure import Figure
+
+        ax = Figure(figsize=(width, height), layout="constrained").add_subplot()
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.set_prop_cycle(color=list(COLOURS))
+    return ax
+
+
+def label_ends(ax: Axes, most: int = 12) -> None:
+    """Name each line at its right end, moved apart where names would collide; a legend beside when lines are many."""
+    lines = ax.get_lines()
+    if not lines:
+        return
+    if len(lines) > most:
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=6, ncols=1 + len(lines) // 30)
+        return
+    low, high = ax.get_ylim()
+    gap = 0.055 * (high - low)
+    ends = sorted((float(line.get_ydata()[-1]), line) for line in lines)  # type: ignore[index, call-overload]
+    heights: list[float] = []
+    for value, _ in ends:
+        heights.append(max(value, heights[-1] + gap) if heights else value)
+    excess = max(0.0, heights[-1] - high)
+    for (_, line), height in zip(ends, heights, strict=True):
+        ax.annotate(
+            str(line.get_label()), (1.0, height - excess), xycoords=("axes fraction", "data"), xytext=(4, 0),
+            textcoords="offset points", va="center", color=line.get_color(), fontsize=8, annotation_clip=False,
+        )  # fmt: skip
