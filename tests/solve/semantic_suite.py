@@ -58,10 +58,10 @@ def cases() -> list[str]:
 def tags() -> dict[str, list[str]]:
     """Component and test tags of each case."""
     with (FOLDER / "tags.tsv").open(newline="") as file:
-        return {
-            row["case"]: [tag.strip() for tag in f"{row['componentTags']}, {row['testTags']}".split(",") if tag.strip() and "testType" not in tag]
-            for row in csv.DictReader(file, delimiter="\t")
-        }
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    texts = {row["case"]: f"{row['componentTags']}, {row['testTags']}" for row in rows}
+    split = {case: [tag.strip() for tag in text.split(",")] for case, text in texts.items()}
+    return {case: [tag for tag in found if tag and "testType" not in tag] for case, found in split.items()}
 
 
 def expected(case: str, model: Model) -> Expected:

@@ -65,7 +65,7 @@ def _harmless(case: str) -> bool:
 
 
 def test_the_twin_passes_a_sample_of_the_suite() -> None:
-    sample = semantic_suite.cases()[::3]
+    sample = semantic_suite.cases()[::5]
     solver = Lsoda(rtol=1e-10, atol=1e-14)
     found = [semantic_suite.judge(case, solver) for case in sample]
     bad = [verdict for verdict in found if verdict.outcome in ("wrong", "failed")]
