@@ -6,7 +6,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .assays import BlotNoise, seed_protocol, western_blot
+    from .assays import (
+        ASSAY_READOUTS,
+        BlotNoise,
+        Plate,
+        WellNoise,
+        combination_screen,
+        dose_response,
+        seed_protocol,
+        western_blot,
+    )
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
     from .lab import CellLine, Condition, Drug, Library, Treatment, default_library
     from .model import Model, load_model
@@ -15,7 +24,16 @@ if TYPE_CHECKING:
     from .table import check_table, read_table
 
 _ROOMS = {
-    "assays": ("BlotNoise", "seed_protocol", "western_blot"),
+    "assays": (
+        "ASSAY_READOUTS",
+        "BlotNoise",
+        "Plate",
+        "WellNoise",
+        "combination_screen",
+        "dose_response",
+        "seed_protocol",
+        "western_blot",
+    ),
     "errors": ("InputError", "PathsimError", "SimulationError", "UnknownNameError", "UnsupportedModelError"),
     "lab": ("CellLine", "Condition", "Drug", "Library", "Treatment", "default_library"),
     "model": ("Model", "load_model"),
@@ -26,6 +44,7 @@ _ROOMS = {
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
+    "ASSAY_READOUTS",
     "Batch",
     "Bdf",
     "BlotNoise",
@@ -38,14 +57,18 @@ __all__ = [
     "Model",
     "PathsimError",
     "Plan",
+    "Plate",
     "Rosenbrock",
     "SimulationError",
     "Status",
     "Treatment",
     "UnknownNameError",
     "UnsupportedModelError",
+    "WellNoise",
     "check_table",
+    "combination_screen",
     "default_library",
+    "dose_response",
     "full_plan",
     "load_model",
     "read_table",

@@ -1,5 +1,8 @@
 """Virtual experiments, named as at the bench: each returns the one table."""
 
+from .combination import combination_screen
+from .dose_response import dose_response
+from .wells import ASSAY_READOUTS, PLATES, Plate, WellNoise
 from .western_blot import (
     LOADING_CONTROLS,
     STANDARD_ANTIBODIES,
@@ -10,10 +13,16 @@ from .western_blot import (
 )
 
 __all__ = [
+    "ASSAY_READOUTS",
     "LOADING_CONTROLS",
+    "PLATES",
     "STANDARD_ANTIBODIES",
     "STANDARD_LINES",
     "BlotNoise",
+    "Plate",
+    "WellNoise",
+    "combination_screen",
+    "dose_response",
     "seed_protocol",
     "western_blot",
 ]

@@ -1,0 +1,88 @@
+"""The virtual dose response: one drug, many doses, one row per well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import raise_together
+from ..lab import CellLine, Library, default_library
+from ..model import Model
+from ..solve import Solver
+from .screen_input import (
+    open_model,
+    read_doses,
+    read_lines,
+    read_medium,
+    read_plate,
+    read_readout,
+    read_times,
+)
+from .wells import Place, Plate, WellNoise, add_doses, assemble, fill_plates, read_signals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def dose_response(
+    model: Model | str | Path,
+    cell_line: CellLine | str | Sequence[CellLine | str],
+    drug: str,
+    doses: str | Iterable[float | str],
+    readout: str = "viability",
+    time: str | Iterable[float] = "72 h",
+    *,
+    medium: str = "serum 10 %",
+    before: str | None = None,
+    plate: Plate | int | None = None,
+    replicates: int = 1,
+    noise: WellNoise | None = None,
+    seed: int = 0,
+    library: Library | None = None,
+    solver: Solver | None = None,
+    workers: int | None = None,
+) -> pd.DataFrame:
+    """Treat a cell line with a series of doses and read every well.
+
+    Args:
+        cell_line: a line, or several (each on plates of its own).
+        doses: ``"1 nM .. 10 uM x 9"``, or numbers in nM, or texts such as ``["0 nM", "100 nM"]``; vehicle wells are
+            always there, whether or not a zero dose is named.
+        readout: ``viability`` (% of vehicle), ``colony`` (% of vehicle, meant for ``time="14 d"``), ``GR``, or any
+            readout of the model, in the model's own unit.
+        time: when the wells are read, from the start of the drug; several times make several rows per well.
+        medium: what all wells contain, vehicle wells included.
+        before: steps that come first, for example ``"vehicle for 24 h"``.
+        plate: 96 or 384 (or a :class:`Plate`) places wells and adds ``plate, well``; vehicle fills the first column.
+        replicates: plates of the same layout; they differ only when there is noise.
+        noise: None gives what the model says; with noise a plate is read as at the bench, vehicle wells included.
+        seed: starts the noise. The noise of a well depends on what is in it, not on where it stands in the table.
+
+    Returns:
+        The one table, ``cell_line, treatment, time_min, readout, value``, with ``unit, drug, dose_nM, replicate`` and,
+        on plates, ``plate, well``. Vehicle wells have dose 0. Rows: line, time, replicate, then ascending dose.
+
+    Raises:
+        InputError: every name, dose, time or number that makes no sense, at once. SimulationError: a well failed.
+    """
+    opened, shelf = open_model(model), library or default_library()
+    problems: list[str] = []
+    lines = read_lines(cell_line, shelf, problems)
+    amounts = read_doses(doses, drug, problems)
+    moments = read_times(time, problems)
+    measured = read_readout(readout, opened, problems)
+    layout = read_plate(plate, noise, replicates, problems)
+    vehicle = read_medium(medium, before, [drug], moments, shelf, problems)
+    raise_together(problems, "dose response")
+    assert vehicle is not None
+    treatments = [add_doses(vehicle, [(drug, dose)]) for dose in amounts]
+    signals = read_signals(opened, lines, treatments, vehicle, measured, moments, shelf, solver, workers)
+    places = fill_plates(layout, len(treatments), replicates)
+    labels = {"drug": [drug] * len(places), "dose_nM": [dose_of(place, amounts) for place in places]}
+    return assemble(lines, moments, places, [vehicle, *treatments], signals, measured, labels, noise, seed)
+
+
+def dose_of(place: Place, amounts: Sequence[float]) -> float:
+    """The dose in a well, 0 for vehicle."""
+    return 0.0 if place.treatment < 0 else amounts[place.treatment]

@@ -1,0 +1,83 @@
+"""Combination screens against the closed form: independent drugs, a drug with itself, three drugs, plates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tiny_cell import tiny_library, tiny_model
+
+from pathsim.assays.combination import combination_screen
+from pathsim.assays.wells import WellNoise
+from pathsim.errors import InputError
+from pathsim.lab import Library
+from pathsim.model import Model
+
+LONG = "30 d"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return tiny_library()
+
+
+def test_independent_drugs_multiply(model: Model, library: Library) -> None:
+    table = combination_screen(model, "plain", ["alphanib", "betanib"], "1 nM .. 10 uM x 5", LONG, library=library)
+    assert len(table) == 36
+    expected = 100 / (1 + table["dose1_nM"] / 50) / (1 + table["dose2_nM"] / 200)
+    np.testing.assert_allclose(table["value"], expected, rtol=3e-5)
+
+
+def test_a_drug_with_itself_is_one_drug(model: Model, library: Library) -> None:
+    table = combination_screen(model, "plain", ["alphanib", "ALX-1"], [10.0, 30.0, 40.0], "10 h", library=library)
+    total = (table["dose1_nM"] + table["dose2_nM"]).to_numpy()
+    for dose in np.unique(total):
+        assert len(set(table["value"][total == dose])) == 1, dose
+
+
+def test_three_drugs_with_doses_of_their_own(model: Model, library: Library) -> None:
+    doses = {"alphanib": [50.0], "betanib": ["200 nM"], "factor": "1 nM 3 nM"}
+    table = combination_screen(model, "plain", list(doses), doses, LONG, library=library)
+    assert len(table) == 2 * 2 * 3
+    expected = 100 * (1 + table["dose3_nM"]) / (1 + table["dose1_nM"] / 50) / (1 + table["dose2_nM"] / 200)
+    np.testing.assert_allclose(table["value"], expected, rtol=3e-5)
+    assert table["treatment"].iloc[-1] == "serum 10 % + alphanib 50 nM + betanib 200 nM + factor 3 nM"
+
+
+def test_order_of_drugs_changes_names_only(model: Model, library: Library) -> None:
+    one = combination_screen(model, "plain", ["alphanib", "betanib"], [5.0, 70.0], "10 h", library=library)
+    two = combination_screen(model, "plain", ["betanib", "alphanib"], [70.0, 5.0], "10 h", library=library)
+    left = {(a, b): v for a, b, v in zip(one["dose1_nM"], one["dose2_nM"], one["value"], strict=True)}
+    right = {(a, b): v for a, b, v in zip(two["dose2_nM"], two["dose1_nM"], two["value"], strict=True)}
+    assert left == right
+
+
+def test_matrix_on_plates_with_replicates(model: Model, library: Library) -> None:
+    table = combination_screen(model, "plain", ["alphanib", "betanib"], "1 nM .. 10 uM x 10", "2 h", plate=96,
+                               replicates=3, noise=WellNoise(), seed=5, library=library)  # fmt: skip
+    assert not table.duplicated(["replicate", "plate", "well"]).any()
+    assert table.groupby("replicate").size().tolist() == [120 + 16] * 3  # 11 x 11 - 1 on two plates, 8 controls each
+    again = combination_screen(model, "plain", ["alphanib", "betanib"], "1 nM .. 10 uM x 10", "2 h", plate=96,
+                               replicates=3, noise=WellNoise(), seed=5, workers=1, library=library)  # fmt: skip
+    assert table.equals(again)
+
+
+@pytest.mark.parametrize(
+    ("drugs", "doses", "said"),
+    [
+        (["alphanib"], [1.0], "two or three drugs"),
+        ("alphanib", [1.0], "two or three drugs"),
+        (["alphanib"] * 4, [1.0], "two or three drugs"),
+        (["alphanib", "betanob"], [1.0], "did you mean betanib"),
+        (["alphanib", "betanib"], {"alphanib": [1.0]}, "no doses are given for betanib"),
+        (["alphanib", "betanib"], {"alphanib": [1.0], "betanib": [1.0], "gammanib": [1.0]}, "unknown drug 'gammanib'"),
+        (["alphanib", "betanib"], {"alphanib": [1.0], "betanib": [-1.0]}, "doses of betanib: -1.0 nM"),
+    ],
+)
+def test_bad_input_is_named(model: Model, library: Library, drugs, doses, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        combination_screen(model, "plain", drugs, doses, library=library)
