@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..cache import source_of
 from . import jit, lane_layout, lanes
 from .codegen import MOST_STRAIGHT_LINE, Program, effect_nodes, factor_module, model_module, output_module
+from .driver import compiled
 from .lane_layout import LANES, Code, Discrete, Job, Layout, Results
 from .step_ir import POINTERS, step_module
 from .system import FloatArray, System
@@ -27,9 +29,6 @@ IntArray = npt.NDArray[np.int64]
 MANY_ROWS = 4000
 """Rows from which writing out the factorisation of a large model pays for the time it takes to compile."""
 
-PATIENCE = 0.6
-"""Seconds the plain driver may take for one system before numba, which takes about as long to load, takes over."""
-
 Kernel = Callable[..., int]
 _KINDS = {"lt": lane_layout.LT, "le": lane_layout.LE, "floor": lane_layout.FLOOR}
 
@@ -37,15 +36,20 @@ _KINDS = {"lt": lane_layout.LT, "le": lane_layout.LE, "floor": lane_layout.FLOOR
 @cache
 def step_code() -> jit.Code:
     """The compiled step, shared by all systems."""
-    return jit.compile_ir(step_module(jit.machine().fused), optimise=True)
+    return jit.compile_lazily(_identity("step"), lambda: step_module(jit.machine().fused), optimise=True)
 
 
 @cache
 def maths_code() -> jit.Code:
     """The vector functions, shared by all systems, which find them by name."""
-    code = jit.compile_ir(maths_module(jit.machine().fused), optimise=True)
+    code = jit.compile_lazily(_identity("maths"), lambda: maths_module(jit.machine().fused), optimise=True)
     jit.publish(code)
     return code
+
+
+def _identity(module: str) -> bytes:
+    """What code that depends on no model follows from: the sources of this folder."""
+    return source_of(Path(__file__).parent) + module.encode()
 
 
 @dataclass(eq=False)
@@ -56,7 +60,8 @@ class Engine:
     _outputs: dict[tuple[int, ...], jit.Code] = field(default_factory=dict)
     _idle: list[Workspace] = field(default_factory=list)
     _lock: Any = field(default_factory=threading.Lock)
-    _spent: float = 0.0
+    plain: bool = False
+    """Whether the driver runs as the Python it is written in: slow, the same bits, for tests."""
 
     @cached_property
     def program(self) -> Program:
@@ -138,19 +143,6 @@ class Engine:
             outputs=outputs.addresses["outputs"],
             outputs_inside=outputs.addresses["outputs_inside"],
         )  # fmt: skip
-
-    def kernel(self, rows: int) -> Kernel:
-        """The compiled driver, or the plain one while it has not cost more than loading numba would."""
-        if rows <= LANES and self._spent < PATIENCE and _compiled.cache_info().currsize == 0:
-            return self._plain
-        return _compiled()
-
-    def _plain(self, *arguments: Any) -> int:
-        started = time.perf_counter()
-        with np.errstate(all="ignore"):
-            attempts = lanes.run_lanes(*arguments)
-        self._spent += time.perf_counter() - started
-        return attempts
 
     def borrow(self, n_outputs: int) -> Workspace:
         """An idle workspace with room for ``n_outputs``."""
@@ -274,7 +266,7 @@ def run(
     direct = engine.direct_outputs(nodes)
     watched = until_steady or any(pair is None for pair in engine.program.linear_modes)
     threads = min(workers or os.cpu_count() or 1, -(-n_rows // LANES))
-    kernel = engine.kernel(n_rows)
+    kernel: Kernel = lanes.run_lanes if engine.plain else compiled(lanes.run_lanes)
     factor = engine.factor_address(n_rows)
 
     def simulate(first: int, last: int) -> None:
@@ -296,10 +288,3 @@ def run(
     with ThreadPoolExecutor(threads) as pool:
         for finished in [pool.submit(simulate, *piece) for piece in slices]:
             finished.result()
-
-
-@cache
-def _compiled() -> Kernel:
-    from .jitted import run_lanes
-
-    return run_lanes  # type: ignore[no-any-return]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import llvmlite.binding as llvm
+
+from .. import cache
 
 CPU_VARIABLE = "PATHSIM_CPU"
 """Environment variable that forces a target processor (such as ``x86-64`` or ``x86-64-v3``) instead of this one's."""
@@ -36,7 +39,7 @@ class Code:
     _engine: Any = field(repr=False)
 
 
-@cache
+@functools.cache
 def machine() -> Machine:
     """The processor of this process, or the one :data:`CPU_VARIABLE` names."""
     forced = os.environ.get(CPU_VARIABLE)
@@ -50,8 +53,25 @@ def compile_ir(text: str, optimise: bool = False) -> Code:
     """Machine code for a module of IR text.
 
     Without ``optimise`` the code generator runs at its quickest, which suits straight-line code; with it, loops are
-    worth the wait.
+    worth the wait. The result is kept in the cache.
     """
+    return compile_lazily(text, lambda: text, optimise)
+
+
+def compile_lazily(identity: str | bytes, write: Callable[[], str], optimise: bool = False) -> Code:
+    """As :func:`compile_ir` for text that takes long to write and follows from ``identity`` alone."""
+    chosen = machine()
+    version = ".".join(map(str, llvm.llvm_version_info))
+    key = cache.key_of("machine code", identity, chosen.cpu, chosen.features, version, str(optimise))
+    kept = cache.recall(key)
+    if kept is None:
+        kept = _object_of(write(), optimise)
+        cache.keep(key, kept)
+    return _load(kept)
+
+
+def _object_of(text: str, optimise: bool) -> bytes:
+    """An object file, after a line that names its functions."""
     module = llvm.parse_assembly(text)
     target = _target_machine(optimise)
     module.triple = target.triple
@@ -62,10 +82,16 @@ def compile_ir(text: str, optimise: bool = False) -> Code:
         tuning.loop_vectorization = False
         builder = llvm.create_pass_builder(target, tuning)
         builder.getModulePassManager().run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, target)
+    names = [f.name for f in module.functions if not f.is_declaration and f.linkage != llvm.Linkage.internal]
+    return " ".join(names).encode() + b"\n" + bytes(target.emit_object(module))
+
+
+def _load(kept: bytes) -> Code:
+    names, _, content = kept.partition(b"\n")
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(False))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(content))
     engine.finalize_object()
-    names = [function.name for function in module.functions if not function.is_declaration]
-    return Code({name: engine.get_function_address(name) for name in names}, engine)
+    return Code({name: engine.get_function_address(name) for name in names.decode().split()}, engine)
 
 
 def publish(code: Code) -> None:
@@ -83,7 +109,7 @@ def _target_machine(optimise: bool) -> Any:
     )
 
 
-@cache
+@functools.cache
 def _initialise() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

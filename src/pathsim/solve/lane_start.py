@@ -90,8 +90,8 @@ def _first_steps(code: Code, at: Layout, F: FloatArray, job: Job, count: int) ->
         size = speed = 0.0
         for i in range(n):
             inverse = 1.0 / (atol + rtol * abs(F[at.x_start + i, chosen]))
-            size += (F[at.x_start + i, chosen] * inverse) ** 2
-            speed += (F[at.U + i, chosen] * inverse) ** 2
+            size += square(F[at.x_start + i, chosen] * inverse)
+            speed += square(F[at.U + i, chosen] * inverse)
         h = 1e-3 * span
         if size > 1e-10 and speed > 1e-10:
             h = min(0.01 * math.sqrt(size / speed), span)
@@ -107,14 +107,19 @@ def _first_steps(code: Code, at: Layout, F: FloatArray, job: Job, count: int) ->
         speed = bend = 0.0
         for i in range(n):
             inverse = 1.0 / (atol + rtol * abs(F[at.x_start + i, slot]))
-            speed += (F[at.U + i, slot] * inverse) ** 2
-            bend += ((F[at.U + n + i, slot] - F[at.U + i, slot]) * inverse) ** 2
+            speed += square(F[at.U + i, slot] * inverse)
+            bend += square((F[at.U + n + i, slot] - F[at.U + i, slot]) * inverse)
         h = F[START_H, slot]
         steepest = math.sqrt(max(speed, bend / (h * h)) / max(n, 1))
         wish = 1e-3 * span
         if steepest > 1e-15 and math.isfinite(steepest):
             wish = math.sqrt(math.sqrt(0.01 / steepest))  # the fourth root: close to the fifth, and the same everywhere
         F[START_H, slot] = max(min(100.0 * h, wish, span), 1e-12 * span)
+
+
+def square(x: float) -> float:
+    """x*x, which ``**`` need not be to the last bit."""
+    return x * x
 
 
 def take(

@@ -2,9 +2,9 @@
 
 A finished lane takes the next row from the queue, so all lanes stay busy. Everything numerical happens in machine
 code that serves eight lanes at once (rates, steps, dense output); this module decides what each lane does next:
-sample, switch a mode, fire an event, finish, fail. It is written so that numba can compile it
-(:mod:`pathsim.solve.jitted`); run as it stands, it is the readable twin of that kernel and serves the first few
-simulations of a process, before numba is worth loading. Both give the same bits.
+sample, switch a mode, fire an event, finish, fail. It is written in the part of Python that
+:mod:`pathsim.solve.python_ir` turns into machine code; run as it stands, it is the readable twin of that code. Both
+give the same bits.
 """
 
 from __future__ import annotations

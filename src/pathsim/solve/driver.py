@@ -1,0 +1,62 @@
+"""Drivers as machine code: translated from their Python, compiled once per machine, called without the interpreter.
+
+A compiled driver takes the same arguments as the function it was made from and gives the same bits. Calls release
+the interpreter lock, so threads run side by side.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cache import source_of
+from . import jit, python_ir
+
+IntArray = npt.NDArray[np.int64]
+
+
+class Driver:
+    """A compiled driver: call it as the Python function it was made from, or :meth:`run` with packed arguments."""
+
+    def __init__(self, entry: Callable[..., int | None]) -> None:
+        identity = source_of(Path(__file__).parent) + entry.__qualname__.encode() + entry.__module__.encode()
+        self._code = jit.compile_lazily(identity, lambda: python_ir.module_of(entry), optimise=True)
+        arguments = entry.__code__.co_argcount
+        self.run = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * arguments)(self._code.addresses["entry"])
+        """``run(*addresses)`` of packed arguments."""
+
+    def __call__(self, *arguments: Any) -> int:
+        packed = [pack(argument) for argument in arguments]
+        return int(self.run(*[words.ctypes.data for words in packed]))
+
+
+@cache
+def compiled(entry: Callable[..., int | None]) -> Driver:
+    """``entry`` and all it calls as machine code, see :mod:`pathsim.solve.python_ir`."""
+    return Driver(entry)
+
+
+def pack(argument: Any) -> IntArray:
+    """An array, or a named tuple of integers and arrays, as the words compiled code reads; keep the arrays alive."""
+    return np.array(list(_words(argument)), dtype=np.int64)
+
+
+def _words(argument: Any) -> Iterable[int]:
+    if not isinstance(argument, np.ndarray):
+        for item in argument:
+            if isinstance(item, (int, np.integer)):
+                yield int(item)
+            else:
+                yield from _words(item)
+        return
+    if not argument.flags.c_contiguous or argument.itemsize != 8:
+        raise ValueError("compiled code takes contiguous arrays of 64-bit numbers")
+    yield argument.__array_interface__["data"][0]
+    yield from argument.shape
+    yield from [0] * (python_ir.DIMENSIONS - argument.ndim)
