@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import pickle
+import re
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
+from .. import cache
 from ..errors import InputError, unknown
 from .annotations import read_annotations
 from .records import Model
 
 SUFFIXES = (".ant", ".xml", ".sbml")
+_READERS = ("libsbml", "antimony")
+_REFERS_ELSEWHERE = re.compile(rb'externalModelDefinition|^\s*import\s+"', re.MULTILINE)
+"""Files that other files are part of are read anew each time."""
 
 
 def models_folder() -> Path:
@@ -29,6 +37,23 @@ def load_model(name_or_path: str | Path) -> Model:
     Raises :class:`InputError` with file, line and what is wrong; near misses for a misspelt bundled name.
     """
     path = _locate(name_or_path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    if _REFERS_ELSEWHERE.search(content) is not None:
+        return _read(path)
+    key = cache.key_of("model", str(path), content, cache.source_of(Path(__file__).parent), *map(_version, _READERS))
+    kept = cache.recall(key)
+    if kept is not None:
+        return pickle.loads(kept)  # type: ignore[no-any-return]
+    model = _read(path)
+    with contextlib.suppress(RecursionError):  # formulas nested too deeply to be written out
+        cache.keep(key, pickle.dumps(model, protocol=5))
+    return model
+
+
+def _read(path: Path) -> Model:
     if path.suffix == ".ant":
         from .antimony import antimony_to_sbml
         from .sbml import parse_sbml
@@ -38,6 +63,12 @@ def load_model(name_or_path: str | Path) -> Model:
     from .sbml import read_sbml
 
     return read_sbml(path)
+
+
+def _version(library: str) -> str:
+    """What tells one installed version of a library from another, without importing it."""
+    spec = find_spec(library)
+    return f"{spec.origin} {Path(spec.origin).stat().st_mtime_ns}" if spec is not None and spec.origin else ""
 
 
 def _locate(name_or_path: str | Path) -> Path:
