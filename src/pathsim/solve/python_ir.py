@@ -3,8 +3,8 @@
 The drivers (:mod:`pathsim.solve.lanes` and its neighbours) are ordinary functions over numbers, arrays and named
 tuples, fully annotated. This module translates that small language, and refuses anything else with the line it met it
 on: integers are 64 bits, floats doubles, both with Python's meaning (``min`` and ``max`` included) and no reordering,
-so that the compiled driver gives the same bits as the Python it was made from. Unlike Python, indices must not be
-negative and nothing is bounds-checked.
+so that the compiled driver gives the same bits as the Python it was made from. Unlike Python, indices and the operands
+of ``//`` and ``%`` must not be negative, and nothing is bounds-checked.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _ARRAYS: list[tuple[Any, str]] = [(FloatArray, FLOAT), (IntArray, INT)]
 _CALLS = {function: function.__name__ for function in
           (calls.call2, calls.call3, calls.call4, calls.call6, calls.call7, calls.call_step)}  # fmt: skip
 _INT_OPS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor",
-            ast.LShift: "shl", ast.RShift: "ashr", ast.Mod: "srem"}  # fmt: skip
+            ast.LShift: "shl", ast.RShift: "ashr", ast.Mod: "srem", ast.FloorDiv: "sdiv"}  # fmt: skip
 _FLOAT_OPS = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
 _COMPARE = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
 _PURE = {"sqrt": "llvm.sqrt.f64", "floor": "llvm.floor.f64", "nextafter": "nextafter"}
