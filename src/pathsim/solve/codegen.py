@@ -133,7 +133,7 @@ def model_module(program: Program, fused: bool) -> str:
     ``start(t, raw, p, x)``; ``prep(p, k)``; ``rates(t, x, k, o)`` adds the rates to o; ``jacobian(t, x, k, J)``;
     ``slopes(t, x, k, o)`` d rates / dt; ``factor(J, ig, A)`` when written out at once; ``solve(A, b)``;
     ``margins(t, x, k, o)``; ``switches(k, o)`` slope and start of linear modes; ``triggers(t, x, k, o)``;
-    ``effects(t, x, p, o)`` delay, priority and values of each event in turn.
+    ``effects(t, x, p, o)``, see :func:`effect_nodes`.
     """
     writer = Writer(program, fused)
     system, graph = program.system, program.system.graph
@@ -222,13 +222,13 @@ def _reader(place: dict[int, int]) -> ReadLeaf:
 
 
 def effect_nodes(system: System) -> list[int]:
-    """Delay, priority, then values, event after event."""
+    """Delay, priority, then value and volume of each target, event after event."""
     zero = system.graph.zero
     nodes: list[int] = []
     for event in system.events:
         nodes.append(zero if event.delay is None else event.delay)
         nodes.append(system.graph.const(float("-inf")) if event.priority is None else event.priority)
-        nodes += [target.node for target in event.targets]
+        nodes += [node for target in event.targets for node in (target.value, target.volume)]
     return nodes
 
 

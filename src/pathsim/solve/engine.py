@@ -99,7 +99,7 @@ class Engine:
         system, place = self.system, self.program.elimination.place
         modes = [(_KINDS[mode.kind], pair is not None)
                  for mode, pair in zip(system.modes, self.program.linear_modes, strict=True)]  # fmt: skip
-        first = np.cumsum([0, *(len(event.targets) + 2 for event in system.events)])
+        first = np.cumsum([0, *(2 * len(event.targets) + 2 for event in system.events)])
         events = [
             (first[e], event.initially_true, event.persistent, event.values_from_trigger_time)
             for e, event in enumerate(system.events)

@@ -50,8 +50,8 @@ def _fire(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete
             first = discrete.events[e, 0]
             F[at.pending_time + j, lane] = F[T, lane] + F[at.effects + first, lane]
             N[at.pending_event + j, lane] = e
-            for i in range(discrete.events[e + 1, 0] - first - 2):
-                F[at.pending_values + at.most_targets * j + i, lane] = F[at.effects + first + 2 + i, lane]
+            for i in range(((discrete.events[e + 1, 0] - first) >> 1) - 1):
+                F[at.pending_values + at.most_targets * j + i, lane] = F[at.effects + first + 2 + 2 * i, lane]
             N[PENDING, lane] = j + 1
         elif now == 0 and N[at.was_true + e, lane] == 1 and discrete.events[e, 2] == 0:
             j = 0
@@ -101,11 +101,12 @@ def _execute(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discr
     """Carry out pending event j; the effects in the workspace are those of the present moment."""
     e = N[at.pending_event + j, lane]
     first = discrete.events[e, 0]
-    targets = first - 2 * e  # every event before e has two entries that are no targets
-    for i in range(discrete.events[e + 1, 0] - first - 2):
-        value = F[at.effects + first + 2 + i, lane]
+    targets = (first >> 1) - e  # every event before e has two entries that are no targets, and two for each target
+    for i in range(((discrete.events[e + 1, 0] - first) >> 1) - 1):
+        value = F[at.effects + first + 2 + 2 * i, lane]
         if discrete.events[e, 3] != 0:
             value = F[at.pending_values + at.most_targets * j + i, lane]
+        value *= F[at.effects + first + 3 + 2 * i, lane]
         index = discrete.targets[targets + i, 1]
         if discrete.targets[targets + i, 0] != 0:
             F[at.y + index, lane] = value

@@ -137,12 +137,19 @@ class Lowering:
         for first, second in pairwise(args):
             a, b = (second, first) if expr.op in ("gt", "ge") else (first, second)
             if expr.op in ("eq", "ne"):
-                term = graph.equal(self(a), self(b))
+                term = self._equal(a, b)
                 term = graph.negate(term) if expr.op == "ne" else term
             else:
                 term = self._ordered("lt" if expr.op in ("lt", "gt") else "le", a, b)
             result = graph.both(result, term)
         return result
+
+    def _equal(self, a: Expr, b: Expr) -> int:
+        """Equality of what moves is ``a <= b and b <= a``, so that the moment it holds is found."""
+        plain = self.graph.equal(self(a), self(b))
+        if self.modes is None or not self.graph.depends_on_state_or_time(plain):
+            return plain
+        return self.graph.both(self._ordered("le", a, b), self._ordered("le", b, a))
 
     def _ordered(self, kind: Literal["lt", "le"], a: Expr, b: Expr) -> int:
         graph = self.graph

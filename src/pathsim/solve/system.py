@@ -27,11 +27,17 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an event writes, and the node of what it writes."""
+    """Where an event writes ``node``, the product of ``value`` and ``volume``.
+
+    ``volume`` is the compartment of a concentration stored as an amount, else 1. It counts at the moment of execution,
+    even where ``value`` counts at the moment of the trigger.
+    """
 
     is_state: bool
     index: int
     node: int
+    value: int
+    volume: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,11 +363,12 @@ class _Builder:
         assigned = {rule.variable: graph.number(self.direct(rule.math)) for rule in event.assignments}
         targets = []
         for name, value in assigned.items():
+            volume = graph.one
             if name in self.stored_as_amount and not self.species[name].symbol_is_amount:
-                value = graph.mul(value, self.direct.symbol(self.species[name].compartment))
+                volume = self.direct.symbol(self.species[name].compartment)
             is_state = name in self.state_index
             index = self.state_index[name] if is_state else self.parameter_index[name]
-            targets.append(Target(is_state, index, value))
+            targets.append(Target(is_state, index, graph.mul(value, volume), value, volume))
         return EventCode(
             id=event.id,
             trigger=graph.truth(self.smooth(event.trigger)),

@@ -264,7 +264,7 @@ class _Simulation:
         for i, event in enumerate(self.system.events):
             if now[i] and not self.was_true[i]:
                 delay, _, *values = self.f.effects[i](self.t, self.x, self.p)
-                keep = values if event.values_from_trigger_time else None
+                keep = values[: len(event.targets)] if event.values_from_trigger_time else None
                 self.pending.append(_Pending(self.t + delay, i, keep))
             elif self.was_true[i] and not now[i] and not event.persistent:
                 self.pending = [item for item in self.pending if item.event != i]
@@ -284,11 +284,11 @@ class _Simulation:
 
     def _execute(self, item: _Pending) -> None:
         self.pending.remove(item)
-        values = item.values
-        if values is None:
-            values = self.f.effects[item.event](self.t, self.x, self.p)[2:]
-        for target, value in zip(self.system.events[item.event].targets, values, strict=True):
-            (self.x if target.is_state else self.p)[target.index] = value
+        targets = self.system.events[item.event].targets
+        now = self.f.effects[item.event](self.t, self.x, self.p)[2:]
+        values = now[: len(targets)] if item.values is None else item.values
+        for target, value, volume in zip(targets, values, now[len(targets) :], strict=True):
+            (self.x if target.is_state else self.p)[target.index] = value * volume
 
     # samples
 

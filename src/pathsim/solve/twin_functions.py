@@ -33,7 +33,8 @@ class TwinFunctions:
                 [
                     nothing if event.delay is None else event.delay,
                     nothing if event.priority is None else event.priority,
-                    *(target.node for target in event.targets),
+                    *(target.value for target in event.targets),
+                    *(target.volume for target in event.targets),
                 ],
             )
             for event in system.events
