@@ -220,8 +220,8 @@ def _check_durations(protocols: Iterable[Treatment], moments: Sequence[float]) -
     latest = max(moments)
     raise_together(
         [
-            f"treatment '{protocol}' ends {protocol.steps[-1].duration} after its last step began, before the lysate at "
-            f"{latest:g} min"
+            f"treatment '{protocol}' ends {protocol.steps[-1].duration} after its last step began, before the lysate "
+            f"at {latest:g} min"
             for protocol in protocols
             if (minutes := protocol.steps[-1].minutes) is not None and minutes < latest
         ]

@@ -27,7 +27,9 @@ class Shelf(StrEnum):
 @cli.app.command(name="list")
 def list_shelf(
     what: Annotated[str, typer.Argument(metavar=f"{{{'|'.join(Shelf)}}}", help="What to list.", show_default=False)],
-    model: Annotated[str, typer.Option("--model", help="For readouts and network: a bundled model or a path.")] = "pi3k_mapk",
+    model: Annotated[
+        str, typer.Option("--model", help="For readouts and network: a bundled model or a path.")
+    ] = "pi3k_mapk",
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -144,7 +146,7 @@ def _readouts(model: str) -> pd.DataFrame:
 
     opened = load_model(model)
     notes = {item.name: item for item in opened.annotations}
-    rows = [
+    rows: list[dict[str, object]] = [
         {"readout": name, "antigen": item.readout, "mass_kDa": item.mass_kDa or None, "unit": item.unit}
         if (item := notes.get(name))
         else {"readout": name, "antigen": "", "mass_kDa": None, "unit": ""}
@@ -168,6 +170,8 @@ def _network(model: str, plot: str | None) -> pd.DataFrame:
 
         cli.save_figure(draw_network(graph, default_library().drugs.values()).figure, plot)
     return pd.DataFrame(
-        [{"from": edge.origin, "to": edge.target, "effect": edge.effect.value, "through": edge.through}
-         for edge in graph.edges]  # fmt: skip
+        [
+            {"from": edge.origin, "to": edge.target, "effect": edge.effect.value, "through": edge.through}
+            for edge in graph.edges
+        ]
     )

@@ -19,7 +19,8 @@ def simulate(
         list[str] | None, typer.Option("--outputs", metavar="NAME...", help="Any symbols; default: all species.")
     ] = None,
     changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=NUMBER...", help="Parameters or initial values to change.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=NUMBER...", help="Parameters or initial values to change."),
     ] = None,
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-6,
     atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-9,
@@ -33,9 +34,7 @@ def simulate(
     from ..units import numbers
 
     cli.check_plot(plot)
-    frame = run(
-        model, numbers(times), cli.settings(changes or []), outputs or None, Rosenbrock(rtol=rtol, atol=atol)
-    )
+    frame = run(model, numbers(times), cli.settings(changes or []), outputs or None, Rosenbrock(rtol=rtol, atol=atol))
     if plot is not None:
         from ..plot import draw_time_course
 

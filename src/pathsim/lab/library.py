@@ -134,7 +134,8 @@ def _sourced(table: Any, where: str, problems: list[str]) -> tuple[dict[str, flo
 
 def _read_cell_lines(path: Path) -> tuple[dict[str, CellLine], dict[str, Alteration]]:
     content = _read_toml(path)
-    problems = [str(unknown("table", key, ("line", "alteration"))) for key in content if key not in ("line", "alteration")]
+    tables = ("line", "alteration")
+    problems = [str(unknown("table", key, tables)) for key in content if key not in tables]
     lines = {name: _line(name, entry, problems) for name, entry in content.get("line", {}).items()}
     alterations = {
         name: Alteration(

@@ -2,17 +2,23 @@
 
 from .loading import bundled_models, load_model, models_folder
 from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
+from .wiring import Edge, Effect, Kind, Wiring, wiring
 
 __all__ = [
     "Compartment",
+    "Edge",
+    "Effect",
     "Event",
+    "Kind",
     "Model",
     "Parameter",
     "Participant",
     "Reaction",
     "Rule",
     "Species",
+    "Wiring",
     "bundled_models",
     "load_model",
     "models_folder",
+    "wiring",
 ]

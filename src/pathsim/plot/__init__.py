@@ -1,4 +1,4 @@
-"""Figures: one function per figure, each takes ``ax=None`` or draws a figure of its own, and returns what it drew on."""
+"""Figures: one function per figure, takes ``ax=None`` or draws its own, and returns what it drew on."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ def draw_blot(
 
     One lane per line, treatment and time; one row per readout. Bands show the first replicate, each strip exposed to
     its own brightest band. Beside it every lane is quantified: mean over replicates (dots), relative to the largest
-    lane of its row. Measured or noisy signals (a table with a ``gel`` column) are first divided by ``loading`` (default:
-    the first loading control in the table) and by the mean of their gel, because every gel has its own gain.
+    lane of its row. Measured or noisy signals (a table with a ``gel`` column) are first divided by ``loading``
+    (default: the first loading control in the table) and by the mean of their gel, because every gel has its own gain.
 
     Returns the figure. Raises :class:`InputError` for a table with missing or repeated bands.
     """
@@ -56,7 +56,7 @@ def draw_blot(
     left, quantified = margin / figure.get_figwidth(), (margin + wide + 0.95) / figure.get_figwidth()
     share = wide / figure.get_figwidth()
     weights = {**LOADING_CONTROLS, **(masses_kDa or {})}
-    colours = _line_colours(lanes["cell_line"])
+    colours = _line_colours(list(lanes["cell_line"]))
     for row, readout in enumerate(readouts):
         bottom = (height - 0.75 - STRIP * (1.18 * row + 1)) / height
         strip = figure.add_axes((left, bottom, share, STRIP / height))
@@ -73,7 +73,9 @@ def draw_blot(
         rotation=90, va="center", ha="center", fontsize=7.5, color=INK,
     )  # fmt: skip
     legend.draw(figure, left, share, (below - 0.1) / height, height)
-    figure.text(0.012, 1 - 0.1 / height, title or "Virtual western blot", va="top", fontsize=10, color=INK, weight="bold")
+    figure.text(
+        0.012, 1 - 0.1 / height, title or "Virtual western blot", va="top", fontsize=10, color=INK, weight="bold"
+    )
     return figure
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -34,7 +36,7 @@ def label_ends(ax: Axes, most: int = 12) -> None:
         return
     low, high = ax.get_ylim()
     gap = 0.055 * (high - low)
-    ends = sorted((float(line.get_ydata()[-1]), line) for line in lines)  # type: ignore[index, call-overload]
+    ends = sorted(((float(np.asarray(line.get_ydata())[-1]), line) for line in lines), key=lambda end: end[0])
     heights: list[float] = []
     for value, _ in ends:
         heights.append(max(value, heights[-1] + gap) if heights else value)
