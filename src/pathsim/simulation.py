@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 
+PASSAGING = "passaging"
+"""A parameter of this name is 1 while cells come to rest before the first step, and as the model says afterwards."""
+
 
 @lru_cache(maxsize=32)
 def system_of(model: Model) -> System:
@@ -297,7 +300,7 @@ def _stages(
     for number, condition in enumerate(plan.conditions):
         medium = FULL_MEDIUM if "serum" in defaults else Step(())
         label = f"{condition.cell_line}, full medium"
-        position = settling.add(_raw(system, condition, medium, defaults, library), -1, math.inf, label)
+        position = settling.add(_at_rest(system, _raw(system, condition, medium, defaults, library)), -1, math.inf, label)
         for depth, step in enumerate(condition.treatment.steps):
             raw = _raw(system, condition, step, defaults, library)
             final = depth == len(condition.treatment.steps) - 1
@@ -320,6 +323,13 @@ def _raw(
             f"'{system.model.id}' does not have" + (f" (near: {', '.join(close)})" if close else "")
         )
     return system.raw(settings)
+
+
+def _at_rest(system: System, raw: FloatArray) -> FloatArray:
+    """Before an experiment a growing culture is passaged: kept at constant density, else it has no steady state."""
+    if PASSAGING in system.slots:
+        raw[system.slots[PASSAGING]] = 1.0
+    return raw
 
 
 def _plain_values(system: System) -> dict[str, float]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 CLASSES = ("source", "estimate", "calibrated", "input", "switch", "definition", "readout")
 
-_LINE = re.compile(r"^\s*(?P<name>[A-Za-z_]\w*)\s*(?P<sign>:?=)[^;/]*;\s*//\s*(?P<comment>.*)$")
+_LINE = re.compile(r"^\s*(?P<name>[A-Za-z_]\w*)\s*(?P<sign>:?=)[^;]*;\s*//\s*(?P<comment>.*)$")
 _FIELD = re.compile(r"^\s*(?P<kind>\w+)\s*:?\s*(?P<text>.*?)\s*$")
 _MASS = re.compile(r",?\s*(?P<mass>\d+)\s*kDa\s*$")
 
