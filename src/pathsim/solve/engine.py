@@ -128,6 +128,7 @@ class Engine:
 
     def output_code(self, nodes: tuple[int, ...]) -> jit.Code:
         """The compiled outputs."""
+        maths_code()  # outputs may be loaded before anything else that calls it
         with self._lock:
             if nodes not in self._outputs:
                 self._outputs[nodes] = jit.compile_ir(output_module(self.program, nodes, jit.machine().fused))
