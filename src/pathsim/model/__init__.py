@@ -1,5 +1,6 @@
 """What the cell is: frozen records, the maths tree, and the readers of ``.ant`` and SBML files."""
 
+from .checks import Report, check_model
 from .loading import bundled_models, load_model, models_folder
 from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
 from .wiring import Edge, Effect, Kind, Wiring, wiring
@@ -14,10 +15,12 @@ __all__ = [
     "Parameter",
     "Participant",
     "Reaction",
+    "Report",
     "Rule",
     "Species",
     "Wiring",
     "bundled_models",
+    "check_model",
     "load_model",
     "models_folder",
     "wiring",

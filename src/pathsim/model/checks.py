@@ -1,0 +1,126 @@
+"""What can be checked on a model without running it: where every constant comes from, and whether units agree."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..errors import InputError
+from .annotations import Annotation
+from .dimensions import Dimensions, combine, dimensions_of, dimensions_text, read_dimensions
+from .records import Model
+
+CONSTANT_CLASSES = ("source", "estimate", "calibrated", "input", "switch", "definition")
+_BACKED = ("source", "estimate", "calibrated")
+_TIME: Dimensions = {"min": Fraction(1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What :func:`check_model` found.
+
+    ``classes``: how many constants of each class; ``problems``: one line each.
+    """
+
+    model: str
+    species: int
+    reactions: int
+    constants: int
+    classes: Mapping[str, int]
+    problems: tuple[str, ...]
+
+
+def check_model(model: Model) -> Report:
+    """Check a model as it stands on paper.
+
+    In an annotated model every constant must carry a unit and one of the classes source, estimate, calibrated, input,
+    switch or definition, with a text behind the first three, and units must agree in every rate and rule. In any model
+    every species and constant needs a value.
+    """
+    notes = {item.name: item for item in model.annotations}
+    constants = [item for item in model.parameters if item.id not in model.rules and "." not in item.id]
+    problems = list(_values(model))
+    classes: Counter[str] = Counter()
+    if notes:
+        for item in constants:
+            note = notes.get(item.id)
+            if note is None:
+                problems.append(f"{item.id}: no unit and no source behind it; write '// unit | source: ...'")
+                continue
+            classes[note.kind] += 1
+            problems += _backing(note)
+        problems += _units(model, notes)
+    else:
+        classes["not annotated"] = len(constants)
+    ordered = {name: classes[name] for name in (*CONSTANT_CLASSES, "not annotated") if classes[name]}
+    return Report(model.id, len(model.species), len(model.reactions), len(constants), ordered, tuple(problems))
+
+
+def _values(model: Model) -> Iterable[str]:
+    """Constants and species that have no value from anywhere."""
+    set_elsewhere = {rule.variable for rule in (*model.assignment_rules, *model.initial_assignments)}
+    for item in model.parameters:
+        if not math.isfinite(item.value) and item.id not in set_elsewhere:
+            yield f"{item.id}: has no value"
+    for species in model.species:
+        if not math.isfinite(species.initial) and species.id not in set_elsewhere:
+            yield f"{species.id}: has no initial value"
+
+
+def _backing(note: Annotation) -> Iterable[str]:
+    if note.kind in _BACKED and not note.text:
+        yield f"line {note.line}: {note.name}: '{note.kind}' needs words behind it: which paper, or why this value"
+    if note.kind == "readout" and not note.is_rule and not note.text:
+        yield f"line {note.line}: {note.name}: a constant that is a readout needs its source as well"
+
+
+def _units(model: Model, notes: Mapping[str, Annotation]) -> Iterable[str]:
+    """Clashes of units in rates and rules, with the line of the rule where it is known."""
+    known: dict[str, Dimensions | None] = {item.id: {} for item in model.compartments}
+    for note in notes.values():
+        try:
+            known[note.name] = read_dimensions(note.unit)
+        except InputError as error:
+            known[note.name] = None
+            yield f"line {note.line}: {note.name}: {error}"
+    _spread_to_species(model, known)
+    for rule in model.assignment_rules:
+        problems: list[str] = []
+        found = dimensions_of(rule.math, known.get, problems, _TIME)
+        where = f"line {notes[rule.variable].line}: {rule.variable}" if rule.variable in notes else rule.variable
+        stated = known.get(rule.variable)
+        if found is not None and stated is not None and found != stated:
+            problems.append(f"is said to be in {dimensions_text(stated)}, its formula in {dimensions_text(found)}")
+        yield from (f"{where}: {problem}" for problem in problems)
+    for reaction in model.reactions:
+        problems = []
+        found = dimensions_of(reaction.rate, known.get, problems, _TIME)
+        for participant in (*reaction.reactants, *reaction.products):
+            pool = known.get(participant.species)
+            if found is not None and pool is not None and combine(pool, _TIME, Fraction(-1)) != found:
+                problems.append(
+                    f"the rate is in {dimensions_text(found)}, but changes {participant.species}, which is in "
+                    f"{dimensions_text(pool)}"
+                )
+                break
+        yield from (f"reaction {reaction.id}: {problem}" for problem in problems)
+
+
+def _spread_to_species(model: Model, known: dict[str, Dimensions | None]) -> None:
+    """Units of species: of what their start is set to, else of the species they are converted into."""
+    for rule in model.initial_assignments:
+        known.setdefault(rule.variable, dimensions_of(rule.math, known.get, [], _TIME))
+    for _ in range(len(model.reactions)):
+        before = len(known)
+        for reaction in model.reactions:
+            members = [p.species for p in (*reaction.reactants, *reaction.products)]
+            unit = next((known[name] for name in members if known.get(name) is not None), None)
+            if unit is not None:
+                for name in members:
+                    if known.get(name) is None:
+                        known[name] = unit
+        if len(known) == before:
+            break
