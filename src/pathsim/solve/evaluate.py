@@ -31,6 +31,16 @@ def python_function(graph: Graph, outputs: Sequence[int]) -> Function:
     return partial(_call, fast["function"], exact["function"])
 
 
+def array_function(graph: Graph, outputs: Sequence[int]) -> Callable[..., list[Any]]:
+    """As :func:`python_function`, but entries of ``x`` and ``p`` may be arrays, and then so are the values.
+
+    Conditions must not depend on arrays. Floating-point exceptions follow numpy's settings.
+    """
+    exact: dict[str, Any] = dict(_EXACT)
+    exec(compile(_source(graph, outputs), "<graph>", "exec"), exact)
+    return exact["function"]  # type: ignore[no-any-return]
+
+
 def _call(fast: Function, exact: Function, t: float, x: Numbers, p: Numbers) -> list[float]:
     xs, ps = [float(value) for value in x], [float(value) for value in p]
     try:

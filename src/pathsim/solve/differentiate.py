@@ -1,0 +1,68 @@
+"""Directional derivatives and their transposes as graphs: tangents and cotangents of any nodes, by the chain rule.
+
+Both work node by node over the expression graph, so the cost of what they build is a small multiple of the original
+(A. Griewank and A. Walther, Evaluating Derivatives, 2nd edition, SIAM 2008, chapter 3). Jumps (floor, comparisons)
+count as constant, as everywhere in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .graph import BOOLEAN, Graph
+
+
+def tangents(graph: Graph, outputs: Sequence[int], seeds: Mapping[int, int]) -> list[int]:
+    """Node of the derivative of each output in the direction ``seeds`` (node -> node of its derivative).
+
+    What a seeded node depends on is not looked at; leaves without a seed are constant.
+    """
+    slopes: dict[int, int] = {}
+    for node in graph.topological(outputs, stop=lambda node: node in seeds):
+        slopes[node] = seeds[node] if node in seeds else _tangent(graph, node, slopes)
+    return [slopes[node] for node in outputs]
+
+
+def _tangent(graph: Graph, node: int, slopes: Mapping[int, int]) -> int:
+    args, zero = graph.args(node), graph.zero
+    if all(slopes[child] == zero for child in args) or graph.op(node) in BOOLEAN:
+        return zero
+    if graph.op(node) == "sel":  # not a sum of products: the branch not taken may be infinite
+        return graph.select(args[0], slopes[args[1]], slopes[args[2]])
+    result = zero
+    for child, partial in zip(args, graph.partials(node), strict=True):
+        if partial is not None and slopes[child] != zero:
+            result = graph.add(result, graph.mul(partial, slopes[child]))
+    return result
+
+
+def cotangents(
+    graph: Graph, outputs: Sequence[int], weights: Sequence[int], wanted: Mapping[int, object]
+) -> dict[int, int]:
+    """For each wanted node, the node of sum over outputs of weight * d output / d wanted; absent where that is zero.
+
+    Wanted nodes count as independent of each other: what they depend on is not looked at.
+    """
+    order = graph.topological(outputs, stop=lambda node: node in wanted)
+    bars: dict[int, int] = {}
+
+    def send(node: int, bar: int) -> None:
+        if bar != graph.zero:
+            bars[node] = graph.add(bars[node], bar) if node in bars else bar
+
+    for node, weight in zip(outputs, weights, strict=True):
+        send(node, weight)
+    for node in reversed(order):
+        bar = bars.get(node)
+        if bar is None or node in wanted or graph.op(node) in BOOLEAN:
+            continue
+        args = graph.args(node)
+        if graph.op(node) == "sel":
+            send(args[1], graph.select(args[0], bar, graph.zero))
+            send(args[2], graph.select(args[0], graph.zero, bar))
+            continue
+        if args:
+            for child, partial in zip(args, graph.partials(node), strict=True):
+                if partial is not None:
+                    send(child, graph.mul(bar, partial))
+    return {node: bar for node, bar in bars.items() if node in wanted}

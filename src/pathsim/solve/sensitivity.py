@@ -1,0 +1,435 @@
+"""Exact derivatives of simulations: tangents of outputs and last states along any directions of the raw values.
+
+The recorded steps are differentiated one by one (internal differentiation: H. G. Bock, in Modelling of Chemical Reaction
+Systems, Springer 1981), through initial values, switches, events and the approach to a steady state alike.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import jit
+from .batch import Rows, engine_of
+from .driver import compiled
+from .engine import Engine, _aligned, _stack, maths_code, step_code
+from .lane_layout import LANES
+from .recording import Recording, record_rows
+from .sensitivity_code import STEP_POINTERS, outputs_tangent_module, tangent_module, tangent_step_module
+from .sensitivity_jumps import Crossing, JumpTangents
+from .sensitivity_lanes import TangentCode, TangentLayout, run_tasks, start_tasks
+from .solvers import Rosenbrock
+from .system import FloatArray, System
+from .tape import LINK_JUMP, STEP_END, STEP_H, STEP_T
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Tangents:
+    """Derivatives along directions: ``values`` (n, times, outputs, d) and last states ``x`` (n, states, d).
+
+    NaN in rows that failed.
+    """
+
+    values: FloatArray
+    x: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Differentiated:
+    """Simulated rows and their derivatives."""
+
+    rows: Rows
+    tangents: Tangents
+
+
+LOOSER = 100.0
+"""How much larger the error of tangents may be, per step and relative to their size, than that of states."""
+MOST_REFINEMENTS = 6
+
+
+def run_tangents(
+    system: System,
+    settings: FloatArray,
+    times: FloatArray,
+    outputs: Sequence[int],
+    seeds: FloatArray,
+    solver: Rosenbrock | None = None,
+    *,
+    columns: IntArray | None = None,
+    start_states: FloatArray | None = None,
+    start_seeds: FloatArray | None = None,
+    until_steady: bool = False,
+) -> Differentiated:
+    """Simulate rows as :func:`pathsim.solve.run_rows` (or ``settle_rows``) does, with derivatives along ``seeds``.
+
+    Where the state stands still its step size says nothing about the tangents; so where their error estimate is too
+    large the row is simulated again with smaller steps there.
+
+    Args:
+        seeds: (n, raw values, d), the derivative of each row's raw values (all of them) in each direction.
+        start_seeds: (n, states, d), that of ``start_states``; zero by default.
+    """
+    chosen = solver or Rosenbrock()
+    limits: list[FloatArray] = [np.empty((0, 2))] * len(settings)
+    for attempt in range(MOST_REFINEMENTS + 1):
+        recording = record_rows(
+            system, settings, times, outputs, chosen, columns=columns, start_states=start_states,
+            until_steady=until_steady, limits=limits,
+        )  # fmt: skip
+        carried = _Differentiation(recording, seeds, start_seeds, chosen)
+        found = carried.run()
+        if until_steady or attempt == MOST_REFINEMENTS or not carried.refine(limits):
+            break
+    return Differentiated(recording.rows, found)
+
+
+def differentiate(
+    recording: Recording, seeds: FloatArray, start_seeds: FloatArray | None = None, solver: Rosenbrock | None = None
+) -> Tangents:
+    """Derivatives of what was recorded, step sizes held as they were; arguments as :func:`run_tangents`."""
+    return _Differentiation(recording, seeds, start_seeds, solver or Rosenbrock()).run()
+
+
+class _Differentiation:
+    def __init__(
+        self, recording: Recording, seeds: FloatArray, start_seeds: FloatArray | None, solver: Rosenbrock
+    ) -> None:
+        self.recording, self.start_seeds = recording, start_seeds
+        self.tolerances = np.array([solver.rtol * LOOSER, solver.atol * LOOSER])
+        self.errors = np.zeros(len(recording.order))
+        self.machine = machine_of(recording.system)
+        self.place = np.asarray(self.machine.engine.order)
+        n = len(recording.rows.status)
+        moving = (seeds != 0).any(axis=1)
+        if start_seeds is not None:
+            moving |= (start_seeds != 0).any(axis=1)
+        moving[recording.rows.status != 0] = False
+        self.active = [np.flatnonzero(moving[row]) for row in range(n)]
+        self.row = np.array([r for r in range(n) for _ in range(0, len(self.active[r]), LANES)], dtype=np.int64)
+        self.block = np.array([b for r in range(n) for b in range(0, len(self.active[r]), LANES)], dtype=np.int64)
+        self.shape = (n, recording.times.shape[1], len(recording.outputs))
+        self.seeds, self.d = seeds, seeds.shape[2]
+
+    def run(self) -> Tangents:
+        recording, n_states = self.recording, len(self.recording.system.states)
+        most = max([len(active) for active in self.active], default=0)
+        out = np.zeros((*self.shape, -(-most // LANES) * LANES))
+        S, Q = self._start()
+        rounds = self._rounds()
+        sizes = self._sizes()
+        for number, tasks in enumerate(rounds):
+            here = tasks["task"]
+            part_S, part_Q = S[here], Q[here]
+            self._carry(tasks, part_S, part_Q, out, sizes[here])
+            S[here] = part_S
+            if number + 1 < len(rounds):
+                self._jump(number, rounds[number + 1]["task"], S, Q)
+        values = np.zeros((*self.shape, self.d))
+        x = np.zeros((self.shape[0], n_states, self.d))
+        for row, active in enumerate(self.active):
+            values[row][..., active] = out[row][..., : len(active)]
+        for m, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
+            chosen = self.active[row][block : block + LANES]
+            x[row][np.ix_(self.place, chosen)] = S[m][:, : len(chosen)]
+        failed = recording.rows.status != 0
+        values[failed], x[failed] = np.nan, np.nan
+        return Tangents(values, x)
+
+    def refine(self, limits: list[FloatArray]) -> bool:
+        """Put smaller limits on steps whose tangents are too inaccurate; returns whether there were any."""
+        recording, found = self.recording, False
+        for row in np.unique(self.row):
+            here = slice(recording.first[row], recording.first[row + 1])
+            errors, steps = self.errors[here], recording.tape.steps[recording.order[here]]
+            if not (errors > 1.0).any():
+                continue
+            found = True
+            factor = np.where(errors > 1.0, 0.8 * np.maximum(errors, 1.0) ** -0.2, 2.0)
+            sizes = np.where(np.isfinite(factor), np.maximum(factor, 0.1), 0.1) * steps[:, STEP_H]
+            sizes[(errors <= 1.0) & (len(limits[row]) == 0)] = np.inf
+            limits[row] = np.stack([steps[:, STEP_T], sizes], axis=1)
+        return found
+
+    def _sizes(self) -> FloatArray:
+        """Relative size of each direction: its largest relative change of a raw value or start state, (tasks, 8)."""
+        recording = self.recording
+        sizes = np.ones((len(self.row), LANES))
+        largest: dict[int, FloatArray] = {}
+        for m, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
+            if row not in largest:
+                largest[row] = _relative(self.seeds[row], recording.raw[row])
+                if self.start_seeds is not None:
+                    start = recording.tape.starts[row, : len(self.place)]
+                    relative = _relative(self.start_seeds[row][self.place], start)
+                    largest[row] = np.maximum(largest[row], np.minimum(relative, 10.0))
+            chosen = self.active[row][block : block + LANES]
+            sizes[m, : len(chosen)] = np.where(largest[row][chosen] > 0, largest[row][chosen], 1.0)
+        return sizes
+
+    def _start(self) -> tuple[FloatArray, FloatArray]:
+        """Tangents of initial states and parameters of each task, events at the start included."""
+        recording, system = self.recording, self.recording.system
+        m = len(self.row)
+        packed = np.zeros((m, len(system.defaults), LANES))
+        S, Q = np.zeros((m, len(system.states), LANES)), np.zeros((m, system.n_parameters, LANES))
+        for i, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
+            chosen = self.active[row][block : block + LANES]
+            packed[i, :, : len(chosen)] = self.seeds[row][:, chosen]
+        tasks = np.zeros((m, 6), dtype=np.int64)
+        tasks[:, 0] = self.row
+        code, at, V, keep = self.machine.borrow(recording.outputs)
+        compiled(start_tasks)(code, at, V, recording.raw, packed, tasks, S, Q)
+        self.machine.give_back(keep)
+        if recording.from_states:
+            S[:] = 0.0
+            for i, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
+                if self.start_seeds is not None:
+                    chosen = self.active[row][block : block + LANES]
+                    S[i, :, : len(chosen)] = self.start_seeds[row][np.ix_(self.place, chosen)]
+        self.crossings: dict[int, Crossing] = {}
+        if system.modes or system.events:
+            self._begin_events(S, Q)
+        return S, Q
+
+    def _begin_events(self, S: FloatArray, Q: FloatArray) -> None:
+        n, width = S.shape[1], S.shape[1] + Q.shape[1]
+        for row in np.unique(self.row):
+            members = np.flatnonzero(self.row == row)
+            start = self.recording.tape.starts[row]
+            before, after = start[:width], start[width:]
+            dx, dp = _joined(S, members), _joined(Q, members)
+            crossing = Crossing(self.machine.jumps, dx.shape[1])
+            self.crossings[int(row)] = crossing
+            dx, dp = crossing.begin(before[:n], before[n:], after[:n], after[n:], dx, dp)
+            _split(S, members, dx)
+            _split(Q, members, dp)
+
+    def _rounds(self) -> list[dict[str, IntArray]]:
+        """Stretches between jumps: round k holds the k-th stretch of every row that has one."""
+        recording, tape = self.recording, self.recording.tape
+        by_row: dict[int, list[int]] = {}
+        for m, row in enumerate(self.row):
+            by_row.setdefault(int(row), []).append(m)
+        rounds: list[list[tuple[int, ...]]] = []
+        self.samples: list[list[tuple[int, int, float]]] = []
+        self.jump_of: dict[tuple[int, int], int] = {}
+        for row, members in by_row.items():
+            first, last = int(recording.first[row]), int(recording.first[row + 1])
+            records = recording.order[first:last]
+            ends = tape.steps[records, STEP_END]
+            jumped = tape.links[records, LINK_JUMP]
+            cuts = [first, *(first + np.flatnonzero(jumped >= 0) + 1), last]
+            stretches = list(zip(cuts[:-1], cuts[1:], strict=True))
+            where = self._sample_places(row, first, ends, jumped)
+            for number, (begin, end) in enumerate(stretches):
+                while len(rounds) <= number:
+                    rounds.append([])
+                    self.samples.append([])
+                if number:
+                    self.jump_of[row, number - 1] = int(begin) - 1
+                chosen = [(p if p >= begin else -1, j, float(recording.times[row, j])) for j, (s, p) in enumerate(where)
+                          if s == number]  # fmt: skip
+                at = len(self.samples[number])
+                self.samples[number] += chosen
+                rounds[number] += [(m, row, int(begin), int(end), at, at + len(chosen), int(self.block[m]))
+                                   for m in members]  # fmt: skip
+        found = []
+        for entries in rounds:
+            table = np.array(entries, dtype=np.int64).reshape(-1, 7)
+            found.append({"task": table[:, 0].copy(), "tasks": np.ascontiguousarray(table[:, 1:])})
+        self.number = 0
+        return found
+
+    def _sample_places(self, row: int, first: int, ends: FloatArray, jumped: IntArray) -> list[tuple[int, int]]:
+        """(stretch, position in order) of each sample; position -1 where the stretch begins.
+
+        A sample taken where something happens sees what happened.
+        """
+        recording = self.recording
+        stretch_of = np.concatenate([[0], np.cumsum(jumped >= 0)])  # of record i; of the end
+        places: list[tuple[int, int]] = []
+        for time in recording.times[row]:
+            if recording.until_steady:
+                last = len(ends) - 1
+                after = last >= 0 and jumped[last] >= 0
+                places.append((int(stretch_of[-1]), -1 if last < 0 or after else first + last))
+                continue
+            i = int(np.searchsorted(ends, time, side="left"))  # first step that ends at or after
+            if time <= 0.0:
+                places.append((0, -1))
+                continue
+            i = min(i, len(ends) - 1)
+            while i < len(ends) and ends[i] == time and jumped[i] >= 0:
+                i += 1  # whatever follows at the same moment
+                if i == len(ends) or not ends[i] == time:
+                    break
+            begins = i > 0 and jumped[i - 1] >= 0 and ends[i - 1] == time
+            places.append((int(stretch_of[i]), -1 if begins else first + i))
+        return places
+
+    def _carry(
+        self, tasks: dict[str, IntArray], S: FloatArray, Q: FloatArray, out: FloatArray, sizes: FloatArray
+    ) -> None:
+        recording, n = self.recording, len(self.recording.system.states)
+        number, self.number = self.number, self.number + 1
+        table = tasks["tasks"]
+        X = np.empty((len(table), n))
+        P = np.empty((len(table), recording.system.n_parameters))
+        width = n + P.shape[1]
+        for i, row in enumerate(table[:, 0]):
+            if number == 0:
+                after = recording.tape.starts[row, width:]
+            else:
+                record = recording.order[self.jump_of[int(row), number - 1]]
+                after = recording.tape.jumps[recording.tape.links[record, LINK_JUMP], n:]
+            X[i], P[i] = after[:n], after[n:]
+        chosen = self.samples[number]
+        samples = np.array([(p, j) for p, j, _ in chosen], dtype=np.int64).reshape(-1, 2)
+        times = np.array([time for _, _, time in chosen])
+        code, at, V, keep = self.machine.borrow(recording.outputs)
+        compiled(run_tasks)(
+            code, at, V, recording.tape, recording.order, table, X, P, S, Q, samples, times, out, sizes,
+            self.tolerances, self.errors,
+        )  # fmt: skip
+        self.machine.give_back(keep)
+
+    def _jump(self, number: int, continuing: IntArray, S: FloatArray, Q: FloatArray) -> None:
+        """Carry the tangents of the rows that go on over the jump between two stretches."""
+        tape, order, n = self.recording.tape, self.recording.order, S.shape[1]
+        for row in np.unique(self.row[continuing]):
+            members = np.flatnonzero(self.row == row)
+            record = order[self.jump_of[int(row), number]]
+            jump = tape.jumps[tape.links[record, LINK_JUMP]]
+            dx, dp = self.crossings[int(row)].cross(
+                float(tape.steps[record, STEP_END]), jump[:n], jump[n : 2 * n], jump[2 * n :],
+                _joined(S, members), _joined(Q, members),
+            )  # fmt: skip
+            _split(S, members, dx)
+            _split(Q, members, dp)
+
+
+def _relative(seeds: FloatArray, values: FloatArray) -> FloatArray:
+    """Largest |seed| over |value| of each direction, where the value is a number other than 0."""
+    usable = np.isfinite(values) & (values != 0)
+    return np.max(np.abs(seeds[usable]) / np.abs(values[usable])[:, None], axis=0, initial=0.0)
+
+
+def _joined(blocks: FloatArray, members: IntArray) -> FloatArray:
+    """(rows, 8 * blocks) from the blocks of one row."""
+    return np.ascontiguousarray(np.concatenate(list(blocks[members]), axis=1))
+
+
+def _split(blocks: FloatArray, members: IntArray, joined: FloatArray) -> None:
+    for i, m in enumerate(members):
+        blocks[m] = joined[:, i * LANES : (i + 1) * LANES]
+
+
+@lru_cache(maxsize=1)
+def _tangent_step() -> jit.Code:
+    return jit.compile_ir(tangent_step_module(jit.machine().fused), optimise=True)
+
+
+@dataclass(eq=False)
+class TangentMachine:
+    """Compiled tangents of one system; those of outputs are compiled when first asked for."""
+
+    system: System
+    _outputs: dict[tuple[int, ...], jit.Code] = field(default_factory=dict)
+    _idle: dict[tuple[int, ...], list[Any]] = field(default_factory=dict)
+    _lock: Any = field(default_factory=threading.Lock)
+
+    @cached_property
+    def engine(self) -> Engine:
+        return engine_of(self.system)
+
+    @cached_property
+    def jumps(self) -> JumpTangents:
+        return JumpTangents(self.system, np.asarray(self.engine.order))
+
+    @cached_property
+    def code(self) -> jit.Code:
+        maths_code()
+        return jit.compile_ir(tangent_module(self.engine.program, jit.machine().fused))
+
+    def borrow(self, nodes: tuple[int, ...]) -> tuple[TangentCode, TangentLayout, FloatArray, Any]:
+        """Addresses, layout and memory for outputs ``nodes``; hand the last item to :meth:`give_back`."""
+        with self._lock:
+            if nodes not in self._outputs:
+                maths_code()
+                self._outputs[nodes] = jit.compile_ir(
+                    outputs_tangent_module(self.engine.program, nodes, jit.machine().fused)
+                )
+            idle = self._idle.setdefault(nodes, [])
+            found = idle.pop() if idle else self._workspace(nodes)
+        return found[0], found[1], found[2], (nodes, found)
+
+    def give_back(self, token: Any) -> None:
+        """Keep a workspace for the next call."""
+        nodes, found = token
+        with self._lock:
+            self._idle[nodes].append(found)
+
+    def _workspace(self, nodes: tuple[int, ...]) -> tuple[TangentCode, TangentLayout, FloatArray, Any]:
+        engine, system, program = self.engine, self.system, self.engine.program
+        n, n_p, n_raw, n_k = len(system.states), system.n_parameters, len(system.defaults), len(program.hoisted)
+        entries, factors = len(program.jacobian), len(program.elimination.entries)
+        sizes = {"t": 1, "h": 1, "theta": 1, "ts": 1, "ig": 1, "x": 2 * n, "p": 2 * n_p, "raw": 2 * n_raw, "k": n_k,
+                 "dk": n_k, "U": 8 * n, "dU": 8 * n, "yn": n, "dyn": n, "D": 6 * n, "xs": 2 * n, "o": len(nodes),
+                 "u": n, "du": n, "J": entries, "dJ": entries, "A": factors, "dslope": n, "work": n}  # fmt: skip
+        rows, total = _stack(sizes, 0)
+        V = _aligned(total)
+        table = np.zeros(len(STEP_POINTERS), dtype=np.int64)
+        at = TangentLayout(
+            n=n, n_parameters=len(system.parameters), n_raw=n_raw, n_outputs=len(nodes), table=table.ctypes.data,
+            base=V.ctypes.data, **{name: rows[name] for name in TangentLayout._fields if name in rows},
+        )  # fmt: skip
+        lu = self._factor_table(V.ctypes.data + rows["work"] * LANES * 8)
+        found = {name: V.ctypes.data + row * LANES * 8 for name, row in rows.items()}
+        found |= {"y": found["x"], "dy": found["x"] + n * LANES * 8, "lu": lu.ctypes.data}
+        found |= self._step_functions()
+        table[:] = [found[name] for name in STEP_POINTERS]
+        step, model, own = step_code().addresses, engine.code.addresses, self.code.addresses
+        code = TangentCode(
+            prep=model["prep"], prep_tangent=own["prep_tangent"], start_tangent=own["start_tangent"],
+            step=_tangent_step().addresses["tangent_step"], prepare_dense=step["prepare_dense"], dense=step["dense"],
+            outputs_tangent=self._outputs[nodes].addresses["outputs_tangent"],
+        )  # fmt: skip
+        return code, at, V, (table, lu)
+
+    def _step_functions(self) -> dict[str, int]:
+        model, own = self.engine.code.addresses, self.code.addresses
+        return {
+            "f_jacobian": model["jacobian"],
+            "f_factor": model.get("factor", step_code().addresses["table_factor"]),
+            "f_solve": model["solve"],
+            "f_rates_tangent": own["rates_tangent"],
+            "f_jacobian_tangent": own["jacobian_tangent"],
+            "f_slopes_tangent": own.get("slopes_tangent", 0),
+            "f_matvec": own["matvec"],
+        }
+
+    def _factor_table(self, work: int) -> IntArray:
+        """The table the factorisation driven by index tables reads; see :mod:`pathsim.solve.table_lu_ir`."""
+        from .table_lu_ir import TABLES
+
+        engine = self.engine
+        table = np.zeros(1 + len(TABLES), dtype=np.int64)
+        if engine.tables is not None:
+            addresses = {name: array.ctypes.data for name, array in engine.tables.items()} | {"work": work}
+            table[0] = len(self.system.states)
+            table[1:] = [addresses[name] for name in TABLES]
+        return table
+
+
+@lru_cache(maxsize=64)
+def machine_of(system: System) -> TangentMachine:
+    """The tangents of a system, compiled once."""
+    return TangentMachine(system)

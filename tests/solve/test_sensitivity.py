@@ -1,0 +1,167 @@
+"""Derivatives of simulations against closed forms and against differences of simulations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import pathsim as ps
+from pathsim.simulation import system_of
+from pathsim.solve import System, run_rows, settle_rows
+from pathsim.solve.recording import record_rows
+from pathsim.solve.sensitivity import differentiate, run_tangents
+
+TIGHT = ps.Rosenbrock(rtol=1e-10, atol=1e-13)
+FloatArray = npt.NDArray[np.float64]
+
+MODELS = {
+    "decay": ("compartment c = 1; species S in c = 3; k = 0.7; r: S -> ; k*S; ", ["S"], ["S", "k"]),
+    "michaelis": (
+        "compartment c = 2; species E in c = 1, S in c = 10, ES in c = 0, P in c = 0; kf = 3; kr = 1; kc = 0.5; n = 1.7;"
+        "b: E + S -> ES; c*(kf*E*S^n/(4 + S^n) - kr*ES); d: ES -> E + P; c*kc*ES;",
+        ["S", "P", "ES"], ["kf", "kr", "kc", "n", "E", "S", "c"],
+    ),
+    "clock": (
+        "species S; S = 1; k = 0.3; a = 0.4; R := log(1 + S)/(1 + exp(-S)); r: -> S; a*sin(time)*exp(-k*time) + k; ",
+        ["S", "R"], ["S", "k", "a"],
+    ),
+    "switch": (  # the input stops at a time that is a parameter, and decay doubles below a level
+        "species S; S = 1; u = 2; stop = 1.3; k = 0.6; level = 1.1;"
+        "i: -> S; u*piecewise(1, time < stop, 0); o: S -> ; k*S*piecewise(2, S < level, 1);",
+        ["S"], ["S", "u", "stop", "k", "level"],
+    ),
+    "dose": (  # an event at a time that is a parameter adds a dose; another resets with a delay
+        "species S, X; S = 1; X = 0; when = 1.1; amount = 2; k = 0.8; top = 1.5; wait = 0.37;"
+        "o: S -> X; k*S; q: X -> ; 0.2*X; E1: at time > when: S = S + amount*k;"
+        "E2: at wait after X > top*0.6: X = 0.5*X + S*k;",
+        ["S", "X"], ["S", "when", "amount", "k", "top", "wait"],
+    ),
+    "parameter event": (
+        "species S; S = 1; k = 0.5; kk = 0.5; low = 0.4; o: S -> ; kk*S; E1: at S < low: kk = k*3, S = S + 0.2*k;",
+        ["S"], ["S", "k", "kk", "low"],
+    ),
+    "initial assignment": (
+        "species A, B; a = 2; A = 3*a; B = A*a; k = 0.4; r: A -> B; k*A; s: B -> A; 0.1*a*B;",
+        ["A", "B"], ["a", "k"],
+    ),
+}  # fmt: skip
+
+
+def open_model(tmp_path: Path, text: str) -> System:
+    path = tmp_path / "case.ant"
+    path.write_text(f"model case\n{text}\nend\n")
+    return system_of(ps.load_model(path))
+
+
+def relative_seeds(system: System, names: list[str], raw: FloatArray) -> FloatArray:
+    """Directions of relative change of each name, shape (1, raw values, names)."""
+    seeds = np.zeros((1, len(raw), len(names)))
+    for d, name in enumerate(names):
+        seeds[0, system.slot(name), d] = raw[system.slot(name)] or 1.0
+    return seeds
+
+
+def differences(run: object, raw: FloatArray, seeds: FloatArray, step: float = 1e-3) -> FloatArray:
+    """Central differences of order four of ``run(rows) -> values`` along seeds; the direction is the last axis."""
+    found = []
+    for d in range(seeds.shape[2]):
+        rows = np.stack([raw + f * step * seeds[0, :, d] for f in (1, -1, 2, -2)])
+        v = run(rows)  # type: ignore[operator]
+        found.append((8 * (v[0] - v[1]) - (v[2] - v[3])) / (12 * step))
+    return np.stack(found, axis=-1)
+
+
+def compare(exact: FloatArray, numeric: FloatArray, values: FloatArray, tolerance: float = 1e-6) -> None:
+    size = np.abs(numeric).max(axis=(0, 1), keepdims=True) + 1e-2 * np.abs(values).max()
+    assert np.max(np.abs(exact - numeric) / size) < tolerance
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_tangents_agree_with_differences(name: str, tmp_path: Path) -> None:
+    text, outputs, parameters = MODELS[name]
+    system = open_model(tmp_path, text)
+    nodes, raw = system.outputs(outputs), system.raw()
+    times = np.array([0.0, 0.5, 0.9, 1.17, 2.0, 3.3, 5.0])
+    plain = run_rows(system, raw[None], times, nodes, TIGHT)
+    np.testing.assert_array_equal(record_rows(system, raw[None], times, nodes, TIGHT).rows.values, plain.values)
+    seeds = relative_seeds(system, parameters, raw)
+    exact = run_tangents(system, raw[None], times, nodes, seeds, TIGHT).tangents
+    numeric = differences(lambda rows: run_rows(system, rows, times, nodes, TIGHT).values, raw, seeds)
+    assert np.abs(numeric).max() > 0.01
+    compare(exact.values[0], numeric, plain.values)
+
+
+def test_decay_has_its_closed_form(tmp_path: Path) -> None:
+    text, outputs, names = MODELS["decay"]
+    system = open_model(tmp_path, text)
+    times = np.linspace(0, 4, 9)
+    raw = system.raw()
+    recording = record_rows(system, raw[None], times, system.outputs(outputs), TIGHT)
+    found = differentiate(recording, relative_seeds(system, names, raw)).values[0, :, 0]
+    np.testing.assert_allclose(found[:, 0], 3 * np.exp(-0.7 * times), rtol=1e-8)
+    np.testing.assert_allclose(found[:, 1], -0.7 * times * 3 * np.exp(-0.7 * times), rtol=1e-7, atol=1e-12)
+
+
+def test_steady_state_with_a_conserved_total(tmp_path: Path) -> None:
+    system = open_model(
+        tmp_path,
+        "species A, B, C; A = 2; B = 1; C = 0; k = 0.4; m = 0.3; s = 0.2; r: A -> B; k*A; q: B -> A; m*B;"
+        "x: -> C; s*B; y: C -> ; m*C^2;",
+    )
+    raw, nodes = system.raw(), system.outputs(["A", "B", "C"])
+    names = ["A", "B", "C", "k", "m", "s"]
+    recording = record_rows(system, raw[None], np.array([0.0]), nodes, until_steady=True)
+    np.testing.assert_array_equal(recording.rows.x, settle_rows(system, raw[None], nodes).x)
+    found = differentiate(recording, relative_seeds(system, names, raw))
+    total, k, m, s = 3.0, 0.4, 0.3, 0.2
+    b = total * k / (k + m)
+    db = {"A": 2 * k / (k + m), "B": k / (k + m), "C": 0.0, "k": total * m * k / (k + m) ** 2,
+          "m": -total * k * m / (k + m) ** 2, "s": 0.0}  # fmt: skip
+    c = np.sqrt(s * b / m)
+    dc = {name: 0.5 * c * (db[name] / b + (name == "s") - (name == "m")) for name in names}
+    np.testing.assert_allclose(found.x[0, system.states.index("B")], [db[name] for name in names], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.x[0, system.states.index("C")], [dc[name] for name in names], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.values[0, 0, 1], found.x[0, system.states.index("B")], atol=1e-12)
+
+
+def test_tangents_continue_from_given_states(tmp_path: Path) -> None:
+    text, outputs, parameters = MODELS["michaelis"]
+    system = open_model(tmp_path, text)
+    raw, nodes = system.raw(), system.outputs(outputs)
+    seeds = relative_seeds(system, parameters, raw)
+    first = record_rows(system, raw[None], np.array([1.0]), nodes, TIGHT)
+    at_one = differentiate(first, seeds)
+    second = record_rows(system, raw[None], np.array([1.5]), nodes, TIGHT, start_states=first.rows.x)
+    whole = record_rows(system, raw[None], np.array([2.5]), nodes, TIGHT)
+    joined = differentiate(second, seeds, at_one.x)
+    np.testing.assert_allclose(joined.values, differentiate(whole, seeds).values, rtol=1e-6, atol=1e-8)
+
+
+def test_rows_and_directions_are_independent(tmp_path: Path) -> None:
+    text, outputs, parameters = MODELS["dose"]
+    system = open_model(tmp_path, text)
+    raw, nodes, times = system.raw(), system.outputs(outputs), np.array([0.5, 1.1, 4.0])
+    rows = np.stack([raw * (1 + 0.05 * i) for i in range(11)])
+    seeds = np.concatenate([np.tile(relative_seeds(system, parameters, raw), (11, 1, 1))] * 2, axis=2)  # two blocks
+    seeds[3] = 0.0
+    together = differentiate(record_rows(system, rows, times, nodes), seeds)
+    assert not together.values[3].any()
+    for i in (0, 5, 10):
+        alone = differentiate(record_rows(system, rows[i : i + 1], times, nodes), seeds[i : i + 1, :, :6])
+        np.testing.assert_array_equal(together.values[i][..., :6], alone.values[0])
+        np.testing.assert_array_equal(together.values[i][..., 6:], alone.values[0])
+
+
+def test_a_failed_row_gives_nan_and_spares_its_neighbours(tmp_path: Path) -> None:
+    system = open_model(tmp_path, "species S; S = 1; k = 0.1; r: -> S; k*S^2;")
+    rows = np.stack([system.raw({"k": 0.1}), system.raw({"k": 2.0})])
+    seeds = np.tile(relative_seeds(system, ["k"], rows[0]), (2, 1, 1))
+    recording = record_rows(system, rows, np.array([1.0]), system.outputs(["S"]))
+    assert recording.rows.status[0] == 0
+    assert recording.rows.status[1] != 0
+    found = differentiate(recording, seeds)
+    assert found.values[0, 0, 0, 0] == pytest.approx(0.1 / 0.9**2, rel=1e-5)
+    assert np.isnan(found.values[1]).all()
