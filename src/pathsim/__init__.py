@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
     from .lab import CellLine, Condition, Drug, Library, Treatment, default_library
     from .model import Model, load_model
-    from .simulation import Batch, Plan, full_plan, simulate, simulate_many
+    from .simulation import Plan, full_plan
     from .solve import Bdf, Lsoda, Rosenbrock, Status
+    from .stats import growth_rate, hill, survival, synergy
     from .table import check_table, read_table
+    from .timecourse import Batch, Simulator, simulate, simulate_many, simulate_stream, simulator
 
 _ROOMS = {
     "assays": (
@@ -37,10 +39,13 @@ _ROOMS = {
     "errors": ("InputError", "PathsimError", "SimulationError", "UnknownNameError", "UnsupportedModelError"),
     "lab": ("CellLine", "Condition", "Drug", "Library", "Treatment", "default_library"),
     "model": ("Model", "load_model"),
-    "simulation": ("Batch", "Plan", "full_plan", "simulate", "simulate_many"),
+    "simulation": ("Plan", "full_plan"),
     "solve": ("Bdf", "Lsoda", "Rosenbrock", "Status"),
     "table": ("check_table", "read_table"),
+    "timecourse": ("Batch", "Simulator", "simulate", "simulate_many", "simulate_stream", "simulator"),
 }
+_MODULES = {name: f".stats.{name}" for name in ("growth_rate", "hill", "survival", "synergy")}
+"""Whole modules that are public names: ``ps.synergy.bliss(...)``."""
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
@@ -60,6 +65,7 @@ __all__ = [
     "Plate",
     "Rosenbrock",
     "SimulationError",
+    "Simulator",
     "Status",
     "Treatment",
     "UnknownNameError",
@@ -70,17 +76,25 @@ __all__ = [
     "default_library",
     "dose_response",
     "full_plan",
+    "growth_rate",
+    "hill",
     "load_model",
     "read_table",
     "seed_protocol",
     "simulate",
     "simulate_many",
+    "simulate_stream",
+    "simulator",
+    "survival",
+    "synergy",
     "western_blot",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Public names are imported when first used, so that ``import pathsim`` and ``pathsim --help`` are quick."""
+    if name in _MODULES:
+        return import_module(_MODULES[name], __name__)
     if name not in _HOME:
         raise AttributeError(f"module 'pathsim' has no attribute '{name}'")
     return getattr(import_module(f".{_HOME[name]}", __name__), name)

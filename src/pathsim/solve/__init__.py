@@ -1,6 +1,7 @@
 """How equations are solved: systems over one expression graph, solvers, and the trusted twin."""
 
 from .batch import Rows, run_rows, settle_rows
+from .single import Single
 from .solvers import Bdf, Lsoda, Rosenbrock, Solver
 from .status import Status
 from .system import System, build_system
@@ -10,6 +11,7 @@ __all__ = [
     "Lsoda",
     "Rosenbrock",
     "Rows",
+    "Single",
     "Solver",
     "Status",
     "System",

@@ -53,14 +53,17 @@ def run_rows(
     start_states: FloatArray | None = None,
     last_states: bool = False,
     workers: int | None = None,
+    into: FloatArray | None = None,
 ) -> Rows:
     """Simulate one row per row of ``settings`` and sample ``outputs`` at ``times``.
 
     ``settings`` (n, columns) are raw values for the slots in ``columns`` (all slots by default). ``times`` is (times,)
     for all rows or (n, times) row by row, ascending from 0. ``start_states`` (n, states) replace the states the rows
-    would start from; ``last_states`` keeps the states they end in. Results do not depend on ``workers``.
+    would start from; ``last_states`` keeps the states they end in. Results do not depend on ``workers``. ``into``,
+    a contiguous array, takes the values.
     """
-    return _run(system, settings, np.atleast_2d(times), outputs, solver, columns, start_states, last_states, workers)
+    grid = np.atleast_2d(times)
+    return _run(system, settings, grid, outputs, solver, columns, start_states, last_states, workers, into=into)
 
 
 def settle_rows(
@@ -89,6 +92,7 @@ def _run(
     last_states: bool,
     workers: int | None,
     until_steady: bool = False,
+    into: FloatArray | None = None,
 ) -> Rows:
     solver = solver or Rosenbrock()
     settings = np.ascontiguousarray(settings, dtype=float)
@@ -96,7 +100,7 @@ def _run(
     n, nodes = len(settings), tuple(outputs)
     rows = Rows(
         system=system,
-        values=np.full((n, times.shape[1], len(nodes)), np.nan),
+        values=np.full((n, times.shape[1], len(nodes)), np.nan) if into is None else into,
         status=np.zeros(n, dtype=np.int64),
         time=np.zeros(n),
         state=np.full(n, -1, dtype=np.int64),

@@ -242,6 +242,19 @@ def _aligned(rows: int) -> FloatArray:
     return raw[offset : offset + rows * LANES].reshape(rows, LANES)
 
 
+def arrange(
+    engine: Engine, workspace: Workspace, nodes: tuple[int, ...], factor: int, until_steady: bool = False
+) -> tuple[Layout, IntArray]:
+    """A workspace made ready for these outputs: its layout, and the rows of F where they are found."""
+    workspace.table[POINTERS.index("f_factor")] = factor
+    direct = engine.direct_outputs(nodes)
+    watched = until_steady or any(pair is None for pair in engine.program.linear_modes)
+    at = workspace.layout._replace(
+        n_outputs=len(nodes), computes_outputs=int((direct < 0).any()), attempts_at_once=1 if watched else 1000
+    )
+    return at, np.where(direct < 0, at.o + np.arange(len(nodes)), at.y + direct)
+
+
 def run(
     engine: Engine,
     columns: IntArray,
@@ -264,19 +277,13 @@ def run(
         return
     code = engine.addresses(engine.output_code(nodes))
     settings = np.array([*tolerances, 0.0, float(until_steady)], dtype=float)
-    direct = engine.direct_outputs(nodes)
-    watched = until_steady or any(pair is None for pair in engine.program.linear_modes)
     threads = min(workers or os.cpu_count() or 1, -(-n_rows // LANES))
     kernel: Kernel = lanes.run_lanes if engine.plain else compiled(lanes.run_lanes)
     factor = engine.factor_address(n_rows)
 
     def simulate(first: int, last: int) -> None:
         workspace = engine.borrow(len(nodes))
-        workspace.table[POINTERS.index("f_factor")] = factor
-        at = workspace.layout._replace(
-            n_outputs=len(nodes), computes_outputs=int((direct < 0).any()), attempts_at_once=1 if watched else 1000
-        )
-        sources = np.where(direct < 0, at.o + np.arange(len(nodes)), at.y + direct)
+        at, sources = arrange(engine, workspace, nodes, factor, until_steady)
         piece = Job(engine.system.defaults, columns, values, start_states, sources, times, settings, first, last)
         kernel(code, at, workspace.F, workspace.N, engine.discrete, piece, results)
         engine.give_back(workspace)
