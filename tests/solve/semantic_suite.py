@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,7 +12,7 @@ import numpy.typing as npt
 
 from pathsim.errors import InputError, UnsupportedModelError
 from pathsim.model import Model, load_model
-from pathsim.solve import Rows, Solver, build_system, run_rows
+from pathsim.solve import Solver, build_system, run_rows
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "sbml_semantic"
 FloatArray = npt.NDArray[np.float64]
@@ -84,7 +83,7 @@ def expected(case: str, model: Model) -> Expected:
     )
 
 
-def judge(case: str, solver: Solver, run: Callable[..., Rows] = run_rows) -> Verdict:
+def judge(case: str, solver: Solver) -> Verdict:
     """Run one case and compare."""
     try:
         model = load_model(FOLDER / case / "model.xml")
@@ -94,7 +93,7 @@ def judge(case: str, solver: Solver, run: Callable[..., Rows] = run_rows) -> Ver
     except InputError as error:
         return Verdict(case, "absent file" if "external model" in str(error) else "failed", str(error))
     wanted = expected(case, model)
-    rows = run(system, system.raw()[None, :], wanted.times, system.outputs(wanted.outputs), solver)
+    rows = run_rows(system, system.raw()[None, :], wanted.times, system.outputs(wanted.outputs), solver)
     if rows.status[0]:
         return Verdict(case, "failed", rows.sentence(0))
     deviation = wanted.deviation(rows.values[0])

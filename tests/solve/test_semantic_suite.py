@@ -8,8 +8,7 @@ import pytest
 import semantic_suite
 from semantic_suite import Verdict
 
-from pathsim.solve import Lsoda, Rosenbrock, Rows, engine
-from pathsim.solve.batch import run_rows
+from pathsim.solve import Lsoda, Rosenbrock
 
 pytestmark = pytest.mark.skipif(
     not semantic_suite.FOLDER.is_dir(), reason=f"the SBML semantic suite is not at {semantic_suite.FOLDER}"
@@ -28,12 +27,7 @@ REASONS = {
 def verdicts() -> list[Verdict]:
     """The whole suite by the compiled engine."""
     solver = Rosenbrock(rtol=1e-9, atol=1e-13)
-    return [semantic_suite.judge(case, solver, _compiled) for case in semantic_suite.cases()]
-
-
-def _compiled(*arguments: object) -> Rows:
-    engine._compiled()  # from the first case on: one case of many steps costs the plain driver seconds
-    return run_rows(*arguments)  # type: ignore[arg-type]
+    return [semantic_suite.judge(case, solver) for case in semantic_suite.cases()]
 
 
 def test_every_attempted_case_passes(verdicts: list[Verdict], capsys: pytest.CaptureFixture[str]) -> None:

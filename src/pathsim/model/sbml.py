@@ -15,8 +15,10 @@ from typing import Any
 import libsbml
 
 from ..errors import InputError, UnsupportedModelError, near_misses, raise_together
-from .maths import TIME, Expr, nodes, number, substitute, symbol
+from .consistency import inconsistencies
+from .maths import TIME, Expr, number, substitute, symbol
 from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
+from .sbml_header import check_header
 
 AVOGADRO = 6.02214179e23  # the value SBML Level 3 fixes
 
@@ -31,11 +33,13 @@ def read_sbml(path: str | Path) -> Model:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    check_header(content, str(path))
     return _read(libsbml.readSBMLFromFile(str(path)), str(path), content)
 
 
 def parse_sbml(content: str, source: str = "SBML text") -> Model:
     """Read SBML from a string; ``source`` is what messages call it. Raises as :func:`read_sbml`."""
+    check_header(content.encode(), source)
     return _read(libsbml.readSBMLFromString(content), source, content.encode())
 
 
@@ -86,12 +90,11 @@ def _flatten(document: Any, source: str) -> None:
 
 
 class _Reader:
-    """Walks one libsbml model; collects problems so that they are raised together."""
+    """Walks one libsbml model."""
 
     def __init__(self, element: Any, source: str) -> None:
         self.element = element
         self.source = source
-        self.problems: list[str] = []
         self.functions: dict[str, tuple[list[str], Any]] = {}
         self.bodies: dict[str, Expr] = {}
         self.context = ""
@@ -128,8 +131,8 @@ class _Reader:
             source=self.source,
             digest=digest,
         )
-        self._check_symbols(model)
-        raise_together(self.problems, f"{self.source}: the model cannot be used" if len(self.problems) > 1 else "")
+        problems = inconsistencies(model)
+        raise_together(problems, f"{self.source}: the model cannot be used" if len(problems) > 1 else "")
         return model
 
     def _compartments(self) -> Iterable[Compartment]:
@@ -195,6 +198,7 @@ class _Reader:
     def _participants(self, references: Any, where: str, parameters: list[Parameter]) -> Iterable[Participant]:
         for reference in references:
             value = reference.getStoichiometry() if reference.isSetStoichiometry() else float("nan")
+            value /= reference.getDenominator()  # Level 1 writes fractions so; 1 in later levels
             if reference.isSetStoichiometryMath() and reference.getStoichiometryMath().getMath() is not None:
                 amount = self.math(reference.getStoichiometryMath().getMath(), where, reference)
             elif reference.getLevel() >= 3 and reference.isSetId():
@@ -296,45 +300,9 @@ class _Reader:
             self.bodies[name] = self._convert(body)
         return substitute(self.bodies[name], dict(zip(names, args, strict=True)))
 
-    def _check_symbols(self, model: Model) -> None:
-        """Every name in a formula must exist; every target of a rule or event must be a symbol of the model."""
-        known = set(model.symbols)
-        for where, expr in _formulas(model):
-            for name in sorted({node.name for node in nodes(expr) if node.op in ("symbol", "rate_of")} - known):
-                close = near_misses(name, known)
-                self.problems.append(
-                    f"{self.source}: {where} uses '{name}', which is not defined"
-                    + (f"; did you mean {close[0]}?" if close else "")
-                )
-        for kind, rules in (("rule", (*model.assignment_rules, *model.rate_rules)),
-                            ("initial assignment", model.initial_assignments)):  # fmt: skip
-            self.problems += [
-                f"{self.source}: a {kind} sets '{rule.variable}', which is not defined"
-                for rule in rules
-                if rule.variable not in known
-            ]
-
     def _at(self, element: Any, what: str) -> str:
         line = element.getLine() if element is not None else 0
         return f"{self.source}, line {line}: {what}" if line else f"{self.source}: {what}"
-
-
-def _formulas(model: Model) -> Iterable[tuple[str, Expr]]:
-    for reaction in model.reactions:
-        yield f"reaction '{reaction.id}'", reaction.rate
-        for participant in (*reaction.reactants, *reaction.products):
-            yield f"a stoichiometry of reaction '{reaction.id}'", participant.stoichiometry
-    for rule in (*model.assignment_rules, *model.rate_rules):
-        yield f"the rule for '{rule.variable}'", rule.math
-    for rule in model.initial_assignments:
-        yield f"the initial assignment of '{rule.variable}'", rule.math
-    for event in model.events:
-        yield f"the trigger of event '{event.id}'", event.trigger
-        for rule in event.assignments:
-            yield f"event '{event.id}'", rule.math
-        for what, expr in (("delay", event.delay), ("priority", event.priority)):
-            if expr is not None:
-                yield f"the {what} of event '{event.id}'", expr
 
 
 def _text(element: Any, attribute: str) -> str:
