@@ -67,6 +67,10 @@ class Simulator:
             raise SimulationError(f"{self.system.model.id}: {sentence}")
         return found
 
+    def prepare(self) -> None:
+        """Make machine code now rather than in the first call."""
+        _ = self._single
+
     def _run(self, values: Sequence[float] | FloatArray) -> tuple[FloatArray, str]:
         if self._single is not None:
             return self._single.run(values)

@@ -171,13 +171,18 @@ def deliver(table: Any, name: str, as_json: bool = False, folder: str | None = N
     """Send a DataFrame where the user wants it: stdout, or ``folder/name.csv`` (or ``.json``)."""
     text = table.to_json(orient="records", indent=1) + "\n" if as_json else table.to_csv(index=False)
     if folder is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        send(text)
         return
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"{name}.{'json' if as_json else 'csv'}")
     write_whole(path, text)
     note(f"wrote {path}")
+
+
+def send(text: str) -> None:
+    """Text to stdout."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def write_whole(path: str, text: str) -> None:

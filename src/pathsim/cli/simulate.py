@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import app as cli
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..timecourse import FloatArray, Simulator
 
 
 @cli.app.command()
@@ -20,23 +26,90 @@ def simulate(
     ] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=NUMBER...", help="Parameters or initial values to change."),
+        typer.Option("--set", metavar="NAME=NUMBER...", help="Parameters or initial values."),
     ] = None,
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-6,
     atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-9,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
+    timing: Annotated[bool, typer.Option("--timing", help="Say on stderr where the time went.")] = False,
 ) -> None:
     """Run one time course and print it as a table."""
-    from ..simulation import simulate as run
-    from ..solve import Rosenbrock
+    laps = _Laps()
+    from ..model import load_model
+    from ..solve import Rosenbrock, engine_of
+    from ..timecourse import simulator, system_of
     from ..units import numbers
 
     cli.check_plot(plot)
-    frame = run(model, numbers(times), cli.settings(changes or []), outputs or None, Rosenbrock(rtol=rtol, atol=atol))
+    grid, solver = numbers(times), Rosenbrock(rtol=rtol, atol=atol)
+    laps.lap("imports")
+    opened = load_model(model)
+    laps.lap("reading the model")
+    engine_of(system_of(opened)).derive()
+    laps.lap("deriving its equations")
+    run = simulator(opened, grid, outputs=outputs or None, solver=solver, parameters=cli.settings(changes or []))
+    run.prepare()
+    laps.lap("machine code")
+    values = run()
+    laps.lap("running it")
+    if plot is None and output is None and not json:
+        cli.send(_csv(run, values))  # without pandas, which takes longer to load than all the rest
+    else:
+        _deliver(run.frame(), plot, output, json)
+    laps.lap("writing")
+    if timing:
+        laps.report()
+
+
+def _csv(run: Simulator, values: FloatArray) -> str:
+    import csv
+    import io
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["time", *run.outputs])
+    writer.writerows([time, *row] for time, row in zip(run.times.tolist(), values.tolist(), strict=True))
+    return text.getvalue()
+
+
+def _deliver(frame: pd.DataFrame, plot: str | None, output: str | None, json: bool) -> None:
     if plot is not None:
         from ..plot import draw_time_course
 
         cli.save_figure(draw_time_course(frame).figure, plot)
     cli.deliver(frame.reset_index(), "time_course", json, output)
+
+
+class _Laps:
+    """What took how long, from the start of the process on."""
+
+    def __init__(self) -> None:
+        self._laps: list[tuple[str, float]] = []
+        self._last = time.perf_counter()
+        started = _seconds_since_start()
+        if started is not None:
+            self._laps.append(("starting Python and the command line", started))
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self._laps.append((name, now - self._last))
+        self._last = now
+
+    def report(self) -> None:
+        for name, seconds in self._laps:
+            cli.note(f"{1000 * seconds:8.1f} ms  {name}")
+        cli.note(f"{1000 * sum(seconds for _, seconds in self._laps):8.1f} ms  in all")
+
+
+def _seconds_since_start() -> float | None:
+    """How long this process has been running, where the system says so (Linux)."""
+    import os
+
+    try:
+        with open("/proc/self/stat") as file:
+            ticks = int(file.read().rsplit(")", 1)[1].split()[19])
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, ValueError):
+        return None

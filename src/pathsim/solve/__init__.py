@@ -1,6 +1,6 @@
 """How equations are solved: systems over one expression graph, solvers, and the trusted twin."""
 
-from .batch import Rows, run_rows, settle_rows
+from .batch import Rows, engine_of, run_rows, settle_rows
 from .single import Single
 from .solvers import Bdf, Lsoda, Rosenbrock, Solver
 from .status import Status
@@ -16,6 +16,7 @@ __all__ = [
     "Status",
     "System",
     "build_system",
+    "engine_of",
     "run_rows",
     "settle_rows",
 ]

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..cache import source_of
-from . import jit, python_ir
+from . import jit
+from .lane_layout import DIMENSIONS
 
 IntArray = npt.NDArray[np.int64]
 
@@ -25,8 +26,13 @@ class Driver:
     """A compiled driver: call it as the Python function it was made from, or :meth:`run` with packed arguments."""
 
     def __init__(self, entry: Callable[..., int | None]) -> None:
+        def write() -> str:
+            from .python_ir import module_of
+
+            return module_of(entry)
+
         identity = source_of(Path(__file__).parent) + entry.__qualname__.encode() + entry.__module__.encode()
-        self._code = jit.compile_lazily(identity, lambda: python_ir.module_of(entry), optimise=True)
+        self._code = jit.compile_lazily(identity, write, optimise=True)
         arguments = entry.__code__.co_argcount
         self.run = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * arguments)(self._code.addresses["entry"])
         """``run(*addresses)`` of packed arguments."""
@@ -59,4 +65,4 @@ def _words(argument: Any) -> Iterable[int]:
         raise ValueError("compiled code takes contiguous arrays of 64-bit numbers")
     yield argument.__array_interface__["data"][0]
     yield from argument.shape
-    yield from [0] * (python_ir.DIMENSIONS - argument.ndim)
+    yield from [0] * (DIMENSIONS - argument.ndim)

@@ -67,6 +67,11 @@ class Engine:
     def program(self) -> Program:
         return Program(self.system)
 
+    def derive(self) -> None:
+        """Everything symbolic, which is otherwise done when first needed: Jacobian, elimination order, what is
+        hoisted."""
+        _ = (self.program.elimination, self.program.hoisted, self.discrete)
+
     @cached_property
     def code(self) -> jit.Code:
         maths_code()

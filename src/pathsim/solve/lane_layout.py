@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 LANES = 8
+DIMENSIONS = 4  # most that an array may have in compiled code
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, get_type_hints
 
 from . import calls
-from .lane_layout import LANES, FloatArray, IntArray
+from .lane_layout import DIMENSIONS, LANES, FloatArray, IntArray
 from .vector_ir import double
 
 INT, FLOAT, BOOL = "i64", "double", "i1"
-DIMENSIONS = 4
 ARRAY_SLOTS = 1 + DIMENSIONS
-"""An array is five integers: its address and the sizes of four dimensions (0 for those it does not have)."""
+"""An array is its address and the sizes of its dimensions (0 for those it does not have)."""
 
 LANE_BLOCKS = ("F", "N")  # arguments of this name have LANES columns, which is worth telling the compiler
 
