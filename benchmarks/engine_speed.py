@@ -80,7 +80,7 @@ def measure(case: Case, rounds: int) -> dict[str, float]:
     tight = ps.Rosenbrock(rtol=1e-11, atol=1e-16, max_steps=10_000_000)
     reference = ps.simulate_many(model, few, case.times, states, solver=tight, workers=1).values
     check = error_of(rival.run(1e-10, n_rival), reference)
-    ours(1e-6, frame)  # compile, load numba, touch memory
+    ours(1e-6, frame)  # compile, touch memory
     accuracy = {rtol: error_of(ours(rtol, few), reference) for rtol in TOLERANCES}
     rival_error = {rtol: error_of(rival.run(rtol, n_rival), reference) for rtol in (1e-6, 1e-8)}
     our_time: dict[float, list[float]] = {rtol: [] for rtol in TOLERANCES}

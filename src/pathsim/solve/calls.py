@@ -1,4 +1,4 @@
-"""Calling machine code by address, from plain Python through ctypes and from numba (see :mod:`pathsim.solve.jitted`).
+"""Calling machine code by address: through ctypes here, directly once translated (:mod:`pathsim.solve.python_ir`).
 
 All arguments are integers (addresses and sizes), except the tolerances of a step.
 """

@@ -65,7 +65,6 @@ from .lane_samples import all_sampled, next_sample, sample_inside, sample_now
 from .lane_start import prepare_stage, stage, take
 from .step_ir import SMALLEST_RELATIVE_STEP, SMALLEST_STEP, WORTH_LANDING
 
-VERSION = 1  # numba's cache looks at this file alone: raise it when the other lane modules change
 STEADY_RATE = 1e-12  # relative change per time unit that counts as none
 STEADY_CHANGE = 1e-6  # and over a whole step: rounding in conserved totals grows with the step, so not less
 
