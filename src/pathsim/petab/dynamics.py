@@ -1,0 +1,130 @@
+"""The model of a problem, made ready for experiments: symbols the tables add, a clock that can start anywhere, and
+events that remember across periods whether their triggers were already true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ..errors import UnsupportedModelError
+from ..model import Model
+from ..model.maths import TIME, Expr, number, symbol
+from ..model.records import Event, Parameter, Reaction, Rule
+from ..solve import System, build_system
+from ..solve.lowering import deep_recursion
+from .formulas import with_clock
+from .records import STEADY_STATE, Experiment
+
+CLOCK = "_start_time"
+WAS_TRUE = "_was_true_"
+
+
+@dataclass(frozen=True, eq=False)
+class Dynamics:
+    """Equations of one part. ``clock`` is the time formulas speak of; ``carried`` are the parameter slots whose values
+    a period leaves to the next; ``triggers`` are (slot, trigger) of events that remember.
+    """
+
+    system: System
+    clock: Expr
+    carried: tuple[int, ...]
+    triggers: tuple[tuple[int, Expr], ...]
+
+    def node(self, formula: Expr) -> int:
+        """The graph node of a formula over symbols of the model."""
+        system = self.system
+        with deep_recursion():
+            return system.graph.number(system.direct(with_clock(formula, self.clock)))
+
+    @property
+    def n_parameters(self) -> int:
+        """Slots of a raw vector that are parameters; initial values of states follow."""
+        return len(self.system.parameters)
+
+
+def prepare(model: Model, experiments: Iterable[Experiment], extra: Iterable[str]) -> Dynamics:
+    """The equations of ``model`` with ``extra`` parameters, as ``experiments`` need them.
+
+    Raises :class:`UnsupportedModelError` where events with delays meet experiments of several periods.
+    """
+    used = list(experiments)
+    starts = [period.start for experiment in used for period in experiment.periods if period.start != STEADY_STATE]
+    several = any(
+        experiment.carries and (len(experiment.periods) > 1 or experiment.periods[0].start == STEADY_STATE)
+        for experiment in used
+    )
+    parameters = [Parameter(name, float("nan")) for name in extra]
+    clock = TIME
+    if any(start != 0 for start in starts):
+        clock = Expr("plus", (TIME, symbol(CLOCK)))
+        parameters.append(Parameter(CLOCK, 0.0))
+        model = _on_clock(model, clock)
+    remembered: list[tuple[str, Expr]] = []
+    if several and model.events:
+        _refuse_delays(model)
+        before = [float(event.initially_true) for event in model.events]
+        model, remembered = _with_memory(model)
+        parameters += [Parameter(name, value) for (name, _), value in zip(remembered, before, strict=True)]
+    system = build_system(replace(model, parameters=(*model.parameters, *parameters)))
+    initial = {rule.variable for rule in model.initial_assignments}
+    written = {rule.variable for event in model.events for rule in event.assignments}
+    carried = [i for i, name in enumerate(system.parameters) if name in initial | written]
+    return Dynamics(
+        system, clock, tuple(carried), tuple((system.slots[name], trigger) for name, trigger in remembered)
+    )
+
+
+def _refuse_delays(model: Model) -> None:
+    for event in model.events:
+        if event.delay is not None:
+            raise UnsupportedModelError(
+                f"{model.source}: event '{event.id}' has a delay; assignments that wait when a new period starts would "
+                "be lost, so experiments of several periods cannot be combined with it"
+            )
+
+
+def _on_clock(model: Model, clock: Expr) -> Model:
+    def shifted(expr: Expr) -> Expr:
+        return with_clock(expr, clock)
+
+    def rules(given: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        return tuple(replace(rule, math=shifted(rule.math)) for rule in given)
+
+    def moved(reaction: Reaction) -> Reaction:
+        return replace(reaction, rate=shifted(reaction.rate))
+
+    return replace(
+        model,
+        reactions=tuple(moved(reaction) for reaction in model.reactions),
+        assignment_rules=rules(model.assignment_rules),
+        rate_rules=rules(model.rate_rules),
+        initial_assignments=rules(model.initial_assignments),
+        events=tuple(
+            replace(
+                event,
+                trigger=shifted(event.trigger),
+                assignments=rules(event.assignments),
+                delay=None if event.delay is None else shifted(event.delay),
+                priority=None if event.priority is None else shifted(event.priority),
+            )
+            for event in model.events
+        ),
+    )
+
+
+def _with_memory(model: Model) -> tuple[Model, list[tuple[str, Expr]]]:
+    """Each event twice: one copy takes its trigger to have been false before the start, the other true.
+
+    A parameter per event says which copy may act, so that a period can begin with what its predecessor left.
+    """
+    events: list[Event] = []
+    remembered: list[tuple[str, Expr]] = []
+    for i, event in enumerate(model.events):
+        name = f"{WAS_TRUE}{i}"
+        was_true = Expr("ne", (symbol(name), number(0)))
+        for before, gate in ((False, Expr("not", (was_true,))), (True, was_true)):
+            trigger = Expr("and", (gate, event.trigger))
+            events.append(replace(event, id=f"{event.id}_{int(before)}", trigger=trigger, initially_true=before))
+        remembered.append((name, event.trigger))
+    return replace(model, events=tuple(events)), remembered

@@ -1,0 +1,60 @@
+"""The way into PEtab: a YAML file becomes a :class:`~pathsim.petab.problem.Problem`."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..solve import Solver
+from .problem import Problem
+
+
+def load(path: str | Path, solver: Solver | None = None, workers: int | None = None) -> Problem:
+    """Read a PEtab problem, version 1 or 2.
+
+    Args:
+        path: the problem's YAML file.
+        solver: default ``Rosenbrock(rtol=1e-8, atol=1e-14)``.
+        workers: threads for the simulations; results do not depend on it.
+
+    Raises:
+        InputError: files that are missing or do not follow PEtab, all problems of a table together, or the package
+            ``petab`` is not installed; UnsupportedModelError: a model that is not SBML or not an ODE model.
+    """
+    if find_spec("petab") is None:
+        raise InputError("PEtab problems need the package 'petab': pip install 'pathsim[petab]'")
+    source = Path(path)
+    contents = _yaml(source)
+    version = str(contents.get("format_version", "")).split(".")[0]
+    if version == "1":
+        from .read_v1 import read_v1
+
+        description = read_v1(source, contents)
+    elif version == "2":
+        from .read_v2 import read_v2
+
+        description = read_v2(source, contents)
+    else:
+        raise InputError(f"{source}: format_version '{contents.get('format_version')}' is neither 1 nor 2")
+    return Problem(description, solver, workers)
+
+
+def _yaml(source: Path) -> dict[str, Any]:
+    import yaml
+    from petab.v1.yaml import validate_yaml_syntax
+
+    try:
+        contents = yaml.safe_load(source.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(contents, dict):
+        raise InputError(f"{source}: not a PEtab problem file")
+    try:
+        validate_yaml_syntax(contents)
+    except Exception as error:
+        raise InputError(f"{source}: not a PEtab problem file: {' '.join(str(error).split())[:200]}") from None
+    return contents

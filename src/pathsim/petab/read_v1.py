@@ -1,0 +1,209 @@
+"""PEtab version 1: its tables as a :class:`~pathsim.petab.records.Description`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import InputError, raise_together, unknown
+from ..model import Model, load_model
+from ..model.maths import Expr, number, symbols
+from .formulas import parse
+from .priors import check_prior
+from .records import (
+    STEADY_STATE,
+    Change,
+    Description,
+    Experiment,
+    Measurement,
+    Observable,
+    Part,
+    Period,
+    Prior,
+    TableParameter,
+)
+
+_SCALES = ("lin", "log", "log10")
+_PRIORS = {
+    "uniform": ("uniform", False),
+    "normal": ("normal", False),
+    "laplace": ("laplace", False),
+    "logNormal": ("log-normal", False),
+    "logLaplace": ("log-laplace", False),
+    "parameterScaleUniform": ("uniform", True),
+    "parameterScaleNormal": ("normal", True),
+    "parameterScaleLaplace": ("laplace", True),
+}
+
+
+def read_v1(source: Path, contents: dict[str, Any]) -> Description:
+    """The problem whose YAML file says ``contents``. Raises :class:`InputError` with every problem found."""
+    from petab import v1
+
+    folder = source.parent
+    parameter_files = contents["parameter_file"]
+    files = [parameter_files] if isinstance(parameter_files, str) else parameter_files
+    table = v1.get_parameter_df([str(folder / name) for name in files])
+    parameters = tuple(_parameter(str(name), row, source) for name, row in table.iterrows())
+    parts = tuple(_part(folder, problem, source) for problem in contents["problems"])
+    return Description(str(source), 1, parameters, parts)
+
+
+def _parameter(name: str, row: pd.Series[Any], source: Path) -> TableParameter:
+    scale = row.get("parameterScale", "lin")
+    if not filled(scale):
+        scale = "lin"
+    if scale not in _SCALES:
+        raise unknown("parameterScale", str(scale), _SCALES, f"({source}, parameter '{name}')")
+    lower, upper = number_in(row, "lowerBound", -math.inf), number_in(row, "upperBound", math.inf)
+    nominal = number_in(row, "nominalValue", math.nan)
+    estimated = bool(float(row["estimate"]))
+    if not estimated and math.isnan(nominal):
+        raise InputError(f"{source}: parameter '{name}' is not estimated and has no nominalValue")
+    return TableParameter(name, scale, lower, upper, nominal, estimated, _prior(name, row, source))
+
+
+def _prior(name: str, row: pd.Series[Any], source: Path) -> Prior | None:
+    kind = row.get("objectivePriorType")
+    if not filled(kind) or not filled(row.get("objectivePriorParameters")):
+        return None
+    where = f"{source}, parameter '{name}'"
+    if kind not in _PRIORS:
+        raise unknown("objectivePriorType", str(kind), _PRIORS, f"({where})")
+    distribution, on_scale = _PRIORS[str(kind)]
+    values = tuple(float(value) for value in str(row["objectivePriorParameters"]).split(";"))
+    check_prior(distribution, values, where)
+    return Prior(distribution, values, on_scale)
+
+
+def _part(folder: Path, problem: dict[str, Any], source: Path) -> Part:
+    from petab import v1
+
+    if len(problem["sbml_files"]) != 1:
+        raise InputError(f"{source}: one SBML file per problem is expected, not {len(problem['sbml_files'])}")
+    model = load_model(folder / problem["sbml_files"][0])
+    conditions = _together(v1.get_condition_df(str(folder / name)) for name in problem["condition_files"])
+    observables = _together(v1.get_observable_df(str(folder / name)) for name in problem["observable_files"])
+    table = _together(v1.get_measurement_df(str(folder / name)) for name in problem["measurement_files"])
+    table = table.reset_index(drop=True)
+    by_id = {str(name): _observable(str(name), row, source) for name, row in observables.iterrows()}
+    conditions.index = conditions.index.astype(str)
+    experiments, measurements, problems = _measurements(table, by_id, conditions, model, source)
+    raise_together(problems, str(source))
+    return Part(model, by_id, experiments, measurements, table)
+
+
+def _together(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    collected = list(frames)
+    return collected[0] if len(collected) == 1 else pd.concat(collected)
+
+
+def _observable(name: str, row: pd.Series[Any], source: Path) -> Observable:
+    where = f"{source}, observable '{name}'"
+    scale: Any = row.get("observableTransformation", "lin")
+    scale = scale if filled(scale) else "lin"
+    if scale not in _SCALES:
+        raise unknown("observableTransformation", str(scale), _SCALES, f"({where})")
+    noise: Any = row.get("noiseDistribution", "normal")
+    noise = noise if filled(noise) else "normal"
+    if noise not in ("normal", "laplace"):
+        raise unknown("noiseDistribution", str(noise), ("normal", "laplace"), f"({where})")
+    formula, sigma = parse(row["observableFormula"], where), parse(row["noiseFormula"], where)
+    used = symbols(formula) | symbols(sigma)
+    return Observable(
+        name, formula, sigma, scale, noise,
+        _placeholders("observableParameter", name, used), _placeholders("noiseParameter", name, used),
+    )  # fmt: skip
+
+
+def _placeholders(prefix: str, name: str, used: set[str]) -> tuple[str, ...]:
+    found = [re.fullmatch(rf"{prefix}(\d+)_{re.escape(name)}", text) for text in used]
+    count = max((int(match[1]) for match in found if match), default=0)
+    return tuple(f"{prefix}{i}_{name}" for i in range(1, count + 1))
+
+
+def _measurements(
+    table: pd.DataFrame, observables: dict[str, Observable], conditions: pd.DataFrame, model: Model, source: Path
+) -> tuple[dict[str, Experiment], tuple[Measurement, ...], list[str]]:
+    experiments: dict[str, Experiment] = {}
+    measurements: list[Measurement] = []
+    problems: list[str] = []
+    columns = {name: table[name].tolist() for name in table.columns}
+    empty = [None] * len(table)
+    before = columns.get("preequilibrationConditionId", empty)
+    for i, (observable, simulated) in enumerate(
+        zip(columns["observableId"], columns["simulationConditionId"], strict=True)
+    ):
+        names = [str(name) for name in (before[i], simulated) if filled(name)]
+        missing = [name for name in names if name not in conditions.index]
+        if missing:
+            problems.append(f"measurement {i + 1}: unknown condition '{missing[0]}'")
+            continue
+        found = observables.get(str(observable))
+        if found is None:
+            problems.append(f"measurement {i + 1}: {unknown('observable', str(observable), observables)}")
+            continue
+        fillings = split_cell(columns.get("observableParameters", empty)[i])
+        noise = split_cell(columns.get("noiseParameters", empty)[i])
+        problems += check_fillings(i + 1, found, fillings, noise)
+        key = " then ".join(names)
+        if key not in experiments:
+            experiments[key] = _experiment(key, names, conditions, model, source)
+        time, value = float(columns["time"][i]), float(columns["measurement"][i])
+        measurements.append(Measurement(found.id, key, time, value, fillings, noise))
+    return experiments, tuple(measurements), problems
+
+
+def _experiment(key: str, names: list[str], conditions: pd.DataFrame, model: Model, source: Path) -> Experiment:
+    periods: list[Period] = []
+    for start, name in zip((STEADY_STATE, 0.0)[-len(names) :], names, strict=True):
+        changes = []
+        for target, cell in conditions.loc[name].items():
+            if target == "conditionName":
+                continue
+            text = str(cell).strip()
+            value = number(math.nan) if not filled(cell) or text.lower() == "nan" else parse(cell, f"{source}, {name}")
+            changes.append(Change(str(target), value))
+        periods.append(Period(start, tuple(changes)))
+    return Experiment(key, tuple(periods), carries=False)
+
+
+def filled(cell: object) -> bool:
+    """Whether a cell of a table holds anything."""
+    return not (cell is None or (isinstance(cell, float) and math.isnan(cell)) or cell == "" or cell is pd.NA)
+
+
+def number_in(row: pd.Series[Any], column: str, default: float) -> float:
+    """The number in ``column``, or ``default`` where the cell is empty or the column missing."""
+    cell: Any = row.get(column)
+    return float(cell) if filled(cell) else default
+
+
+def split_cell(cell: object) -> tuple[Expr, ...]:
+    """What ``observableParameters`` or ``noiseParameters`` hold: numbers and names between semicolons."""
+    if not filled(cell):
+        return ()
+    if isinstance(cell, (int, float)):
+        return (number(float(cell)),)
+    return tuple(parse(text, "measurement table") for text in str(cell).split(";") if text.strip())
+
+
+def check_fillings(
+    line: int, observable: Observable, fillings: tuple[Expr, ...], noise: tuple[Expr, ...]
+) -> list[str]:
+    """Problems with the number of values that fill an observable's placeholders."""
+    problems = []
+    for column, given, wanted in (
+        ("observableParameters", fillings, observable.placeholders),
+        ("noiseParameters", noise, observable.noise_placeholders),
+    ):
+        if len(given) != len(wanted):
+            problems.append(
+                f"measurement {line}: observable '{observable.id}' takes {len(wanted)} {column}, not {len(given)}"
+            )
+    return problems

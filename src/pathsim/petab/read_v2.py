@@ -1,0 +1,201 @@
+"""PEtab version 2: its tables as a :class:`~pathsim.petab.records.Description`."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..errors import InputError, UnsupportedModelError, raise_together, unknown
+from ..model import load_model
+from ..model.maths import Expr, substitute, symbol
+from .formulas import tree
+from .priors import check_prior
+from .read_v1 import check_fillings, filled, split_cell
+from .records import (
+    Change,
+    Description,
+    Experiment,
+    Measurement,
+    Noise,
+    Observable,
+    Part,
+    Period,
+    Prior,
+    Scale,
+    TableParameter,
+)
+
+_NOISE: dict[str, tuple[Scale, Noise]] = {
+    "normal": ("lin", "normal"),
+    "laplace": ("lin", "laplace"),
+    "log-normal": ("log", "normal"),
+    "log-laplace": ("log", "laplace"),
+}
+
+
+def read_v2(source: Path, contents: dict[str, Any]) -> Description:
+    """The problem whose YAML file says ``contents``. Raises :class:`InputError` with every problem found."""
+    from petab import v2
+
+    tables = _Tables(source.parent, contents)
+    aliases = {
+        entry.petab_id: symbol(entry.model_id)
+        for table in tables.read(v2.MappingTable, "mapping_files")
+        for entry in table.elements
+        if entry.model_id and entry.model_id != entry.petab_id
+    }
+    parameters = tuple(
+        _parameter(row, aliases, source)
+        for table in tables.read(v2.ParameterTable, "parameter_files")
+        for row in table.elements
+    )
+    observables = {
+        row.id: _observable(row, aliases)
+        for table in tables.read(v2.ObservableTable, "observable_files")
+        for row in table.elements
+    }
+    conditions = {
+        row.id: tuple(_change(change, aliases) for change in row.changes)
+        for table in tables.read(v2.ConditionTable, "condition_files")
+        for row in table.elements
+    }
+    experiments: dict[str, Experiment] = {"": Experiment("", (Period(0.0, ()),), carries=True)}
+    for table in tables.read(v2.ExperimentTable, "experiment_files"):
+        experiments |= {row.id: _experiment(row, conditions, source) for row in table.elements}
+    return Description(str(source), 2, parameters, _parts(source, contents, observables, experiments))
+
+
+class _Tables:
+    """Reads the tables that a problem file names."""
+
+    def __init__(self, folder: Path, contents: dict[str, Any]) -> None:
+        self.folder = folder
+        self.contents = contents
+
+    def read(self, kind: Any, key: str) -> list[Any]:
+        """All tables of one kind. Raises :class:`InputError` with the file and what petab says of it."""
+        tables = []
+        for name in self.contents.get(key) or []:
+            try:
+                tables.append(kind.from_tsv(name, self.folder))
+            except FileNotFoundError:
+                raise InputError(f"{self.folder / name}: no such file") from None
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(f"{self.folder / name}: {' '.join(str(error).split())}") from None
+        return tables
+
+
+def _named(name: str, aliases: dict[str, Expr]) -> str:
+    return aliases[name].name if name in aliases else name
+
+
+def _parameter(row: Any, aliases: dict[str, Expr], source: Path) -> TableParameter:
+    lower = -math.inf if row.lb is None else float(row.lb)
+    upper = math.inf if row.ub is None else float(row.ub)
+    nominal = math.nan if row.nominal_value is None else float(row.nominal_value)
+    prior = None
+    if row.estimate:
+        distribution = str(getattr(row.prior_distribution, "value", row.prior_distribution) or "")
+        if distribution:
+            values = tuple(float(value) for value in row.prior_parameters)
+            check_prior(distribution, values, f"{source}, parameter '{row.id}'")
+            prior = Prior(distribution, values, truncated=True)
+        elif math.isfinite(lower) and math.isfinite(upper):
+            prior = Prior("uniform", (lower, upper), truncated=True)
+    return TableParameter(_named(row.id, aliases), "lin", lower, upper, nominal, bool(row.estimate), prior)
+
+
+def _observable(row: Any, aliases: dict[str, Expr]) -> Observable:
+    scale, distribution = _NOISE[str(getattr(row.noise_distribution, "value", row.noise_distribution))]
+    return Observable(
+        row.id,
+        substitute(tree(row.formula), aliases),
+        substitute(tree(row.noise_formula), aliases),
+        scale,
+        distribution,
+        tuple(str(item) for item in row.observable_placeholders),
+        tuple(str(item) for item in row.noise_placeholders),
+    )
+
+
+def _change(change: Any, aliases: dict[str, Expr]) -> Change:
+    return Change(_named(change.target_id, aliases), substitute(tree(change.target_value), aliases))
+
+
+def _experiment(row: Any, conditions: dict[str, tuple[Change, ...]], source: Path) -> Experiment:
+    periods: list[Period] = []
+    problems: list[str] = []
+    for period in row.sorted_periods:
+        changes: list[Change] = []
+        for name in period.condition_ids:
+            if name not in conditions:
+                problems.append(f"experiment '{row.id}': {unknown('condition', name, conditions)}")
+            changes += conditions.get(name, ())
+        targets = [change.target for change in changes]
+        twice = sorted({target for target in targets if targets.count(target) > 1})
+        problems += [f"experiment '{row.id}', time {period.time:g}: '{name}' is set more than once" for name in twice]
+        periods.append(Period(float(period.time), tuple(changes)))
+    raise_together(problems, str(source))
+    return Experiment(row.id, tuple(periods), carries=True)
+
+
+def _parts(
+    source: Path, contents: dict[str, Any], observables: dict[str, Observable], experiments: dict[str, Experiment]
+) -> tuple[Part, ...]:
+    table = pd.concat(
+        [
+            pd.read_csv(source.parent / name, sep="\t")
+            for name in contents.get("measurement_files") or []
+        ],
+        ignore_index=True,
+    )
+    models = contents.get("model_files") or {}
+    if not models:
+        raise InputError(f"{source}: the problem names no model")
+    chosen = table["modelId"] if "modelId" in table else pd.Series([None] * len(table))
+    used = [str(cell) if filled(cell) else next(iter(models)) for cell in chosen]
+    problems = [f"measurement {i + 1}: {unknown('model', name, models)}"
+                for i, name in enumerate(used) if name not in models]  # fmt: skip
+    if len(models) > 1:
+        problems += [f"measurement {i + 1}: several models, so modelId must say which"
+                     for i, cell in enumerate(chosen) if not filled(cell)]  # fmt: skip
+    raise_together(problems, str(source))
+    parts = []
+    for name, entry in models.items():
+        if entry["language"] != "sbml":
+            raise UnsupportedModelError(
+                f"{source}: model '{name}' is written in '{entry['language']}'; pathsim reads PEtab models in sbml"
+            )
+        rows = table[[one == name for one in used]]
+        measurements, problems = _measurements(rows, observables, experiments)
+        raise_together(problems, str(source))
+        parts.append(Part(load_model(source.parent / entry["location"]), observables, experiments, measurements, rows))
+    return tuple(parts)
+
+
+def _measurements(
+    table: pd.DataFrame, observables: dict[str, Observable], experiments: dict[str, Experiment]
+) -> tuple[tuple[Measurement, ...], list[str]]:
+    measurements: list[Measurement] = []
+    problems: list[str] = []
+    columns = {str(name): table[name].tolist() for name in table.columns}
+    empty = [None] * len(table)
+    for i, name in enumerate(columns["observableId"]):
+        observable = observables.get(str(name))
+        cell = columns.get("experimentId", empty)[i]
+        experiment = str(cell) if filled(cell) else ""
+        if observable is None:
+            problems.append(f"measurement {i + 1}: {unknown('observable', str(name), observables)}")
+            continue
+        if experiment not in experiments:
+            problems.append(f"measurement {i + 1}: {unknown('experiment', experiment, experiments)}")
+            continue
+        fillings = split_cell(columns.get("observableParameters", empty)[i])
+        noise = split_cell(columns.get("noiseParameters", empty)[i])
+        problems += check_fillings(i + 1, observable, fillings, noise)
+        time, value = float(columns["time"][i]), float(columns["measurement"][i])
+        measurements.append(Measurement(observable.id, experiment, time, value, fillings, noise))
+    return tuple(measurements), problems
