@@ -2,6 +2,7 @@
 
 from .checks import Report, check_model
 from .loading import bundled_models, load_model, models_folder
+from .moieties import Moiety, conserved_moieties
 from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
 from .wiring import Edge, Effect, Kind, Wiring, wiring
 
@@ -12,6 +13,7 @@ __all__ = [
     "Event",
     "Kind",
     "Model",
+    "Moiety",
     "Parameter",
     "Participant",
     "Reaction",
@@ -21,6 +23,7 @@ __all__ = [
     "Wiring",
     "bundled_models",
     "check_model",
+    "conserved_moieties",
     "load_model",
     "models_folder",
     "wiring",
