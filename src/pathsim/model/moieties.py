@@ -156,11 +156,11 @@ def _vertices(rows: Sequence[Row], members: Sequence[int]) -> Iterable[Row]:
     for k, i in enumerate(members):
         for j, value in rows[i].items():
             balance[columns[j], k] = value
-    bounds = np.tile([0.0, np.inf], (len(members), 1))
+    bounds: list[tuple[float, float | None]] = [(0.0, None)] * len(members)
     for k in range(len(members)):
-        bounds[k] = 1.0
+        bounds[k] = 1.0, 1.0
         answer = linprog(np.ones(len(members)), A_eq=balance, b_eq=np.zeros(len(columns)), bounds=bounds)
-        bounds[k] = 0.0, np.inf
+        bounds[k] = 0.0, None
         if not answer.success:
             continue
         near = [Fraction(float(weight)).limit_denominator(1000) for weight in answer.x]
