@@ -1,0 +1,302 @@
+"""Local optimisers: values that say how to search, and one function each that does it.
+
+Every search keeps a ledger of evaluations, so that what could not be computed is a rejected step with a counted reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .objective import Objective, Slopes
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class TrustRegion:
+    """Gauss-Newton with a trust region and bounds: the default.
+
+    The model is the gradient with the Fisher information as Hessian; steps are those of J. J. More and D. C. Sorensen,
+    SIAM J. Sci. Stat. Comput. 4, 553 (1983), in the variables that are not held at a bound. Stops when the expected
+    and achieved improvement fall below ``tolerance`` log-likelihood units, or after ``most`` iterations.
+    """
+
+    tolerance: float = 1e-5
+    most: int = 500
+    radius: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LeastSquares:
+    """scipy's trust-region reflective least squares; needs normal noise."""
+
+    tolerance: float = 1e-8
+    most: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Lbfgsb:
+    """scipy's L-BFGS-B."""
+
+    tolerance: float = 1e-10
+    most: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Fides:
+    """The trust-region optimiser fides with the Fisher information (``pip install 'pathsim[fit]'``)."""
+
+    tolerance: float = 1e-8
+    most: int = 500
+
+
+Optimiser = TrustRegion | LeastSquares | Lbfgsb | Fides
+
+
+@dataclass
+class Ledger:
+    """Evaluations of one search: how many, which failed and why, and the best point seen."""
+
+    objective: Objective
+    evaluations: int = 0
+    gradients: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    best: float = math.inf
+    at: FloatArray | None = None
+
+    def value(self, theta: FloatArray) -> float:
+        """The objective; infinite where it fails."""
+        value, why = self.objective.value(theta)
+        self.evaluations += 1
+        if why or not math.isfinite(value):
+            self.failures[short(why or "the likelihood is not a finite number")] += 1
+            return math.inf
+        if value < self.best:
+            self.best, self.at = value, theta.copy()
+        return value
+
+    def slopes(self, theta: FloatArray) -> Slopes:
+        """The objective with derivatives."""
+        found = self.objective.slopes(theta)
+        self.gradients += 1
+        if found.failure:
+            self.failures[short(found.failure)] += 1
+        elif found.value < self.best:
+            self.best, self.at = found.value, theta.copy()
+        return found
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Where a search ended and why; ``converged`` says whether that is an optimum as far as one can tell."""
+
+    theta: FloatArray
+    value: float
+    converged: bool
+    message: str
+    iterations: int
+
+
+def short(why: str) -> str:
+    """A failure without its numbers, so that equal failures count together."""
+    words = [word for word in why.split() if not any(character.isdigit() for character in word)]
+    return " ".join(words)[:120]
+
+
+def minimise(ledger: Ledger, start: FloatArray, optimiser: Optimiser) -> Ended:
+    """Search from ``start``, which must be evaluable."""
+    match optimiser:
+        case TrustRegion():
+            return _trust_region(ledger, start, optimiser)
+        case LeastSquares():
+            return _least_squares(ledger, start, optimiser)
+        case Lbfgsb():
+            return _lbfgsb(ledger, start, optimiser)
+        case Fides():
+            return _fides(ledger, start, optimiser)
+
+
+# ------------------------------------------------------------------------------------------------------ trust region
+
+
+def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> Ended:
+    lower, upper = ledger.objective.lower, ledger.objective.upper
+    theta = np.clip(start, lower, upper)
+    slopes = ledger.slopes(theta)
+    if slopes.failure:
+        return Ended(theta, math.inf, False, f"the start cannot be evaluated: {slopes.failure}", 0)
+    value, radius, calm = slopes.value, settings.radius, 0
+    for iteration in range(1, settings.most + 1):
+        step, expected = bounded_step(slopes.gradient, slopes.fisher, theta, lower, upper, radius)
+        length = float(np.linalg.norm(step))
+        if expected <= 1e-3 * settings.tolerance or length < 1e-12:
+            return Ended(theta, value, True, "no step promises an improvement", iteration)
+        trial = np.clip(theta + step, lower, upper)
+        new = ledger.value(trial)
+        ratio = (value - new) / expected if math.isfinite(new) else -1.0
+        next_slopes = ledger.slopes(trial) if ratio > 1e-4 else slopes
+        if ratio > 1e-4 and not next_slopes.failure:
+            calm = calm + 1 if value - new < settings.tolerance and expected < 10 * settings.tolerance else 0
+            theta, value, slopes = trial, min(new, next_slopes.value), next_slopes
+            if ratio > 0.75 and length > 0.7 * radius:
+                radius *= 2.0
+            elif ratio < 0.25:
+                radius = 0.5 * length
+            if calm >= 3:
+                return Ended(theta, value, True, "improvements are below the tolerance", iteration)
+        else:
+            radius = 0.25 * length
+            if radius < 1e-9:
+                converged = expected < 100 * settings.tolerance
+                why = "no shorter step improves any more" + ("" if converged else ", although the gradient says so")
+                return Ended(theta, value, converged, why, iteration)
+    return Ended(theta, value, False, f"{settings.most} iterations were not enough", settings.most)
+
+
+def bounded_step(
+    gradient: FloatArray, hessian: FloatArray, theta: FloatArray, lower: FloatArray, upper: FloatArray, radius: float
+) -> tuple[FloatArray, float]:
+    """The step that minimises the quadratic model within ``radius`` and the bounds, and the decrease it promises.
+
+    A variable whose bound the step would cross is put on it and held while the others are solved again.
+    """
+    step = np.zeros(len(theta))
+    at_bound = ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
+    free = ~at_bound
+    for _ in range(len(theta)):
+        if not free.any():
+            break
+        inner = gradient[free] + hessian[np.ix_(free, ~free)] @ step[~free]
+        room = math.sqrt(max(radius**2 - float(step[~free] @ step[~free]), (0.1 * radius) ** 2))
+        step[free] = region_step(inner, hessian[np.ix_(free, free)], room)
+        over = free & ((theta + step < lower) | (theta + step > upper))
+        if not over.any():
+            break
+        step[over] = np.clip(theta + step, lower, upper)[over] - theta[over]
+        free &= ~over
+    expected = -float(gradient @ step + 0.5 * step @ hessian @ step)
+    if expected <= 0 and (~at_bound).any():  # holding variables at bounds may spoil it: fall back to steepest descent
+        step = np.where(at_bound, 0.0, -gradient)
+        step *= radius / max(float(np.linalg.norm(step)), 1e-300)
+        step = np.clip(theta + step, lower, upper) - theta
+        curvature, slope = float(step @ hessian @ step), float(gradient @ step)
+        if curvature > 0:
+            step *= min(1.0, -slope / curvature)
+        expected = -float(gradient @ step + 0.5 * step @ hessian @ step)
+    return step, expected
+
+
+def region_step(gradient: FloatArray, hessian: FloatArray, radius: float) -> FloatArray:
+    """argmin g s + s H s / 2 with |s| <= radius, for a symmetric H without negative curvature."""
+    values, vectors = np.linalg.eigh(hessian)
+    values = np.maximum(values, 1e-14 * max(float(values[-1]), 1e-300))
+    parts = vectors.T @ gradient
+
+    def length(shift: float) -> float:
+        return float(np.linalg.norm(parts / (values + shift)))
+
+    if length(0.0) <= radius:
+        return -vectors @ (parts / values)
+    low, high = 0.0, max(float(np.linalg.norm(gradient)) / radius, 1e-300)
+    for _ in range(60):
+        middle = 0.5 * (low + high) if low > 0 or high < 1e-6 else math.sqrt(high * max(low, high * 1e-8))
+        if length(middle) > radius:
+            low = middle
+        else:
+            high = middle
+        if high - low < 1e-3 * high:
+            break
+    return -vectors @ (parts / (values + high))
+
+
+# ------------------------------------------------------------------------------------------------------ libraries
+
+
+def _least_squares(ledger: Ledger, start: FloatArray, settings: LeastSquares) -> Ended:
+    from scipy import optimize
+
+    objective = ledger.objective
+    first = ledger.slopes(start)
+    if first.failure:
+        return Ended(start, math.inf, False, f"the start cannot be evaluated: {first.failure}", 0)
+    if first.residuals is None or first.jacobian is None:
+        raise InputError("LeastSquares needs normal noise; use TrustRegion or Lbfgsb for this problem")
+    shape = first.jacobian.shape
+    known: dict[bytes, Slopes] = {}
+
+    def at(theta: FloatArray) -> Slopes:
+        key = theta.tobytes()
+        if key not in known:
+            known.clear()
+            known[key] = ledger.slopes(theta)
+        return known[key]
+
+    def residuals(theta: FloatArray) -> FloatArray:
+        found = at(theta).residuals
+        return np.full(shape[0], 1e10) if found is None else found  # a finite wall: the step is refused
+
+    def jacobian(theta: FloatArray) -> FloatArray:
+        found = at(theta).jacobian
+        return np.zeros(shape) if found is None else found
+
+    inside = np.clip(start, objective.lower + 1e-10, objective.upper - 1e-10)
+    result = optimize.least_squares(
+        residuals, inside, jacobian, bounds=(objective.lower, objective.upper), method="trf",
+        ftol=settings.tolerance, xtol=1e-12, gtol=1e-10, max_nfev=settings.most,
+    )  # fmt: skip
+    return _ended(ledger, result.status > 0, str(result.message), int(result.nfev))
+
+
+def _lbfgsb(ledger: Ledger, start: FloatArray, settings: Lbfgsb) -> Ended:
+    from scipy import optimize
+
+    objective = ledger.objective
+    wall = [math.inf]
+
+    def function(theta: FloatArray) -> tuple[float, FloatArray]:
+        found = ledger.slopes(theta)
+        if found.failure:
+            return wall[0], np.zeros(len(theta))
+        wall[0] = max(abs(found.value) * 10, 1e6) if math.isinf(wall[0]) else wall[0]
+        return found.value, found.gradient
+
+    if not math.isfinite(function(start)[0]):
+        return Ended(start, math.inf, False, "the start cannot be evaluated", 0)
+    result = optimize.minimize(
+        function, start, jac=True, method="L-BFGS-B", bounds=list(zip(objective.lower, objective.upper, strict=True)),
+        options={"maxiter": settings.most, "ftol": settings.tolerance, "maxcor": 20, "maxfun": 5 * settings.most},
+    )  # fmt: skip
+    return _ended(ledger, bool(result.success), str(result.message), int(result.nit))
+
+
+def _fides(ledger: Ledger, start: FloatArray, settings: Fides) -> Ended:
+    try:
+        import fides
+    except ImportError:
+        raise InputError("Fides needs the package 'fides': pip install 'pathsim[fit]'") from None
+    objective = ledger.objective
+
+    def function(theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        found = ledger.slopes(theta)
+        return found.value, found.gradient, found.fisher
+
+    options: dict[Any, Any] = {fides.Options.MAXITER: settings.most, fides.Options.FATOL: settings.tolerance}
+    search = fides.Optimizer(function, objective.upper, objective.lower, options=options, verbose=50)
+    search.minimize(np.clip(start, objective.lower + 1e-8, objective.upper - 1e-8))
+    return _ended(ledger, bool(search.converged), str(search.exitflag.name), int(search.iteration))
+
+
+def _ended(ledger: Ledger, converged: bool, message: str, iterations: int) -> Ended:
+    assert ledger.at is not None
+    return Ended(ledger.at, ledger.best, converged, message, iterations)
+
+
+Search = Callable[[Ledger, FloatArray, Optimiser], Ended]

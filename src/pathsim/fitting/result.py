@@ -1,0 +1,176 @@
+"""What a fit gives: every start, the best of them, and files that a later session can go on from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .objective import Objective, natural
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = npt.NDArray[np.float64]
+STARTS_FILE, HEAD_FILE = "starts.jsonl", "fit.json"
+
+
+@dataclass(frozen=True)
+class Start:
+    """One local search: its number, where it began and ended (on scale), and how.
+
+    ``resampled``: start points thrown away before it because they could not be evaluated. ``failures``: reasons of
+    evaluations that failed on the way, with their counts.
+    """
+
+    number: int
+    begin: tuple[float, ...]
+    theta: tuple[float, ...]
+    value: float
+    converged: bool
+    message: str
+    iterations: int
+    evaluations: int
+    gradients: int
+    resampled: int
+    seconds: float
+    failures: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A multi-start fit: ``starts`` in order of their value, best first, and the objective they belong to."""
+
+    objective: Objective
+    starts: tuple[Start, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names, the order of theta."""
+        return self.objective.names
+
+    @cached_property
+    def best(self) -> Start:
+        """The start that reached the highest likelihood. Raises :class:`InputError` when every start failed."""
+        if not self.starts or not math.isfinite(self.starts[0].value):
+            reasons = {start.message for start in self.starts}
+            raise InputError(f"no start could be evaluated: {'; '.join(sorted(reasons)) or 'there are none'}")
+        return self.starts[0]
+
+    @cached_property
+    def theta(self) -> FloatArray:
+        """The best parameter vector, on scale."""
+        return np.array(self.best.theta)
+
+    @cached_property
+    def parameters(self) -> dict[str, float]:
+        """The best parameters, not on scale."""
+        return dict(zip(self.names, natural(self.theta, self.objective.scales).tolist(), strict=True))
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per start, best first: log likelihood, how the search ended, and the parameters (not on scale)."""
+        import pandas as pd
+
+        rows = []
+        for start in self.starts:
+            values = natural(np.array(start.theta), self.objective.scales)
+            rows.append({
+                "start": start.number, "log_likelihood": -start.value, "converged": start.converged,
+                "message": start.message, "iterations": start.iterations, "seconds": start.seconds,
+                "resampled": start.resampled, "failed_evaluations": sum(start.failures.values()),
+                **dict(zip(self.names, values.tolist(), strict=True)),
+            })  # fmt: skip
+        return pd.DataFrame(rows)
+
+    @property
+    def summary(self) -> str:
+        """A sentence on how the search went."""
+        reached = sum(start.value < self.best.value + 0.1 for start in self.starts)
+        stuck = sum(not start.converged for start in self.starts)
+        resampled = sum(start.resampled for start in self.starts)
+        return (
+            f"best log likelihood {-self.best.value:.4f}; {reached} of {len(self.starts)} starts within 0.1 of it; "
+            f"{stuck} did not converge; {resampled} start points could not be evaluated and were replaced"
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``starts.jsonl`` and ``fit.json`` (to go on from), ``starts.csv`` and ``best.csv`` (to look at)."""
+        import pandas as pd
+
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        _whole(target / HEAD_FILE, json.dumps(head(self.objective), indent=1) + "\n")
+        lines = [line_of(start) for start in sorted(self.starts, key=lambda start: start.number)]
+        _whole(target / STARTS_FILE, "".join(lines))
+        _whole(target / "starts.csv", self.table.to_csv(index=False))
+        best = pd.DataFrame({"parameter": self.names, "value": list(self.parameters.values()), "on_scale": self.theta,
+                             "scale": self.objective.scales})  # fmt: skip
+        _whole(target / "best.csv", best.to_csv(index=False))
+
+
+def load_fit(folder: str | Path, objective: Objective) -> Fit:
+    """A saved fit of ``objective``. Raises :class:`InputError` when the folder holds another problem's."""
+    return Fit(objective, ordered(read_starts(Path(folder), objective)))
+
+
+def ordered(starts: list[Start]) -> tuple[Start, ...]:
+    """Starts by value, best first; equal ones by number."""
+    return tuple(sorted(starts, key=lambda start: (start.value, start.number)))
+
+
+def head(objective: Objective) -> dict[str, Any]:
+    """What identifies the problem a folder belongs to."""
+    return {
+        "names": list(objective.names),
+        "scales": list(objective.scales),
+        "lower": objective.lower.tolist(),
+        "upper": objective.upper.tolist(),
+        "digest": fingerprint(objective),
+    }
+
+
+def fingerprint(objective: Objective) -> str:
+    """A digest of names, bounds and the objective's value in the middle of its bounds."""
+    middle = 0.5 * (objective.lower + objective.upper)
+    value, why = objective.value(np.where(np.isfinite(middle), middle, 0.0))
+    text = repr((objective.names, objective.scales, objective.lower.tolist(), objective.upper.tolist()))
+    return hashlib.sha256(f"{text}{'' if why else f'{value:.8g}'}".encode()).hexdigest()[:16]
+
+
+def line_of(start: Start) -> str:
+    """One line of the file of starts."""
+    return json.dumps(asdict(start)) + "\n"
+
+
+def read_starts(folder: Path, objective: Objective) -> list[Start]:
+    """Starts in a folder; a line torn by a kill is left out. Raises :class:`InputError` for another problem's folder."""
+    if not (folder / HEAD_FILE).exists():
+        raise InputError(f"{folder}: no fit is saved here ({HEAD_FILE} is missing)")
+    kept = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
+    if kept != head(objective):
+        raise InputError(f"{folder} holds the fit of another problem (names, bounds or data differ); use a new folder")
+    found: dict[int, Start] = {}
+    path = folder / STARTS_FILE
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        record["begin"], record["theta"] = tuple(record["begin"]), tuple(record["theta"])
+        found[record["number"]] = Start(**record)
+    return list(found.values())
+
+
+def _whole(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,211 @@
+"""Multi-start local optimisation: :func:`fit`."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, SimulationError
+from .objective import Objective
+from .optimise import Ledger, Optimiser, TrustRegion, minimise
+from .result import HEAD_FILE, STARTS_FILE, Fit, Start, head, line_of, ordered, read_starts
+
+FloatArray = npt.NDArray[np.float64]
+MOST_RESAMPLED = 200
+Report = Callable[[Start], None]
+
+
+class Fittable(Protocol):
+    """Something with an objective: a PEtab problem."""
+
+    def objective(self) -> Objective:
+        """The negative log posterior."""
+
+
+def fit(
+    problem: Objective | Fittable,
+    starts: int = 20,
+    seed: int = 0,
+    workers: int | None = None,
+    *,
+    optimiser: Optimiser | None = None,
+    candidates: int = 10,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    report: Report | None = None,
+) -> Fit:
+    """Search from many random starts and keep every result.
+
+    Args:
+        problem: anything with an objective: a blot problem, a PEtab problem, or your own :class:`Objective`.
+        starts: number of local searches.
+        seed: where the random start points come from; start i is the same however many starts or workers there are.
+        workers: processes; results do not depend on it. Default: as many as there are cores.
+        optimiser: default ``TrustRegion()``.
+        candidates: random points of which each start takes the best.
+        folder: where results are appended as they finish.
+        resume: go on from what ``folder`` holds, after any kill.
+        report: called with each start as it finishes.
+
+    Raises:
+        InputError: a number that makes no sense, or a folder that holds another problem's fit.
+        SimulationError: no start point could be evaluated at all.
+    """
+    objective = as_objective(problem)
+    _check(objective, starts, candidates)
+    done = _open_folder(objective, folder, resume)
+    wanted = [number for number in range(starts) if number not in {start.number for start in done}]
+    job = _Job(objective, seed, optimiser or TrustRegion(), candidates)
+    count = min(workers or os.cpu_count() or 1, len(wanted))
+    for finished in _all(job, wanted, count):
+        done.append(finished)
+        if folder is not None:
+            _append(Path(folder) / STARTS_FILE, line_of(finished))
+        if report is not None:
+            report(finished)
+    result = Fit(objective, ordered([start for start in done if start.number < starts]))
+    if not math.isfinite(result.starts[0].value):
+        raise SimulationError(f"none of {starts} starts could be evaluated: {result.starts[0].message}")
+    if folder is not None:
+        result.save(folder)
+    return result
+
+
+def as_objective(problem: Objective | Fittable) -> Objective:
+    """The objective of anything that can be fitted."""
+    made: Any = problem.objective() if hasattr(problem, "objective") else problem
+    return made  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    objective: Objective
+    seed: int
+    optimiser: Optimiser
+    candidates: int
+
+    def __call__(self, number: int) -> Start:
+        began = time.perf_counter()
+        ledger = Ledger(self.objective)
+        begin, resampled, why = self._begin(number, ledger)
+        if begin is None:
+            nothing = tuple(0.5 * (self.objective.lower + self.objective.upper))
+            return Start(number, nothing, nothing, math.inf, False, why, 0, ledger.evaluations, 0, resampled,
+                         time.perf_counter() - began, dict(ledger.failures))  # fmt: skip
+        ended = minimise(ledger, begin, self.optimiser)
+        return Start(
+            number, tuple(begin.tolist()), tuple(ended.theta.tolist()), ended.value, ended.converged, ended.message,
+            ended.iterations, ledger.evaluations, ledger.gradients, resampled, time.perf_counter() - began,
+            dict(ledger.failures),
+        )  # fmt: skip
+
+    def _begin(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
+        """The best of a few random points that can be evaluated, and how many could not."""
+        lower, upper = self.objective.lower, self.objective.upper
+        rng = np.random.default_rng([self.seed, number])
+        best, value, good, bad, why = None, math.inf, 0, 0, ""
+        while good < self.candidates and bad < MOST_RESAMPLED:
+            theta = rng.uniform(lower, upper)
+            found = ledger.value(theta)
+            if not math.isfinite(found):
+                bad += 1
+                continue
+            good += 1
+            if found < value:
+                best, value = theta, found
+        if best is None:
+            reasons = ", ".join(f"{reason} ({count} times)" for reason, count in ledger.failures.most_common(3))
+            why = f"no start point could be evaluated in {bad} tries: {reasons}"
+        return best, bad, why
+
+
+def _all(job: _Job, numbers: list[int], workers: int) -> Iterator[Start]:
+    """Starts as they finish."""
+    if workers <= 1 or "fork" not in multiprocessing.get_all_start_methods():
+        yield from map(job, numbers)
+        return
+    job.objective.slopes(0.5 * (job.objective.lower + job.objective.upper))  # compile once, before processes part
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_adopt, initargs=(job,)) as pool:
+        waiting: set[Future[Start]] = {pool.submit(_run, number) for number in numbers}
+        try:
+            while waiting:
+                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in sorted(finished, key=lambda one: one.result().number):
+                    yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_adopted: list[_Job] = []  # in a worker process: the one job it was made for
+
+
+def _adopt(job: _Job) -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    _adopted[:] = [job]
+
+
+def _run(number: int) -> Start:
+    return _adopted[0](number)
+
+
+def _check(objective: Objective, starts: int, candidates: int) -> None:
+    if starts < 1 or candidates < 1:
+        raise InputError(f"starts and candidates must be at least 1, not {starts} and {candidates}")
+    unbounded = [
+        name
+        for name, low, high in zip(objective.names, objective.lower, objective.upper, strict=True)
+        if not (math.isfinite(low) and math.isfinite(high) and low < high)
+    ]
+    if unbounded:
+        raise InputError(f"random starts need finite bounds with lower < upper; not so: {', '.join(unbounded)}")
+    if not objective.names:
+        raise InputError("nothing is free: there is no parameter to fit")
+
+
+def _open_folder(objective: Objective, folder: str | Path | None, resume: bool) -> list[Start]:
+    if folder is None:
+        if resume:
+            raise InputError("resume needs the folder to go on from")
+        return []
+    target = Path(folder)
+    if resume and (target / HEAD_FILE).exists():
+        return read_starts(target, objective)
+    if (target / STARTS_FILE).exists():
+        raise InputError(f"{target} already holds a fit; go on with resume, or use another folder")
+    target.mkdir(parents=True, exist_ok=True)
+    import json
+
+    (target / HEAD_FILE).write_text(json.dumps(head(objective), indent=1) + "\n", encoding="utf-8")
+    return []
+
+
+def _append(path: Path, line: str) -> None:
+    """Add a line, after a line break if a kill has torn the one before."""
+    with open(path, "a+b") as file:
+        file.seek(0, os.SEEK_END)
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def best_of(starts: Iterable[Start]) -> Start:
+    """The start with the highest likelihood."""
+    return min(starts, key=lambda start: (start.value, start.number))
