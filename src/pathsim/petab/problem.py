@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError, SimulationError, unknown
+from ..errors import InputError, SimulationError, raise_together, unknown
 from ..model.maths import symbols
 from ..solve import Rosenbrock, Solver
 from . import priors
@@ -140,6 +140,18 @@ class Problem:
         """
         return self._evaluated(theta).chi2
 
+    def gradient(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> FloatArray:
+        """d log likelihood / d theta, shape (estimated parameters,), by tangents of the solver's own steps.
+
+        Raises :class:`SimulationError` naming what could not be simulated or is not a number.
+        """
+        from .gradient import likelihood_slopes
+
+        slopes = likelihood_slopes(self, self.vector(theta))
+        if slopes.failure:
+            raise SimulationError(slopes.failure)
+        return -slopes.gradient
+
     def simulate(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> pd.DataFrame:
         """The PEtab simulation table: the measurement table with a column ``simulation`` instead of ``measurement``.
 
@@ -222,6 +234,21 @@ class Problem:
         if missing:
             raise InputError(f"no value for {', '.join(missing)}: the parameter table gives no nominalValue")
         return vector
+
+    def on_scale(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Values of estimated parameters as the table writes them, put on the scale that ``theta`` is on.
+
+        Raises :class:`InputError` listing every name that is not estimated and every value that has no logarithm.
+        """
+        scales = dict(zip(self.parameter_ids, self.scales, strict=True))
+        problems = [str(unknown("estimated parameter", name, scales)) for name in values if name not in scales]
+        problems += [
+            f"'{name}' is on the {scales[name]} scale, so it must be positive, not {value:g}"
+            for name, value in values.items()
+            if scales.get(name, "lin") != "lin" and not value > 0
+        ]
+        raise_together(problems)
+        return {name: _on_scale(value, scales[name]) for name, value in values.items()}
 
     def table_values(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> FloatArray:
         """Values of all parameters of the table, not on scale."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,8 @@ def read_v1(source: Path, contents: dict[str, Any]) -> Description:
     folder = source.parent
     parameter_files = contents["parameter_file"]
     files = [parameter_files] if isinstance(parameter_files, str) else parameter_files
-    table = v1.get_parameter_df([str(folder / name) for name in files])
+    table = _together(v1.get_parameter_df, folder, files)
+    _require(table, ("estimate",), "parameter table", source)
     parameters = tuple(_parameter(str(name), row, source) for name, row in table.iterrows())
     parts = tuple(_part(folder, problem, source) for problem in contents["problems"])
     return Description(str(source), 1, parameters, parts)
@@ -87,10 +88,12 @@ def _part(folder: Path, problem: dict[str, Any], source: Path) -> Part:
     if len(problem["sbml_files"]) != 1:
         raise InputError(f"{source}: one SBML file per problem is expected, not {len(problem['sbml_files'])}")
     model = load_model(folder / problem["sbml_files"][0])
-    conditions = _together(v1.get_condition_df(str(folder / name)) for name in problem["condition_files"])
-    observables = _together(v1.get_observable_df(str(folder / name)) for name in problem["observable_files"])
-    table = _together(v1.get_measurement_df(str(folder / name)) for name in problem["measurement_files"])
+    conditions = _together(v1.get_condition_df, folder, problem["condition_files"])
+    observables = _together(v1.get_observable_df, folder, problem["observable_files"])
+    table = _together(v1.get_measurement_df, folder, problem["measurement_files"])
     table = table.reset_index(drop=True)
+    _require(table, ("observableId", "simulationConditionId", "time", "measurement"), "measurement table", source)
+    _require(observables, ("observableFormula", "noiseFormula"), "observable table", source)
     by_id = {str(name): _observable(str(name), row, source) for name, row in observables.iterrows()}
     conditions.index = conditions.index.astype(str)
     experiments, measurements, problems = _measurements(table, by_id, conditions, model, source)
@@ -98,9 +101,22 @@ def _part(folder: Path, problem: dict[str, Any], source: Path) -> Part:
     return Part(model, by_id, experiments, measurements, table)
 
 
-def _together(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    collected = list(frames)
-    return collected[0] if len(collected) == 1 else pd.concat(collected)
+def _together(read: Callable[[str], pd.DataFrame], folder: Path, names: list[str]) -> pd.DataFrame:
+    """Tables of one kind under each other. Raises :class:`InputError` with the file and what petab says of it."""
+    frames = []
+    for name in names:
+        try:
+            frames.append(read(str(folder / name)))
+        except FileNotFoundError:
+            raise InputError(f"{folder / name}: no such file") from None
+        except (ValueError, KeyError, TypeError, AssertionError) as error:
+            raise InputError(f"{folder / name}: {' '.join(str(error).split())}") from None
+    return frames[0] if len(frames) == 1 else pd.concat(frames)
+
+
+def _require(table: pd.DataFrame, columns: tuple[str, ...], kind: str, source: Path) -> None:
+    missing = [f"the {kind} has no column '{column}'" for column in columns if column not in table]
+    raise_together(missing, str(source))
 
 
 def _observable(name: str, row: pd.Series[Any], source: Path) -> Observable:

@@ -145,13 +145,7 @@ def _experiment(row: Any, conditions: dict[str, tuple[Change, ...]], source: Pat
 def _parts(
     source: Path, contents: dict[str, Any], observables: dict[str, Observable], experiments: dict[str, Experiment]
 ) -> tuple[Part, ...]:
-    table = pd.concat(
-        [
-            pd.read_csv(source.parent / name, sep="\t")
-            for name in contents.get("measurement_files") or []
-        ],
-        ignore_index=True,
-    )
+    table = _measurement_table(source, contents.get("measurement_files") or [])
     models = contents.get("model_files") or {}
     if not models:
         raise InputError(f"{source}: the problem names no model")
@@ -174,6 +168,20 @@ def _parts(
         raise_together(problems, str(source))
         parts.append(Part(load_model(source.parent / entry["location"]), observables, experiments, measurements, rows))
     return tuple(parts)
+
+
+def _measurement_table(source: Path, names: list[str]) -> pd.DataFrame:
+    if not names:
+        raise InputError(f"{source}: the problem names no measurement table")
+    frames = []
+    for name in names:
+        try:
+            frames.append(pd.read_csv(source.parent / name, sep="\t"))
+        except FileNotFoundError:
+            raise InputError(f"{source.parent / name}: no such file") from None
+        missing = [column for column in ("observableId", "time", "measurement") if column not in frames[-1]]
+        raise_together([f"there is no column '{column}'" for column in missing], str(source.parent / name))
+    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
 def _measurements(

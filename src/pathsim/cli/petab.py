@@ -1,0 +1,51 @@
+"""``pathsim petab``: the likelihood of a published estimation problem at its nominal parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import app as cli
+
+
+@cli.app.command()
+def petab(
+    problem: Annotated[str, typer.Argument(help="The YAML file of a PEtab problem, version 1 or 2.")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=NUMBER...", help="Values of estimated parameters, not on log scale."),
+    ] = None,
+    simulate: Annotated[
+        str | None, typer.Option("--simulate", metavar="FILE", help="Write the PEtab simulation table (tsv).")
+    ] = None,
+    rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-8,
+    atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-14,
+    workers: cli.Workers = None,
+    output: cli.OutputFolder = None,
+    json: cli.Json = False,
+) -> None:
+    """Evaluate a PEtab problem: log-likelihood and chi2 at the nominal parameters."""
+    import pandas as pd
+
+    from ..errors import SimulationError
+    from ..petab import load
+    from ..solve import Rosenbrock
+
+    loaded = load(problem, Rosenbrock(rtol=rtol, atol=atol), workers)
+    theta = loaded.on_scale(cli.settings(changes or []))
+    evaluation = loaded.evaluate(theta)
+    if simulate is not None:
+        cli.write_whole(simulate, loaded.simulate(theta).to_csv(sep="\t", index=False))
+        cli.note(f"wrote {simulate}")
+    if evaluation.failure:
+        raise SimulationError(evaluation.failure)
+    row = {
+        "problem": problem,
+        "log_likelihood": evaluation.log_likelihood,
+        "chi2": evaluation.chi2,
+        "log_prior": loaded.log_prior(theta),
+        "measurements": loaded.n_measurements,
+        "estimated_parameters": len(loaded.parameter_ids),
+    }
+    cli.deliver(pd.DataFrame([row]), "petab", json, output)
