@@ -1,0 +1,309 @@
+"""Exact gradients of PEtab problems: tangents carried through the schedule of simulations, and the objective of fits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..fitting.objective import Slopes, checked
+from ..solve import Rosenbrock
+from ..solve.differentiate import tangents
+from ..solve.evaluate import array_function
+from ..solve.sensitivity import run_tangents
+from . import priors
+from .measurements import Kind
+from .problem import PartPlan, Problem
+from .records import Prior
+from .schedule import KEEP, Group
+from .simulate import GroupRun, Simulator
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Moving:
+    """A group with tangents: of raw values (rows, raw, d), outputs (rows, samples, nodes, d), states (rows, n, d)."""
+
+    run: GroupRun
+    raw: FloatArray
+    outputs: FloatArray
+    states: FloatArray
+
+
+class _Tangents:
+    """One run of a schedule with tangents along ``slopes`` (values, d), the derivative of the value list."""
+
+    def __init__(self, simulator: Simulator, values: FloatArray, slopes: FloatArray, solver: Rosenbrock) -> None:
+        self.simulator, self.values, self.slopes, self.solver = simulator, values, slopes, solver
+        self.system = simulator.system
+        self.done: list[_Moving] = []
+        self.failure = ""
+
+    def run(self) -> None:
+        for group in self.simulator.schedule.groups:
+            before = [moving.run for moving in self.done]
+            raw, starts = self.simulator._start(group, self.values, before)
+            seeds, start_seeds = self._start(group, raw, starts)
+            found = run_tangents(
+                self.system, raw, group.times, self.simulator.nodes, seeds, self.solver,
+                start_states=starts, start_seeds=start_seeds, until_steady=group.settles,
+            )  # fmt: skip
+            run = GroupRun(raw, starts, found.rows.values, found.rows.x)
+            self.done.append(_Moving(run, seeds, found.tangents.values, found.tangents.x))
+            failed = np.flatnonzero(found.rows.status)
+            if failed.size:
+                first = int(failed[0])
+                stage = "steady state before it, " if group.settles and not group.continues else ""
+                self.failure = f"{group.labels[first]}: {stage}{found.rows.sentence(first)}"
+                return
+
+    def _start(
+        self, group: Group, raw: FloatArray, starts: FloatArray | None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Tangents of what :meth:`Simulator._start` gives."""
+        simulator, d = self.simulator, self.slopes.shape[1]
+        seeds = np.where((group.slots != KEEP)[:, :, None], self.slopes[group.slots], 0.0)
+        if starts is None:
+            for row, formulas in enumerate(group.formulas):
+                if formulas:
+                    self._at_start(raw[row], seeds[row], [(slot, simulator.dynamics.node(f)) for slot, f in formulas])
+            return seeds, None
+        moving = np.zeros((len(raw), len(self.system.states), d))
+        left, left_slopes = np.empty((len(raw), len(simulator.nodes))), np.zeros((len(raw), len(simulator.nodes), d))
+        for row, parent in enumerate(group.parents):
+            before, line = simulator.schedule.where[parent]
+            last = simulator.schedule.groups[before].last[line]
+            parent_run = self.done[before]
+            moving[row] = parent_run.states[line]
+            left[row] = parent_run.run.outputs[line, last]
+            left_slopes[row] = parent_run.outputs[line, last]
+            if group.carries[row]:
+                kept = group.slots[row] == KEEP
+                seeds[row, kept] = parent_run.raw[line, kept]
+                for slot, output in simulator._carried:
+                    if kept[slot]:
+                        seeds[row, slot] = left_slopes[row, output]
+        anew = group.states != KEEP
+        moving[anew] = self.slopes[group.states[anew]]
+        n_parameters = simulator.dynamics.n_parameters
+        for row, formulas in enumerate(group.formulas):
+            for slot, formula in formulas:
+                slope = left_slopes[row, simulator.position[simulator.dynamics.node(formula)]]
+                seeds[row, slot] = slope
+                if slot >= n_parameters:
+                    moving[row, slot - n_parameters] = slope
+                    anew[row, slot - n_parameters] = True
+        self._convert(raw, seeds, starts, moving, left, left_slopes, anew)
+        return seeds, moving
+
+    def _convert(
+        self, raw: FloatArray, seeds: FloatArray, starts: FloatArray, moving: FloatArray, left: FloatArray,
+        left_slopes: FloatArray, anew: npt.NDArray[np.bool_],
+    ) -> None:  # fmt: skip
+        """Tangents of :meth:`Simulator._convert`: start = given * factor, factor = new volume (or its growth)."""
+        n_parameters = self.simulator.dynamics.n_parameters
+        for state, compartment, output in self.simulator._volumes:
+            old, d_old = left[:, output], left_slopes[:, output]
+            slot = self.system.slots.get(compartment, -1)
+            new, d_new = (old, d_old) if slot < 0 else (raw[:, slot], seeds[:, slot])
+            if slot >= n_parameters:
+                new, d_new = starts[:, slot - n_parameters], moving[:, slot - n_parameters]
+            missing = np.isnan(new)
+            new, d_new = np.where(missing, old, new), np.where(missing[:, None], d_old, d_new)
+            fresh = anew[:, state]
+            factor = np.where(fresh, new, new / old)
+            growth = np.where(fresh[:, None], d_new, (d_new - factor[:, None] * d_old) / old[:, None])
+            given = starts[:, state] / factor
+            moving[:, state] = moving[:, state] * factor[:, None] + given[:, None] * growth
+
+    def _at_start(self, raw: FloatArray, seeds: FloatArray, targets: list[tuple[int, int]]) -> None:
+        """Tangents of changes of a first period that depend on the model's own initial values."""
+        system, graph = self.system, self.system.graph
+        n_raw, n, base = len(raw), len(system.states), system.n_parameters
+        before = raw.copy()
+        for slot, _ in targets:
+            before[slot] = system.defaults[slot]
+        raw_seeds = {graph.param(i): graph.param(n_raw + i) for i in range(n_raw)}
+        nodes = [*system.start_parameters, *system.start_states]
+        start = array_function(graph, [*nodes, *tangents(graph, nodes, raw_seeds)])
+        with np.errstate(all="ignore"):
+            found = start(0.0, (), [*before, *seeds])
+        width = len(nodes)
+        split = len(system.parameters)
+        modes = [0.0] * len(system.modes)
+        p, x = [*found[:split], *modes], found[split:width]
+        dp, dx = [*found[width : width + split], *modes], found[width + split :]
+        later = {graph.param(i): graph.param(base + i) for i in range(base)}
+        later |= {graph.state(i): graph.param(2 * base + i) for i in range(n)}
+        change = array_function(graph, tangents(graph, [node for _, node in targets], later))
+        with np.errstate(all="ignore"):
+            slopes = change(0.0, x, [*p, *dp, *dx])
+        for (slot, _), slope in zip(targets, slopes, strict=True):
+            seeds[slot] = slope
+
+
+class PetabObjective:
+    """A PEtab problem as the negative log posterior that fits minimise; see :mod:`pathsim.fitting.objective`."""
+
+    def __init__(self, problem: Problem) -> None:
+        if not isinstance(problem.solver, Rosenbrock):
+            raise InputError("gradients need the solver Rosenbrock, whose steps they differentiate")
+        self.problem = problem
+        self.solver: Rosenbrock = problem.solver
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.problem.parameter_ids
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        return self.problem.scales
+
+    @property
+    def lower(self) -> FloatArray:
+        return self.problem.lower
+
+    @property
+    def upper(self) -> FloatArray:
+        return self.problem.upper
+
+    def value(self, theta: FloatArray) -> tuple[float, str]:
+        evaluation = self.problem.evaluate(theta)
+        if evaluation.failure:
+            return math.inf, evaluation.failure
+        return -evaluation.log_likelihood - self.problem.log_prior(theta), ""
+
+    def slopes(self, theta: FloatArray) -> Slopes:
+        d = len(self.names)
+        found = likelihood_slopes(self.problem, theta)
+        if found.failure:
+            return found
+        gradient, fisher = found.gradient.copy(), found.fisher.copy()
+        extra, rows = [], []
+        for i, prior, x, stretch in self._priors(theta):
+            slope = priors.slope(prior, x) * stretch
+            step = 1e-5 * max(abs(x), 1e-3)
+            bend = -(priors.slope(prior, x + step) - priors.slope(prior, x - step)) / (2 * step) * stretch**2
+            gradient[i] -= slope
+            fisher[i, i] += max(bend, 0.0)
+            if bend > 0:  # as a residual with this slope and curvature
+                row = np.zeros(d)
+                row[i] = math.sqrt(bend)
+                rows.append(row)
+                extra.append(-slope / math.sqrt(bend))
+        value = found.value - self.problem.log_prior(theta)
+        residuals, jacobian = found.residuals, found.jacobian
+        if residuals is not None and jacobian is not None and rows:
+            residuals, jacobian = np.concatenate([residuals, extra]), np.vstack([jacobian, rows])
+        return checked(Slopes(value, gradient, fisher, residuals, jacobian))
+
+    def _priors(self, theta: FloatArray) -> list[tuple[int, Prior, float, float]]:
+        """Parameters with a prior: position, prior, its argument, d argument / d theta."""
+        found = []
+        for i, (parameter, scaled) in enumerate(zip(self.problem.estimated, theta, strict=True)):
+            if parameter.prior is None:
+                continue
+            stretch = 1.0 if parameter.prior.on_scale else float(_stretch(np.array([scaled]), (parameter.scale,))[0])
+            x = float(scaled) if parameter.prior.on_scale else _value(float(scaled), parameter.scale)
+            found.append((i, parameter.prior, x, stretch))
+        return found
+
+
+def likelihood_slopes(problem: Problem, theta: FloatArray) -> Slopes:
+    """Negative log likelihood of the measurements (no priors) with its derivatives by theta, on scale."""
+    d = len(problem.parameter_ids)
+    solver = problem.solver
+    if not isinstance(solver, Rosenbrock):
+        raise InputError("gradients need the solver Rosenbrock, whose steps they differentiate")
+    if not np.isfinite(theta).all():
+        return Slopes.failed(d, "a parameter is not a finite number")
+    table = problem.table_values(theta)
+    values = problem.value_table(table)
+    estimated = [i for i, p in enumerate(problem.parameters) if p.estimated]
+    by_value = problem.value_table.jacobian(table)[:, estimated].toarray()
+    slopes = by_value * _stretch(theta, problem.scales)
+    total, gradient, fisher = 0.0, np.zeros(d), np.zeros((d, d))
+    residuals: list[FloatArray] = []
+    rows: list[FloatArray] = []
+    normal = True
+    for plan in problem.plans:
+        moving = _Tangents(plan.simulator, values, slopes, solver)
+        moving.run()
+        if moving.failure:
+            return Slopes.failed(d, moving.failure)
+        for kind in plan.kinds:
+            part = _kind_slopes(kind, plan, moving, values, slopes)
+            total += part.value
+            gradient += part.gradient
+            fisher += part.fisher
+            if part.residuals is None or part.jacobian is None:
+                normal = False
+            else:
+                residuals.append(part.residuals)
+                rows.append(part.jacobian)
+    both = (np.concatenate(residuals), np.vstack(rows)) if normal and residuals else (None, None)
+    return checked(Slopes(total, gradient, fisher, *both))
+
+
+NOISE_OFFSET = 50.0
+"""Makes 2 log(sigma) positive, so that it can be a squared residual; it only adds a constant to the objective."""
+
+
+def _kind_slopes(
+    kind: Kind, plan: PartPlan, moving: _Tangents, values: FloatArray, slopes: FloatArray
+) -> Slopes:
+    flat = np.concatenate([done.run.outputs.ravel() for done in moving.done])
+    flat_slopes = np.concatenate([done.outputs.reshape(-1, slopes.shape[1]) for done in moving.done])
+    leaves = kind.leaves(flat, values)
+    found = kind.slopes(leaves)
+    y, sigma = found[0], found[1]
+    count = len(kind.shape.simulated)
+    dy, ds = np.zeros((len(y), slopes.shape[1])), np.zeros((len(y), slopes.shape[1]))
+    for i, (simulated, places) in enumerate(zip(kind.shape.simulated, kind.sources, strict=True)):
+        leaf = (flat_slopes if simulated else slopes)[places]
+        for total, weight in ((dy, found[2 + i]), (ds, found[2 + count + i])):
+            used = weight != 0  # a tangent that is not finite must not spoil what does not depend on it
+            total[used] += weight[used, None] * leaf[used]
+    density = kind.log_densities(y, sigma)
+    by_y, by_sigma = kind.density_slopes(y, sigma)
+    gradient = -(by_y @ dy + by_sigma @ ds)
+    with np.errstate(all="ignore"):
+        residual = kind.residuals(y, sigma)
+        stretch = _scale_slope(y, kind.shape.scale) / sigma
+        dr = stretch[:, None] * dy
+        dn = ds / sigma[:, None]
+    laplace = kind.shape.distribution == "laplace"
+    fisher = dr.T @ dr + (1.0 if laplace else 2.0) * (dn.T @ dn)
+    value = -float(density.sum())
+    if laplace:
+        return Slopes(value, gradient, fisher)
+    jacobian = dr - residual[:, None] * dn
+    if ds.any():
+        with np.errstate(all="ignore"):
+            noise = np.sqrt(np.maximum(2.0 * np.log(sigma) + NOISE_OFFSET, 1e-12))
+            residual, jacobian = np.concatenate([residual, noise]), np.vstack([jacobian, dn / noise[:, None]])
+    return Slopes(value, gradient, fisher, residual, jacobian)
+
+
+def _scale_slope(y: FloatArray, scale: str) -> FloatArray:
+    if scale == "lin":
+        return np.ones_like(y)
+    return 1.0 / y if scale == "log" else 1.0 / (y * math.log(10.0))
+
+
+def _value(scaled: float, scale: str) -> float:
+    if scale == "lin":
+        return scaled
+    return math.exp(scaled) if scale == "log" else 10.0**scaled
+
+
+def _stretch(theta: FloatArray, scales: tuple[str, ...]) -> FloatArray:
+    """d value / d theta for each parameter."""
+    return np.array([
+        1.0 if scale == "lin" else _value(float(x), scale) * (1.0 if scale == "log" else math.log(10.0))
+        for x, scale in zip(theta, scales, strict=True)
+    ])  # fmt: skip
