@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError, SimulationError, raise_together
-from .model import Model, load_model
+from .model import Model, load_model, without_value
 from .solve import Rosenbrock, Rows, Single, Solver, System, build_system, run_rows
 
 if TYPE_CHECKING:
@@ -64,8 +64,18 @@ class Simulator:
             raise InputError(_wrong_values(self.vary, values))
         found, sentence = self._run(values)
         if sentence:
+            self._refuse_missing_values()
             raise SimulationError(f"{self.system.model.id}: {sentence}")
         return found
+
+    def _refuse_missing_values(self) -> None:
+        """Say which constant nobody gave a value, when that is why the equations could not be solved."""
+        model = self.system.model
+        given = {name for name in without_value(model) if not np.isnan(self._base[self.system.slot(name)])}
+        missing = [name for name in without_value(model) if name not in given and name not in self.vary]
+        if missing:
+            names = ", ".join(repr(name) for name in missing)
+            raise InputError(f"{model.source or model.id}: {names} has no value; give one in the file or as a parameter")
 
     def prepare(self) -> None:
         """Make machine code now rather than in the first call."""

@@ -1,6 +1,6 @@
 """What the cell is: frozen records, the maths tree, and the readers of ``.ant`` and SBML files."""
 
-from .checks import Report, check_model
+from .checks import Report, check_model, without_value
 from .loading import bundled_models, load_model, models_folder
 from .moieties import Moiety, conserved_moieties
 from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
@@ -27,4 +27,5 @@ __all__ = [
     "load_model",
     "models_folder",
     "wiring",
+    "without_value",
 ]

@@ -42,7 +42,7 @@ def check_model(model: Model) -> Report:
     """
     notes = {item.name: item for item in model.annotations}
     constants = [item for item in model.parameters if item.id not in model.rules and "." not in item.id]
-    problems = list(_values(model))
+    problems = [f"{name}: has no value" for name in without_value(model)]
     classes: Counter[str] = Counter()
     if notes:
         for item in constants:
@@ -59,15 +59,12 @@ def check_model(model: Model) -> Report:
     return Report(model.id, len(model.species), len(model.reactions), len(constants), ordered, tuple(problems))
 
 
-def _values(model: Model) -> Iterable[str]:
-    """Constants and species that have no value from anywhere."""
+def without_value(model: Model) -> list[str]:
+    """Constants and species that have no value from anywhere: whatever depends on them is not a number."""
     set_elsewhere = {rule.variable for rule in (*model.assignment_rules, *model.initial_assignments)}
-    for item in model.parameters:
-        if not math.isfinite(item.value) and item.id not in set_elsewhere:
-            yield f"{item.id}: has no value"
-    for species in model.species:
-        if not math.isfinite(species.initial) and species.id not in set_elsewhere:
-            yield f"{species.id}: has no initial value"
+    valueless = [item.id for item in model.parameters if not math.isfinite(item.value)]
+    valueless += [species.id for species in model.species if not math.isfinite(species.initial)]
+    return [name for name in valueless if name not in set_elsewhere]
 
 
 def _backing(note: Annotation) -> Iterable[str]:

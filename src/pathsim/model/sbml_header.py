@@ -16,15 +16,6 @@ _NAMESPACES = {
 }
 
 
-class _Found(Exception):
-    """Thrown out of the parser at the first tag."""
-
-    def __init__(self, name: str, attributes: dict[str, str]) -> None:
-        super().__init__(name)
-        self.name = name
-        self.attributes = attributes
-
-
 def check_header(content: bytes, source: str) -> None:
     """Raise :class:`InputError` unless the file begins with an ``sbml`` element whose namespace, level and version
     belong together."""
@@ -44,19 +35,21 @@ def check_header(content: bytes, source: str) -> None:
 
 
 def _first_tag(content: bytes, source: str) -> tuple[str, dict[str, str]]:
-    """Name (namespace, blank, tag) and attributes of the first element."""
+    """Name (namespace, blank, tag) and attributes of the first element; the whole file must be XML."""
+    tags: list[tuple[str, dict[str, str]]] = []
 
     def found(name: str, attributes: dict[str, str]) -> None:
-        raise _Found(name, attributes)
+        if not tags:
+            tags.append((name, attributes))
 
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartElementHandler = found
     try:
         parser.Parse(content, True)
-    except _Found as first:
-        return first.name, first.attributes
     except expat.ExpatError as error:
         raise InputError(f"{source}, line {error.lineno}: not XML: {expat.ErrorString(error.code)}") from None
     except ValueError as error:  # an encoding nobody knows
         raise InputError(f"{source}: not XML: {error}") from None
-    raise InputError(f"{source}: the file holds no element")
+    if not tags:
+        raise InputError(f"{source}: the file holds no element")
+    return tags[0]

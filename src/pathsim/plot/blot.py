@@ -46,7 +46,7 @@ def draw_blot(
     measured = "gel" in table.columns and control in readouts
     amounts = bands / bands[:, [readouts.index(control)], :] if measured and control else bands
     if measured:
-        amounts = amounts / amounts.mean(axis=0)
+        amounts = amounts / np.maximum(amounts.mean(axis=0), 1e-300)
     legend = _LaneTable.of(lanes)
     wide = max(len(lanes), 3) * LANE
     below = 0.12 + TABLE_ROW * (len(legend.rows) + 1) + 0.16 * len(legend.notes)

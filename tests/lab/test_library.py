@@ -1,0 +1,71 @@
+"""The shelf: names found however they are spelt, and files that are wrong refused with every reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import pathsim as ps
+from pathsim.errors import InputError, UnknownNameError
+
+
+def test_everything_on_the_shelf_acts_on_the_bundled_model() -> None:
+    library, model = ps.default_library(), ps.load_model("pi3k_mapk")
+    known = set(model.symbols)
+    for drug in library.drugs.values():
+        missing = {*drug.per_nM, *drug.per_percent} - known
+        assert not missing, f"{drug.name}: {missing}"
+    for line in library.cell_lines.values():
+        assert not {*line.set, *line.scale} - known, line.name
+    for alteration in library.alterations.values():
+        assert not {*alteration.set, *alteration.scale} - known, alteration.name
+
+
+def test_every_number_names_its_source() -> None:
+    library = ps.default_library()
+    for drug in library.drugs.values():
+        for parameter in (*drug.per_nM, *drug.per_percent):
+            assert drug.sources[parameter].strip(), f"{drug.name}: {parameter}"
+    for line in library.cell_lines.values():
+        for parameter in (*line.set, *line.scale):
+            assert line.sources[parameter].strip(), f"{line.name}: {parameter}"
+
+
+@pytest.mark.parametrize(
+    ("look", "name", "says"),
+    [
+        ("drug", "alpelisb", "did you mean alpelisib"),
+        ("cell_line", "T47", "did you mean T47D"),
+        ("cell_line", "T47D+PTEN_los", "unknown alteration 'PTEN_los': did you mean PTEN_loss"),
+    ],
+)
+def test_misspelt_names_bring_near_misses(look: str, name: str, says: str) -> None:
+    with pytest.raises(UnknownNameError, match=says):
+        getattr(ps.default_library(), look)(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[new\n", "not valid TOML"),
+        ("new = 1\n", r"\[new\] is not a table"),
+        ("[new]\nknd = 'drug'\n", "unknown key 'knd': did you mean kind"),
+        ("[new]\nKd_nM.SRC = { value = 5 }\n", "needs { value = ..., source"),
+        ("[new]\nKd_nM.SRC = { value = 0, source = 'x' }\n", "a dissociation constant is positive"),
+    ],
+)
+def test_a_drug_file_that_is_wrong_says_where(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "drugs.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=says) as caught:
+        ps.default_library().with_drugs(path)
+    assert "drugs.toml" in str(caught.value)
+
+
+def test_a_drug_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "drugs.toml"
+    path.write_text("[newdrug]\nkind = 'drug'\nKd_nM.SRC = { value = 5, source = 'in house' }\n")
+    library = ps.default_library().with_drugs(path)
+    assert library.drug("NEWDRUG").per_nM == {"drug_on_SRC": 0.2}
+    assert "alpelisib" in library.drugs
