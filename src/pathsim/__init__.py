@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .simulation import Plan, full_plan
     from .solve import Bdf, Lsoda, Rosenbrock, Status
     from .stats import growth_rate, hill, survival, synergy
+    from .sweep import Progress, Shard, make_spec, merge_sweep, read_spec, run_sweep, run_sweep_on_dask
     from .table import check_table, read_table
     from .timecourse import Batch, Simulator, simulate, simulate_many, simulate_stream, simulator
 
@@ -41,6 +42,7 @@ _ROOMS = {
     "model": ("Model", "load_model"),
     "simulation": ("Plan", "full_plan"),
     "solve": ("Bdf", "Lsoda", "Rosenbrock", "Status"),
+    "sweep": ("Progress", "Shard", "make_spec", "merge_sweep", "read_spec", "run_sweep", "run_sweep_on_dask"),
     "table": ("check_table", "read_table"),
     "timecourse": ("Batch", "Simulator", "simulate", "simulate_many", "simulate_stream", "simulator"),
 }
@@ -63,7 +65,9 @@ __all__ = [
     "PathsimError",
     "Plan",
     "Plate",
+    "Progress",
     "Rosenbrock",
+    "Shard",
     "SimulationError",
     "Simulator",
     "Status",
@@ -79,7 +83,12 @@ __all__ = [
     "growth_rate",
     "hill",
     "load_model",
+    "make_spec",
+    "merge_sweep",
+    "read_spec",
     "read_table",
+    "run_sweep",
+    "run_sweep_on_dask",
     "seed_protocol",
     "simulate",
     "simulate_many",

@@ -1,0 +1,117 @@
+"""``pathsim sweep SPEC.toml`` and ``pathsim sweep merge``: a million wells, chunk by chunk."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ..errors import InputError, SimulationError
+from . import app as cli
+
+if TYPE_CHECKING:
+    from ..sweep import Progress
+
+
+class RunByDefault(TyperGroup):
+    """``pathsim sweep SPEC.toml`` is ``pathsim sweep run SPEC.toml``."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command asked for."""
+        if args and args[0] not in self.commands:
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Options may come before the spec."""
+        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+sweep = typer.Typer(
+    name="sweep",
+    cls=RunByDefault,
+    no_args_is_help=True,
+    help="Simulate every well of a sweep file (pathsim sweep SPEC.toml -o DIR), or join what sweeps wrote "
+    "(pathsim sweep merge DIR... -o FILE).",
+)
+cli.app.add_typer(sweep)
+
+
+@sweep.command(name="run")
+def run(
+    spec: Annotated[str, typer.Argument(metavar="SPEC.toml", help="What to sweep; see the manual of pathsim.sweep.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Where chunks are written.")],
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads; results do not depend on it.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a sweep that was stopped.")] = False,
+    shard: Annotated[
+        str | None, typer.Option("--shard", metavar="I/N", help="Only every N-th chunk, for one job of an array.")
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option("--dask", metavar="ADDRESS", help="Use the Dask cluster of this scheduler.")
+    ] = None,
+    quiet: cli.Quiet = False,
+) -> None:
+    """Simulate every well of SPEC.toml into DIR, in chunks that appear whole; a stopped sweep goes on with --resume."""
+    from ..sweep import Shard, read_spec, run_sweep, run_sweep_on_dask
+
+    read = read_spec(spec)
+    part = Shard.parse(shard) if shard is not None else None
+    report = None if quiet else progress_line()
+    if dask is not None:
+        done = run_sweep_on_dask(read, output, dask, resume=resume, shard=part, report=report)
+    else:
+        done = run_sweep(read, output, workers=workers, resume=resume, shard=part, report=report)
+    if not quiet:
+        cli.note(f"{done.of_wells} wells in {_clock(done.seconds)}; {output} is complete"
+                 if part is None else f"shard {shard}: {done.of_wells} wells in {_clock(done.seconds)}")  # fmt: skip
+    if done.failed:
+        cli.note(f"{done.failed} wells could not be simulated; column 'failure' says why")
+        if done.failed == done.wells:
+            raise SimulationError("no well could be simulated")
+
+
+@sweep.command(name="merge")
+def merge(
+    folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="Folders of one sweep (one per shard).")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The table: .csv or .parquet.")],
+) -> None:
+    """Join the chunks of a finished sweep into one table."""
+    from ..sweep import merge_sweep
+
+    if not folders:
+        raise InputError("name at least one folder of a sweep")
+    count = merge_sweep(folders, output)
+    cli.note(f"wrote {output} from {count} chunks")
+
+
+def progress_line(every: float = 10.0) -> Callable[[Progress], None]:
+    """Reports on stderr: one line that changes on a terminal, else a line every ``every`` seconds and the last."""
+    last = [time.monotonic()]
+
+    def report(now: Progress) -> None:
+        share = 100 * now.wells / max(1, now.of_wells)
+        text = (f"sweep: {share:3.0f} %, {now.wells:,} of {now.of_wells:,} wells, {now.rate:,.0f} wells/s, "
+                f"{_clock(now.seconds_left)} left")  # fmt: skip
+        finished = now.chunks == now.of_chunks
+        if sys.stderr.isatty():
+            print(f"\r{text}   ", end="\n" if finished else "", file=sys.stderr, flush=True)
+        elif finished or time.monotonic() - last[0] >= every:
+            last[0] = time.monotonic()
+            print(text, file=sys.stderr, flush=True)
+
+    return report
+
+
+def _clock(seconds: float) -> str:
+    """``1:02:03``, ``2:03`` or ``0:03``."""
+    if seconds == float("inf"):
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,110 @@
+"""The same sweep on a Dask cluster: workers simulate chunks, this process writes them.
+
+Scheduler and workers need pathsim installed and nothing else: the sweep travels with the tasks, and no file system is
+shared. A worker that dies loses the chunks it was at, which Dask gives to another.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, PathsimError, SimulationError
+from .chunk import Chunk, make_chunk
+from .folder import Shard, open_folder, plan_manifest, release, sweep_out
+from .run import Progress, Report, collect, wells_of
+from .spec import Spec
+
+TASKS_PER_THREAD = 2
+PATIENCE = 30.0
+"""Seconds to wait for the scheduler."""
+
+
+def run_sweep_on_dask(
+    spec: Spec,
+    folder: str | Path,
+    address: str,
+    *,
+    resume: bool = False,
+    shard: Shard | None = None,
+    report: Report | None = None,
+) -> Progress:
+    """Run a sweep on the Dask cluster whose scheduler is at ``address`` (``tcp://host:8786``).
+
+    Files and errors as :func:`pathsim.sweep.run_sweep`; :class:`SimulationError` when the cluster is lost, after which
+    ``resume`` goes on.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise InputError("a Dask cluster needs Dask: pip install 'pathsim[dask]'") from None
+    try:
+        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise InputError(
+            f"no Dask scheduler answers at '{address}' ({error}); write for example tcp://localhost:8786"
+        ) from None
+    target = Path(folder)
+    with client:
+        manifest = plan_manifest(spec)
+        left = open_folder(target, manifest, resume, shard or Shard())
+        sweep_out(target, manifest, left)
+        with closing(_on_cluster(client, spec, left)) as finished:
+            return collect(spec, target, manifest, left, finished, report)
+
+
+def _on_cluster(client: Any, spec: Spec, left: list[int]) -> Generator[tuple[int, Chunk]]:
+    """Chunks as they finish; a few per thread of the cluster are under way, never all."""
+    import distributed
+
+    parcel = pickle.dumps(spec.design)
+    waiting = iter(left)
+    running = distributed.as_completed(loop=client.loop, raise_errors=False)
+    numbers: dict[str, int] = {}
+    try:
+        _refill(client, spec, parcel, waiting, running, numbers)
+        for future in running:
+            number = numbers.pop(future.key)
+            if future.status != "finished":
+                raise _lost(number, future.exception())
+            made_by, chunk = future.result()
+            if made_by != release():
+                raise InputError(f"workers run pathsim {made_by}, this is {release()}; install one on all")
+            _refill(client, spec, parcel, waiting, running, numbers)
+            yield number, chunk
+    except (distributed.client.FutureCancelledError, OSError) as error:
+        raise SimulationError(f"the Dask cluster was lost ({error}); --resume continues the sweep") from None
+
+
+def _refill(
+    client: Any, spec: Spec, parcel: bytes, waiting: Iterator[int], running: Any, numbers: dict[str, int]
+) -> None:
+    threads = sum(client.nthreads().values())
+    while len(numbers) < TASKS_PER_THREAD * max(1, threads):
+        number = next(waiting, None)
+        if number is None:
+            return
+        future = client.submit(_task, parcel, *wells_of(spec, number), spec.format, pure=False)
+        numbers[future.key] = number
+        running.add(future)
+
+
+def _task(parcel: bytes, first: int, last: int, format: Any) -> tuple[str, Chunk]:
+    """One chunk, on a worker."""
+    return release(), make_chunk(_unpacked(parcel), first, last, format)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(parcel: bytes) -> Any:
+    return pickle.loads(parcel)
+
+
+def _lost(number: int, error: BaseException | None) -> PathsimError:
+    if isinstance(error, PathsimError):
+        return error
+    return SimulationError(f"chunk {number} was lost on the Dask cluster ({type(error).__name__}: {error}); "
+                           "--resume continues the sweep")  # fmt: skip

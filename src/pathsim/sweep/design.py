@@ -1,0 +1,184 @@
+"""A sweep as plain numbers: which well is which, and what each one gets. Wells are worked out when they are needed.
+
+A design holds nothing that grows with the number of wells, and can be sent to another process as it stands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, PathsimError, raise_together
+from ..lab import CellLine
+from ..model import Model
+from ..simulation import PASSAGING, system_of
+from ..solve import Solver
+from .axes import Axis, Kind, Listed, Range, exact
+from .dishes import Dishes, Readings, run_dishes
+from .protocol import Medium, Protocol
+from .sampling import Sample
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Everything a sweep does. Wells are numbered: line slowest, then treatment, listed axes, sample points."""
+
+    model: Model
+    lines: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
+    protocols: tuple[Protocol, ...]
+    axes: tuple[Axis, ...]
+    sample: Sample | None
+    times: tuple[float, ...]
+    readouts: tuple[str, ...]
+    solver: Solver
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Lines, treatments, values of each listed axis, sample points."""
+        listed = (len(axis.points.values) for axis in self.axes if isinstance(axis.points, Listed))
+        return (len(self.lines), len(self.protocols), *listed, self.sample.points if self.sample else 1)
+
+    @property
+    def wells(self) -> int:
+        """How many wells there are."""
+        return math.prod(self.shape)
+
+    def values(self, first: int, last: int) -> tuple[IntArray, IntArray, dict[str, FloatArray]]:
+        """Line, protocol and the value of every axis for the wells ``first`` to ``last`` - 1."""
+        places = np.unravel_index(np.arange(first, last), self.shape)
+        line, protocol, *listed, point = (np.asarray(place, dtype=np.int64) for place in places)
+        ranges = [axis for axis in self.axes if isinstance(axis.points, Range)]
+        cube = self.sample.draw(point, len(ranges)) if self.sample else np.zeros((last - first, 0))
+        values: dict[str, FloatArray] = {}
+        for axis in self.axes:
+            if isinstance(axis.points, Range):
+                values[axis.name] = axis.points.at(cube[:, ranges.index(axis)])
+            else:
+                values[axis.name] = np.array(axis.points.values)[listed.pop(0)]
+        return line, protocol, values
+
+    def read(self, first: int, last: int, workers: int | None = 1) -> Readings:
+        """The readings of the wells ``first`` to ``last`` - 1, shape (wells, times, readouts)."""
+        line, protocol, values = self.values(first, last)
+        result = Readings(np.full((last - first, len(self.times), len(self.readouts)), np.nan), {})
+        for number in np.unique(protocol):
+            members = np.flatnonzero(protocol == number)
+            mine = {name: column[members] for name, column in values.items()}
+            readings = self.measure(self.protocols[number], line[members], mine, workers)
+            result.values[members] = readings.values
+            result.failures.update({int(members[i]): said for i, said in readings.failures.items()})
+        return result
+
+    def measure(
+        self, protocol: Protocol, line: IntArray, values: Mapping[str, FloatArray], workers: int | None = 1
+    ) -> Readings:
+        """The readings of wells given by their line and the values of their axes."""
+        system = system_of(self.model)
+        base = self._base(line, values)
+        rest = self._in_medium(base, protocol.rest, values)
+        if PASSAGING in self._slots:
+            rest[:, self._slots[PASSAGING]] = 1.0
+        media = [self._in_medium(base, step, values) for step in protocol.steps]
+        minutes = [
+            values[step.minutes] if isinstance(step.minutes, str) else np.full(len(line), step.minutes)
+            for step in protocol.steps[:-1]
+        ]
+        dishes = Dishes(np.array([system.slot(name) for name in self._slots]), rest, media, minutes)
+        nodes = [system.output(name) for name in self.readouts]
+        return run_dishes(system, dishes, np.array(self.times), nodes, self.solver, workers)
+
+    @cached_property
+    def _slots(self) -> dict[str, int]:
+        """Column of each parameter that a line, an axis or a substance changes."""
+        names = [name for _, settings in self.lines for name, _ in settings]
+        names += [axis.name for axis in self.axes if axis.kind in (Kind.PARAMETER, Kind.SCALE)]
+        for protocol in self.protocols:
+            for medium in (protocol.rest, *protocol.steps):
+                names += [name for substance in medium.substances for name, _ in substance.slopes]
+        system = system_of(self.model)
+        names += [PASSAGING] if PASSAGING in system.slots else []
+        return {name: i for i, name in enumerate(sorted(set(names)))}
+
+    @cached_property
+    def _line_rows(self) -> FloatArray:
+        """The parameters of every line, shape (lines, columns)."""
+        system = system_of(self.model)
+        own = [system.defaults[system.slot(name)] for name in self._slots]
+        rows = np.tile(np.array(own), (len(self.lines), 1))
+        for row, (_, settings) in zip(rows, self.lines, strict=True):
+            for name, value in settings:
+                row[self._slots[name]] = value
+        return rows
+
+    def _base(self, line: IntArray, values: Mapping[str, FloatArray]) -> FloatArray:
+        """Settings without any medium: what the line is, then what axes set and scale."""
+        base = self._line_rows[line]
+        for kind in (Kind.PARAMETER, Kind.SCALE):
+            for axis in self.axes:
+                if axis.kind is kind:
+                    column = self._slots[axis.name]
+                    base[:, column] = values[axis.name] * (base[:, column] if kind is Kind.SCALE else 1.0)
+        return base
+
+    def _in_medium(self, base: FloatArray, medium: Medium, values: Mapping[str, FloatArray]) -> FloatArray:
+        """Settings in a medium: every substance adds its amount times its slopes, as :class:`Condition` has it."""
+        result = base.copy()
+        for substance in medium.substances:
+            fixed = sum(substance.fixed, Decimal(0))
+            amount: FloatArray | float
+            if not substance.axes:
+                amount = float(fixed)
+            elif len(substance.axes) == 1 and not fixed:
+                amount = values[substance.axes[0]]
+            else:  # summed as decimals, so that a drug with itself is exactly additive
+                columns = [values[name] for name in substance.axes]
+                sums = [sum(map(exact, row), fixed) for row in zip(*columns, strict=True)]
+                amount = np.array([float(one) for one in sums])
+            for name, slope in substance.slopes:
+                result[:, self._slots[name]] += slope * amount
+        return result
+
+    def check(self) -> None:
+        """Raise :class:`InputError` listing every parameter and readout that the model does not have."""
+        system = system_of(self.model)
+        problems: list[str] = []
+        for name in self._slots:
+            try:
+                system.slot(name)
+            except PathsimError as error:
+                problems.append(str(error))
+        for axis in self.axes:
+            if axis.kind is Kind.SCALE and not problems and np.isnan(self._line_rows[:, self._slots[axis.name]]).any():
+                problems.append(f"[scales] {axis.name}: the model computes it, so there is no number to scale")
+        for name in self.readouts:
+            try:
+                system.output(name)
+            except PathsimError as error:
+                problems.append(str(error))
+        raise_together(problems)
+
+
+def line_settings(lines: Sequence[CellLine], model: Model) -> tuple[tuple[str, tuple[tuple[str, float], ...]], ...]:
+    """Lines as plain numbers: name and the parameters each sets, scaled ones multiplied out."""
+    system = system_of(model)
+    defaults = {
+        name: float(value)
+        for name, value in zip(system.slots, system.defaults, strict=True)
+        if not math.isnan(value)
+    }
+    found = []
+    for line in lines:
+        settings = line.apply(defaults)
+        if missing := [name for name in settings if name not in system.slots]:
+            raise InputError(f"cell line '{line.name}' sets {', '.join(missing)}, which '{model.id}' does not have")
+        found.append((line.name, tuple(settings.items())))
+    return tuple(found)

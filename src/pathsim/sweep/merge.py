@@ -1,0 +1,61 @@
+"""One table from the chunks of a sweep, whichever folders its shards were written to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import InputError
+from .chunk import Format
+from .folder import parts
+
+
+def merge_sweep(folders: Sequence[str | Path], output: str | Path) -> int:
+    """Write the whole table of a finished sweep to one file, in the order of its wells; returns the number of chunks.
+
+    One chunk is in memory at a time. Raises :class:`InputError` when chunks are missing, folders belong to different
+    sweeps, or the ending of ``output`` is not that of the sweep's format.
+    """
+    if not folders:
+        raise InputError("name at least one folder of a sweep")
+    target = Path(output)
+    ((manifest, files),) = parts([Path(folder) for folder in folders])
+    if target.suffix != f".{manifest.format.value}":
+        raise InputError(f"{target}: the chunks of this sweep are {manifest.format.value}; "
+                         f"name the file {target.stem or 'table'}.{manifest.format.value}")  # fmt: skip
+    if target.parent != Path():
+        target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    if manifest.format is Format.CSV:
+        _join_csv(files, partial)
+    else:
+        _join_parquet(files, partial)
+    os.replace(partial, target)
+    return len(files)
+
+
+def _join_csv(files: Sequence[Path], target: Path) -> None:
+    with target.open("wb") as out:
+        for number, file in enumerate(files):
+            with file.open("rb") as part:
+                header = part.readline()
+                if number == 0:
+                    out.write(header)
+                shutil.copyfileobj(part, out, 1 << 20)
+
+
+def _join_parquet(files: Sequence[Path], target: Path) -> None:
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise InputError("Parquet needs pyarrow: pip install 'pathsim[parquet]'") from None
+    writer = None
+    for file in files:
+        table = pyarrow.parquet.read_table(file)
+        if writer is None:
+            writer = pyarrow.parquet.ParquetWriter(target, table.schema, compression="zstd")
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()

@@ -1,0 +1,115 @@
+"""Running a sweep: chunks over threads of this machine, written as they finish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from .chunk import Chunk, make_chunk
+from .folder import Manifest, Shard, chunk_path, open_folder, plan_manifest, sweep_out, write_whole
+from .spec import Spec
+
+WARM_UP = 16
+"""Wells simulated before any thread starts, so that code is compiled once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: chunks and wells done of those it had to do, wells that failed, seconds so far."""
+
+    chunks: int
+    of_chunks: int
+    wells: int
+    of_wells: int
+    failed: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Wells per second."""
+        return self.wells / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        """Time left at this rate; infinite before the first chunk."""
+        return (self.of_wells - self.wells) / self.rate if self.rate > 0 else float("inf")
+
+
+Report = Callable[[Progress], None]
+
+
+def run_sweep(
+    spec: Spec,
+    folder: str | Path,
+    *,
+    workers: int = 1,
+    resume: bool = False,
+    shard: Shard | None = None,
+    report: Report | None = None,
+) -> Progress:
+    """Run a sweep on this machine with ``workers`` threads, writing chunks into ``folder`` as they finish.
+
+    It may be stopped at any time, however rudely: ``resume`` goes on with the chunks that are not there, and the
+    folder ends up the same to the byte, for any number of workers, shards and stops.
+
+    Raises :class:`InputError` when ``folder`` holds another sweep, or this one without ``resume``.
+    """
+    target = Path(folder)
+    manifest = plan_manifest(spec)
+    left = open_folder(target, manifest, resume, shard or Shard())
+    sweep_out(target, manifest, left)
+    if left:
+        spec.design.read(0, min(WARM_UP, spec.design.wells))
+    with closing(_on_threads(spec, left, workers)) as finished:
+        return collect(spec, target, manifest, left, finished, report)
+
+
+def collect(
+    spec: Spec,
+    folder: Path,
+    manifest: Manifest,
+    left: list[int],
+    finished: Iterator[tuple[int, Chunk]],
+    report: Report | None,
+) -> Progress:
+    """Write chunks as they finish, and say how far it is after each."""
+    to_do = sum(last - first for first, last in (wells_of(spec, chunk) for chunk in left))
+    started = time.monotonic()
+    done = wells = failed = 0
+    progress = Progress(0, len(left), 0, to_do, 0, 0.0)
+    for number, chunk in finished:
+        write_whole(chunk_path(folder, manifest, number), chunk.content)
+        done, wells, failed = done + 1, wells + chunk.wells, failed + chunk.failed
+        progress = Progress(done, len(left), wells, to_do, failed, time.monotonic() - started)
+        if report is not None:
+            report(progress)
+    return progress
+
+
+def wells_of(spec: Spec, chunk: int) -> tuple[int, int]:
+    """The first well of a chunk and the one after its last."""
+    first = chunk * spec.wells_per_chunk
+    return first, min(first + spec.wells_per_chunk, spec.design.wells)
+
+
+def _on_threads(spec: Spec, left: list[int], workers: int) -> Generator[tuple[int, Chunk]]:
+    """Chunks as they finish; twice as many as threads are under way or waiting, never more."""
+    waiting = iter(left)
+    with ThreadPoolExecutor(workers) as pool:
+        running: dict[Future[Chunk], int] = {}
+        try:
+            while True:
+                for number in waiting:
+                    running[pool.submit(make_chunk, spec.design, *wells_of(spec, number), spec.format)] = number
+                    if len(running) >= 2 * workers:
+                        break
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,223 @@
+"""Sweeps that are stopped, sharded, crowded and merged end up the same to the byte."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tiny_sweep import expected, parts, spec, toml, write_files
+
+from pathsim.errors import InputError
+from pathsim.sweep import Shard, merge_sweep, run_sweep
+from pathsim.sweep.folder import MANIFEST
+from pathsim.table import check_table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sweep")
+    write_files(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def unbroken(folder: Path) -> Path:
+    run_sweep(spec(folder), folder / "unbroken")
+    return folder / "unbroken"
+
+
+def test_table(folder: Path, unbroken: Path) -> None:
+    merge_sweep([unbroken], folder / "all.csv")
+    table = pd.read_csv(folder / "all.csv", keep_default_na=False, na_values={"value": [""]})
+    check_table(table)
+    assert list(table.columns) == ["cell_line", "treatment", "time_min", "readout", "value", "well", "alphanib_nM",
+                                   "betanib_nM", "failure"]  # fmt: skip
+    assert len(table) == 20 * 2
+    k_out = np.where(table["cell_line"] == "plain", 0.01, 0.05)
+    known = expected(table["alphanib_nM"], table["betanib_nM"], table["time_min"], k_out)
+    np.testing.assert_allclose(table["value"], known, rtol=2e-5)
+    assert (table["failure"] == "").all()
+    assert table["treatment"].iloc[0] == "betanib 100 nM"
+    assert table["treatment"].iloc[4] == "alphanib 1 nM + betanib 100 nM"
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_change_nothing(folder: Path, unbroken: Path, tmp_path: Path, workers: int) -> None:
+    run_sweep(spec(folder), tmp_path / "out", workers=workers)
+    assert parts(tmp_path / "out") == parts(unbroken)
+
+
+def test_chunk_size_changes_only_the_cut(folder: Path, unbroken: Path, tmp_path: Path) -> None:
+    run_sweep(spec(folder, output={"wells_per_chunk": 7}), tmp_path / "out")
+    merge_sweep([tmp_path / "out"], tmp_path / "other.csv")
+    merge_sweep([unbroken], tmp_path / "one.csv")
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "other.csv").read_bytes()
+
+
+def test_shards_make_the_whole(folder: Path, unbroken: Path, tmp_path: Path) -> None:
+    for number in (3, 1, 2):
+        run_sweep(spec(folder), tmp_path / "shared", shard=Shard(number, 3))
+        run_sweep(spec(folder), tmp_path / f"own{number}", shard=Shard(number, 3))
+    assert parts(tmp_path / "shared") == parts(unbroken)
+    merge_sweep([tmp_path / f"own{number}" for number in (1, 2, 3)], tmp_path / "joined.csv")
+    merge_sweep([unbroken], tmp_path / "whole.csv")
+    assert (tmp_path / "joined.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+def test_resume_does_only_what_is_missing(folder: Path, unbroken: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run_sweep(spec(folder), out)
+    files = sorted(out.glob("part-*"))
+    files[2].unlink()
+    files[5].unlink()
+    (out / f".{files[2].name}.abc.tmp").write_text("half a chu")
+    before = {path: path.stat().st_mtime_ns for path in out.glob("part-*")}
+    seen = []
+    run_sweep(spec(folder), out, resume=True, report=seen.append)
+    assert [progress.chunks for progress in seen] == [1, 2]
+    assert seen[-1].wells == seen[-1].of_wells == 6 - (3 - 20 % 3 if len(files) == 6 else 0)
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    assert parts(out) == parts(unbroken)
+
+
+def test_killed_at_any_time_and_resumed(folder: Path, tmp_path: Path) -> None:
+    """SIGKILL, twice, in the middle of writing; nothing finished is repeated; the result is that of an unbroken run."""
+    doses = 'alphanib = "1 nM .. 1 uM x 50"\nbetanib = "1 nM .. 1 uM x 40"'
+    text = f"""
+        model = "{folder / "tiny.ant"}"
+        cell_lines = ["plain", "quick"]
+        treatment = "alphanib {{alphanib}} + betanib {{betanib}}"
+        times = "30 120 min"
+        readouts = ["cell_count", "marker"]
+        [doses]\n{doses}
+        [libraries]
+        drugs = "{folder / "drugs.toml"}"
+        cell_lines = "{folder / "lines.toml"}"
+        [output]
+        wells_per_chunk = 10
+    """
+    path = toml(tmp_path, "\n".join(line.strip() for line in text.splitlines()))
+    command = [sys.executable, "-m", "pathsim", "sweep", str(path), "--workers", "2", "-q"]
+    subprocess.run([*command, "-o", str(tmp_path / "unbroken")], check=True)
+    out = tmp_path / "broken"
+    seen: dict[Path, int] = {}
+    for kill_at in (20, 60):
+        process = subprocess.Popen([*command, "-o", str(out), "--resume"])
+        deadline = time.monotonic() + 120
+        while len(list(out.glob("part-*"))) < kill_at:
+            assert time.monotonic() < deadline, "the sweep writes nothing"
+            assert process.poll() is None, "the sweep was over before it could be killed"
+            time.sleep(0.002)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        for chunk, when in seen.items():
+            assert chunk.stat().st_mtime_ns == when, f"{chunk.name} was made again"
+        seen = {chunk: chunk.stat().st_mtime_ns for chunk in out.glob("part-*")}
+        assert len(seen) < 400
+    subprocess.run([*command, "-o", str(out), "--resume"], check=True)
+    assert all(chunk.stat().st_mtime_ns == when for chunk, when in seen.items())
+    assert parts(out) == parts(tmp_path / "unbroken")
+
+
+def test_a_folder_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
+    run_sweep(spec(folder), tmp_path / "out")
+    with pytest.raises(InputError, match="--resume continues it"):
+        run_sweep(spec(folder), tmp_path / "out")
+    with pytest.raises(InputError, match=r"another sweep \(different times_min\)"):
+        run_sweep(spec(folder, times="5 min"), tmp_path / "out", resume=True)
+    with pytest.raises(InputError, match="different readouts"):
+        run_sweep(spec(folder, readouts=["marker"]), tmp_path / "out", resume=True)
+
+
+def test_another_model_is_another_sweep(folder: Path, tmp_path: Path) -> None:
+    write_files(tmp_path)
+    run_sweep(spec(tmp_path), tmp_path / "out")
+    model = tmp_path / "tiny.ant"
+    model.write_text(model.read_text().replace("k_in = 0.01", "k_in = 0.011"))
+    with pytest.raises(InputError, match="different model"):
+        run_sweep(spec(tmp_path), tmp_path / "out", resume=True)
+
+
+def test_wells_that_fail_say_why_and_disturb_nobody(folder: Path, tmp_path: Path) -> None:
+    """With ``trap`` the cell count explodes in finite time from some wells only."""
+    changes = {"doses": None, "treatment": "vehicle", "cell_lines": ["plain"], "parameters": {"trap": [0.0, 0.1, 30.0]}}
+    done = run_sweep(spec(folder, **changes), tmp_path / "out")
+    merge_sweep([tmp_path / "out"], tmp_path / "all.csv")
+    table = pd.read_csv(tmp_path / "all.csv")
+    bad = table[table["trap"] == 30.0]
+    assert done.failed == 1
+    assert bad["value"].isna().all()
+    assert bad["failure"].str.contains("coming to rest").all()
+    good = table[table["trap"] < 30]
+    assert good["failure"].isna().all()
+    assert good["value"].notna().all()
+
+
+def test_parquet(folder: Path, unbroken: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    made = spec(folder, output={"format": "parquet", "wells_per_chunk": 3})
+    run_sweep(made, tmp_path / "out", workers=2)
+    run_sweep(made, tmp_path / "again")
+    assert parts(tmp_path / "out") == parts(tmp_path / "again")
+    merge_sweep([tmp_path / "out"], tmp_path / "all.parquet")
+    merge_sweep([unbroken], tmp_path / "all.csv")
+    ours, csv = pd.read_parquet(tmp_path / "all.parquet"), pd.read_csv(tmp_path / "all.csv", keep_default_na=False)
+    assert list(ours.columns) == list(csv.columns)
+    for column in csv.columns:
+        assert list(ours[column]) == list(csv[column]), column
+    with pytest.raises(InputError, match=r"name the file all\.parquet"):
+        merge_sweep([tmp_path / "out"], tmp_path / "all.csv")
+
+
+def test_merge_refuses_gaps_and_strangers(folder: Path, unbroken: Path, tmp_path: Path) -> None:
+    run_sweep(spec(folder), tmp_path / "half", shard=Shard(1, 2))
+    with pytest.raises(InputError, match=r"3 of 7 chunks are missing \(1, 3, 5\)"):
+        merge_sweep([tmp_path / "half"], tmp_path / "all.csv")
+    run_sweep(spec(folder, times="5 min"), tmp_path / "other")
+    with pytest.raises(InputError, match="different sweeps"):
+        merge_sweep([unbroken, tmp_path / "other"], tmp_path / "all.csv")
+    with pytest.raises(InputError, match=f"has no {MANIFEST}"):
+        merge_sweep([tmp_path], tmp_path / "all.csv")
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "x/3", "3", "1/0", "-1/3"])
+def test_bad_shards(text: str) -> None:
+    with pytest.raises(InputError, match="shard"):
+        Shard.parse(text)
+
+
+def test_interrupted_sweep_exits_130_and_leaves_whole_chunks(folder: Path, tmp_path: Path) -> None:
+    text = f"""
+model = "{folder / "tiny.ant"}"
+cell_lines = ["plain"]
+treatment = "vehicle"
+times = "30 min"
+readouts = ["cell_count"]
+[scales]
+k_in = "0.5 .. 2"
+[sample]
+points = 65536
+[libraries]
+drugs = "{folder / "drugs.toml"}"
+cell_lines = "{folder / "lines.toml"}"
+[output]
+wells_per_chunk = 64
+"""
+    command = [sys.executable, "-m", "pathsim", "sweep", str(toml(tmp_path, text)), "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while len(list((tmp_path / "out").glob("part-*"))) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert not list((tmp_path / "out").glob(".*.tmp"))
