@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import raise_together
-from ..model.maths import Expr, substitute, symbol
+from ..errors import InputError, raise_together, unknown
+from ..model.maths import Expr, substitute, symbol, symbols
 from ..solve.graph import Graph
 from ..solve.lowering import Lowering, deep_recursion
 from .dynamics import Dynamics
@@ -192,7 +192,10 @@ class Measuring:
         key = (observable.id, tuple(of_model.items()))
         template = self._templates.get(key)
         if template is None:
-            template = self._templates[key] = self._template(measurement, fillings, of_model)
+            try:
+                template = self._templates[key] = self._template(measurement, fillings, of_model)
+            except InputError as error:
+                return f"measurement {row + 1}: {error}"
         simulation, time = self.scheduler.place(self.part.experiments[measurement.experiment], measurement.time)
         places = [
             output if simulated else self.values.index(fillings.get(name, symbol(name)))
@@ -213,6 +216,9 @@ class Measuring:
         formula = written_out(observable.formula, others, observable.id)
         noise = written_out(substitute(observable.noise, {observable.id: formula}), others, observable.id)
         formula, noise = substitute(formula, of_model), substitute(noise, of_model)
+        known = {*model.symbols, *fillings, *self.values.place}
+        for name in sorted((symbols(formula) | symbols(noise)) - known):
+            raise unknown("name", name, known, f"(in the formulas of observable '{observable.id}')")
         outer = {name for name in (*fillings, *self.values.place) if name not in of_model}
         outer -= set(model.symbols) - set(fillings)
         return self._canonical(formula, noise, outer, observable.scale, observable.distribution)

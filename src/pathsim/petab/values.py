@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ..errors import InputError
-from ..model.maths import Expr, symbols
+from ..model.maths import Expr, number, symbols
 from ..solve.evaluate import Function, python_function
 from ..solve.graph import Graph
 from ..solve.lowering import Lowering, deep_recursion
@@ -29,6 +29,7 @@ class Values:
         self.place = {name: i for i, name in enumerate(parameters)}
         self.formulas: list[Expr] = []
         self._known: dict[Expr, int] = {}
+        self.index(number(0.0))  # so that there is always something to point at
 
     def index(self, formula: Expr) -> int:
         """The position of ``formula``. Raises :class:`InputError` for a name that is not in the parameter table."""
