@@ -163,7 +163,7 @@ def _vertices(rows: Sequence[Row], members: Sequence[int]) -> Iterable[Row]:
         bounds[k] = 0.0, None
         if not answer.success:
             continue
-        near = [Fraction(float(weight)).limit_denominator(1000) for weight in answer.x]
+        near = [Fraction(float(weight)).limit_denominator(1000) for weight in np.asarray(answer.x)]
         weights = _whole(dict(zip(members, near, strict=True)))
         if weights and not _image(rows, weights):
             yield weights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +13,7 @@ from .engine import Engine, run
 from .lane_layout import STATE, STATUS, STEPS_TAKEN, TIME, Results
 from .solvers import Rosenbrock, Solver
 from .status import Status
+from .steady import refine
 from .system import FloatArray, System
 from .twin import LONGEST, integrate, settle
 from .twin_functions import TwinFunctions
@@ -25,6 +26,8 @@ class Rows:
     """Results row by row: ``values`` (n, times, outputs), NaN from a failure on; last states ``x`` (n, states).
 
     ``status``, ``time`` and ``state`` (n,) say how, when and at which state each row ended; ``steps`` counts attempts.
+    Of a steady state, ``residual`` (n,) is the largest rate relative to its state (1/time), and ``state`` the state it
+    belongs to.
     """
 
     system: System
@@ -34,6 +37,7 @@ class Rows:
     state: IntArray
     steps: IntArray
     x: FloatArray
+    residual: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def sentence(self, row: int) -> str:
         """What happened in ``row``, with advice."""
@@ -76,9 +80,41 @@ def settle_rows(
     start_states: FloatArray | None = None,
     workers: int | None = None,
 ) -> Rows:
-    """The steady state of each row, as :func:`run_rows` with one sample and the last states kept."""
+    """The steady state of each row, as :func:`run_rows` with one sample and the last states kept.
+
+    The one reached from the start states; a row that reaches none has the status NO_STEADY_STATE.
+    """
     times = np.array([[LONGEST]])
-    return _run(system, settings, times, outputs, solver, columns, start_states, True, workers, until_steady=True)
+    rows = _run(system, settings, times, outputs, solver, columns, start_states, True, workers, until_steady=True)
+    rows.status[rows.status == Status.TOO_MANY_STEPS] = Status.NO_STEADY_STATE
+    solver = solver or Rosenbrock()
+    if not isinstance(solver, Rosenbrock) or system.events:
+        return rows  # what events did to parameters and totals is not known here
+    columns = np.arange(len(system.defaults), dtype=np.int64) if columns is None else columns
+    return _refined(rows, np.asarray(settings, dtype=float), columns, tuple(outputs), start_states, solver.atol)
+
+
+def _refined(
+    rows: Rows,
+    settings: FloatArray,
+    columns: IntArray,
+    nodes: tuple[int, ...],
+    start_states: FloatArray | None,
+    atol: float,
+) -> Rows:
+    """Steady states with Newton's last digits, where there are any."""
+    engine = engine_of(rows.system)
+    order, done = engine.order, np.flatnonzero(rows.status == Status.OK)
+    if not done.size or not order.size:
+        return rows
+    starts = np.empty((0, len(order))) if start_states is None else start_states[done][:, order]
+    found = refine(engine, columns, settings[done], starts, rows.x[done][:, order], rows.time[done], nodes, atol)
+    rows.x[done[:, None], order] = found.x
+    rows.values[done, 0] = found.values
+    rows.state[done] = order[found.slowest]
+    residual = np.full(len(rows.status), np.nan)
+    residual[done] = found.residual
+    return replace(rows, residual=residual)
 
 
 def _run(

@@ -9,6 +9,7 @@ from .lane_layout import (
     CHANCE,
     CHATTERING,
     MOST_SWITCHES_AT_ONE_TIME,
+    NO_TIME,
     OK,
     PENDING,
     Code,
@@ -68,14 +69,14 @@ def _next_event(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Di
     """Position of the due event of highest priority, or -1; chance decides among equals, the same in every run."""
     due = 0
     for j in range(N[PENDING, lane]):
-        if F[at.pending_time + j, lane] <= F[T, lane]:
+        if F[at.pending_time + j, lane] - F[T, lane] <= NO_TIME:
             due += 1
     if due == 0:
         return -1
     call4(code.effects, place(at, T), place(at, at.y), place(at, at.p), place(at, at.effects))
     best, equals, chosen = -math.inf, 0, -1
     for j in range(N[PENDING, lane]):
-        if F[at.pending_time + j, lane] > F[T, lane]:
+        if F[at.pending_time + j, lane] - F[T, lane] > NO_TIME:
             continue
         priority = F[at.effects + discrete.events[N[at.pending_event + j, lane], 0] + 1, lane]
         if chosen < 0 or priority > best:

@@ -38,6 +38,7 @@ STATUS, TIME, STATE, STEPS_TAKEN = range(4)
 
 MOST_SWITCHES_AT_ONE_TIME = 1000
 TINY_STEP = 1e-100  # of lanes that stand still
+NO_TIME = 1e-280  # what happens within it happens at once: a step so short cannot be computed
 
 
 class Code(NamedTuple):

@@ -26,6 +26,7 @@ from .lane_layout import (
     LIVE,
     MODE_SWITCHED,
     NO_STEADY_STATE,
+    NO_TIME,
     NOT_FINITE,
     NOT_SWITCHED,
     OK,
@@ -150,19 +151,30 @@ def _begin(
     if status != OK or all_sampled(N, job, lane):
         _finish(at, F, N, results, lane, status)
         return 1
-    _aim(code, at, F, N, discrete, lane)
+    status = _aim(code, at, F, N, discrete, lane)
+    if status != OK:
+        _finish(at, F, N, results, lane, status)
+        return 1
     return 0
 
 
-def _aim(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> None:
+def _aim(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
     """Set what lies ahead of a lane (end, delayed event, switch known in advance; next sample) and fit its step."""
-    stop = F[END, lane]
+    switch = math.inf
+    if at.n_modes > 0:
+        switch = next_known_switch(code, at, F, discrete, lane)
+        if switch - F[T, lane] <= NO_TIME:  # such as ``time > 0`` at time 0: too near for a step, so it happens here
+            F[T, lane] = switch
+            status = _at_stop(code, at, F, N, discrete, lane)
+            if status != OK:
+                return status
+            switch = next_known_switch(code, at, F, discrete, lane)
+    stop = min(F[END, lane], switch)
     for j in range(N[PENDING, lane]):
         stop = min(stop, F[at.pending_time + j, lane])
-    if at.n_modes > 0:
-        stop = min(stop, next_known_switch(code, at, F, discrete, lane))
     F[STOP, lane] = stop
     cut_step(F, lane)
+    return OK
 
 
 def cut_step(F: FloatArray, lane: int) -> None:
@@ -235,6 +247,8 @@ def _advance(
         if status == OK and F[TAKEN, lane] >= F[LIMIT, lane]:
             status = TOO_MANY_STEPS
         if status != OK:
+            if status == STEP_TOO_SMALL and not _has_finite_rates(code, at, F, lane):
+                status = NOT_FINITE
             _finish(at, F, N, results, lane, status)
             done += 1
     if arrived == 0:
@@ -244,11 +258,14 @@ def _advance(
     for lane in range(LANES):
         if not arrived >> lane & 1 or N[ROW, lane] < 0:
             continue
-        if all_sampled(N, job, lane):
-            _finish(at, F, N, results, lane, NO_STEADY_STATE if steady and N[SWITCHED, lane] != AT_REST else OK)
-            done += 1
+        ends = all_sampled(N, job, lane)
+        if ends:
+            status = NO_STEADY_STATE if steady and N[SWITCHED, lane] != AT_REST else OK
         else:
-            _aim(code, at, F, N, discrete, lane)
+            status = _aim(code, at, F, N, discrete, lane)
+        if ends or status != OK:
+            _finish(at, F, N, results, lane, status)
+            done += 1
     return done
 
 
@@ -300,6 +317,21 @@ def _finish(at: Layout, F: FloatArray, N: IntArray, results: Results, lane: int,
         for i in range(at.n):
             if not math.isfinite(F[at.y + i, lane]):
                 F[at.y + i, lane] = 0.0
+
+
+def _has_finite_rates(code: Code, at: Layout, F: FloatArray, lane: int) -> bool:
+    """Whether the rates of a lane are numbers; those that are not are left in its last stage for :func:`_culprit`."""
+    for i in range(at.n):
+        for other in range(LANES):
+            F[at.D + i, other] = 0.0
+    call4(code.rates, place(at, T), place(at, at.y), place(at, at.k), place(at, at.D))
+    finite = True
+    for i in range(at.n):
+        finite = finite and math.isfinite(F[at.D + i, lane])
+    if not finite:
+        for i in range(at.n):
+            F[at.U + 7 * at.n + i, lane] = F[at.D + i, lane]
+    return finite
 
 
 def _culprit(at: Layout, F: FloatArray, lane: int) -> int:

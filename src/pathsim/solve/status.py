@@ -42,7 +42,7 @@ _SENTENCES = {
         "it by a smooth function"
     ),
     Status.NO_STEADY_STATE: (
-        "no steady state was reached by {when}: '{state}' still changes most. It may grow without bound or oscillate; "
+        "no steady state was found: '{state}' still changes most {when}. It may grow without bound or oscillate; "
         "simulate the time course instead, or look at the reactions of '{state}'"
     ),
 }
