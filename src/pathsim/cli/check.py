@@ -26,10 +26,14 @@ def check(
     if json:
         from json import dumps
 
-        sys.stdout.write(dumps({"model": report.model, **counts, "problems": report.problems}, indent=1) + "\n")
+        details = {"conserved totals": report.conserved, "problems": report.problems}
+        sys.stdout.write(dumps({"model": report.model, **counts, **details}, indent=1) + "\n")
     else:
+        counts["conserved totals"] = len(report.conserved)
         counts["problems"] = len(report.problems)
         sys.stdout.write("what,count\n" + "".join(f"{what},{count}\n" for what, count in counts.items()))
+        for total in report.conserved:
+            cli.note(f"conserved: {total}")
         for problem in report.problems:
             cli.note(f"problem: {problem}")
     if report.problems:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from ..errors import InputError
 from .annotations import Annotation
 from .dimensions import Dimensions, combine, dimensions_of, dimensions_text, read_dimensions
+from .moieties import conserved_moieties
 from .records import Model
 
 CONSTANT_CLASSES = ("source", "estimate", "calibrated", "input", "switch", "definition")
@@ -22,7 +23,8 @@ _TIME: Dimensions = {"min": Fraction(1)}
 class Report:
     """What :func:`check_model` found.
 
-    ``classes``: how many constants of each class; ``problems``: one line each.
+    ``classes``: how many constants of each class; ``conserved``: totals that no reaction changes; ``problems``: one
+    line each.
     """
 
     model: str
@@ -30,6 +32,7 @@ class Report:
     reactions: int
     constants: int
     classes: Mapping[str, int]
+    conserved: tuple[str, ...]
     problems: tuple[str, ...]
 
 
@@ -56,7 +59,10 @@ def check_model(model: Model) -> Report:
     else:
         classes["not annotated"] = len(constants)
     ordered = {name: classes[name] for name in (*CONSTANT_CLASSES, "not annotated") if classes[name]}
-    return Report(model.id, len(model.species), len(model.reactions), len(constants), ordered, tuple(problems))
+    conserved = tuple(str(moiety) for moiety in conserved_moieties(model))
+    return Report(
+        model.id, len(model.species), len(model.reactions), len(constants), ordered, conserved, tuple(problems)
+    )
 
 
 def without_value(model: Model) -> list[str]:

@@ -1,7 +1,7 @@
 """What reactions cannot change: conserved moieties, found from the stoichiometry alone.
 
 A moiety is a weighted sum of amounts that every reaction leaves as it is: weights w with w N = 0 for the stoichiometric
-matrix N (species x reactions). See J. G. Reder, J. theor. Biol. 135:175 (1988); S. Schuster and T. Höfer, J. Chem. Soc.
+matrix N (species x reactions). See C. Reder, J. theor. Biol. 135:175 (1988); S. Schuster and T. Höfer, J. Chem. Soc.
 Faraday Trans. 87:2561 (1991).
 """
 
