@@ -1,0 +1,111 @@
+"""Growth-rate inhibition: drug response corrected for how fast cells divide (Hafner et al. 2016, Nat Methods 13:521).
+
+``GR = 2 ** (log2(x / x0) / log2(x_control / x0)) - 1``: 1 is undisturbed growth, 0 complete arrest, below 0 net loss of
+cells. The curve is ``GR(c) = GRinf + (1 - GRinf) / (1 + (c / GEC50) ** h)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, raise_together
+from . import hill
+from .hill import Curve, Estimate, Potency
+from .logistic import FloatArray
+
+SLOPES = (0.1, 5.0)
+"""Limits of the Hill slope in the reference implementations of the method."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """GR metrics of one dose response.
+
+    ``gr50``: dose where GR is 0.5, or the bound; ``gr_max``: the lower of the mean GR values at the two highest doses;
+    ``gr_aoc``: area over the curve of measured means on log dose, per width (0: no effect); ``gec50``, ``gr_inf``,
+    ``h``: of the fitted curve.
+    """
+
+    gr50: Potency
+    gr_max: float
+    gr_aoc: float
+    gec50: Estimate
+    gr_inf: Estimate
+    h: Estimate
+    curve: Curve = field(repr=False)
+
+    def row(self) -> dict[str, float | str | None]:
+        """One table row with every metric, interval limits, relation and unit."""
+        return {
+            "gr50": self.gr50.value, "gr50_relation": self.gr50.relation, "gr50_low": self.gr50.low,
+            "gr50_high": self.gr50.high, "dose_unit": self.gr50.unit, "gr_max": self.gr_max, "gr_aoc": self.gr_aoc,
+            "gec50": self.gec50.value, "gr_inf": self.gr_inf.value, "gr_inf_low": self.gr_inf.low,
+            "gr_inf_high": self.gr_inf.high, "h": self.h.value, "notes": "; ".join(self.curve.notes),
+        }  # fmt: skip
+
+    def __str__(self) -> str:
+        return (
+            f"GR50    {self.gr50}\nGRmax   {self.gr_max:.4g}\nGR_AOC  {self.gr_aoc:.4g}\nGRinf   {self.gr_inf}\n"
+            f"GEC50   {self.gec50}{'' if self.gec50.value is None else f' {self.gr50.unit}'}\nh       {self.h}\n"
+            "(GR: 1 undisturbed growth, 0 arrest, below 0 loss of cells)"
+        )
+
+
+def values(counts: npt.ArrayLike, control: npt.ArrayLike, start: npt.ArrayLike) -> FloatArray:
+    """GR values of cell counts, with the counts of the untreated ``control`` at the same time and at the ``start``.
+
+    The three broadcast against each other. A count of zero counts as 1e-6 of the start, so that GR nears -1.
+
+    Raises:
+        InputError: lists every row with a count that is not finite or negative, a start not above zero, or a control
+            that did not grow (GR compares growth rates; without growth there is nothing to compare).
+    """
+    x, untreated, first = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (counts, control, start)))
+    problems = []
+    for name, given in (("cell count", x), ("control", untreated), ("start", first)):
+        problems += [
+            f"row {i + 1}: {name} is {v}, not a finite number" for i, v in enumerate(given.flat) if not np.isfinite(v)
+        ]
+    problems += [f"row {i + 1}: cell count {v:g} is negative" for i, v in enumerate(x.flat) if v < 0]
+    problems += [f"row {i + 1}: start {v:g} is not above zero" for i, v in enumerate(first.flat) if v <= 0]
+    problems += [
+        f"row {i + 1}: the control did not grow ({c:g} from {s:g} at the start)"
+        for i, (c, s) in enumerate(zip(untreated.flat, first.flat, strict=True))
+        if c <= s
+    ]
+    raise_together(problems, "growth rate")
+    growth = np.log2(np.maximum(x / first, 1e-6)) / np.log2(untreated / first)
+    return np.asarray(2.0**growth - 1.0)
+
+
+def metrics(
+    doses: Iterable[float],
+    counts: Iterable[float],
+    control: npt.ArrayLike,
+    start: npt.ArrayLike,
+    *,
+    confidence: float = 0.95,
+    unit: str = "nM",
+) -> Metrics:
+    """GR metrics from cell counts (n,) at ``doses`` (n,), with the untreated ``control`` and the ``start`` counts (both
+    one number or one per well). Raises :class:`InputError` as :func:`values` and :func:`pathsim.stats.hill.fit`."""
+    return from_values(
+        doses, values(np.asarray(list(counts), dtype=float), control, start), confidence=confidence, unit=unit
+    )
+
+
+def from_values(doses: Iterable[float], gr: Iterable[float], *, confidence: float = 0.95, unit: str = "nM") -> Metrics:
+    """GR metrics from GR values (n,) at ``doses`` (n,); wells at one dose are replicates."""
+    x, y = np.asarray(list(doses), dtype=float), np.asarray(list(gr), dtype=float)
+    curve = hill.fit(x, y, top=1.0, confidence=confidence, unit=unit, slopes=SLOPES)
+    levels, where = np.unique(x[x > 0], return_inverse=True)
+    means = np.bincount(where, y[x > 0]) / np.bincount(where)
+    if len(levels) < 2:
+        raise InputError("the area over the GR curve needs at least two doses above zero")
+    logs = np.log10(levels)
+    area = float(np.trapezoid(1.0 - means, logs) / (logs[-1] - logs[0]))
+    return Metrics(curve.ic50, float(means[-2:].min()), area, curve.ec50, curve.bottom, curve.h, curve)

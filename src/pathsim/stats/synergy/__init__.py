@@ -1,0 +1,34 @@
+"""Drug combinations: Bliss, HSA, Loewe, ZIP, combination index, isobologram, MuSyC; unit and sign beside each number.
+
+Data come as :class:`Wells`: from the one table (:func:`from_table`), arrays (:func:`from_arrays`, :func:`from_matrix`)
+or files (:func:`read_csv`).
+"""
+
+from .excess import bliss, hsa, loewe
+from .excess import zip_score as zip
+from .index import CombinationIndex, Isobologram, combination_index, isobologram
+from .median_effect import MedianEffect, median_effect
+from .scores import Convention, Score, ScoreFunction
+from .wells import Response, Wells, from_arrays, from_matrix, from_table, normalised
+
+__all__ = [
+    "CombinationIndex",
+    "Convention",
+    "Isobologram",
+    "MedianEffect",
+    "Response",
+    "Score",
+    "ScoreFunction",
+    "Wells",
+    "bliss",
+    "combination_index",
+    "from_arrays",
+    "from_matrix",
+    "from_table",
+    "hsa",
+    "isobologram",
+    "loewe",
+    "median_effect",
+    "normalised",
+    "zip",
+]

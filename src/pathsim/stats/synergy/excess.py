@@ -1,0 +1,237 @@
+"""Bliss, HSA, Loewe and ZIP: how far a combination exceeds what a null model expects of its drugs.
+
+Every function takes :class:`Wells`, the one table, or doses (wells, drugs) with responses, and returns a
+:class:`Score` in percentage points of inhibition, where > 0 is synergy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import InputError, raise_together
+from .. import logistic
+from ..logistic import FloatArray
+from .noise import single_drug
+from .scores import Score, excess_score
+from .wells import Conditions, Wells, from_arrays, from_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HALVINGS = 80
+
+
+def bliss(
+    data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, *, resamples: int = 1000,
+    seed: int = 0, confidence: float = 0.95, **reading: Any,
+) -> Score:  # fmt: skip
+    """Bliss independence (Bliss 1939, Ann Appl Biol 26:585): expected viability is the product of the single drugs'.
+
+    Two or more drugs. ``reading`` goes to :func:`from_table` or :func:`from_arrays`.
+
+    Raises :class:`InputError` for wells that cannot be used or single-drug wells that are missing.
+    """
+    wells = read(data, responses, **reading)
+    return excess_score(wells, "Bliss excess", "observed minus expected inhibition under Bliss independence",
+                        _bliss_viability, resamples=resamples, seed=seed, confidence=confidence)  # fmt: skip
+
+
+def hsa(
+    data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, *, resamples: int = 1000,
+    seed: int = 0, confidence: float = 0.95, **reading: Any,
+) -> Score:  # fmt: skip
+    """Highest single agent (Berenbaum 1989, Pharmacol Rev 41:93): the best of the drugs at the same dose alone.
+
+    Arguments, result and errors as :func:`bliss`.
+    """
+    wells = read(data, responses, **reading)
+    return excess_score(wells, "HSA excess", "observed inhibition minus that of the best single drug",
+                        _best_single, resamples=resamples, seed=seed, confidence=confidence)  # fmt: skip
+
+
+def loewe(
+    data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, *, resamples: int = 200,
+    seed: int = 0, confidence: float = 0.95, **reading: Any,
+) -> Score:  # fmt: skip
+    """Loewe additivity (Loewe & Muischnek 1926): the effect at which the doses, each in units of the dose that gives
+    that effect alone, add up to one.
+
+    Single drugs are Hill curves that start at the mean of the untreated wells (at 1 without any). Where one drug cannot
+    reach an effect at any dose, its dose counts as nothing there, so the stronger drug alone sets the expectation: this
+    is the limit of the equation, and gives a value for every well.
+
+    Arguments, result and errors as :func:`bliss`.
+    """
+    wells = read(data, responses, **reading)
+    _check_curves(wells.conditions)
+    return excess_score(wells, "Loewe excess", "observed minus expected inhibition under Loewe additivity",
+                        _loewe_viability, resamples=resamples, seed=seed, confidence=confidence)  # fmt: skip
+
+
+def zip_score(
+    data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, *, resamples: int = 200,
+    seed: int = 0, confidence: float = 0.95, **reading: Any,
+) -> Score:  # fmt: skip
+    """Zero interaction potency (Yadav et al. 2015, Comput Struct Biotechnol J 13:504): Bliss on fitted Hill curves,
+    against the matrix smoothed along both drugs, each curve starting where the other drug alone leaves it.
+
+    Two drugs and a complete matrix. With noisy or negative single-drug data the four-parameter fits are badly
+    conditioned and published values differ between programs; these are the global optima. Arguments, result and
+    errors as :func:`bliss`.
+    """
+    wells = read(data, responses, **reading)
+    conditions = wells.conditions
+    _check_curves(conditions)
+    _matrix_index(conditions)
+    return excess_score(wells, "ZIP", "fitted minus expected inhibition under zero interaction potency", _zip_reference,
+                        observed=_zip_surface, resamples=resamples, seed=seed, confidence=confidence)  # fmt: skip
+
+
+def read(data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, **reading: Any) -> Wells:
+    """Wells from wells, from the one table, or from doses (wells, drugs) with responses (wells,)."""
+    if isinstance(data, Wells):
+        if responses is not None or reading:
+            raise InputError("wells are complete; responses and reading options go to the function that made them")
+        return data
+    if responses is not None:
+        return from_arrays(data, responses, **reading)
+    if hasattr(data, "columns"):
+        return from_table(data, **reading)  # type: ignore[arg-type]
+    raise InputError("doses without responses; give both, or wells, or a table")
+
+
+def _bliss_viability(conditions: Conditions, means: FloatArray) -> FloatArray:
+    expected = np.ones((len(means), len(conditions.combined)))
+    for partner in conditions.partners().T:
+        expected *= np.where(partner >= 0, means[:, partner], 1.0)
+    return expected
+
+
+def _best_single(conditions: Conditions, means: FloatArray) -> FloatArray:
+    best = np.full((len(means), len(conditions.combined)), np.inf)
+    for partner in conditions.partners().T:
+        best = np.minimum(best, np.where(partner >= 0, means[:, partner], np.inf))
+    return best
+
+
+def single_curves(conditions: Conditions, means: FloatArray) -> list[FloatArray]:
+    """Hill curves (resamples, 4) of each drug alone, all starting at the untreated response."""
+    control = np.ones(len(means)) if conditions.untreated is None else means[:, conditions.untreated]
+    held = np.full((len(means), 4), np.nan)
+    held[:, 0] = control
+    curves = []
+    for drug in range(len(conditions.drugs)):
+        rows = conditions.alone(drug)
+        curves.append(logistic.fit_many(conditions.doses[rows, drug], means[:, rows], None, held).theta)
+    return curves
+
+
+def _loewe_viability(conditions: Conditions, means: FloatArray) -> FloatArray:
+    return loewe_response(conditions.doses[conditions.combined], single_curves(conditions, means))
+
+
+def loewe_response(doses: FloatArray, curves: list[FloatArray]) -> FloatArray:
+    """Viability expected by Loewe additivity at ``doses`` (points, drugs) for falling curves (resamples, 4) each.
+
+    The sum of doses in units of equally effective doses falls as viability falls short of the control, so the root is
+    single; it is found by bisection between the control and the deepest bottom. (resamples, points)
+    """
+    top = curves[0][:, 0:1]
+    bottoms = np.stack([np.minimum(theta[:, 1:2], top) for theta in curves])
+    shape = (len(top), len(doses))
+    low, high = np.broadcast_to(bottoms.min(axis=0), shape).copy(), np.broadcast_to(top, shape).copy()
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        total = np.zeros(shape)
+        for drug, theta in enumerate(curves):
+            total += _relative_dose(doses[:, drug], middle, theta)
+        enough = total >= 1.0
+        high = np.where(enough, middle, high)
+        low = np.where(enough, low, middle)
+    return 0.5 * (low + high)
+
+
+def _relative_dose(doses: FloatArray, levels: FloatArray, theta: FloatArray) -> FloatArray:
+    """``doses`` in units of the dose of that drug alone that gives ``levels``; 0 where it never does."""
+    alone = logistic.dose_at(levels, theta[:, None, :])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(doses > 0, doses / alone, 0.0)
+    falling = theta[:, None, 1] < theta[:, None, 0]
+    return np.asarray(np.where(falling, share, 0.0))
+
+
+def _matrix_index(conditions: Conditions) -> tuple[FloatArray, FloatArray, npt.NDArray[np.intp]]:
+    """Positive doses of both drugs and the condition at each pair, row and column 0 being the drugs alone."""
+    if len(conditions.drugs) != 2:
+        raise InputError(f"ZIP is defined for two drugs; these wells have {len(conditions.drugs)}")
+    levels = [np.unique(np.append(conditions.doses[:, drug], 0.0)) for drug in (0, 1)]
+    index = np.full((len(levels[0]), len(levels[1])), -1, dtype=np.intp)
+    at = [np.searchsorted(levels[drug], conditions.doses[:, drug]) for drug in (0, 1)]
+    index[at[0], at[1]] = np.arange(len(conditions.doses))
+    missing = [(i, j) for i, j in np.argwhere(index < 0) if (i, j) != (0, 0)]
+    drugs, units = conditions.drugs, conditions.units
+    raise_together(
+        [f"{drugs[0]} {levels[0][i]:g} {units[0]} with {drugs[1]} {levels[1][j]:g} {units[1]}" for i, j in missing],
+        "ZIP needs the complete matrix; missing wells",
+    )
+    return levels[0][1:], levels[1][1:], index
+
+
+def _zip_singles(conditions: Conditions, means: FloatArray) -> list[FloatArray]:
+    """Fitted viabilities (resamples, doses) of each drug alone, four free parameters."""
+    fitted = []
+    for drug in (0, 1):
+        rows = conditions.alone(drug)
+        if conditions.untreated is not None:
+            rows = np.concatenate([[conditions.untreated], rows])
+        doses = conditions.doses[rows, drug]
+        theta = logistic.fit_many(doses, means[:, rows]).theta
+        fitted.append(logistic.evaluate(doses[doses > 0], theta))
+    return fitted
+
+
+def _zip_reference(conditions: Conditions, means: FloatArray) -> FloatArray:
+    first, second = _zip_singles(conditions, means)
+    _, _, index = _matrix_index(conditions)
+    surface = first[:, :, None] * second[:, None, :]
+    return _in_order(conditions, index, surface)
+
+
+def _zip_surface(conditions: Conditions, means: FloatArray) -> FloatArray:
+    """Viability of each combination: the mean of the curves fitted along either drug."""
+    doses_1, doses_2, index = _matrix_index(conditions)
+    first, second = _zip_singles(conditions, means)
+    grid = means[:, index[1:, 1:]]
+    along_1 = _fit_from(doses_1, grid.transpose(0, 2, 1), second).transpose(0, 2, 1)
+    along_2 = _fit_from(doses_2, grid, first)
+    return _in_order(conditions, index, 0.5 * (along_1 + along_2))
+
+
+def _fit_from(doses: FloatArray, responses: FloatArray, tops: FloatArray) -> FloatArray:
+    """Fitted values of curves along the last axis of ``responses`` (resamples, curves, doses) with given tops."""
+    flat = responses.reshape(-1, len(doses))
+    held = np.full((len(flat), 4), np.nan)
+    held[:, 0] = tops.reshape(-1)
+    theta = logistic.fit_many(doses, flat, None, held).theta
+    return logistic.evaluate(doses, theta).reshape(responses.shape)
+
+
+def _in_order(conditions: Conditions, index: npt.NDArray[np.intp], surface: FloatArray) -> FloatArray:
+    """Values of a surface (resamples, doses 1, doses 2) in the order of the combined conditions."""
+    place = np.empty(len(conditions.doses), dtype=np.intp)
+    inner = index[1:, 1:].reshape(-1)
+    place[inner] = np.arange(len(inner))
+    return surface.reshape(len(surface), -1)[:, place[conditions.combined]]
+
+
+def _check_curves(conditions: Conditions) -> None:
+    problems = []
+    for drug, name in enumerate(conditions.drugs):
+        doses, _ = single_drug(conditions, drug)
+        positive = int((doses > 0).sum())
+        if positive < 3:
+            problems.append(f"{name} alone was measured at {positive} dose(s); its Hill curve needs at least 3")
+    raise_together(problems, "single-drug curves")

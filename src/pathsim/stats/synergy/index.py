@@ -1,0 +1,347 @@
+"""The combination index of Chou and Talalay with the confidence limits of Lee and Kong, and the isobologram.
+
+``CI(fa) = sum_i d_i / Dx_i(fa)``, mutually exclusive form (Chou 2006, Pharmacol Rev 58:621): doses ``d_i`` in the
+mixture that affects ``fa``, over the doses ``Dx_i`` of each drug that affect ``fa`` alone. Limits: delta method on
+``ln CI`` with the residual variance of each line, t quantile with ``n - 2 * lines`` degrees of freedom (Lee & Kong
+2009, Stat Biopharm Res 1:4; a line through two points takes the pooled variance). The dose-reduction index of drug i is
+``Dx_i / d_i``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from ...errors import InputError, raise_together
+from ..logistic import FloatArray
+from .excess import read
+from .median_effect import MedianEffect, median_effect
+from .scores import Convention, dose_columns
+from .wells import Conditions, Wells
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVELS = (0.5, 0.75, 0.9, 0.95)
+"""Fractions affected at which an index is reported when none are asked for."""
+
+CONVENTION = Convention("combination index", "ratio without unit", "< 1", 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Wells at one constant ratio: ``share`` of each drug in the total dose, and the line of the total dose."""
+
+    share: tuple[float, ...]
+    line: MedianEffect
+
+    @property
+    def label(self) -> str:
+        """The ratio as 1:x."""
+        return ":".join(f"{part / self.share[0]:.4g}" for part in self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class CombinationIndex:
+    """Combination indices: unit-free, < 1 synergy, 1 additivity, > 1 antagonism.
+
+    ``points``: a row per measured combination (dose columns, ``fa``, ``ci``, ``ci_low``, ``ci_high``, ``dri_<drug>``);
+    ``levels``: the same at chosen effects along each constant-ratio ``mixture``; empty without a constant ratio.
+    """
+
+    drugs: tuple[str, ...]
+    units: tuple[str, ...]
+    singles: tuple[MedianEffect, ...]
+    mixtures: tuple[Mixture, ...]
+    points: pd.DataFrame = field(repr=False, compare=False)
+    levels: pd.DataFrame = field(repr=False, compare=False)
+    confidence: float
+    name: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def convention(self) -> Convention:
+        """Unit and sign of the index."""
+        return CONVENTION
+
+    def along(self, mixture: Mixture, fa: npt.ArrayLike) -> pd.DataFrame:
+        """Index with limits and dose-reduction indices of ``mixture`` at effects ``fa`` (the fa-CI plot).
+
+        Raises :class:`InputError` for effects not between 0 and 1.
+        """
+        return _along(self.drugs, self.singles, mixture, np.atleast_1d(np.asarray(fa, dtype=float)), self.confidence)
+
+    def row(self) -> dict[str, float | str | None]:
+        """One table row: the index at the median effect of the mixture nearest equipotency, else of the points."""
+        found: dict[str, float | str | None] = {
+            "experiment": self.name, "drugs": " + ".join(self.drugs), "metric": "combination index",
+        }  # fmt: skip
+        if self.mixtures:
+            at = self.along(self.central, 0.5).iloc[0]
+            found |= {"mean": float(at["ci"]), "low": _or_none(at["ci_low"]), "high": _or_none(at["ci_high"])}
+        else:
+            found |= {"mean": float(np.exp(np.log(self.points["ci"]).mean())), "low": None, "high": None}
+        return found | {"max": float(self.points["ci"].max()), "unit": CONVENTION.unit, "synergy_if": "< 1",
+                        "combinations": len(self.points)}  # fmt: skip
+
+    @property
+    def central(self) -> Mixture:
+        """The mixture nearest to equipotent shares of the drugs. Raises InputError without any mixture."""
+        if not self.mixtures:
+            raise InputError("no constant-ratio mixture with two usable doses; only the measured points have an index")
+        potency = np.array([single.dm for single in self.singles])
+        return min(self.mixtures, key=lambda each: float(np.ptp(np.log(np.array(each.share) / potency))))
+
+    def __str__(self) -> str:
+        lines = [f"{' + '.join(self.drugs)}: {CONVENTION}"]
+        lines += [str(single) for single in self.singles]
+        for mixture in self.mixtures:
+            lines.append(f"{mixture.label} mixture, total dose: {mixture.line}")
+        shown = self.levels if len(self.levels) else self.points
+        for record in shown.to_dict("records"):
+            where = (
+                f"{record['mixture']} at fa {record['fa']:.2f}" if "mixture" in record else f"at fa {record['fa']:.2f}"
+            )
+            lines.append(f"CI {where}: {record['ci']:.3f}{_limits(record['ci_low'], record['ci_high'])}")
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def combination_index(
+    data: Wells | pd.DataFrame | npt.ArrayLike,
+    responses: npt.ArrayLike | None = None,
+    *,
+    levels: Sequence[float] = LEVELS,
+    confidence: float = 0.95,
+    **reading: Any,
+) -> CombinationIndex:
+    """Combination index of two or more drugs at every measured combination, and along constant ratios at ``levels``.
+
+    Lines are fitted to the mean effect at each dose. ``reading`` goes to :func:`from_table` or :func:`from_arrays`.
+
+    Raises:
+        InputError: wells that cannot be used, or a drug alone without a rising effect between 0 and 1.
+    """
+    wells = read(data, responses, **reading)
+    _check_levels(levels, confidence)
+    conditions = wells.conditions
+    singles = _single_lines(conditions)
+    combined = conditions.combined[(conditions.doses[conditions.combined] > 0).all(axis=1)]
+    if not len(combined):
+        raise InputError(f"no well combines {' and '.join(wells.drugs)}; there is no combination index")
+    mixtures, notes = _mixtures(conditions, combined)
+    points, point_notes = _points(conditions, combined, singles, mixtures, confidence)
+    return CombinationIndex(
+        wells.drugs, wells.units, singles, mixtures, points,
+        _level_table(wells.drugs, singles, mixtures, levels, confidence), confidence, wells.name,
+        (*wells.notes, *_line_notes([*singles, *(mixture.line for mixture in mixtures)]), *notes, *point_notes),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Isobologram:
+    """Doses of equal effect ``fa``: ``alone`` (drug, dose, low, high), ``mixed`` (mixture, dose columns, ci, limits).
+
+    A point under the straight line between the drugs alone is synergy; its normalised coordinates ``d_i / Dx_i`` add up
+    to the combination index.
+    """
+
+    drugs: tuple[str, ...]
+    units: tuple[str, ...]
+    fa: float
+    alone: pd.DataFrame = field(repr=False, compare=False)
+    mixed: pd.DataFrame = field(repr=False, compare=False)
+    confidence: float
+    name: str = ""
+
+
+def isobologram(
+    data: Wells | pd.DataFrame | npt.ArrayLike,
+    responses: npt.ArrayLike | None = None,
+    *,
+    fa: float = 0.5,
+    confidence: float = 0.95,
+    **reading: Any,
+) -> Isobologram:
+    """Doses that affect the fraction ``fa``, alone and in every constant-ratio mixture, from median-effect lines.
+
+    Raises :class:`InputError` as :func:`combination_index`, and when no constant ratio has two usable doses.
+    """
+    import pandas as pd
+
+    found = combination_index(data, responses, levels=(fa,), confidence=confidence, **reading)
+    if not found.mixtures:
+        raise InputError("no constant-ratio mixture with two usable doses; an isobologram needs at least one")
+    alone = []
+    for drug, unit, line in zip(found.drugs, found.units, found.singles, strict=True):
+        dose = float(line.dose(fa))
+        low = high = None
+        if line.degrees_of_freedom > 0:
+            variance = float(line.log_dose_variance(fa, line.rss / line.degrees_of_freedom))
+            reach = float(stats.t.ppf(0.5 + confidence / 2, line.degrees_of_freedom)) * variance**0.5
+            low, high = dose * float(np.exp(-reach)), dose * float(np.exp(reach))
+        alone.append({"drug": drug, "unit": unit, "dose": dose, "low": low, "high": high})
+    mixed = []
+    columns = dose_columns(found.drugs, found.units)
+    for mixture, record in zip(found.mixtures, found.levels.to_dict("records"), strict=True):
+        total = float(mixture.line.dose(fa))
+        doses = {column: total * share for column, share in zip(columns, mixture.share, strict=True)}
+        mixed.append({"mixture": mixture.label, **doses, "ci": record["ci"], "ci_low": record["ci_low"],
+                      "ci_high": record["ci_high"]})  # fmt: skip
+    return Isobologram(found.drugs, found.units, fa, pd.DataFrame(alone), pd.DataFrame(mixed), confidence, found.name)
+
+
+def _single_lines(conditions: Conditions) -> tuple[MedianEffect, ...]:
+    lines, problems = [], []
+    for drug, (name, unit) in enumerate(zip(conditions.drugs, conditions.units, strict=True)):
+        rows = conditions.alone(drug)
+        try:
+            lines.append(median_effect(conditions.doses[rows, drug], 1.0 - conditions.means[rows], name, unit))
+        except InputError as error:
+            problems.append(str(error))
+    raise_together(problems, "median effect of the single drugs")
+    return tuple(lines)
+
+
+def _mixtures(conditions: Conditions, combined: npt.NDArray[np.intp]) -> tuple[tuple[Mixture, ...], list[str]]:
+    """Constant ratios with two or more usable doses, each with its line, and what was left out."""
+    doses = conditions.doses[combined]
+    logs = np.log(doses / doses[:, :1])
+    kinds: list[tuple[FloatArray, list[int]]] = []
+    for row, ratio in enumerate(logs):
+        for known, members in kinds:
+            if np.allclose(known, ratio, atol=1e-3):
+                members.append(row)
+                break
+        else:
+            kinds.append((ratio, [row]))
+    mixtures, notes = [], []
+    for _, members in kinds:
+        total, fa = doses[members].sum(axis=1), 1.0 - conditions.means[combined[members]]
+        if len(members) < 3:
+            continue
+        share = tuple(float(part) for part in (doses[members] / total[:, None]).mean(axis=0))
+        name = " + ".join(conditions.drugs)
+        try:
+            mixtures.append(Mixture(share, median_effect(total, fa, name, conditions.units[0])))
+        except InputError as error:
+            notes.append(f"constant ratio left out: {error}")
+    return tuple(mixtures), notes
+
+
+def _points(
+    conditions: Conditions, combined: npt.NDArray[np.intp], singles: tuple[MedianEffect, ...],
+    mixtures: tuple[Mixture, ...], confidence: float,
+) -> tuple[pd.DataFrame, list[str]]:  # fmt: skip
+    import pandas as pd
+
+    fa_all = 1.0 - conditions.means[combined]
+    usable = (fa_all > 0) & (fa_all < 1)
+    notes = [f"{conditions.text(int(i))}: effect {f:.3g} is not between 0 and 1; no index"
+             for i, f in zip(combined[~usable], fa_all[~usable], strict=True)]  # fmt: skip
+    doses, fa = conditions.doses[combined[usable]], fa_all[usable]
+    alone = np.stack([line.dose(fa) for line in singles], axis=1)
+    terms = doses / alone
+    ci = terms.sum(axis=1)
+    lines = [*singles, *(mixture.line for mixture in mixtures)]
+    freedom = _freedom(lines)
+    frame = pd.DataFrame(doses, columns=dose_columns(conditions.drugs, conditions.units))
+    frame["fa"], frame["ci"] = fa, ci
+    if freedom > 0:
+        weights = terms / ci[:, None]
+        spread = sum(
+            weights[:, i] ** 2 * line.log_dose_variance(fa, _variance(line, lines)) for i, line in enumerate(singles)
+        )
+        # the measured effect itself carries the noise of one logit
+        variance = _pooled(lines)
+        slope = sum(weights[:, i] / line.m for i, line in enumerate(singles))
+        frame["ci_low"], frame["ci_high"] = _limits_of(ci, spread + slope**2 * variance, freedom, confidence)
+    else:
+        frame["ci_low"] = frame["ci_high"] = None
+    for i, drug in enumerate(conditions.drugs):
+        frame[f"dri_{drug}"] = alone[:, i] / doses[:, i]
+    return frame, notes
+
+
+def _along(
+    drugs: tuple[str, ...], singles: tuple[MedianEffect, ...], mixture: Mixture, fa: FloatArray, confidence: float
+) -> pd.DataFrame:
+    import pandas as pd
+
+    _check_levels(fa.tolist(), confidence)
+    doses = mixture.line.dose(fa)[:, None] * np.array(mixture.share)
+    alone = np.stack([line.dose(fa) for line in singles], axis=1)
+    terms = doses / alone
+    ci = terms.sum(axis=1)
+    frame = pd.DataFrame({"mixture": mixture.label, "fa": fa, "ci": ci})
+    lines = [*singles, mixture.line]
+    freedom = _freedom(lines)
+    if freedom > 0:
+        weights = terms / ci[:, None]
+        spread = mixture.line.log_dose_variance(fa, _variance(mixture.line, lines)) + sum(
+            weights[:, i] ** 2 * line.log_dose_variance(fa, _variance(line, lines)) for i, line in enumerate(singles)
+        )
+        frame["ci_low"], frame["ci_high"] = _limits_of(ci, spread, freedom, confidence)
+    else:
+        frame["ci_low"] = frame["ci_high"] = None
+    for i, drug in enumerate(drugs):
+        frame[f"dri_{drug}"] = alone[:, i] / doses[:, i]
+    return frame
+
+
+def _level_table(
+    drugs: tuple[str, ...], singles: tuple[MedianEffect, ...], mixtures: tuple[Mixture, ...], levels: Sequence[float],
+    confidence: float,
+) -> pd.DataFrame:  # fmt: skip
+    import pandas as pd
+
+    parts = [_along(drugs, singles, mixture, np.array(levels, dtype=float), confidence) for mixture in mixtures]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["mixture", "fa", "ci"])
+
+
+def _variance(line: MedianEffect, lines: Sequence[MedianEffect]) -> float:
+    """Residual variance of a logit about ``line``; that of all ``lines`` together for a line through two points."""
+    return line.rss / line.degrees_of_freedom if line.degrees_of_freedom else _pooled(lines)
+
+
+def _pooled(lines: Sequence[MedianEffect]) -> float:
+    return sum(line.rss for line in lines) / _freedom(lines)
+
+
+def _freedom(lines: Sequence[MedianEffect]) -> int:
+    return sum(line.degrees_of_freedom for line in lines)
+
+
+def _limits_of(ci: FloatArray, variance: Any, freedom: int, confidence: float) -> tuple[FloatArray, FloatArray]:
+    reach = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * np.sqrt(variance)
+    return ci * np.exp(-reach), ci * np.exp(reach)
+
+
+def _line_notes(lines: Sequence[MedianEffect]) -> list[str]:
+    notes = []
+    for line in lines:
+        if line.left_out:
+            shown = ", ".join(f"{dose:g}" for dose in line.left_out[:6])
+            notes.append(f"{line.name}: effect not between 0 and 1 at {shown} {line.unit}; left out of the line")
+        if line.r is not None and line.r < 0.9:
+            notes.append(f"{line.name}: the points follow the median-effect line poorly (r = {line.r:.3f})")
+    return notes
+
+
+def _check_levels(levels: Sequence[float], confidence: float) -> None:
+    problems = [f"effect {fa!r} is not between 0 and 1" for fa in levels if not 0 < fa < 1]
+    if not 0 < confidence < 1:
+        problems.append(f"confidence is {confidence!r}; it must lie between 0 and 1")
+    raise_together(problems, "combination index")
+
+
+def _or_none(value: Any) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _limits(low: Any, high: Any) -> str:
+    return "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
