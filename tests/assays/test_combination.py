@@ -7,10 +7,11 @@ import pytest
 from tiny_cell import tiny_library, tiny_model
 
 from pathsim.assays.combination import combination_screen
-from pathsim.assays.wells import WellNoise
+from pathsim.assays.wells import WellNoise, percent_of_vehicle
 from pathsim.errors import InputError
 from pathsim.lab import Library
 from pathsim.model import Model
+from pathsim.stats import synergy
 
 LONG = "30 d"
 
@@ -30,6 +31,24 @@ def test_independent_drugs_multiply(model: Model, library: Library) -> None:
     assert len(table) == 36
     expected = 100 / (1 + table["dose1_nM"] / 50) / (1 + table["dose2_nM"] / 200)
     np.testing.assert_allclose(table["value"], expected, rtol=3e-5)
+
+
+def test_own_readout_in_percent_of_vehicle(model: Model, library: Library) -> None:
+    screen = {"drugs": ["alphanib", "betanib"], "doses": [30.0, 60.0], "time": "5 10 h", "library": library}
+    percent = percent_of_vehicle(combination_screen(model, ["plain", "quick"], readout="marker", **screen))
+    known = combination_screen(model, ["plain", "quick"], readout="viability", **screen)
+    np.testing.assert_allclose(percent["value"], known["value"], rtol=1e-12)
+    assert set(percent["unit"]) == {"% of vehicle"}
+    assert percent_of_vehicle(known) is known
+    with pytest.raises(InputError, match="no vehicle well"):
+        percent_of_vehicle(combination_screen(model, "plain", readout="marker", **screen).iloc[2:])
+
+
+def test_scores_read_the_table_as_it_is(model: Model, library: Library) -> None:
+    """Independent drugs have no Bliss excess; a drug with itself has no Loewe excess."""
+    table = combination_screen(model, "plain", ["alphanib", "betanib"], "3 nM .. 3 uM x 5", LONG, library=library)
+    assert synergy.bliss(table).mean == pytest.approx(0, abs=1e-3)
+    assert np.abs(synergy.bliss(table).wells["excess"]).max() < 5e-3
 
 
 def test_a_drug_with_itself_is_one_drug(model: Model, library: Library) -> None:

@@ -2,7 +2,7 @@
 
 from .combination import combination_screen
 from .dose_response import dose_response
-from .wells import ASSAY_READOUTS, PLATES, Plate, WellNoise
+from .wells import ASSAY_READOUTS, PLATES, Plate, WellNoise, percent_of_vehicle
 from .western_blot import (
     LOADING_CONTROLS,
     STANDARD_ANTIBODIES,
@@ -23,6 +23,7 @@ __all__ = [
     "WellNoise",
     "combination_screen",
     "dose_response",
+    "percent_of_vehicle",
     "seed_protocol",
     "western_blot",
 ]

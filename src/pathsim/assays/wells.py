@@ -231,6 +231,26 @@ def read_plates(
     return normalise(true, np.array([untreated[name] for name in plates]), np.array(start), scale)
 
 
+def percent_of_vehicle(table: pd.DataFrame) -> pd.DataFrame:
+    """A screen of a readout in the model's own unit as % of the vehicle wells of the same line, time and plate.
+
+    Raises :class:`InputError` for GR, which is no percentage, and for rows without vehicle wells or with none that show
+    a signal.
+    """
+    if set(table["unit"]) == {Scale.PERCENT_OF_VEHICLE.value}:
+        return table
+    if Scale.GROWTH_RATE.value in set(table["unit"]):
+        raise InputError("GR is no percentage of vehicle; score the viability or a readout of the model")
+    doses = [name for name in table.columns if name.startswith("dose") and name.endswith("_nM")]
+    groups = [name for name in ("cell_line", "time_min", "readout", "replicate", "plate") if name in table.columns]
+    untreated = table["value"].where((table[doses] == 0).all(axis=1))
+    vehicle = untreated.groupby([table[name] for name in groups]).transform("mean")
+    if not (vehicle > 0).all():
+        row = int((~(vehicle > 0)).to_numpy().argmax())
+        raise InputError(f"row {row + 1} has no vehicle well with a signal to express it in percent of")
+    return table.assign(value=100.0 * table["value"] / vehicle, unit=Scale.PERCENT_OF_VEHICLE.value)
+
+
 def draw(cv: float, seed: int, replicate: int, *identity: object) -> float:
     """A log-normal factor of mean 1 that depends on what it belongs to and on nothing else."""
     key = zlib.crc32("|".join(map(str, identity)).encode())

@@ -1,0 +1,93 @@
+"""``pathsim combine``: a dose matrix of two or three drugs, scored for synergy."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import InputError
+from . import app as cli
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Metric(StrEnum):
+    """Null models of no interaction."""
+
+    bliss = "bliss"
+    hsa = "hsa"
+    loewe = "loewe"
+    zip = "zip"
+    ci = "ci"
+
+
+@cli.app.command()
+def combine(
+    cell_line: Annotated[str, typer.Argument(metavar="LINE", help="A cell line, with alterations after +.")],
+    drugs: Annotated[list[str], typer.Argument(metavar="DRUG DRUG [DRUG]", help="Two or three drugs.")],
+    doses: Annotated[
+        list[str] | None,
+        typer.Option("--doses", metavar="DOSES", help="'1 nM .. 10 uM x 7' for all drugs, or once for each in order."),
+    ] = None,
+    time: Annotated[str, typer.Option("--time", help="When wells are read, after the drugs.")] = "72 h",
+    metric: Annotated[Metric, typer.Option("--metric", help="Null model; ci: Chou-Talalay index.")] = Metric.bliss,
+    readout: Annotated[
+        str, typer.Option("--readout", help="viability, colony, or any readout of the model (in % of vehicle).")
+    ] = "viability",
+    medium: Annotated[str, typer.Option("--medium", help="What all wells contain.")] = "serum 10 %",
+    before: Annotated[
+        str | None, typer.Option("--before", metavar="STEPS", help="Steps before the drugs: 'vehicle for 24 h'.")
+    ] = None,
+    plate: Annotated[int | None, typer.Option("--plate", help="96 or 384: place the wells on plates.")] = None,
+    replicates: Annotated[int, typer.Option("--replicates", min=1, help="Plates of the same layout.")] = 1,
+    noise: Annotated[bool, typer.Option("--noise", help="Read plates as at the bench, with errors of wells.")] = False,
+    wells: Annotated[bool, typer.Option("--wells", help="Print the wells instead of the scores.")] = False,
+    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    seed: cli.Seed = 0,
+    workers: cli.Workers = None,
+    plot: cli.Plot = None,
+    output: cli.OutputFolder = None,
+    json: cli.Json = False,
+    quiet: cli.Quiet = False,
+) -> None:
+    """Treat a cell line with every combination of doses, and score each against no interaction.
+
+    The table has one row per combination; the summary with its unit and sign goes to stderr. -o DIR gets wells too.
+    """
+    from ..assays import WellNoise, combination_screen, percent_of_vehicle
+
+    cli.check_plot(plot)
+    series = doses or ["1 nM .. 10 uM x 7"]
+    if len(series) not in (1, len(drugs)):
+        raise InputError(f"--doses is given {len(series)} times for {len(drugs)} drugs; give it once, or once each")
+    amounts: Any = series[0] if len(series) == 1 else dict(zip(drugs, series, strict=True))
+    table = combination_screen(
+        model, cell_line, drugs, amounts, time, readout, medium=medium, before=before, plate=plate,
+        replicates=replicates, noise=WellNoise() if noise else None, seed=seed, workers=workers,
+    )  # fmt: skip
+    if output is not None or wells:
+        cli.deliver(table, "wells", json, output)
+    if wells and output is None:
+        return
+    percent = percent_of_vehicle(table)
+    scores, summary = _score(percent, metric, seed)
+    cli.note(f"{cell_line}, {readout} after {time}: {summary}", quiet)
+    if plot is not None:
+        from ..plot import draw_synergy
+
+        cli.save_figure(draw_synergy(percent, metric.value), plot, quiet)
+    cli.deliver(scores, f"{metric.value}_scores", json, output)
+
+
+def _score(table: pd.DataFrame, metric: Metric, seed: int) -> tuple[pd.DataFrame, str]:
+    """One row per combination, and what the numbers say."""
+    from ..stats import synergy
+
+    if metric is Metric.ci:
+        index = synergy.combination_index(table)
+        return index.points, str(index)
+    score = getattr(synergy, metric.value)(table, seed=seed)
+    return score.wells, str(score)
