@@ -87,6 +87,7 @@ def settle_rows(
     times = np.array([[LONGEST]])
     rows = _run(system, settings, times, outputs, solver, columns, start_states, True, workers, until_steady=True)
     rows.status[rows.status == Status.TOO_MANY_STEPS] = Status.NO_STEADY_STATE
+    rows.values[rows.status != Status.OK] = np.nan
     solver = solver or Rosenbrock()
     if not isinstance(solver, Rosenbrock) or system.events:
         return rows  # what events did to parameters and totals is not known here
