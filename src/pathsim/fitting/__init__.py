@@ -1,0 +1,39 @@
+"""From measured tables to parameters: objectives, search, profiles, samples."""
+
+from .blots import Densitometry, blot_problem, check_blots, read_blots
+from .free import Free, read_free
+from .objective import Objective, Slopes
+from .optimise import Fides, Lbfgsb, LeastSquares, TrustRegion
+from .profile import Profile, Profiles, profile
+from .result import Fit, Start, load_fit
+from .sample import Sampled, sample
+from .search import fit
+from .uncertainty import Ensemble, bands, directions, ensemble
+
+__all__ = [
+    "Densitometry",
+    "Ensemble",
+    "Fides",
+    "Fit",
+    "Free",
+    "Lbfgsb",
+    "LeastSquares",
+    "Objective",
+    "Profile",
+    "Profiles",
+    "Sampled",
+    "Slopes",
+    "Start",
+    "TrustRegion",
+    "bands",
+    "blot_problem",
+    "check_blots",
+    "directions",
+    "ensemble",
+    "fit",
+    "load_fit",
+    "profile",
+    "read_blots",
+    "read_free",
+    "sample",
+]

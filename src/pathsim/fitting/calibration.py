@@ -12,22 +12,21 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from ..lab import CellLine, Condition, Library, Treatment
+from ..ensemble import Dish, read_dishes
+from ..lab import Library
 from ..model import Model
-from ..simulation import Plan
 from ..solve import Rosenbrock
-from .calibration_data import CalibrationData, Dish
+from .calibration_data import CalibrationData
 from .closed_form import scaled_residuals
 
 FloatArray = npt.NDArray[np.float64]
 
 PRIOR_SD = float(np.log(3.0))
-"""Constants of the literature are orders of magnitude: a factor of 3 either way."""
+"""Constants are known to an order of magnitude: a factor of 3 either way, unless ``calibration.toml`` knows better."""
 FARTHEST = float(np.log(30.0))
 SHARES = re.compile(r"^(shield|basal_WT|C2_basal|rapalog_on|w_PI34P2|activity_T308|translation_|repair_AKT|MEK_block|rest_)")
 _START = re.compile(r"\(start ([-+0-9.e]+)")
@@ -43,6 +42,7 @@ class Constant:
     value: float
     prior: float
     line: str = ""
+    sd: float = PRIOR_SD
 
     @property
     def label(self) -> str:
@@ -59,20 +59,12 @@ def free_constants(model: Model, library: Library, data: CalibrationData) -> lis
         if note.is_rule or note.kind not in ("estimate", "calibrated") or note.name in data.held_fixed or not value:
             continue
         start = _START.search(note.text)
-        free.append(Constant(note.name, value, float(start[1]) if start else value))
+        free.append(Constant(note.name, value, float(start[1]) if start else value, sd=data.prior_sd.get(note.name, PRIOR_SD)))
     for line in sorted({item.cell_line for item in data.growth}):
         speed = library.cell_line(line).set.get("cycle_speed")
         if speed is not None:
             free.append(Constant("cycle_speed", speed, speed, line))
     return free
-
-
-def with_constants(line: CellLine, constants: Mapping[str, float]) -> CellLine:
-    """``line`` in a model with other ``constants``; what the line itself sets still wins."""
-    own = {name: value for name, value in constants.items() if "@" not in name}
-    own.update(line.set)
-    own.update({name.split("@")[0]: value for name, value in constants.items() if name.endswith(f"@{line.name}")})
-    return replace(line, set=MappingProxyType(own))
 
 
 class Experiments:
@@ -94,36 +86,10 @@ class Experiments:
         self.groups = [[n for n, dish in enumerate(self.dishes) if horizon[dish.cell_line, dish.treatment] == i]
                        for i in range(len(_HORIZONS))]  # fmt: skip
 
-    def predict(self, sets: Sequence[Mapping[str, float]], group: int, chunk: int = 24) -> FloatArray:
+    def predict(self, sets: Sequence[Mapping[str, float]], group: int) -> FloatArray:
         """Values of the dishes of one group, shape (sets, dishes of the group)."""
         members = [self.dishes[n] for n in self.groups[group]]
-        pairs = list(dict.fromkeys((dish.cell_line, dish.treatment) for dish in members))
-        number = {pair: n for n, pair in enumerate(pairs)}
-        readouts = list(dict.fromkeys(dish.readout for dish in members))
-        lines = {name: self.library.cell_line(name) for name, _ in pairs}
-        protocols = {text: Treatment.parse(text) for _, text in pairs}
-        condition = np.array([number[dish.cell_line, dish.treatment] for dish in members])
-        times = np.array([dish.time_min for dish in members])
-        readout = np.array([readouts.index(dish.readout) for dish in members])
-        result = np.empty((len(sets), len(members)))
-        for start in range(0, len(sets), chunk):
-            part = sets[start : start + chunk]
-            conditions = []
-            for constants in part:
-                own = {name: with_constants(line, constants) for name, line in lines.items()}
-                conditions += [Condition(own[name], protocols[text]) for name, text in pairs]
-            count, n = len(part), len(members)
-            plan = Plan(
-                self.model,
-                tuple(conditions),
-                tuple(readouts),
-                (np.arange(count)[:, None] * len(pairs) + condition).reshape(-1),
-                np.tile(times, count),
-                np.tile(readout, count),
-            )
-            values = plan.run(self.library, Rosenbrock(rtol=1e-5, atol=1e-8))
-            result[start : start + chunk] = values.reshape(count, n)
-        return result
+        return read_dishes(self.model, members, sets, self.library, Rosenbrock(rtol=1e-5, atol=1e-8))
 
     def residuals(self, values: FloatArray) -> FloatArray:
         """Residuals in units of sd: bands, then ratios, then growth. ``values`` in the order of :attr:`dishes`."""
@@ -220,7 +186,8 @@ def start(experiments: Experiments, constants: list[Constant]) -> Calibration:
 def clipped(x: FloatArray, constants: Sequence[Constant]) -> FloatArray:
     """Within 30 fold of the prior, and shares below 1."""
     centre = np.log([item.prior for item in constants])
-    bounded = np.clip(x, centre - FARTHEST, centre + FARTHEST)
+    reach = np.minimum(FARTHEST, 3.0 * np.array([item.sd for item in constants]))
+    bounded = np.clip(x, centre - reach, centre + reach)
     for number, item in enumerate(constants):
         if SHARES.match(item.name):
             bounded[number] = min(bounded[number], np.log(0.98))
@@ -229,7 +196,7 @@ def clipped(x: FloatArray, constants: Sequence[Constant]) -> FloatArray:
 
 def _with_prior(state: Calibration, x: FloatArray, values: FloatArray) -> FloatArray:
     centre = np.log([item.prior for item in state.constants])
-    return np.concatenate([state.experiments.residuals(values), (x - centre) / PRIOR_SD])
+    return np.concatenate([state.experiments.residuals(values), (x - centre) / [item.sd for item in state.constants]])
 
 
 def evaluate(state: Calibration, points: Sequence[FloatArray]) -> list[FloatArray]:

@@ -13,22 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..ensemble import Dish
 from ..errors import InputError, raise_together
 
 if TYPE_CHECKING:
     import pandas as pd
 
 STARVED = "vehicle for 24 h then "
-
-
-@dataclass(frozen=True, slots=True)
-class Dish:
-    """A cell line under a treatment, read at a time (minutes from the start of the last step)."""
-
-    cell_line: str
-    treatment: str
-    time_min: float
-    readout: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +66,7 @@ class CalibrationData:
     ratios: tuple[Ratio, ...]
     growth: tuple[Growth, ...]
     held_fixed: frozenset[str]
+    prior_sd: Mapping[str, float] = field(default_factory=dict)
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -95,14 +87,14 @@ def read_calibration(config: Path, folder: Path) -> CalibrationData:
         claims[name] = tuple(entry["claims"])
         if name not in READERS:
             problems.append(f"table '{name}' has no reader; known: {', '.join(READERS)}")
-        elif not (folder / name).is_dir():
-            problems.append(f"{folder / name}: no such folder; the calibration README says where the table comes from")
+        elif not (home := folder / FOLDERS.get(name, name)).is_dir():
+            problems.append(f"{home}: no such folder; the README says where the table comes from")
         else:
-            for item in READERS[name](folder / name, float(entry["sd"]), bool(entry["background"])):
+            for item in READERS[name](home, float(entry["sd"]), bool(entry["background"])):
                 {Band: bands, Ratio: ratios, Growth: growth}[type(item)].append(item)  # type: ignore[index, attr-defined]
     raise_together(problems, str(config))
     _read_targets(content, ratios, growth)
-    return CalibrationData(tuple(bands), tuple(ratios), tuple(growth), frozenset(content["held_fixed"]), claims)
+    return CalibrationData(tuple(bands), tuple(ratios), tuple(growth), frozenset(content["held_fixed"]), content.get("prior_sd", {}), claims)
 
 
 def _read_targets(content: Mapping[str, Any], ratios: list[Ratio], growth: list[Growth]) -> None:
@@ -195,6 +187,29 @@ def _niepel(folder: Path, sd: float, background: bool) -> Iterable[Ratio]:
                 yield Ratio(dish, start, 10.0**log_fold, error, "niepel2013_breast_rtk")
 
 
+_LEVEL_LINES = {"BT-20": "BT-20", "BT-474": "BT-474", "BT-549": "BT-549", "MCF 10A": "MCF10A", "MCF7": "MCF7",
+                "MDA-MB-231": "MDA-MB-231", "MDA-MB-468": "MDA-MB-468", "SK-BR-3": "SK-BR-3", "T47D": "T47D",
+                "ZR-75-1": "ZR-75-1"}  # fmt: skip
+_LARGE_CELL = 5.25 / 2.0  # MCF10A: signals are per cell, states of the model are concentrations
+
+
+def _niepel_levels(folder: Path, sd: float, background: bool) -> Iterable[Band]:
+    import pandas as pd
+
+    profile = pd.read_csv(folder / "receptor_profiling.tsv", sep="\t").set_index("Cell Line Name")
+    starved = pd.read_csv(folder / "pERK-pAKT_raw_level.tsv", sep="\t").groupby("Cell Line Name").mean(numeric_only=True)
+    for frame, treatment, columns in (
+        (profile, "serum 10 %", {"pAkt log10(a.u.)": "pAKT_S473", "pERK CST log10(a.u.)": "pERK_T202"}),
+        (starved, STARVED + "vehicle", {"Control pAkt (a.u.)": "pAKT_S473", "Control pErk (a.u.)": "pERK_T202"}),
+    ):
+        for name, line in _LEVEL_LINES.items():
+            for column, readout in columns.items():
+                if name in frame.index:
+                    value = 10.0 ** float(frame.loc[name, column]) / (_LARGE_CELL if line == "MCF10A" else 1.0)
+                    scale = f"niepel {treatment} {readout}"
+                    yield Band(Dish(line, treatment, 0.0, readout), value, sd, scale, background, "niepel2013_levels")
+
+
 def _imoto(folder: Path, sd: float, background: bool) -> Iterable[Band]:
     import pandas as pd
 
@@ -263,12 +278,15 @@ READERS: Mapping[str, _Reader] = {
     "hpn_dream_rppa": _rppa,
     "welsh_insulin_westerns": _welsh,
     "niepel2013_breast_rtk": _niepel,
+    "niepel2013_levels": _niepel_levels,
     "imoto2022_erbb_westerns": _imoto,
     "yip2024_t47d": _yip,
     "marm2_a375_perk": _marm2,
     "lincs_brca_gr": _lincs,
     "oneil2016_merck": _oneil,
 }
+FOLDERS = {"niepel2013_levels": "niepel2013_breast_rtk"}
+"""Where a table is not in a folder of its own name."""
 
 
 def table_sizes(data: CalibrationData) -> pd.DataFrame:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +16,7 @@ import numpy.typing as npt
 from ..errors import InputError, SimulationError
 from .objective import Objective
 from .optimise import Ledger, Optimiser, TrustRegion, minimise
+from .parallel import in_processes
 from .result import HEAD_FILE, STARTS_FILE, Fit, Start, head, line_of, ordered, read_starts
 
 FloatArray = npt.NDArray[np.float64]
@@ -66,8 +65,7 @@ def fit(
     done = _open_folder(objective, folder, resume)
     wanted = [number for number in range(starts) if number not in {start.number for start in done}]
     job = _Job(objective, seed, optimiser or TrustRegion(), candidates)
-    count = min(workers or os.cpu_count() or 1, len(wanted))
-    for finished in _all(job, wanted, count):
+    for finished in in_processes(job, wanted, workers):
         done.append(finished)
         if folder is not None:
             _append(Path(folder) / STARTS_FILE, line_of(finished))
@@ -127,39 +125,6 @@ class _Job:
             reasons = ", ".join(f"{reason} ({count} times)" for reason, count in ledger.failures.most_common(3))
             why = f"no start point could be evaluated in {bad} tries: {reasons}"
         return best, bad, why
-
-
-def _all(job: _Job, numbers: list[int], workers: int) -> Iterator[Start]:
-    """Starts as they finish."""
-    if workers <= 1 or "fork" not in multiprocessing.get_all_start_methods():
-        yield from map(job, numbers)
-        return
-    job.objective.slopes(0.5 * (job.objective.lower + job.objective.upper))  # compile once, before processes part
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_adopt, initargs=(job,)) as pool:
-        waiting: set[Future[Start]] = {pool.submit(_run, number) for number in numbers}
-        try:
-            while waiting:
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in sorted(finished, key=lambda one: one.result().number):
-                    yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-_adopted: list[_Job] = []  # in a worker process: the one job it was made for
-
-
-def _adopt(job: _Job) -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    _adopted[:] = [job]
-
-
-def _run(number: int) -> Start:
-    return _adopted[0](number)
 
 
 def _check(objective: Objective, starts: int, candidates: int) -> None:

@@ -25,6 +25,8 @@ from .values import Values, ValueTable
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .gradient import PetabObjective
+
 FloatArray = npt.NDArray[np.float64]
 
 SOLVER = Rosenbrock(rtol=1e-8, atol=1e-14)
@@ -257,6 +259,24 @@ class Problem:
             _from_scale(x, p.scale) for x, p in zip(self.vector(theta), self.estimated, strict=True)
         ]
         return values
+
+    def gradient(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> FloatArray:
+        """The exact gradient of :meth:`log_likelihood` by theta, shape (estimated parameters,), on scale.
+
+        Raises :class:`SimulationError` where the likelihood cannot be computed.
+        """
+        from .gradient import likelihood_slopes
+
+        found = likelihood_slopes(self, self.vector(theta))
+        if found.failure:
+            raise SimulationError(found.failure)
+        return -found.gradient
+
+    def objective(self) -> PetabObjective:
+        """The negative log posterior that :func:`pathsim.fit` minimises."""
+        from .gradient import PetabObjective
+
+        return PetabObjective(self)
 
     def with_solver(self, solver: Solver) -> Problem:
         """The same problem, solved with other tolerances."""

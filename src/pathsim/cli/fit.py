@@ -1,0 +1,145 @@
+"""``pathsim fit``: parameters from measured blots, or from a PEtab problem."""
+
+from __future__ import annotations
+
+import json as text_json
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import app as cli
+
+if TYPE_CHECKING:
+    from ..fitting import Fit, Objective
+
+PROBLEM_FILE = "problem.json"
+
+
+@cli.app.command()
+def fit(
+    data: Annotated[str, typer.Argument(help="Densitometry (CSV, one table schema) or a PEtab problem (YAML).")],
+    free: Annotated[
+        str | None,
+        typer.Option("--free", metavar="FILE", help="TOML: a table per free parameter, with lower, upper, prior."),
+    ] = None,
+    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    starts: Annotated[int, typer.Option("--starts", min=1, help="Local searches from random points.")] = 20,
+    background: Annotated[
+        list[str] | None, typer.Option("--background", metavar="READOUT...", help="Bands with an unknown background.")
+    ] = None,
+    saturation: Annotated[
+        list[str] | None, typer.Option("--saturation", metavar="READOUT...", help="Bands on film that saturates.")
+    ] = None,
+    normal_noise: Annotated[
+        bool, typer.Option("--normal-noise", help="Noise of the same size on all bands, not in proportion to them.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from what the output folder holds.")] = False,
+    plot: cli.Plot = None,
+    seed: cli.Seed = 0,
+    workers: cli.Workers = None,
+    output: cli.OutputFolder = None,
+    json: cli.Json = False,
+    quiet: cli.Quiet = False,
+) -> None:
+    """Fit free parameters to blots: many starts, every result kept, the best first.
+
+    Writes starts.jsonl (as searches finish), starts.csv, best.csv and predicted.csv into the output folder; prints the
+    best parameters. Scales per gel and antibody and the noise are solved for, not searched.
+    """
+    from .. import fitting
+
+    cli.check_plot(plot)
+    task = {
+        "data": os.path.abspath(data), "free": None if free is None else os.path.abspath(free),
+        "model": os.path.abspath(model) if os.path.exists(model) else model,
+        "background": background or [], "saturation": saturation or [], "normal_noise": normal_noise,
+    }  # fmt: skip
+    objective = open_problem(task)
+    if output is not None:
+        _remember(output, task)
+
+    def report(start: Any) -> None:
+        value = f"{-start.value:.4f}" if start.value < float("inf") else "failed"
+        cli.note(f"start {start.number + 1} of {starts}: log likelihood {value} in {start.seconds:.1f} s", quiet)
+
+    found = fitting.fit(objective, starts, seed, workers, folder=output, resume=resume, report=report)
+    cli.note(found.summary, quiet)
+    for reason, count in _reasons(found).items():
+        cli.note(f"  {count} evaluations failed: {reason}", quiet)
+    _predictions(found, output)
+    if plot is not None:
+        from ..plot.fit import draw_fit
+
+        cli.save_figure(draw_fit(found), plot, quiet)
+    cli.deliver(_best(found), "best", json, output)
+
+
+def open_problem(task: dict[str, Any]) -> Objective:
+    """The objective that a task describes."""
+    from .. import fitting
+    from ..errors import InputError
+
+    if str(task["data"]).lower().endswith((".yaml", ".yml")):
+        from ..petab import load
+        from ..petab.gradient import PetabObjective
+
+        return PetabObjective(load(task["data"], workers=1))
+    if task["free"] is None:
+        raise InputError("say what may change with --free FILE, a TOML file with a table per parameter: [k_phos]")
+    rules = fitting.Densitometry(
+        not task["normal_noise"], tuple(task["background"]), tuple(task["saturation"])
+    )
+    blots = fitting.read_blots(task["data"])
+    return fitting.blot_problem(task["model"], blots, fitting.read_free(task["free"]), rules)
+
+
+def open_folder(folder: str) -> Fit:
+    """A fit saved by ``pathsim fit -o``. Raises :class:`InputError` when there is none."""
+    from ..errors import InputError
+    from ..fitting import load_fit
+
+    path = os.path.join(folder, PROBLEM_FILE)
+    if not os.path.exists(path):
+        raise InputError(f"{folder}: holds no fit of 'pathsim fit ... -o {folder}' ({PROBLEM_FILE} is missing)")
+    with open(path, encoding="utf-8") as file:
+        task = text_json.load(file)
+    return load_fit(folder, open_problem(task))
+
+
+def _remember(folder: str, task: dict[str, Any]) -> None:
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, PROBLEM_FILE)
+    if not os.path.exists(path):
+        cli.write_whole(path, text_json.dumps(task, indent=1) + "\n")
+
+
+def _best(found: Fit) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "parameter": found.names,
+            "value": list(found.parameters.values()),
+            "on_scale": found.theta,
+            "scale": found.objective.scales,
+        }
+    )
+
+
+def _predictions(found: Fit, folder: str | None) -> None:
+    from ..fitting.blot_objective import BlotObjective
+
+    if folder is not None and isinstance(found.objective, BlotObjective):
+        table = found.objective.predicted(found.theta)
+        cli.write_whole(os.path.join(folder, "predicted.csv"), table.to_csv(index=False))
+
+
+def _reasons(found: Fit) -> dict[str, int]:
+    """Reasons of failed evaluations over all starts, most frequent first."""
+    from collections import Counter
+
+    total: Counter[str] = Counter()
+    for start in found.starts:
+        total.update(start.failures)
+    return dict(total.most_common(5))

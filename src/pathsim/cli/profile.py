@@ -1,0 +1,49 @@
+"""``pathsim profile``: what a fit's data say about each parameter."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from . import app as cli
+
+
+@cli.app.command()
+def profile(
+    folder: Annotated[str, typer.Argument(metavar="FIT", help="The folder that 'pathsim fit -o' has written.")],
+    parameters: Annotated[
+        list[str] | None, typer.Option("--parameters", metavar="NAME...", help="Which ones; default all.")
+    ] = None,
+    level: Annotated[float, typer.Option("--level", help="Confidence level of the intervals.")] = 0.95,
+    plot: cli.Plot = None,
+    workers: cli.Workers = None,
+    output: cli.OutputFolder = None,
+    json: cli.Json = False,
+    quiet: cli.Quiet = False,
+) -> None:
+    """Profile likelihoods of a fit: intervals, and what is identifiable, practically unidentifiable, or at a bound.
+
+    Profiles are kept in the fit's folder as they finish; run again, and only missing ones are computed.
+    """
+    from ..fitting import profile as compute
+    from .fit import open_folder
+
+    cli.check_plot(plot)
+    fit = open_folder(folder)
+    count = len(parameters or fit.names)
+    done: list[str] = []
+
+    def report(found: Any) -> None:
+        done.append(found.name)
+        cli.note(f"profile {len(done)} of {count}: {found.name} is {found.verdict}", quiet)
+
+    profiles = compute(fit, parameters, level, workers, folder=folder, report=report)
+    better = max(p.better for p in profiles.profiles)
+    if better > 0.1:
+        cli.note(f"a profile found a likelihood {better:.2f} higher than the fit: run more starts", quiet)
+    if plot is not None:
+        from ..plot.fit import draw_profiles
+
+        cli.save_figure(draw_profiles(profiles), plot, quiet)
+    cli.deliver(profiles.table, "profiles", json, output)

@@ -1,0 +1,271 @@
+"""Profile likelihoods: how far each parameter can be moved while all others make up for it.
+
+A. Raue et al., Bioinformatics 25, 1923 (2009). From the optimum a parameter is moved step by step, all others are
+re-optimised, until the likelihood has fallen by the threshold (1.92 for 95 %) or a bound is met.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, raise_together, unknown
+from .objective import Objective, Slopes, natural
+from .optimise import Ledger, TrustRegion, minimise
+from .parallel import in_processes
+from .result import Fit, fingerprint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = npt.NDArray[np.float64]
+AT_BOUND = 1e-6
+"""Share of the distance between bounds within which an estimate counts as at the bound."""
+SHARE = 0.2
+"""Share of the threshold by which the likelihood should fall per step."""
+MOST_POINTS = 60
+PROFILES_FILE = "profiles.jsonl"
+
+IDENTIFIABLE, UNIDENTIFIABLE, BOUND = "identifiable", "practically unidentifiable", "at bound"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The profile of one parameter.
+
+    ``theta`` (points) are its values on scale, ascending; ``values`` the negative log likelihoods, the others being
+    re-optimised; ``others`` (points, d) all parameters there. ``lower`` and ``upper`` end the confidence interval on
+    scale, infinite where a bound was met first. ``better``: how much a point beat the fit's optimum by, if any did.
+    """
+
+    name: str
+    scale: str
+    estimate: float
+    level: float
+    theta: tuple[float, ...]
+    values: tuple[float, ...]
+    others: tuple[tuple[float, ...], ...]
+    lower: float
+    upper: float
+    verdict: str
+    better: float = 0.0
+    failures: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Profiles:
+    """Profiles of a fit."""
+
+    fit: Fit
+    profiles: tuple[Profile, ...]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per parameter: estimate and interval (not on scale; infinite where open) and the verdict."""
+        import pandas as pd
+
+        def value(x: float, scale: str) -> float:
+            if math.isinf(x):
+                return math.inf if x > 0 else (-math.inf if scale == "lin" else 0.0)
+            return float(natural(np.array([x]), (scale,))[0])
+
+        return pd.DataFrame([
+            {
+                "parameter": p.name, "estimate": value(p.estimate, p.scale), "lower": value(p.lower, p.scale),
+                "upper": value(p.upper, p.scale), "level": p.level, "verdict": p.verdict,
+                "open_below": math.isinf(p.lower), "open_above": math.isinf(p.upper), "better_by": p.better,
+            }
+            for p in self.profiles
+        ])  # fmt: skip
+
+
+def profile(
+    fit: Fit,
+    parameters: Iterable[str] | None = None,
+    level: float = 0.95,
+    workers: int | None = None,
+    *,
+    folder: str | Path | None = None,
+    report: Callable[[Profile], None] | None = None,
+) -> Profiles:
+    """Profile likelihoods of ``parameters`` (default all), with confidence intervals of ``level``.
+
+    With a ``folder``, profiles are appended to ``profiles.jsonl`` as they finish, and those already there are not
+    computed again. Results do not depend on ``workers`` (processes).
+
+    Raises:
+        InputError: an unknown parameter, or a level outside (0, 1).
+    """
+    if not 0 < level < 1:
+        raise InputError(f"level must lie between 0 and 1, not {level!r}")
+    names = list(parameters) if parameters is not None else list(fit.names)
+    raise_together([str(unknown("parameter", name, fit.names)) for name in names if name not in fit.names])
+    job = _Job(fit.objective, fit.theta, fit.best.value, level)
+    path = None if folder is None else Path(folder) / PROFILES_FILE
+    key = f"{fingerprint(fit.objective)} {fit.best.value:.10g} {level!r}"
+    done = {} if path is None else _read(path, key)
+    wanted = [fit.names.index(name) for name in names if name not in done]
+    for found in in_processes(job, wanted, workers):
+        done[found.name] = found
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"key": key, **asdict(found)}) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        if report is not None:
+            report(found)
+    return Profiles(fit, tuple(done[name] for name in names))
+
+
+def _read(path: Path, key: str) -> dict[str, Profile]:
+    found: dict[str, Profile] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if record.pop("key", None) == key:
+            record["others"] = tuple(tuple(row) for row in record["others"])
+            record["theta"], record["values"] = tuple(record["theta"]), tuple(record["values"])
+            found[record["name"]] = Profile(**record)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    objective: Objective
+    theta: FloatArray
+    value: float
+    level: float
+
+    def __call__(self, k: int) -> Profile:
+        from scipy.stats import chi2
+
+        objective = self.objective
+        threshold = 0.5 * float(chi2.ppf(self.level, 1))
+        ledger = Ledger(objective)
+        below = list(_side(objective, ledger, self.theta, self.value, k, -1, threshold))
+        above = list(_side(objective, ledger, self.theta, self.value, k, 1, threshold))
+        points = [*reversed(below), (self.value, self.theta), *above]
+        lower = _crossing([(self.value, self.theta[k]), *((v, t[k]) for v, t in below)], self.value + threshold)
+        upper = _crossing([(self.value, self.theta[k]), *((v, t[k]) for v, t in above)], self.value + threshold)
+        low, high, here = objective.lower[k], objective.upper[k], float(self.theta[k])
+        near = AT_BOUND * (high - low)
+        if here - low <= near or high - here <= near:
+            verdict = BOUND
+        else:
+            verdict = IDENTIFIABLE if lower is not None and upper is not None else UNIDENTIFIABLE
+        return Profile(
+            objective.names[k], objective.scales[k], here, self.level,
+            tuple(float(t[k]) for _, t in points), tuple(float(v) for v, _ in points),
+            tuple(tuple(t.tolist()) for _, t in points),
+            -math.inf if lower is None else lower, math.inf if upper is None else upper, verdict,
+            max(0.0, self.value - min(v for v, _ in points)), sum(ledger.failures.values()),
+        )  # fmt: skip
+
+
+def _side(
+    objective: Objective, ledger: Ledger, theta: FloatArray, best: float, k: int, sign: int, threshold: float
+) -> Iterator[tuple[float, FloatArray]]:
+    """Points of one side, from the optimum outwards, until the threshold is passed or a bound is met."""
+    bound = float((objective.lower if sign < 0 else objective.upper)[k])
+    span = float(objective.upper[k] - objective.lower[k])
+    here, value, before = theta.copy(), best, None
+    step = _first_step(ledger.slopes(theta), k, threshold, span)
+    for _ in range(MOST_POINTS):
+        room = sign * (bound - here[k])
+        if room <= 1e-9 * span:
+            return
+        step = min(step, room, 0.25 * span)
+        for attempt in range(8):
+            start = here.copy()
+            start[k] += sign * step
+            if before is not None and abs(here[k] - before[k]) > 0:  # go on in the direction of the last step
+                along = (here - before) / abs(here[k] - before[k]) * step
+                along[k] = 0.0
+                start = np.clip(start + along, objective.lower, objective.upper)
+            held = Held(objective, k, float(here[k] + sign * step))
+            inner = Ledger(held, failures=ledger.failures)
+            if not math.isfinite(inner.value(np.delete(start, k))):
+                start = here.copy()
+            ended = minimise(inner, np.delete(start, k), TrustRegion(tolerance=1e-4, most=60))
+            rise = ended.value - value
+            if math.isfinite(ended.value) and (rise <= 2.5 * SHARE * threshold or attempt == 7 or step <= 1e-6 * span):
+                break
+            step *= 0.5 if math.isfinite(ended.value) else 0.25
+        else:
+            return
+        if not math.isfinite(ended.value):
+            return
+        before, here = here, held.whole(ended.theta)
+        value = ended.value
+        yield value, here
+        if value > best + threshold:
+            return
+        wanted = SHARE * threshold
+        step *= min(2.0, max(0.5, wanted / rise)) if rise > 0 else 2.0
+
+
+def _first_step(slopes: Slopes, k: int, threshold: float, span: float) -> float:
+    """The step after which the quadratic model, the others following, has risen by a share of the threshold."""
+    values, vectors = np.linalg.eigh(slopes.fisher)
+    floor = 1e-10 * max(float(values[-1]), 1e-300)
+    variance = float((vectors[k] ** 2 / np.maximum(values, floor)).sum())
+    return float(np.clip(math.sqrt(2 * SHARE * threshold * variance), 1e-4 * span, 0.05 * span))
+
+
+def _crossing(points: Sequence[tuple[float, float]], level: float) -> float | None:
+    """Where the profile passes ``level``, by quadratic interpolation in value; None when it does not."""
+    for (v0, x0), (v1, x1) in zip(points[:-1], points[1:], strict=True):
+        if v0 <= level < v1:
+            low = min(v for v, _ in points)
+            r0, r1, r = (math.sqrt(max(v - low, 0.0)) for v in (v0, v1, level))
+            share = (r - r0) / (r1 - r0) if r1 > r0 else 1.0
+            return float(x0 + share * (x1 - x0))
+    return None
+
+
+class Held:
+    """An objective with one parameter held at a value."""
+
+    def __init__(self, objective: Objective, k: int, at: float) -> None:
+        self.objective, self.k, self.at = objective, k, at
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(name for i, name in enumerate(self.objective.names) if i != self.k)
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        return tuple(scale for i, scale in enumerate(self.objective.scales) if i != self.k)
+
+    @property
+    def lower(self) -> FloatArray:
+        return np.delete(self.objective.lower, self.k)
+
+    @property
+    def upper(self) -> FloatArray:
+        return np.delete(self.objective.upper, self.k)
+
+    def whole(self, theta: FloatArray) -> FloatArray:
+        """All parameters."""
+        return np.insert(theta, self.k, self.at)
+
+    def value(self, theta: FloatArray) -> tuple[float, str]:
+        return self.objective.value(self.whole(theta))
+
+    def slopes(self, theta: FloatArray) -> Slopes:
+        found = self.objective.slopes(self.whole(theta))
+        fisher = np.delete(np.delete(found.fisher, self.k, 0), self.k, 1)
+        jacobian = None if found.jacobian is None else np.delete(found.jacobian, self.k, 1)
+        return Slopes(found.value, np.delete(found.gradient, self.k), fisher, found.residuals, jacobian, found.failure)

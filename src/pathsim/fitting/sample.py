@@ -1,0 +1,121 @@
+"""Posterior samples by ensemble MCMC (emcee), with the diagnostics that say whether to believe them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .objective import natural
+from .result import Fit
+from .uncertainty import Ensemble
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """``chain`` (steps, walkers, d) on scale, after burn-in; ``log_posterior`` (steps, walkers); ``acceptance``."""
+
+    fit: Fit
+    chain: FloatArray
+    log_posterior: FloatArray
+    acceptance: float
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per parameter: quantiles (not on scale), split R-hat, autocorrelation time and effective draws.
+
+        R-hat near 1 (below 1.05) says the walkers agree (A. Gelman et al., Bayesian Data Analysis, 3rd edition, 11.4).
+        """
+        import pandas as pd
+
+        steps, walkers, _ = self.chain.shape
+        rows = []
+        for k, (name, scale) in enumerate(zip(self.fit.names, self.fit.objective.scales, strict=True)):
+            draws = self.chain[:, :, k]
+            low, middle, high = (float(natural(np.array([q]), (scale,))[0])
+                                 for q in np.quantile(draws, [0.025, 0.5, 0.975]))  # fmt: skip
+            time = autocorrelation_time(draws)
+            rows.append({"parameter": name, "median": middle, "lower": low, "upper": high, "r_hat": split_r_hat(draws),
+                         "autocorrelation_time": time, "effective_draws": steps * walkers / time})  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def ensemble(self, size: int = 100, seed: int = 0) -> Ensemble:
+        """Draws of the chain for prediction bands."""
+        flat = self.chain.reshape(-1, self.chain.shape[2])
+        chosen = np.random.default_rng(seed).choice(len(flat), size=min(size, len(flat)), replace=False)
+        return Ensemble(self.fit, flat[chosen], float(self.table["effective_draws"].min()))
+
+
+def sample(fit: Fit, steps: int = 1000, walkers: int | None = None, seed: int = 0, burn_in: float = 0.3) -> Sampled:
+    """Draw from the posterior (flat within the bounds, times the priors) around the best fit.
+
+    Args:
+        steps: steps of every walker, burn-in included.
+        walkers: default four per parameter, at least 16.
+        burn_in: share of the steps that is thrown away.
+
+    Raises:
+        InputError: emcee is not installed, or numbers that make no sense.
+    """
+    try:
+        import emcee
+    except ImportError:
+        raise InputError("sampling needs the package 'emcee': pip install 'pathsim[fit]'") from None
+    objective, d = fit.objective, len(fit.names)
+    count = walkers or max(16, 4 * d)
+    if count < 2 * d or steps < 10 or not 0 <= burn_in < 1:
+        raise InputError(f"at least {2 * d} walkers, 10 steps and a burn_in in [0, 1) are needed")
+
+    def log_posterior(theta: FloatArray) -> float:
+        if (theta < objective.lower).any() or (theta > objective.upper).any():
+            return -math.inf
+        value, why = objective.value(theta)
+        return -math.inf if why else -value
+
+    rng = np.random.default_rng(seed)
+    values, vectors = np.linalg.eigh(objective.slopes(fit.theta).fisher)
+    spread = np.minimum(1.0 / np.sqrt(np.maximum(values, 1e-12)), 0.05 * np.max(objective.upper - objective.lower))
+    start = fit.theta + 0.3 * (rng.standard_normal((count, d)) * spread) @ vectors.T
+    inside = 1e-6 * (objective.upper - objective.lower)
+    start = np.clip(start, objective.lower + inside * rng.random((count, d)), objective.upper - inside * rng.random((count, d)))
+    sampler = emcee.EnsembleSampler(count, d, log_posterior)
+    sampler.random_state = np.random.RandomState(rng.integers(2**31)).get_state()
+    sampler.run_mcmc(start, steps)
+    first = int(burn_in * steps)
+    return Sampled(
+        fit, sampler.get_chain()[first:], sampler.get_log_prob()[first:], float(np.mean(sampler.acceptance_fraction))
+    )
+
+
+def split_r_hat(draws: FloatArray) -> float:
+    """Potential scale reduction of (steps, walkers), each walker cut in two."""
+    half = len(draws) // 2
+    if half < 2:
+        return math.nan
+    chains = np.concatenate([draws[:half], draws[half : 2 * half]], axis=1)
+    within = float(np.mean(np.var(chains, axis=0, ddof=1)))
+    between = half * float(np.var(np.mean(chains, axis=0), ddof=1))
+    return math.sqrt(((half - 1) / half * within + between / half) / within) if within > 0 else math.nan
+
+
+def autocorrelation_time(draws: FloatArray) -> float:
+    """Integrated autocorrelation time of (steps, walkers), with the window of J. Goodman and J. Weare (2010)."""
+    steps = len(draws)
+    centred = draws - draws.mean(axis=0)
+    spectrum = np.abs(np.fft.rfft(centred, 2 * steps, axis=0)) ** 2
+    total = np.fft.irfft(spectrum, axis=0)[:steps].mean(axis=1)
+    if total[0] <= 0:
+        return math.nan
+    times = 2.0 * np.cumsum(total / total[0]) - 1.0
+    window = np.flatnonzero(np.arange(steps) >= 5.0 * times)
+    return float(max(times[window[0] if window.size else -1], 1.0))

@@ -1,0 +1,173 @@
+"""Figures of fits: waterfall, parameters, profiles, and data against prediction."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .style import COLOURS, INK, PALE, canvas
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ..fitting import Fit, Profile, Profiles
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def draw_fit(fit: Fit) -> Figure:
+    """Waterfall of all starts beside the parameters of the good ones."""
+    from matplotlib.figure import Figure
+
+    height = max(2.8, 0.24 * len(fit.names) + 1.0)
+    figure = Figure(figsize=(7.5, height), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.3])
+    draw_waterfall(fit, left)
+    draw_parameters(fit, right)
+    return figure
+
+
+def draw_waterfall(fit: Fit, ax: Axes | None = None) -> Axes:
+    """How far each start stayed behind the best, in log-likelihood units, best first; log scale from 0.01 on."""
+    ax = canvas(ax, 3.4, 2.8)
+    values = np.array([start.value for start in fit.starts])
+    behind = np.maximum(values - fit.best.value, 0.0)
+    shown = np.maximum(behind, 1e-2)
+    number = np.arange(1, len(values) + 1)
+    done = np.array([start.converged for start in fit.starts])
+    finite = np.isfinite(shown)
+    ax.plot(number[finite], shown[finite], color=PALE, linewidth=0.8, zorder=1)
+    for chosen, colour, face, text in ((done, COLOURS[0], COLOURS[0], "converged"), (~done, COLOURS[1], "white", "not")):
+        if (chosen & finite).any():
+            ax.scatter(number[chosen & finite], shown[chosen & finite], s=16, color=colour, facecolor=face, label=text,
+                       zorder=2)  # fmt: skip
+    ax.axhline(1.92, color=PALE, linewidth=0.8, linestyle=":")
+    ax.annotate("1.92", (1.0, 1.92), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7, color=PALE)
+    ax.set_yscale("log")
+    ax.set_ylim(7e-3, max(float(shown[finite].max()) * 2, 10))
+    ax.set_xlabel("start, best first")
+    ax.set_ylabel("log likelihood behind the best")
+    ax.set_title(f"best log likelihood {-fit.best.value:.2f}", fontsize=9, loc="left")
+    if not done.all():
+        ax.legend(frameon=False, fontsize=7, loc="lower right")
+    return ax
+
+
+def draw_parameters(fit: Fit, ax: Axes | None = None, within: float = 10.0) -> Axes:
+    """Parameters of the starts within ``within`` of the best, between their bounds; the best in colour."""
+    ax = canvas(ax, 4.2, max(2.8, 0.24 * len(fit.names) + 0.8))
+    lower, upper = fit.objective.lower, fit.objective.upper
+    row = np.arange(len(fit.names))[::-1]
+    good = [start for start in fit.starts if start.value <= fit.best.value + within]
+    for start in reversed(good):
+        share = (np.array(start.theta) - lower) / (upper - lower)
+        near = max(0.0, 1.0 - (start.value - fit.best.value) / within)
+        ax.plot(share, row, color=PALE, alpha=0.15 + 0.5 * near, linewidth=0.8, marker=".", markersize=3)
+    ax.plot((fit.theta - lower) / (upper - lower), row, color=COLOURS[1], linewidth=1.2, marker="o", markersize=3.5)
+    ax.set_yticks(row, fit.names, fontsize=7)
+    ax.set_xlim(-0.03, 1.03)
+    ax.set_xticks([0, 1], ["lower\nbound", "upper\nbound"], fontsize=7)
+    ax.set_title(f"{len(good)} of {len(fit.starts)} starts within {within:g}", fontsize=9, loc="left")
+    for edge in (0, 1):
+        ax.axvline(edge, color=PALE, linewidth=0.5)
+    return ax
+
+
+def draw_profiles(profiles: Profiles, columns: int = 4) -> Figure:
+    """One small profile per parameter, with the threshold of its confidence interval."""
+    from matplotlib.figure import Figure
+
+    count = len(profiles.profiles)
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(1.9 * columns + 0.4, 1.75 * rows + 0.3), layout="constrained")
+    axes = np.atleast_1d(np.asarray(figure.subplots(rows, columns))).ravel()
+    for ax, one in zip(axes, profiles.profiles, strict=False):
+        draw_profile(one, ax)
+    for ax in axes[count:]:
+        ax.set_visible(False)
+    for i, ax in enumerate(axes[:count]):
+        ax.set_ylabel("log likelihood lost" if i % columns == 0 else "", fontsize=7)
+    return figure
+
+
+def draw_profile(profile: Profile, ax: Axes | None = None) -> Axes:
+    """The log likelihood lost along one parameter, all others re-optimised."""
+    from scipy.stats import chi2
+
+    ax = canvas(ax, 3.0, 2.4)
+    threshold = 0.5 * float(chi2.ppf(profile.level, 1))
+    theta, values = np.array(profile.theta), np.array(profile.values)
+    best = float(values[int(np.argmin(np.abs(theta - profile.estimate)))])
+    lost = values - best
+    colour = {"identifiable": COLOURS[0], "at bound": COLOURS[3]}.get(profile.verdict, COLOURS[1])
+    ax.plot(theta, lost, color=colour, marker=".", markersize=3.5, linewidth=1.1)
+    ax.axhline(threshold, color=PALE, linewidth=0.8, linestyle=":")
+    ax.plot([profile.estimate], [0.0], marker="o", color=INK, markersize=4)
+    for end in (profile.lower, profile.upper):
+        if math.isfinite(end):
+            ax.plot([end, end], [0, threshold], color=colour, linewidth=0.8, linestyle="--")
+    ax.set_ylim(min(-0.1, 1.1 * float(lost.min())), 1.6 * threshold)
+    prefix = {"lin": "", "log": "ln ", "log10": "log10 "}[profile.scale]
+    ax.set_xlabel(f"{prefix}{profile.name}", fontsize=7)
+    ax.set_title(profile.verdict, fontsize=7, loc="left", color=colour)
+    ax.tick_params(labelsize=6)
+    return ax
+
+
+def draw_blot_fit(
+    predicted: pd.DataFrame, bands: tuple[FloatArray, FloatArray] | None = None, columns: int = 3
+) -> Figure:
+    """Measured bands and their fit over time: one panel per readout, one colour per cell line and treatment.
+
+    ``predicted`` is :meth:`BlotObjective.predicted`. Bands are divided by the scale of their gel (so that gels lie on
+    one another): what is drawn is in units of the median prediction of the panel. ``bands``: lower and upper ends of
+    the predictions, row by row of ``predicted``.
+    """
+    from matplotlib.figure import Figure
+
+    readouts = list(dict.fromkeys(predicted["readout"]))
+    conditions = list(dict.fromkeys(zip(predicted["cell_line"], predicted["treatment"], strict=True)))
+    columns = min(columns, len(readouts))
+    rows = -(-len(readouts) // columns)
+    figure = Figure(figsize=(2.5 * columns + 0.4, 2.1 * rows + 0.5 + 0.16 * len(conditions)), layout="constrained")
+    axes = np.atleast_1d(np.asarray(figure.subplots(rows, columns))).ravel()
+    lower, upper = bands if bands is not None else (None, None)
+    for ax, readout in zip(axes, readouts, strict=False):
+        canvas(ax, 0, 0)
+        here = (predicted["readout"] == readout).to_numpy()
+        table = predicted[here]
+        unit = table.groupby("gel")["predicted"].transform("median").to_numpy()
+        for colour, (line, treatment) in zip(_cycle(len(conditions)), conditions, strict=True):
+            own = ((table["cell_line"] == line) & (table["treatment"] == treatment)).to_numpy()
+            if not own.any():
+                continue
+            time = table["time_min"].to_numpy()[own]
+            ax.scatter(time, table["value"].to_numpy()[own] / unit[own], s=9, color=colour, alpha=0.7, linewidth=0)
+            order = np.argsort(time, kind="stable")
+            unique, first = np.unique(time[order], return_index=True)
+            chosen = np.flatnonzero(own)[order][first]
+            ax.plot(unique, table["predicted"].to_numpy()[chosen] / unit[chosen], color=colour, linewidth=1.2,
+                    label=f"{line}: {treatment}")  # fmt: skip
+            if lower is not None and upper is not None:
+                ax.fill_between(unique, lower[here][chosen] / unit[chosen], upper[here][chosen] / unit[chosen],
+                                color=colour, alpha=0.2, linewidth=0)  # fmt: skip
+        ax.set_title(readout, fontsize=8, loc="left")
+        ax.set_ylim(bottom=0)
+        ax.set_xlabel("time (min)", fontsize=7)
+        ax.tick_params(labelsize=6)
+    for ax in axes[len(readouts) :]:
+        ax.set_visible(False)
+    axes[0].set_ylabel("band (median prediction of its gel = 1)", fontsize=7)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", frameon=False, fontsize=6)
+    return figure
+
+
+def _cycle(count: int) -> list[str]:
+    return [COLOURS[i % len(COLOURS)] for i in range(count)]
