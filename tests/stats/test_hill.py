@@ -86,14 +86,14 @@ def test_intervals_cover() -> None:
     truth = falling(doses, 120.0, 1.3, 0.1)
     hits = {"ec50": 0, "h": 0, "ic50": 0, "bottom": 0}
     true = {"ec50": 120.0, "h": 1.3, "ic50": 120.0 * (0.5 / 0.4) ** (1 / 1.3), "bottom": 0.1}
-    runs = 150
+    runs = 100
     for _ in range(runs):
         curve = hill.fit(doses, truth + rng.normal(0, 0.06, len(doses)))
         for name, right in true.items():
             found = getattr(curve, name)
             hits[name] += found.low <= right <= found.high
     for name, count in hits.items():
-        assert 0.90 <= count / runs <= 0.99, name
+        assert 0.89 <= count / runs <= 0.995, name
 
 
 @given(
@@ -221,11 +221,11 @@ def test_band_covers_the_mean_response() -> None:
     rng = np.random.default_rng(9)
     doses, inside = np.repeat(DOSES, 3), 0
     truth, at = falling(doses, 100.0, 1.2), np.array([30.0, 100.0, 400.0])
-    for _ in range(120):
+    for _ in range(80):
         band = hill.fit(doses, truth + rng.normal(0, 0.05, len(doses))).band(at)
         assert band is not None
         inside += int(((band[0] <= falling(at, 100.0, 1.2)) & (falling(at, 100.0, 1.2) <= band[1])).sum())
-    assert 0.9 <= inside / 360 <= 0.99
+    assert 0.9 <= inside / 240 <= 0.99
 
 
 def test_bad_rows_are_all_reported_at_once() -> None:

@@ -29,9 +29,9 @@ SLOPES = (0.1, 10.0)
 EC50_MARGIN = 100.0
 """How far outside the tested doses (as a factor) an EC50 may lie."""
 
-_GRID = (48, 16)
+_GRID = (28, 8)
 _ROUNDS = 300
-_CHUNK = 256
+_CHUNK = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ def descend(
         better = new_rss <= rss[running]
         gain = rss[running] - new_rss
         moved = np.max(np.abs(trial - theta[running]) / (1.0 + np.abs(theta[running])), axis=1)
-        done = (better & (gain <= 1e-15 * rss[running]) & (moved < 1e-7)) | (damping[running] > 1e12) | (moved < 1e-13)
+        done = (better & (gain <= 1e-12 * rss[running]) & (moved < 1e-6)) | (damping[running] > 1e12) | (moved < 1e-13)
         taken = running[better]
         theta[taken], rss[taken] = trial[better], new_rss[better]
         values[taken], jacobian[taken] = new_values[better], new_jacobian[better]

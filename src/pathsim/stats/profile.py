@@ -19,7 +19,7 @@ from . import logistic
 from .logistic import FloatArray, Model
 
 _ROUNDS = 60
-_TOLERANCE = 1e-5
+_TOLERANCE = 1e-4
 
 
 class Span(NamedTuple):

@@ -246,13 +246,13 @@ def normalised(wells: Wells) -> Wells:
 
 def _bad_numbers(doses: FloatArray, values: FloatArray, names: Sequence[str], labels: Sequence[str]) -> list[str]:
     problems = []
-    for row, column in np.argwhere(~np.isfinite(doses)):
+    for row, column in np.argwhere(~np.isfinite(doses)).tolist():
         problems.append(f"{labels[row]}: the dose of {names[column]} is {doses[row, column]}, not a finite number")
-    for row, column in np.argwhere(doses < 0):
+    for row, column in np.argwhere(doses < 0).tolist():
         problems.append(f"{labels[row]}: the dose of {names[column]} is negative ({doses[row, column]:g})")
     return problems + [
         f"{labels[row]}: the response is {values[row]}, not a finite number (leave out a missing well)"
-        for row in np.flatnonzero(~np.isfinite(values))
+        for row in np.flatnonzero(~np.isfinite(values)).tolist()
     ]
 
 
@@ -280,7 +280,7 @@ def _far_replicates(doses: FloatArray, values: FloatArray, scale: Response, labe
         rows = np.flatnonzero(where == condition)
         spread = float(np.ptp(values[rows]))
         if spread > limit:
-            shown = ", ".join(labels[i] for i in rows[:4].tolist())
+            shown = ", ".join(labels[int(i)] for i in list(rows)[:4])
             notes.append(f"replicates differ by {spread:.3g} ({shown}); averaged as measured")
     return tuple(notes)
 
