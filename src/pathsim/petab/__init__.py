@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from .export import export
 from .loading import load
 from .problem import Evaluation, Problem
 
-__all__ = ["Evaluation", "Problem", "load"]
+__all__ = ["Evaluation", "Problem", "export", "load"]

@@ -85,7 +85,7 @@ class Problem:
         self.parameters = description.parameters
         ids = [parameter.id for parameter in self.parameters]
         collected = Values(tuple(ids))
-        self.plans = tuple(_plan(part, collected, description) for part in description.parts)
+        self.plans = tuple(_plan(part, collected) for part in description.parts)
         self.value_table: ValueTable = collected.table
         self._estimated = np.array([i for i, p in enumerate(self.parameters) if p.estimated], dtype=np.int64)
 
@@ -141,18 +141,6 @@ class Problem:
         Raises :class:`SimulationError` naming the experiment that could not be simulated.
         """
         return self._evaluated(theta).chi2
-
-    def gradient(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> FloatArray:
-        """d log likelihood / d theta, shape (estimated parameters,), by tangents of the solver's own steps.
-
-        Raises :class:`SimulationError` naming what could not be simulated or is not a number.
-        """
-        from .gradient import likelihood_slopes
-
-        slopes = likelihood_slopes(self, self.vector(theta))
-        if slopes.failure:
-            raise SimulationError(slopes.failure)
-        return -slopes.gradient
 
     def simulate(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> pd.DataFrame:
         """The PEtab simulation table: the measurement table with a column ``simulation`` instead of ``measurement``.
@@ -283,7 +271,7 @@ class Problem:
         return Problem(self.description, solver, self.workers)
 
 
-def _plan(part: Part, values: Values, description: Description) -> PartPlan:
+def _plan(part: Part, values: Values) -> PartPlan:
     used = [part.experiments[name] for name in dict.fromkeys(m.experiment for m in part.measurements)]
     changes = [change for experiment in used for period in experiment.periods for change in period.changes]
     known = {*part.model.symbols}
