@@ -215,6 +215,23 @@ def test_a_new_volume_keeps_concentrations_of_species_integrated_as_amounts(tmp_
     np.testing.assert_allclose(simulated(found), [3, 5, 12])
 
 
+def test_nothing_that_is_timed_happens_before_the_clock_starts(tmp_path: Path) -> None:
+    model = """
+    model m
+      x = 0; x' = dose - x;
+      dose := piecewise(3, time >= 1, 1);
+      n = 0; n' = 0;
+      at (time >= 2): n = n + 1;
+    end
+    """
+    found = problem(
+        tmp_path, model, [("x_", "x", "1", "normal"), ("n_", "n", "1", "normal")],
+        [("x_", "e", 0, 1), ("x_", "e", 1, 1), ("x_", "e", 3, 1), ("n_", "e", 1.5, 1), ("n_", "e", 3, 1)],
+        [("c", "n", 0)], [("e", "-inf", ""), ("e", 0, "c")],
+    )  # fmt: skip
+    np.testing.assert_allclose(simulated(found), [1, 1, 3 - 2 * math.exp(-2), 0, 1], rtol=1e-6)
+
+
 def test_a_steady_state_may_come_first_and_last(tmp_path: Path) -> None:
     model = "model m\n x = 1; x' = s - d*x; s = 2; d = 0.5;\nend"
     found = problem(

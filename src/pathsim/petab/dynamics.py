@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import UnsupportedModelError
 from ..model import Model
-from ..model.maths import TIME, Expr, number, symbol
+from ..model.maths import TIME, Expr, nodes, number, symbol
 from ..model.records import Event, Parameter, Reaction, Rule
 from ..solve import System, build_system
 from ..solve.lowering import deep_recursion
@@ -50,13 +50,12 @@ def prepare(model: Model, experiments: Iterable[Experiment], extra: Iterable[str
     """
     used = list(experiments)
     starts = [period.start for experiment in used for period in experiment.periods if period.start != STEADY_STATE]
-    several = any(
-        experiment.carries and (len(experiment.periods) > 1 or experiment.periods[0].start == STEADY_STATE)
-        for experiment in used
-    )
+    several = any((experiment.carries and len(experiment.periods) > 1) or _rests_before_zero(experiment)
+                  for experiment in used)  # fmt: skip
     parameters = [Parameter(name, float("nan")) for name in extra]
     clock = TIME
-    if any(start != 0 for start in starts):
+    before_zero = _uses_time(model) and any(_rests_before_zero(experiment) for experiment in used)
+    if before_zero or any(start != 0 for start in starts):
         clock = Expr("plus", (TIME, symbol(CLOCK)))
         parameters.append(Parameter(CLOCK, 0.0))
         model = _on_clock(model, clock)
@@ -73,6 +72,19 @@ def prepare(model: Model, experiments: Iterable[Experiment], extra: Iterable[str
     return Dynamics(
         system, clock, tuple(carried), tuple((system.slots[name], trigger) for name, trigger in remembered)
     )
+
+
+def _rests_before_zero(experiment: Experiment) -> bool:
+    """Whether the experiment starts at minus infinity on one clock with the rest (version 2)."""
+    return experiment.carries and experiment.periods[0].start == STEADY_STATE
+
+
+def _uses_time(model: Model) -> bool:
+    rules = (*model.assignment_rules, *model.rate_rules, *model.initial_assignments)
+    formulas = [rule.math for rule in rules] + [reaction.rate for reaction in model.reactions]
+    for event in model.events:
+        formulas += [event.trigger, *(rule.math for rule in event.assignments)]
+    return any(node.op == "time" for formula in formulas for node in nodes(formula))
 
 
 def _refuse_delays(model: Model) -> None:

@@ -1,4 +1,4 @@
-"""Exact gradients of PEtab problems: tangents carried through the schedule of simulations, and the objective of fits."""
+"""Exact gradients of PEtab problems: tangents through the schedule of simulations, and the objective of fits."""
 
 from __future__ import annotations
 

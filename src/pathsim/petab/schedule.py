@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..model.maths import Expr, number, symbol, symbols
+from ..solve.twin import LONGEST
 from .dynamics import CLOCK, Dynamics
 from .records import STEADY_STATE, Change, Experiment, Part, Period
 from .values import Values
@@ -161,7 +162,10 @@ class Scheduler:
             if parent >= 0 and slot >= n_parameters:
                 states[slot - n_parameters] = slots[slot]
         if CLOCK in system.slots:
-            slots[system.slot(CLOCK)] = self.values.index(number(0.0 if settles else period.start))
+            start = period.start
+            if settles:  # minus infinity on the clock of version 2: nothing that is timed happens before it is over
+                start = -LONGEST if experiment.carries else 0.0
+            slots[system.slot(CLOCK)] = self.values.index(number(start))
         label = f"{self.source}: {experiment.id or 'the model as it is'}"
         return self._share(
             Simulation(settles, parent, slots, states, tuple(formulas), carries, duration, label)
