@@ -282,7 +282,8 @@ def _numbers(parameters: pd.DataFrame) -> FloatArray:
 def default_outputs(system: System) -> list[str]:
     """Every species, then whatever else a rate rule changes."""
     species = [item.id for item in system.model.species]
-    return species + [name for name in system.states if name not in system.model.species_by_id]
+    others = [rule.variable for rule in system.model.rate_rules]
+    return species + [name for name in others if name not in system.model.species_by_id]
 
 
 def check_times(times: Iterable[float]) -> FloatArray:

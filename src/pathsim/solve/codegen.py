@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .graph import Graph
+from .lowering import linear_in_time
 from .sparse import Elimination, eliminate
 from .system import System, jacobian, time_derivative
 from .tableau import RODAS5P
@@ -58,7 +58,7 @@ class Program:
     def linear_modes(self) -> list[tuple[int, int] | None]:
         """For modes that switch at a time known in advance (margin = slope*t + start): the two nodes, else None."""
         graph = self.system.graph
-        return [_linear_in_time(graph, mode.margin) for mode in self.system.modes]
+        return [linear_in_time(graph, mode.margin) for mode in self.system.modes]
 
     @cached_property
     def hoisted(self) -> dict[int, int]:
@@ -90,21 +90,6 @@ class Program:
             *(event.trigger for event in system.events),
             *switch,
         ]
-
-
-def _linear_in_time(graph: Graph, margin: int) -> tuple[int, int] | None:
-    if graph.states_of(margin):
-        return None
-    time = graph.time()
-    slope = graph.derivative(margin, time)
-    if graph.masks[slope] or _has_jump(graph, margin):
-        return None
-    return slope, graph.sub(margin, graph.mul(slope, time))
-
-
-def _has_jump(graph: Graph, node: int) -> bool:
-    """Whether a node hides a kink or jump in time."""
-    return any(graph.op(n) in ("sel", "abs", "floor", "tgamma") and graph.masks[n] for n in graph.topological([node]))
 
 
 class Writer:

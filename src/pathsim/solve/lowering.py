@@ -190,6 +190,22 @@ class ModeTable:
         return self.graph.param(self.first_index + self.modes.index(mode))
 
 
+def linear_in_time(graph: Graph, margin: int) -> tuple[int, int] | None:
+    """Slope and start of a margin slope*t + start, which switches at a time known in advance; None for others."""
+    if graph.states_of(margin):
+        return None
+    time = graph.time()
+    slope = graph.derivative(margin, time)
+    if graph.masks[slope] or _has_jump(graph, margin):
+        return None
+    return slope, graph.sub(margin, graph.mul(slope, time))
+
+
+def _has_jump(graph: Graph, node: int) -> bool:
+    """Whether a node hides a kink or jump in time."""
+    return any(graph.op(n) in ("sel", "abs", "floor", "tgamma") and graph.masks[n] for n in graph.topological([node]))
+
+
 @contextmanager
 def deep_recursion(limit: int = 100_000) -> Iterator[None]:
     """Formulas nest as deep as their author likes; Python functions recurse on the heap, so a high limit is safe."""

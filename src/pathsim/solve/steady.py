@@ -40,10 +40,10 @@ class Totals:
 def conserved_totals(system: System) -> Totals:
     """Totals of the states that neither reactions nor rate rules change."""
     model = system.model
-    rate_rules = {rule.variable for rule in model.rate_rules}
+    rate_rules, known = {rule.variable for rule in model.rate_rules}, set(model.symbols)
     rows = list(Stoichiometry.of(model, system.states).rows)
     for i, name in enumerate(system.states):
-        if name in rate_rules:
+        if name in rate_rules or name not in known:
             rows[i] = {-1 - i: 1}  # a process of its own
     found = null_space(rows)
     weights = np.zeros((len(found), len(system.states)))
