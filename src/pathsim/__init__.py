@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import petab
     from .assays import (
         ASSAY_READOUTS,
         BlotNoise,
@@ -84,7 +85,7 @@ _ROOMS = {
     "table": ("check_table", "read_table"),
     "timecourse": ("Batch", "Simulator", "simulate", "simulate_many", "simulate_stream", "simulator"),
 }
-_MODULES = {name: f".stats.{name}" for name in ("growth_rate", "hill", "survival", "synergy")}
+_MODULES = {name: f".stats.{name}" for name in ("growth_rate", "hill", "survival", "synergy")} | {"petab": ".petab"}
 """Whole modules that are public names: ``ps.synergy.bliss(...)``."""
 _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
@@ -136,6 +137,7 @@ __all__ = [
     "load_model",
     "make_spec",
     "merge_sweep",
+    "petab",
     "profile",
     "read_blots",
     "read_free",
