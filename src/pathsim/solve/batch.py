@@ -86,12 +86,23 @@ def settle_rows(
     """
     times = np.array([[LONGEST]])
     rows = _run(system, settings, times, outputs, solver, columns, start_states, True, workers, until_steady=True)
+    columns = np.arange(len(system.defaults), dtype=np.int64) if columns is None else columns
+    return at_rest(rows, settings, solver or Rosenbrock(), columns, outputs, start_states)
+
+
+def at_rest(
+    rows: Rows,
+    settings: FloatArray,
+    solver: Solver,
+    columns: IntArray,
+    outputs: Sequence[int],
+    start_states: FloatArray | None,
+) -> Rows:
+    """Rows that were simulated until steady, with their last digits and the right status."""
     rows.status[rows.status == Status.TOO_MANY_STEPS] = Status.NO_STEADY_STATE
     rows.values[rows.status != Status.OK] = np.nan
-    solver = solver or Rosenbrock()
-    if not isinstance(solver, Rosenbrock) or system.events:
+    if not isinstance(solver, Rosenbrock) or rows.system.events:
         return rows  # what events did to parameters and totals is not known here
-    columns = np.arange(len(system.defaults), dtype=np.int64) if columns is None else columns
     return _refined(rows, np.asarray(settings, dtype=float), columns, tuple(outputs), start_states, solver.atol)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .batch import Rows, engine_of
+from .batch import Rows, at_rest, engine_of
 from .driver import compiled
 from .engine import Engine
 from .lane_layout import LANES, STATE, STATUS, STEPS_TAKEN, TIME, Job, Results
@@ -78,9 +78,10 @@ def record_rows(
         if tape.counts[STEPS] <= capacity and tape.counts[JUMPS] <= jumps:
             break
         capacity, jumps = int(tape.counts[STEPS]), int(tape.counts[JUMPS])
-    if until_steady:
-        tape = _dwell(tape, results)
     rows = _rows(system, results, order)
+    if until_steady:
+        rows = at_rest(rows, settings, solver, columns, nodes, start_states)
+        tape = _dwell(tape, rows, order)
     raw = np.tile(system.defaults, (n, 1))
     raw[:, columns] = settings
     row_of = tape.links[: tape.counts[STEPS], LINK_ROW]
@@ -109,18 +110,18 @@ def _blank(system: System, n: int, steps: int, jumps: int, limits: Sequence[Floa
     )
 
 
-def _dwell(tape: Tape, results: Results) -> Tape:
+def _dwell(tape: Tape, settled: Rows, order: IntArray) -> Tape:
     """Add steps that stay at the steady state, so that tangents reach theirs however soon the state had."""
     taken = int(tape.counts[STEPS])
-    last = np.full(len(results.ends), -1, dtype=np.int64)
+    last = np.full(len(settled.status), -1, dtype=np.int64)
     last[tape.links[:taken, LINK_ROW]] = np.arange(taken)
-    last = last[(last >= 0) & (results.ends[:, STATUS] == 0)]
-    n = results.x.shape[1]
+    last = last[(last >= 0) & (settled.status == 0)]
+    n = len(order)
     still = np.zeros((len(last), 3 + 9 * n))
     rows = tape.links[last, LINK_ROW]
     still[:, STEP_H] = tape.steps[last, STEP_H]
     still[:, STEP_T] = still[:, STEP_END] = tape.steps[last, STEP_END]
-    still[:, STEP_Y : STEP_Y + n] = results.x[rows]
+    still[:, STEP_Y : STEP_Y + n] = settled.x[rows][:, order]
     links = np.stack([rows, np.full(len(rows), -1)], axis=1)
     tape.counts[STEPS] += DWELL * len(last)
     return tape._replace(
