@@ -21,6 +21,7 @@ def petab(
     ] = None,
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-8,
     atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-14,
+    plot: cli.Plot = None,
     workers: cli.Workers = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -32,6 +33,7 @@ def petab(
     from ..petab import load
     from ..solve import Rosenbrock
 
+    cli.check_plot(plot)
     loaded = load(problem, Rosenbrock(rtol=rtol, atol=atol), workers)
     theta = loaded.on_scale(cli.settings(changes or []))
     evaluation = loaded.evaluate(theta)
@@ -40,6 +42,10 @@ def petab(
         cli.note(f"wrote {simulate}")
     if evaluation.failure:
         raise SimulationError(evaluation.failure)
+    if plot is not None:
+        from ..plot import draw_agreement
+
+        cli.save_figure(draw_agreement(loaded.agreement(theta)).figure, plot)
     row = {
         "problem": problem,
         "log_likelihood": evaluation.log_likelihood,

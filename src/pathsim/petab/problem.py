@@ -157,6 +157,32 @@ class Problem:
             frames.append(frame.assign(simulation=observables))
         return frames[0] if len(frames) == 1 else pd.concat(frames).sort_index(kind="stable")
 
+    def agreement(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> pd.DataFrame:
+        """Measured against simulated, one row per measurement.
+
+        Columns ``observable, experiment, time, measurement, simulation, noise, scale, residual, log_likelihood``; noise
+        is that of the transformed measurement (``scale``). Raises as :meth:`simulate`.
+        """
+        import pandas as pd
+
+        evaluation = self._evaluated(theta)
+        frames = []
+        for i, plan in enumerate(self.plans):
+            rows = plan.part.measurements
+            frame = pd.DataFrame({
+                "observable": [row.observable for row in rows],
+                "experiment": [row.experiment for row in rows],
+                "time": [row.time for row in rows],
+                "measurement": [row.value for row in rows],
+                "simulation": evaluation.observables[i],
+                "noise": evaluation.noises[i],
+                "scale": [plan.part.observables[row.observable].scale for row in rows],
+                "residual": evaluation.residuals[i],
+                "log_likelihood": evaluation.log_densities[i],
+            }, index=plan.part.table.index)  # fmt: skip
+            frames.append(frame)
+        return frames[0] if len(frames) == 1 else pd.concat(frames).sort_index(kind="stable")
+
     def log_prior(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> float:
         """The sum of the log densities of the priors in the parameter table (0 without priors)."""
         return float(sum(self.log_priors(theta).values()))

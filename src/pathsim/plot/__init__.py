@@ -6,17 +6,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .agreement import draw_agreement
     from .blot import draw_blot
     from .network import draw_network
+    from .sensitivity import draw_morris, draw_sobol, draw_tornado
     from .time_course import draw_time_course
 
 _FIGURES = {
+    "draw_agreement": "agreement",
     "draw_blot": "blot",
+    "draw_morris": "sensitivity",
     "draw_network": "network",
+    "draw_sobol": "sensitivity",
     "draw_time_course": "time_course",
+    "draw_tornado": "sensitivity",
 }
 
-__all__ = ["draw_blot", "draw_network", "draw_time_course"]
+__all__ = [
+    "draw_agreement",
+    "draw_blot",
+    "draw_morris",
+    "draw_network",
+    "draw_sobol",
+    "draw_time_course",
+    "draw_tornado",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,70 @@
+"""Measured against simulated: does the model say what was seen, and where does it not?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .style import COLOURS, INK, PALE, canvas
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+MARKERS = "osD^vP<>"
+MOST_IN_LEGEND = 24
+
+
+def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw a table with columns ``observable, measurement, simulation, noise, scale``.
+
+    Every observable is divided by its largest measurement, since units differ; bars are one standard deviation of the
+    noise. Axes are logarithmic where everything is positive.
+    """
+    names = list(dict.fromkeys(table["observable"]))
+    told_apart = 1 < len(names) <= MOST_IN_LEGEND
+    ax = canvas(ax, width=8.2 if told_apart else 5.4, height=5.0)
+    measured, simulated = (table[name].to_numpy(dtype=float) for name in ("measurement", "simulation"))
+    logarithmic = bool((measured > 0).all() and (simulated > 0).all())
+    for number, name in enumerate(names):
+        rows = (table["observable"] == name).to_numpy()
+        unit = np.abs(measured[rows]).max() or 1.0
+        low, high = _bars(table[rows])
+        ax.errorbar(
+            simulated[rows] / unit, measured[rows] / unit, yerr=np.array([low, high]) / unit, fmt="none",
+            ecolor=PALE, elinewidth=0.5, alpha=0.5, zorder=1,
+        )  # fmt: skip
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number // len(COLOURS) % len(MARKERS)]
+        if not told_apart:
+            colour, marker = COLOURS[0], MARKERS[0]
+        ax.plot(
+            simulated[rows] / unit, measured[rows] / unit, marker, linestyle="none", markersize=3.5, color=colour,
+            markeredgewidth=0, alpha=0.8, label=str(name).removeprefix("observable_").removeprefix("obs_"),
+        )  # fmt: skip
+    if logarithmic:
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+    ends = np.array([min(ax.get_xlim()[0], ax.get_ylim()[0]), max(ax.get_xlim()[1], ax.get_ylim()[1])])
+    ax.plot(ends, ends, color=INK, linewidth=0.8, zorder=0)
+    ax.set_xlim(*ends)
+    ax.set_ylim(*ends)
+    ax.set_aspect("equal")
+    ax.set_xlabel("simulated (share of the observable's largest measurement)")
+    ax.set_ylabel("measured (the same share)")
+    if told_apart:
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=7)
+    else:
+        ax.set_title(str(names[0]) if len(names) == 1 else f"{len(names)} observables", fontsize=9, loc="left")
+    return ax
+
+
+def _bars(table: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """How far down and up one standard deviation of the noise reaches from each measurement."""
+    value, noise = table["measurement"].to_numpy(dtype=float), table["noise"].to_numpy(dtype=float)
+    scale = str(table["scale"].iloc[0])
+    if scale == "lin":
+        return noise, noise
+    factor = np.exp(noise if scale == "log" else noise * np.log(10.0))
+    return value - value / factor, value * factor - value

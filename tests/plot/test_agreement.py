@@ -1,0 +1,39 @@
+"""Measured against simulated: what the figure shows is what the table says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pathsim.plot import draw_agreement
+
+
+def _table() -> pd.DataFrame:
+    return pd.DataFrame({
+        "observable": ["a", "a", "b", "b"],
+        "measurement": [1.0, 2.0, 10.0, 40.0],
+        "simulation": [1.1, 1.9, 20.0, 30.0],
+        "noise": [0.1, 0.1, 0.2, 0.2],
+        "scale": ["lin", "lin", "log10", "log10"],
+    })  # fmt: skip
+
+
+def test_points_are_shares_of_the_largest_measurement() -> None:
+    ax = draw_agreement(_table())
+    points = {str(line.get_label()): line for line in ax.get_lines()}
+    np.testing.assert_allclose(points["a"].get_xdata(), [0.55, 0.95])
+    np.testing.assert_allclose(points["a"].get_ydata(), [0.5, 1.0])
+    np.testing.assert_allclose(points["b"].get_xdata(), [0.5, 0.75])
+    assert ax.get_xscale() == "log"
+
+
+def test_negative_values_stay_on_linear_axes() -> None:
+    table = _table().assign(simulation=[-1.0, 1.0, 2.0, 3.0])
+    assert draw_agreement(table).get_xscale() == "linear"
+
+
+def test_bars_of_logarithmic_noise_are_factors() -> None:
+    ax = draw_agreement(_table())
+    bars = [segment for collection in ax.collections for segment in collection.get_segments()]  # type: ignore[attr-defined]
+    top = max(float(segment[:, 1].max()) for segment in bars)
+    assert np.isclose(top, 10**0.2)
