@@ -1,0 +1,59 @@
+"""The same numbers from narrow and wide vector units: code for other processors, forced in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+PROGRAM = """
+import sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from small_models import system
+from test_laws import BUSY, batch, draws
+from pathsim.solve import jit
+equations = system(BUSY)
+values = batch(equations, draws(equations, ["k", "D", "x", "y"], 40))
+print(jit.machine().cpu, jit.machine().fused)
+np.save(sys.argv[2], values)
+"""
+BASELINE = {"x86_64": "x86-64", "amd64": "x86-64", "arm64": "generic", "aarch64": "generic"}
+
+
+def values_on(cpu: str, folder: Path) -> tuple[np.ndarray, str]:
+    """What a processor (empty: this one) computes, and what it says it is."""
+    environment = {**os.environ, "PATHSIM_CPU": cpu, "PYTHONPATH": os.pathsep.join(sys.path)}
+    target = folder / "values.npy"
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), str(target)],
+        env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    return np.load(target), done.stdout
+
+
+@pytest.mark.skipif(platform.machine().lower() not in BASELINE, reason="no baseline processor is known here")
+def test_the_narrowest_processor_gives_the_same_results(tmp_path: Path) -> None:
+    here, _ = values_on("", tmp_path)
+    narrow, said = values_on(BASELINE[platform.machine().lower()], tmp_path)
+    assert said.split()[0] == BASELINE[platform.machine().lower()]
+    assert not narrow[:, -2].any()
+    assert np.max(np.abs(here[:, :-1] - narrow[:, :-1]) / (1 + np.abs(here[:, :-1]))) < 1e-5
+
+
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="not an x86-64 machine")
+def test_avx2_and_this_processor_agree_to_the_last_bit(tmp_path: Path) -> None:
+    """Both have fused multiply-add, so width must make no difference."""
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    if " avx2" not in flags or " fma" not in flags:
+        pytest.skip("this processor has no AVX2")
+    here, _ = values_on("", tmp_path)
+    avx2, said = values_on("x86-64-v3", tmp_path)
+    assert said.split() == ["x86-64-v3", "True"]
+    assert np.array_equal(here, avx2)
