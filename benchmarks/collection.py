@@ -137,12 +137,12 @@ def load_case(folder: Path, name: str, condition: str | None = None) -> Case:
     return Case(name, next(iter(place.glob("*.xml"))), settings, estimated, times[np.isfinite(times)])
 
 
-def draws(case: Case, known: set[str], n: int, seed: int = 1) -> pd.DataFrame:
-    """``n`` rows of the case's settings, every estimated symbol the model has times log-uniform(0.5, 2)."""
+def draws(case: Case, known: set[str], n: int, seed: int = 1, spread: float = 2.0) -> pd.DataFrame:
+    """``n`` rows of the case's settings, every estimated symbol the model has times log-uniform(1/spread, spread)."""
     settings = {name: value for name, value in case.settings.items() if name in known}
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({name: np.full(n, value) for name, value in settings.items()})
     for name in case.estimated:
         if name in frame:
-            frame[name] *= np.exp(rng.uniform(np.log(0.5), np.log(2.0), n))
+            frame[name] *= np.exp(rng.uniform(-np.log(spread), np.log(spread), n))
     return frame
