@@ -274,6 +274,55 @@ def test_mapping_gives_names_to_local_parameters(tmp_path: Path) -> None:
     np.testing.assert_allclose(simulated(found), [math.exp(-0.5)], rtol=1e-6)
 
 
+def test_two_models_share_parameters(tmp_path: Path) -> None:
+    problem(tmp_path, DECAY, A_ONLY, [("obs", "", 1, 1)], parameters=[("k", 0, 10, 0.5, "true")])
+    (tmp_path / "growth.xml").write_text(_sbml("model growth\n A = 1; A' = k*A; k = 1;\nend"))
+    text = (tmp_path / "problem.yaml").read_text()
+    second = "model_files: {m: {location: model.xml, language: sbml}, g: {location: growth.xml, language: sbml}}"
+    (tmp_path / "problem.yaml").write_text(text.replace(text.splitlines()[1], second))
+    (tmp_path / "measurement.tsv").write_text(
+        "modelId\tobservableId\texperimentId\ttime\tmeasurement\n"
+        "g\tobs\t\t1\t2\nm\tobs\t\t1\t1\ng\tobs\t\t2\t3\n"
+    )
+    found = load(tmp_path / "problem.yaml")
+    np.testing.assert_allclose(simulated(found), [math.exp(0.5), 2 * math.exp(-0.5), math.exp(1)], rtol=1e-6)
+    grown, left = math.exp(0.5), math.exp(-0.5)
+    slope = (2 - grown) * grown + (2 * left - 1) * 2 * left + (3 - grown**2) * 2 * grown**2
+    assert found.gradient()[0] == pytest.approx(slope, rel=1e-6)
+
+
+def test_two_problems_of_version_1_share_parameters(tmp_path: Path) -> None:
+    tables = {
+        "parameters": "parameterId\tparameterScale\tlowerBound\tupperBound\tnominalValue\testimate\n"
+        "k\tlog10\t0.01\t10\t0.5\t1",
+        "conditions": "conditionId\tA\nc\t4",
+        "observables": "observableId\tobservableFormula\tnoiseFormula\tobservableTransformation\nobs\tA\t0.5\tlog",
+        "measurements": "observableId\tsimulationConditionId\ttime\tmeasurement\nobs\tc\t1\t2",
+    }  # fmt: skip
+    for name, text in tables.items():
+        (tmp_path / f"{name}.tsv").write_text(text + "\n")
+    (tmp_path / "model.xml").write_text(_sbml(DECAY))
+    (tmp_path / "growth.xml").write_text(_sbml("model growth\n A = 1; A' = k*A; k = 1;\nend"))
+    parts = "".join(
+        f"- sbml_files: [{model}]\n  condition_files: [conditions.tsv]\n  observable_files: [observables.tsv]\n"
+        "  measurement_files: [measurements.tsv]\n" for model in ("model.xml", "growth.xml")
+    )  # fmt: skip
+    (tmp_path / "problem.yaml").write_text(f"format_version: 1\nparameter_file: parameters.tsv\nproblems:\n{parts}")
+    found = load(tmp_path / "problem.yaml")
+    np.testing.assert_allclose(simulated(found), [4 * math.exp(-0.5), 4 * math.exp(0.5)], rtol=1e-6)
+    residuals = np.log(np.array(simulated(found)) / 2) / 0.5
+    assert found.chi2() == pytest.approx(float((residuals**2).sum()))
+    assert found.theta.tolist() == [math.log10(0.5)]
+
+
+def test_extensions_that_a_problem_needs_are_refused(tmp_path: Path) -> None:
+    problem(tmp_path, DECAY, A_ONLY, [("obs", "", 1, 1)])
+    with (tmp_path / "problem.yaml").open("a") as file:
+        file.write("extensions: {select: {version: 1.0.0, required: true}}\n")
+    with pytest.raises(UnsupportedModelError, match="extension 'select'"):
+        load(tmp_path / "problem.yaml")
+
+
 def test_functions_of_the_formula_language(tmp_path: Path) -> None:
     formulas = {
         "log10(100*A)": math.log10(200), "log2(8)": 3, "log(A)": math.log(2), "log(8, A)": 3, "ln(A)": math.log(2),

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-petab = pytest.importorskip("petab", reason="the package petab is not installed")
-yaml = pytest.importorskip("yaml")
+pytest.importorskip("petab", reason="the package petab is not installed")
 
-from pathsim.petab import load  # noqa: E402
+import yaml
+
+import pathsim as ps
+from pathsim.petab import load
 
 SUITE = Path(__file__).parents[3] / "shared" / "data" / "petab_test_suite"
 CASES = sorted(folder for folder in SUITE.glob("v*/*") if (folder / f"_{folder.name}.yaml").exists())
@@ -39,3 +41,18 @@ def test_case(case: Path) -> None:
     if "unnorm_log_posterior" in solution:
         tolerance = solution["tol_unnorm_log_posterior"]
         assert problem.log_posterior() == pytest.approx(solution["unnorm_log_posterior"], abs=tolerance)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
+def test_gradient_of_case(case: Path) -> None:
+    problem = load(case / f"_{case.name}.yaml", ps.Rosenbrock(rtol=1e-10, atol=1e-14))
+    theta = problem.theta * 1.01
+    numeric = []
+    for i in range(len(theta)):
+        step = np.zeros_like(theta)
+        step[i] = 1e-4 * max(1.0, abs(theta[i]))
+        before, after = (problem.log_likelihood(theta + sign * step) for sign in (-1, 1))
+        far_before, far_after = (problem.log_likelihood(theta + sign * step) for sign in (-2, 2))
+        numeric.append((8 * (after - before) - (far_after - far_before)) / (12 * step[i]))
+    scale = max(np.abs(numeric).max(initial=0.0), 1e-6 * abs(problem.log_likelihood(theta)))
+    np.testing.assert_allclose(problem.gradient(theta), numeric, rtol=0, atol=1e-6 * scale)

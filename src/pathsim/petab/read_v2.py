@@ -40,6 +40,7 @@ def read_v2(source: Path, contents: dict[str, Any]) -> Description:
     """The problem whose YAML file says ``contents``. Raises :class:`InputError` with every problem found."""
     from petab import v2
 
+    _refuse_extensions(source, contents)
     tables = _Tables(source.parent, contents)
     aliases = {
         entry.petab_id: symbol(entry.model_id)
@@ -66,6 +67,16 @@ def read_v2(source: Path, contents: dict[str, Any]) -> Description:
     for table in tables.read(v2.ExperimentTable, "experiment_files"):
         experiments |= {row.id: _experiment(row, conditions, source) for row in table.elements}
     return Description(str(source), 2, parameters, _parts(source, contents, observables, experiments))
+
+
+def _refuse_extensions(source: Path, contents: dict[str, Any]) -> None:
+    """Extensions that change what the problem means."""
+    extensions = contents.get("extensions") or {}
+    needed = sorted(
+        name for name, entry in extensions.items() if not isinstance(entry, dict) or entry.get("required", True)
+    )
+    if needed:
+        raise UnsupportedModelError(f"{source}: the PEtab extension '{needed[0]}' is required, but unknown to pathsim")
 
 
 class _Tables:
