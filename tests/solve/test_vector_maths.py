@@ -85,8 +85,8 @@ FORMULAS = [
     "a + b", "a - b", "a*b", "a/b", "a^2", "a^-3", "a^b", "exp(a)", "ln(a)", "log10(a)", "sqrt(a)", "root(3, a)",
     "abs(a)", "floor(a)", "ceil(a)", "sin(a)", "cos(b)", "tan(a)", "sec(a)", "csc(a)", "cot(a)", "sinh(a)", "cosh(a)",
     "tanh(a)", "arcsin(a)", "arccos(a)", "arctan(a)", "arcsinh(a)", "arccosh(a)", "arctanh(a)", "arccot(a)",
-    "arcsec(a)", "sech(a)", "csch(a)", "coth(a)", "min(a, b)", "max(a, b)", "piecewise(a, a > b, b)", "a > b", "a >= b", "a == b",
-    "a != b", "piecewise(1, a > 0 && b > 0, 2, a > 0 || b > 0, 3)", "rem(a, b)", "quotient(a, b)",
+    "arcsec(a)", "sech(a)", "csch(a)", "coth(a)", "min(a, b)", "max(a, b)", "piecewise(a, a > b, b)", "a > b", "a >= b",
+    "a == b", "a != b", "piecewise(1, a > 0 && b > 0, 2, a > 0 || b > 0, 3)", "rem(a, b)", "quotient(a, b)",
     "factorial(floor(abs(a)))",
 ]  # fmt: skip
 
