@@ -1,0 +1,102 @@
+"""How long until the first trajectory: in a fresh process, cold and warm, and for a new model in a running one?
+
+``pathsim simulate MODEL`` and ``python -c "import pathsim; ..."`` are run as processes of their own, with an empty
+cache (cold: once per machine and version) and a full one (warm); libRoadRunner's Python one-liner and an empty Python
+stand beside them. Then every model is opened in one running process for the first time, with an empty cache: reading,
+deriving the equations, machine code and the run itself, timed apart. Medians of processor time (user and system),
+which is wall-clock time on an idle machine; for whole processes the wall clock stands beside it.
+
+    python benchmarks/first_result.py [--rounds 5] [FILE ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from collection import data_folder
+
+PETAB = ("Boehm_JProteomeRes2014", "Fujita_SciSignal2010", "Raimundez_PCB2020", "Bachmann_MSB2011",
+         "Lucarelli_CellSystems2018", "Alkan_SciSignal2018", "SalazarCavazos_MBoC2020")  # fmt: skip
+GRID = "0 .. 60 x 61"
+PYTHON = "import pathsim as ps; print(ps.simulate({model!r}, range(61)).iloc[-1, 0])"
+RIVAL = "import roadrunner; r = roadrunner.RoadRunner({model!r}); print(r.simulate(0, 60, 61)[-1, 1])"
+
+
+def processes(model: str, rounds: int) -> None:
+    """Whole processes, cold and warm."""
+    ways = {
+        "pathsim simulate": [sys.executable, "-m", "pathsim", "simulate", model, "--times", GRID],
+        "import pathsim": [sys.executable, "-c", PYTHON.format(model=model)],
+        "import roadrunner": [sys.executable, "-c", RIVAL.format(model=model)],
+        "python alone": [sys.executable, "-c", "pass"],
+    }
+    print(f"fresh process, {Path(model).stem}: processor seconds cold, warm (wall clock cold, warm)")
+    for name, command in ways.items():
+        cold, warm = [], []
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory() as cache:
+                environment = {**os.environ, "PATHSIM_CACHE": cache}
+                cold.append(_seconds(command, environment))
+                warm.append(_seconds(command, environment))
+        (cold_cpu, cold_wall), (warm_cpu, warm_wall) = np.median(cold, axis=0), np.median(warm, axis=0)
+        print(f"  {name:18} {cold_cpu:6.2f} {warm_cpu:6.2f}   ({cold_wall:.2f} {warm_wall:.2f})", flush=True)
+
+
+def _seconds(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """Processor and wall-clock seconds of a process."""
+    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+
+
+def new_models(files: list[str]) -> None:
+    """Models opened for the first time in this process, nothing of them in any cache."""
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["PATHSIM_CACHE"] = cache
+        import pathsim as ps
+        from pathsim.solve import build_system, engine_of
+
+        ps.simulate(files[0], range(61))  # what is needed once per process
+        os.environ["PATHSIM_CACHE"] = ""
+        print("running process, new model: states, ms for reading, equations, machine code, run, in all")
+        for file in files:
+            laps = [time.process_time()]
+            model = ps.load_model(file)
+            laps.append(time.process_time())
+            system = build_system(model)
+            engine_of(system).derive()
+            laps.append(time.process_time())
+            run = ps.simulator(model, range(61))
+            run.prepare()
+            laps.append(time.process_time())
+            run()
+            laps.append(time.process_time())
+            each = np.diff(laps) * 1e3
+            print(f"  {Path(file).stem:32} {len(system.states):4d} " + " ".join(f"{ms:7.1f}" for ms in each)
+                  + f" {each.sum():8.1f}", flush=True)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", help="SBML files (default: some of the PEtab collection)")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    files = options.files or [str(next((data_folder() / "petab" / name).glob("*.xml"))) for name in PETAB]
+    processes(files[min(3, len(files) - 1)], options.rounds)
+    new_models(files)
+
+
+if __name__ == "__main__":
+    main()
