@@ -1,7 +1,9 @@
-"""Which drug at which dose: doses read from the treatment text of the one table.
+"""Which drug at which dose, read from the one table.
 
-Only the last step counts, and only its substances that differ between rows: what every row has (serum, a ligand, a
-backbone drug) is background. Amounts become the inner unit of their kind (nM, ng/ml, %).
+A table of a screen names its drugs in columns (``drug, dose_nM`` or ``drug1, dose1_nM, drug2, dose2_nM`` ...). Any
+other table is read by its treatment text: only the last step counts, and only its substances that differ between rows;
+what every row has (serum, a ligand, a backbone drug) is background. Amounts become the inner unit of their kind (nM,
+ng/ml, %).
 """
 
 from __future__ import annotations
@@ -43,12 +45,16 @@ def check_columns(frame: pd.DataFrame) -> None:
 
 
 def read_doses(frame: pd.DataFrame) -> Doses:
-    """Doses of every row of ``frame`` from its ``treatment`` column.
+    """Doses of every row of ``frame``, from its drug and dose columns or else from its ``treatment`` column.
 
     Raises:
-        InputError: lists every treatment that does not read as ``name number unit + ...`` (with its row), substances
-            given in two kinds of unit, and treatments whose earlier steps differ.
+        InputError: drug columns with several drugs (these are several experiments); or lists every treatment that does
+            not read as ``name number unit + ...`` (with its row), substances given in two kinds of unit, and
+            treatments whose earlier steps differ.
     """
+    named = drug_columns(frame)
+    if named:
+        return _from_columns(frame, named)
     texts, where = np.unique(frame["treatment"].astype(str).to_numpy(), return_inverse=True)
     first_row = {int(code): int(row) for code, row in zip(*np.unique(where, return_index=True), strict=True)}
     problems: list[str] = []
@@ -81,7 +87,13 @@ def single_drug_curves(
     Raises :class:`InputError` for a table without the columns of the one schema, or in which no drug varies.
     """
     check_columns(frame)
-    for (line, readout, time), part in frame.groupby(["cell_line", "readout", "time_min"], sort=False):
+    by = ["cell_line", "readout", "time_min"]
+    if {"drug", "dose_nM"} <= set(frame.columns):
+        for (line, readout, time, drug), part in frame.groupby([*by, "drug"], sort=False):
+            key = {"cell_line": line, "drug": drug, "readout": readout, "time_min": time}
+            yield key, part["dose_nM"].to_numpy(dtype=float), part["value"].to_numpy(dtype=float), "nM"
+        return
+    for (line, readout, time), part in frame.groupby(by, sort=False):
         doses = read_doses(part)
         if not doses.drugs:
             raise InputError(f"{line}, {readout}, {time:g} min: no dose differs between the rows; no dose response")
@@ -90,8 +102,34 @@ def single_drug_curves(
             alone = (np.delete(doses.values, column, axis=1) == 0).all(axis=1)
             if not (doses.values[alone, column] > 0).any():
                 continue  # given only in combination
-            key: dict[str, object] = {"cell_line": line, "drug": drug, "readout": readout, "time_min": time}
+            key = {"cell_line": line, "drug": drug, "readout": readout, "time_min": time}
             yield key, doses.values[alone, column], values[alone], doses.units[column]
+
+
+def drug_columns(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """Pairs of drug and dose columns (``drug1``, ``dose1_nM``) of a combination screen; empty for other tables."""
+    present, found = set(frame.columns), []
+    for number in range(1, 10):
+        pair = (f"drug{number}", f"dose{number}_nM")
+        if not set(pair) <= present:
+            break
+        found.append(pair)
+    return found
+
+
+def _from_columns(frame: pd.DataFrame, named: list[tuple[str, str]]) -> Doses:
+    names: list[str] = []
+    problems = []
+    for drug, _ in named:
+        several = list(dict.fromkeys(frame[drug].astype(str)))
+        if len(several) > 1:
+            problems.append(f"column {drug} holds {len(several)} drugs ({', '.join(several[:4])}); these are several "
+                            "experiments")  # fmt: skip
+        again = names.count(several[0]) + 1
+        names.append(several[0] if again == 1 else f"{several[0]} ({again})")
+    raise_together(problems, "doses")
+    values = frame[[dose for _, dose in named]].to_numpy(dtype=float)
+    return Doses(tuple(names), ("nM",) * len(named), values)
 
 
 def _read_medium(text: str) -> tuple[dict[str, float], dict[str, str], list[str]]:

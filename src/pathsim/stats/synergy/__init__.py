@@ -6,29 +6,39 @@ or files (:func:`read_csv`).
 
 from .excess import bliss, hsa, loewe
 from .excess import zip_score as zip
+from .files import from_long, read_csv
 from .index import CombinationIndex, Isobologram, combination_index, isobologram
 from .median_effect import MedianEffect, median_effect
+from .musyc_surface import Musyc, musyc, musyc_response
+from .ranking import rank
 from .scores import Convention, Score, ScoreFunction
-from .wells import Response, Wells, from_arrays, from_matrix, from_table, normalised
+from .wells import Response, Wells, experiments, from_arrays, from_matrix, from_table, normalised
 
 __all__ = [
     "CombinationIndex",
     "Convention",
     "Isobologram",
     "MedianEffect",
+    "Musyc",
     "Response",
     "Score",
     "ScoreFunction",
     "Wells",
     "bliss",
     "combination_index",
+    "experiments",
     "from_arrays",
+    "from_long",
     "from_matrix",
     "from_table",
     "hsa",
     "isobologram",
     "loewe",
     "median_effect",
+    "musyc",
+    "musyc_response",
     "normalised",
+    "rank",
+    "read_csv",
     "zip",
 ]

@@ -15,15 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import InputError, raise_together
-from ..doses import check_columns, read_doses
+from ..doses import Doses, check_columns, drug_columns, read_doses
 from ..logistic import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-PERCENT_OF_VEHICLE = "% of vehicle"
-"""The unit with which a table says that its values are viability in percent."""
 
 
 class Response(Enum):
@@ -33,6 +29,13 @@ class Response(Enum):
     VIABILITY_PERCENT = "viability in percent of control (100 = no effect)"
     INHIBITION_FRACTION = "inhibition as a fraction (0 = no effect)"
     INHIBITION_PERCENT = "inhibition in percent (0 = no effect)"
+
+    @classmethod
+    def of_table(cls, units: set[str]) -> Response:
+        """What the ``unit`` column of a table says; a fraction of control when it says nothing of percent."""
+        return (
+            cls.VIABILITY_PERCENT if units and all(unit.startswith("%") for unit in units) else cls.VIABILITY_FRACTION
+        )
 
     @property
     def percent(self) -> bool:
@@ -199,9 +202,10 @@ def from_table(
     time_min: float | None = None,
     scale: Response | None = None,
 ) -> Wells:
-    """Wells from one experiment of the one table: drugs and doses are read from ``treatment``.
+    """Wells from one experiment of the one table (:func:`experiments` takes them all).
 
-    Without a ``scale`` the table's ``unit`` column says it (``% of vehicle``), else values are viability fractions.
+    Drugs and doses come from the columns of a screen or else from ``treatment``. Without a ``scale`` the table's
+    ``unit`` column says it (``% of vehicle``), else values are viability fractions.
 
     Raises:
         InputError: when several cell lines, readouts or times are in the table and none is chosen, a treatment cannot
@@ -220,14 +224,59 @@ def from_table(
             problems.append(f"the table has {len(present)} of {column} ({', '.join(map(str, present[:4]))}, ...); "
                             f"choose one with {column}=")  # fmt: skip
     raise_together(problems, "combination table")
-    doses = read_doses(part)
-    rows = [f"row {number + 1}" for number in range(len(part))]
+    rows = np.flatnonzero(frame.index.isin(part.index)) if frame.index.is_unique else np.arange(len(part))
+    return _one_experiment(part, rows, read_doses(part), scale)
+
+
+def experiments(frame: pd.DataFrame, scale: Response | None = None) -> list[Wells]:
+    """Wells of every combination in the one table: each cell line, readout, time and set of drugs given together.
+
+    In a table read by its treatments every pair of drugs that occurs together is an experiment, with the wells of the
+    two alone; in a screen each set of drug columns.
+
+    Raises :class:`InputError` listing the problems of every experiment, or when no drugs are combined.
+    """
+    check_columns(frame)
+    numbered = frame.reset_index(drop=True)
+    named = [drug for drug, _ in drug_columns(frame)]
+    found, problems = [], []
+    for _, part in numbered.groupby(["cell_line", "readout", "time_min", *named], sort=False):
+        try:
+            doses = read_doses(part)
+            for chosen in _sets(doses, bool(named)):
+                mask = (np.delete(doses.values, chosen, axis=1) == 0).all(axis=1)
+                kept = Doses(
+                    tuple(doses.drugs[i] for i in chosen),
+                    tuple(doses.units[i] for i in chosen),
+                    doses.values[mask][:, chosen],
+                )
+                found.append(_one_experiment(part[mask], part.index.to_numpy()[mask], kept, scale))
+        except InputError as error:
+            problems.append(str(error))
+    raise_together(problems, "combination table")
+    if not found:
+        raise InputError("no row of the table combines two drugs")
+    return found
+
+
+def _sets(doses: Doses, whole: bool) -> list[list[int]]:
+    """Columns of the drugs of each experiment: all of a screen, else every pair that occurs together."""
+    given = doses.values > 0
+    if whole:
+        return [list(range(len(doses.drugs)))]
+    size = len(doses.drugs)
+    pairs = [[i, j] for i in range(size) for j in range(i + 1, size)]
+    alone = [(np.delete(given, pair, axis=1) == 0).all(axis=1) for pair in pairs]
+    return [pair for pair, mask in zip(pairs, alone, strict=True) if (given[:, pair].all(axis=1) & mask).any()]
+
+
+def _one_experiment(part: pd.DataFrame, rows: npt.NDArray[np.intp], doses: Doses, scale: Response | None) -> Wells:
+    said = {str(unit) for unit in part["unit"].unique()} if "unit" in part.columns else set()
     line, what, time = (part[column].iloc[0] for column in ("cell_line", "readout", "time_min"))
     name = f"{line}, {what}, {float(time):g} min"
-    if scale is None:
-        percent = "unit" in part.columns and set(part["unit"]) == {PERCENT_OF_VEHICLE}
-        scale = Response.VIABILITY_PERCENT if percent else Response.VIABILITY_FRACTION
-    return from_arrays(doses.values, part["value"].to_numpy(dtype=float), doses.drugs, doses.units, scale, name, rows)
+    labels = [f"row {row + 1}" for row in rows.tolist()]
+    values = part["value"].to_numpy(dtype=float)
+    return from_arrays(doses.values, values, doses.drugs, doses.units, scale or Response.of_table(said), name, labels)
 
 
 def normalised(wells: Wells) -> Wells:
