@@ -42,7 +42,18 @@ if TYPE_CHECKING:
     from .simulation import Plan, full_plan
     from .solve import Bdf, Lsoda, Rosenbrock, Status
     from .stats import growth_rate, hill, survival, synergy
-    from .sweep import Progress, Shard, make_spec, merge_sweep, read_spec, run_sweep, run_sweep_on_dask
+    from .sweep import (
+        Progress,
+        Shard,
+        elasticities,
+        make_spec,
+        merge_sweep,
+        morris_effects,
+        read_spec,
+        run_sweep,
+        run_sweep_on_dask,
+        sobol_indices,
+    )
     from .table import check_table, read_table
     from .timecourse import Batch, Simulator, simulate, simulate_many, simulate_stream, simulator
 
@@ -81,7 +92,18 @@ _ROOMS = {
     "model": ("Model", "load_model"),
     "simulation": ("Plan", "full_plan"),
     "solve": ("Bdf", "Lsoda", "Rosenbrock", "Status"),
-    "sweep": ("Progress", "Shard", "make_spec", "merge_sweep", "read_spec", "run_sweep", "run_sweep_on_dask"),
+    "sweep": (
+        "Progress",
+        "Shard",
+        "elasticities",
+        "make_spec",
+        "merge_sweep",
+        "morris_effects",
+        "read_spec",
+        "run_sweep",
+        "run_sweep_on_dask",
+        "sobol_indices",
+    ),
     "table": ("check_table", "read_table"),
     "timecourse": ("Batch", "Simulator", "simulate", "simulate_many", "simulate_stream", "simulator"),
 }
@@ -128,6 +150,7 @@ __all__ = [
     "default_library",
     "directions",
     "dose_response",
+    "elasticities",
     "ensemble",
     "fit",
     "full_plan",
@@ -137,6 +160,7 @@ __all__ = [
     "load_model",
     "make_spec",
     "merge_sweep",
+    "morris_effects",
     "petab",
     "profile",
     "read_blots",
@@ -151,6 +175,7 @@ __all__ = [
     "simulate_many",
     "simulate_stream",
     "simulator",
+    "sobol_indices",
     "survival",
     "synergy",
     "western_blot",

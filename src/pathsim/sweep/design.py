@@ -83,6 +83,13 @@ class Design:
     ) -> Readings:
         """The readings of wells given by their line and the values of their axes."""
         system = system_of(self.model)
+        nodes = [system.output(name) for name in self.readouts]
+        dishes = self.dishes(protocol, line, values)
+        return run_dishes(system, dishes, np.array(self.times), nodes, self.solver, workers)
+
+    def dishes(self, protocol: Protocol, line: IntArray, values: Mapping[str, FloatArray]) -> Dishes:
+        """Wells given by their line and the values of their axes, as numbers for the solver."""
+        system = system_of(self.model)
         base = self._base(line, values)
         rest = self._in_medium(base, protocol.rest, values)
         if PASSAGING in self._slots:
@@ -92,9 +99,7 @@ class Design:
             values[step.minutes] if isinstance(step.minutes, str) else np.full(len(line), step.minutes)
             for step in protocol.steps[:-1]
         ]
-        dishes = Dishes(np.array([system.slot(name) for name in self._slots]), rest, media, minutes)
-        nodes = [system.output(name) for name in self.readouts]
-        return run_dishes(system, dishes, np.array(self.times), nodes, self.solver, workers)
+        return Dishes(np.array([system.slot(name) for name in self._slots]), rest, media, minutes)
 
     @cached_property
     def _slots(self) -> dict[str, int]:
@@ -156,6 +161,12 @@ class Design:
                 system.slot(name)
             except PathsimError as error:
                 problems.append(str(error))
+        problems += [
+            f"[{axis.kind.value}] {axis.name}: cells come to rest before the first step, so where this species starts "
+            "changes nothing; vary a total or a constant"
+            for axis in self.axes
+            if axis.name in system.states
+        ]
         for axis in self.axes:
             if axis.kind is Kind.SCALE and not problems and np.isnan(self._line_rows[:, self._slots[axis.name]]).any():
                 problems.append(f"[scales] {axis.name}: the model computes it, so there is no number to scale")

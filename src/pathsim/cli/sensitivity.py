@@ -1,0 +1,89 @@
+"""``pathsim sensitivity``: which parameters a readout depends on."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import app as cli
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Method(StrEnum):
+    """Local slopes, shares of variance, or a screening of effects."""
+
+    elasticity = "elasticity"
+    sobol = "sobol"
+    morris = "morris"
+
+
+@cli.app.command()
+def sensitivity(
+    cell_line: Annotated[str, typer.Argument(metavar="LINE", help="A cell line, with alterations after +.")],
+    readouts: Annotated[list[str], typer.Option("--readouts", metavar="NAME...", help="Readouts of the model.")],
+    treatment: Annotated[str, typer.Option("--treatment", metavar="TEXT", help="What is done.")] = "serum 10 %",
+    time: Annotated[str, typer.Option("--time", help="When they are read, from the start of the last step.")] = "24 h",
+    method: Annotated[
+        Method, typer.Option("--method", help="elasticity: local; sobol: shares of variance; morris: screening.")
+    ] = Method.elasticity,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--parameters", metavar="NAME...", help="Which to vary. Default: all constants "
+                                       "(elasticity), or the --top of them by elasticity.")
+    ] = None,
+    factor: Annotated[
+        str, typer.Option("--factor", metavar="RANGE", help="sobol, morris: factors on every parameter.")
+    ] = "0.5 .. 2 log",
+    top: Annotated[int, typer.Option("--top", min=1, help="How many of the most elastic to vary.")] = 10,
+    points: Annotated[int, typer.Option("--points", help="Base sample (a power of 2) or trajectories.")] = 256,
+    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    seed: cli.Seed = 0,
+    workers: cli.Workers = None,
+    plot: cli.Plot = None,
+    output: cli.OutputFolder = None,
+    json: cli.Json = False,
+    quiet: cli.Quiet = False,
+) -> None:
+    """Which parameters a readout depends on, locally or over whole ranges, steady state and protocol included."""
+    from ..model import load_model
+    from ..sweep import elasticities, morris_effects, sobol_indices
+
+    cli.check_plot(plot)
+    opened = load_model(model)
+    if method is Method.elasticity or parameters is None:
+        table = elasticities(opened, cell_line, treatment, readouts, time, parameters or None, workers=workers)
+    if method is not Method.elasticity:
+        names = parameters or _most_elastic(table, top)
+        factors = dict.fromkeys(names, factor)
+        cli.note(f"{method.value}: {len(names)} parameters, factors {factor}: {', '.join(names)}", quiet)
+        if method is Method.sobol:
+            table = sobol_indices(opened, cell_line, treatment, readouts, time, factors=factors, points=points,
+                                  seed=seed, workers=workers)  # fmt: skip
+        else:
+            table = morris_effects(opened, cell_line, treatment, readouts, time, factors=factors, trajectories=points,
+                                   seed=seed, workers=workers)  # fmt: skip
+    if plot is not None:
+        _draw(table, readouts, method, plot, quiet)
+    cli.deliver(table, f"sensitivity_{method.value}", json, output)
+
+
+def _most_elastic(table: pd.DataFrame, top: int) -> list[str]:
+    """The parameters with the largest elasticity of any readout."""
+    sizes = table["elasticity"].abs().groupby(table["parameter"]).max()
+    return [str(name) for name in sizes.sort_values(ascending=False, kind="stable").index[:top]]
+
+
+def _draw(table: pd.DataFrame, readouts: list[str], method: Method, path: str, quiet: bool) -> None:
+    """One panel per readout."""
+    from matplotlib.figure import Figure
+
+    from ..plot import draw_morris, draw_sobol, draw_tornado
+
+    draw = {Method.elasticity: draw_tornado, Method.sobol: draw_sobol, Method.morris: draw_morris}[method]
+    figure = Figure(figsize=(5.2 * len(readouts), 4.4), layout="constrained")
+    for place, readout in enumerate(readouts):
+        draw(table, readout, ax=figure.add_subplot(1, len(readouts), place + 1))
+    cli.save_figure(figure, path, quiet)

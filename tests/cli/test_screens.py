@@ -1,0 +1,138 @@
+"""dose-response, combine, sweep and sensitivity from the shell: tables, summaries with unit and sign, exit codes."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pathsim.cli import main
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(words))
+    captured = capsys.readouterr()
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code, captured.out, captured.err
+
+
+def test_dose_response(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["dose-response", "T47D", "alpelisib", "--doses", "1 nM .. 10 uM x 9", "--time", "72 h",
+             "--readout", "viability"]  # fmt: skip
+    code, out, said = run(capsys, *words)
+    assert code == 0
+    frame = pd.read_csv(io.StringIO(out))
+    assert list(frame["dose_nM"])[:2] == [0, 1]
+    assert frame["value"].iloc[0] == 100
+    assert frame["value"].is_monotonic_decreasing
+    assert "IC50" in said
+    code, out, _ = run(capsys, *words, "-o", str(tmp_path))
+    assert (code, out) == (0, "")
+    assert {path.name for path in tmp_path.iterdir()} == {"dose_response.csv", "curves.csv"}
+
+
+def test_combine(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["combine", "T47D", "alpelisib", "mirdametinib", "--doses", "10 nM .. 1 uM x 3"]
+    code, out, said = run(capsys, *words)
+    assert code == 0
+    assert list(pd.read_csv(io.StringIO(out)).columns)[:2] == ["alpelisib_nM", "mirdametinib_nM"]
+    assert "percentage points" in said
+    assert "> 0 is synergy" in said
+    code, out, said = run(capsys, *words, "--metric", "ci", "-o", str(tmp_path))
+    assert (code, out) == (0, "")
+    assert "< 1 is synergy" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"wells.csv", "ci_scores.csv"}
+    code, out, _ = run(capsys, *words, "--wells", "--plate", "96", "--replicates", "2", "--noise")
+    assert code == 0
+    assert len(pd.read_csv(io.StringIO(out))) == 2 * (15 + 8)
+
+
+def test_combine_takes_doses_once_or_once_each(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["combine", "T47D", "alpelisib", "mirdametinib", "--wells", "--time", "1 h"]
+    code, out, _ = run(capsys, *words, "--doses", "10 nM", "--doses", "1 2 nM")
+    assert code == 0
+    assert len(pd.read_csv(io.StringIO(out))) == 2 * 3
+    code, out, said = run(capsys, *words, "--doses", "10 nM", "--doses", "1 nM", "--doses", "2 nM")
+    assert (code, out) == (2, "")
+    assert "3 times for 2 drugs" in said
+
+
+SWEEP = """
+cell_lines = ["T47D", "T47D+PTEN_loss"]
+times = "1 h"
+readouts = ["pAKT_S473"]
+[doses]
+alpelisib = "10 nM .. 1 uM x 3"
+[output]
+wells_per_chunk = 2
+"""
+
+
+def test_sweep_and_merge(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    words = ["sweep", str(tmp_path / "sweep.toml"), "-o", str(tmp_path / "out"), "--workers", "2"]
+    code, out, said = run(capsys, *words)
+    assert (code, out) == (0, "")
+    assert "100 %, 6 of 6 wells" in said
+    assert "wells/s" in said
+    code, _, said = run(capsys, *words)
+    assert code == 2
+    assert "--resume continues it" in said
+    code, _, said = run(capsys, *words, "--resume", "--quiet")
+    assert (code, said) == (0, "")
+    code, _, _ = run(capsys, "sweep", "merge", str(tmp_path / "out"), "-o", str(tmp_path / "all.csv"))
+    assert code == 0
+    frame = pd.read_csv(tmp_path / "all.csv")
+    assert frame["value"].is_monotonic_increasing is False
+    assert len(frame) == 6
+
+
+def test_sharded_sweep(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    for shard in ("1/2", "2/2"):
+        code, _, _ = run(capsys, "sweep", str(tmp_path / "sweep.toml"), "-o", str(tmp_path / "out"), "--shard", shard)
+        assert code == 0
+    assert len(list((tmp_path / "out").glob("part-*.csv"))) == 3
+
+
+def test_sensitivity(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["sensitivity", "T47D", "--readouts", "pAKT_S473", "--treatment", "alpelisib 1 uM", "--time", "1 h",
+             "--parameters", "AKT_total", "PTEN_total"]  # fmt: skip
+    code, out, _ = run(capsys, *words, "--plot", str(tmp_path / "tornado.png"))
+    assert code == 0
+    assert set(pd.read_csv(io.StringIO(out))["parameter"]) == {"AKT_total", "PTEN_total"}
+    assert (tmp_path / "tornado.png").stat().st_size > 5000
+    code, out, said = run(capsys, *words, "--method", "sobol", "--points", "8", "--factor", "0.9 .. 1.1 log")
+    assert code == 0
+    assert {"first", "total"} <= set(pd.read_csv(io.StringIO(out)).columns)
+    assert "AKT_total" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["dose-response", "T47", "alpelisib"], "did you mean T47D"),
+        (["dose-response", "T47D", "alpelisob"], "did you mean alpelisib"),
+        (["dose-response", "T47D", "alpelisib", "--doses", "1 .. 10 x 3"], "unit"),
+        (["dose-response", "T47D", "alpelisib", "--plate", "97"], "97 wells"),
+        (["dose-response", "T47D", "alpelisib", "--readout", "viabilty"], "did you mean viability"),
+        (["combine", "T47D", "alpelisib"], "two or three drugs"),
+        (["combine", "T47D", "alpelisib", "MK-2206", "--metric", "blis"], "bliss"),
+        (["combine", "T47D", "alpelisib", "MK-2206", "--plot", "x.bmp"], ".png"),
+        (["sweep", "nowhere.toml", "-o", "out"], "nowhere.toml"),
+        (["sweep"], "Usage"),
+        (["sweep", "merge", "nowhere", "-o", "all.csv"], "not a folder of a sweep"),
+        (["sensitivity", "T47D", "--readouts", "pAKT_S47", "--parameters", "AKT_total"], "did you mean pAKT_S473"),
+        (["sensitivity", "T47D", "--readouts", "pAKT_S473", "--parameters", "AKT_totl"], "did you mean AKT_total"),
+    ],
+)
+def test_wrong_usage_is_one_message_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    code, out, message = run(capsys, *words)
+    assert code == 2
+    assert said in message + out
+    assert "Traceback" not in message
