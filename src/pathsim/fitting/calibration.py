@@ -101,6 +101,7 @@ class Experiments:
              - np.log(item.value)) / item.sd
             for item in self.data.ratios
         ]  # fmt: skip
+        ratios = [min(r * item.side, 0.0) * item.side if item.side else r for r, item in zip(ratios, self.data.ratios, strict=True)]
         growth = []
         for item in self.data.growth:
             counts = [safe[at[dish]] for dish in _growth_dishes(item)]

@@ -43,6 +43,8 @@ class Ratio:
     value: float
     sd: float
     table: str
+    side: int = 0
+    """0: the value itself; 1: at least the value; -1: at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,11 @@ def _read_targets(content: Mapping[str, Any], ratios: list[Ratio], growth: list[
         dish = Dish(entry["cell_line"], entry["treatment"], entry["time_min"], entry["readout"])
         over = Dish(entry["cell_line"], entry["over"], entry["time_min"], entry["readout"])
         ratios.append(Ratio(dish, over, entry["value"], entry["sd"], "literature targets"))
+    for entry in content.get("sign", ()):
+        dish = Dish(entry["cell_line"], entry["treatment"], entry["time_min"], entry["readout"])
+        over = Dish(entry["cell_line"], entry["over"], entry["time_min"], entry["readout"])
+        side = 1 if "at_least" in entry else -1
+        ratios.append(Ratio(dish, over, entry.get("at_least", entry.get("at_most")), entry["sd"], "literature directions", side))
     for entry in content.get("level", ()):
         dish = Dish(entry["cell_line"], entry["treatment"], 0.0, entry["readout"])
         ratios.append(Ratio(dish, float(entry["total"]), entry["value"], entry["sd"], "literature targets"))

@@ -64,6 +64,13 @@ class Objective(Protocol):
         """Value, gradient and Fisher information."""
 
 
+class Refinable(Objective, Protocol):
+    """An objective some of whose parameters cost nothing to optimise, since no simulation depends on them."""
+
+    def refined(self, theta: FloatArray) -> tuple[FloatArray, float, str]:
+        """``theta`` with those parameters at their best, the value there, and why where it is infinite."""
+
+
 def checked(slopes: Slopes) -> Slopes:
     """``slopes``, or a failure where any of its numbers is not finite: NaN must never reach an optimiser."""
     if slopes.failure:

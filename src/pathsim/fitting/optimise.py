@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .objective import Objective, Slopes
+from .objective import Objective, Refinable, Slopes
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -65,7 +65,7 @@ Optimiser = TrustRegion | LeastSquares | Lbfgsb | Fides
 class Ledger:
     """Evaluations of one search: how many, which failed and why, and the best point seen."""
 
-    objective: Objective
+    objective: Objective | Refinable
     evaluations: int = 0
     gradients: int = 0
     failures: Counter[str] = field(default_factory=Counter)
@@ -82,6 +82,19 @@ class Ledger:
         if value < self.best:
             self.best, self.at = value, theta.copy()
         return value
+
+    def refined(self, theta: FloatArray) -> tuple[FloatArray, float]:
+        """``theta`` with what costs nothing to optimise at its best, and the value there."""
+        if not hasattr(self.objective, "refined"):
+            return theta, self.value(theta)
+        better, value, why = self.objective.refined(theta)
+        self.evaluations += 1
+        if why or not math.isfinite(value):
+            self.failures[short(why or "the likelihood is not a finite number")] += 1
+            return theta, math.inf
+        if value < self.best:
+            self.best, self.at = value, better.copy()
+        return better, value
 
     def slopes(self, theta: FloatArray) -> Slopes:
         """The objective with derivatives."""
@@ -129,22 +142,27 @@ def minimise(ledger: Ledger, start: FloatArray, optimiser: Optimiser) -> Ended:
 
 def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> Ended:
     lower, upper = ledger.objective.lower, ledger.objective.upper
-    theta = np.clip(start, lower, upper)
+    theta, _ = ledger.refined(np.clip(start, lower, upper))
     slopes = ledger.slopes(theta)
     if slopes.failure:
         return Ended(theta, math.inf, False, f"the start cannot be evaluated: {slopes.failure}", 0)
     value, radius, calm = slopes.value, settings.radius, 0
+    curvature = _Curvature(len(theta))
     for iteration in range(1, settings.most + 1):
-        step, expected = bounded_step(slopes.gradient, slopes.fisher, theta, lower, upper, radius)
+        step, expected = bounded_step(
+            slopes.gradient, curvature.hessian(slopes.fisher), theta, lower, upper, radius
+        )
         length = float(np.linalg.norm(step))
         if expected <= 1e-3 * settings.tolerance or length < 1e-12:
+            if curvature.leave():
+                continue
             return Ended(theta, value, True, "no step promises an improvement", iteration)
-        trial = np.clip(theta + step, lower, upper)
-        new = ledger.value(trial)
+        trial, new = ledger.refined(np.clip(theta + step, lower, upper))
         ratio = (value - new) / expected if math.isfinite(new) else -1.0
         next_slopes = ledger.slopes(trial) if ratio > 1e-4 else slopes
         if ratio > 1e-4 and not next_slopes.failure:
             calm = calm + 1 if value - new < settings.tolerance and expected < 10 * settings.tolerance else 0
+            curvature.learn(trial - theta, slopes, next_slopes, value - new)
             theta, value, slopes = trial, min(new, next_slopes.value), next_slopes
             if ratio > 0.75 and length > 0.7 * radius:
                 radius *= 2.0
@@ -154,11 +172,46 @@ def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> E
                 return Ended(theta, value, True, "improvements are below the tolerance", iteration)
         else:
             radius = 0.25 * length
+            curvature.leave()
             if radius < 1e-9:
                 converged = expected < 100 * settings.tolerance
                 why = "no shorter step improves any more" + ("" if converged else ", although the gradient says so")
                 return Ended(theta, value, converged, why, iteration)
     return Ended(theta, value, False, f"{settings.most} iterations were not enough", settings.most)
+
+
+class _Curvature:
+    """The Hessian of the model: Fisher information, plus what gradients have taught about the rest of it.
+
+    The rest matters where residuals are large. It is a symmetric rank-one secant approximation, used only while it has
+    predicted the last improvement better than the Fisher information alone (J. E. Dennis, D. M. Gay and R. E. Welsch,
+    ACM Trans. Math. Softw. 7, 348 (1981)).
+    """
+
+    def __init__(self, d: int) -> None:
+        self.rest = np.zeros((d, d))
+        self.used = False
+
+    def hessian(self, fisher: FloatArray) -> FloatArray:
+        return fisher + self.rest if self.used else fisher
+
+    def leave(self) -> bool:
+        """Go back to the Fisher information; whether that is a change."""
+        was, self.used = self.used, False
+        return was
+
+    def learn(self, step: FloatArray, before: Slopes, after: Slopes, gain: float) -> None:
+        plain = -float(before.gradient @ step + 0.5 * step @ before.fisher @ step)
+        full = plain - 0.5 * float(step @ self.rest @ step)
+        self.used = bool(self.rest.any()) and abs(full - gain) < abs(plain - gain)
+        wanted = after.gradient - before.gradient - after.fisher @ step
+        own = float(step @ self.rest @ step)
+        if abs(own) > abs(float(step @ wanted)):  # sizing: an old approximation must not dwarf the new information
+            self.rest *= abs(float(step @ wanted)) / abs(own)
+        error = wanted - self.rest @ step
+        along = float(error @ step)
+        if abs(along) > 1e-8 * float(np.linalg.norm(error) * np.linalg.norm(step)):
+            self.rest += np.outer(error, error) / along
 
 
 def bounded_step(
@@ -195,10 +248,15 @@ def bounded_step(
 
 
 def region_step(gradient: FloatArray, hessian: FloatArray, radius: float) -> FloatArray:
-    """argmin g s + s H s / 2 with |s| <= radius, for a symmetric H without negative curvature."""
+    """argmin g s + s H s / 2 with |s| <= radius, for a symmetric H; negative curvature leads to the edge."""
     values, vectors = np.linalg.eigh(hessian)
-    values = np.maximum(values, 1e-14 * max(float(values[-1]), 1e-300))
     parts = vectors.T @ gradient
+    least = float(values[0])
+    tiny = 1e-14 * max(float(np.abs(values).max()), 1e-300)
+    if least < -1e3 * tiny:
+        values = values - least + tiny
+    else:
+        values = np.maximum(values, tiny)
 
     def length(shift: float) -> float:
         return float(np.linalg.norm(parts / (values + shift)))

@@ -113,8 +113,7 @@ class _Job:
         rng = np.random.default_rng([self.seed, number])
         best, value, good, bad, why = None, math.inf, 0, 0, ""
         while good < self.candidates and bad < MOST_RESAMPLED:
-            theta = rng.uniform(lower, upper)
-            found = ledger.value(theta)
+            theta, found = ledger.refined(rng.uniform(lower, upper))
             if not math.isfinite(found):
                 bad += 1
                 continue
