@@ -29,7 +29,7 @@ def double(value: float) -> str:
 
 def splat(value: float) -> str:
     """``value`` in every lane."""
-    return "<" + ", ".join([f"double {double(value)}"] * LANES) + ">"
+    return f"splat (double {double(value)})"
 
 
 class Function:
