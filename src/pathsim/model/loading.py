@@ -6,6 +6,7 @@ import contextlib
 import pickle
 import re
 from dataclasses import replace
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def load_model(name_or_path: str | Path) -> Model:
     if _REFERS_ELSEWHERE.search(content) is not None:
         return _read(path)
     key = cache.key_of("model", str(path), content, cache.source_of(Path(__file__).parent), *map(_version, _READERS))
+    return _remembered(key, path)
+
+
+@lru_cache(maxsize=32)
+def _remembered(key: str, path: Path) -> Model:
+    """The model of this key: one object however often it is opened, so that what is derived from it is derived once."""
     kept = cache.recall(key)
     if kept is not None:
         return pickle.loads(kept)  # type: ignore[no-any-return]
