@@ -86,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(words: list[str], debug: bool) -> int:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # rows run side by side; threads of small matrices only wait
     for verb in VERBS:
         if find_spec(f"{__package__}.{verb}") is not None:
             import_module(f".{verb}", __package__)
