@@ -1,7 +1,7 @@
 """``python -m pathsim.fitting.calibrate DATA_FOLDER``: fit the bundled model to the measured tables and write it back.
 
-Writes into the models folder (or ``--into``): the values in ``pi3k_mapk.ant`` and ``cell_lines.toml``, ``constants.csv``
-(value, 95 % interval and how much narrower than the prior, per constant), ``goodness.csv`` (fit per table) and
+Writes into the models folder (or ``--into``): the values in ``pi3k_mapk.ant`` and ``cell_lines.toml``,
+``constants.csv`` (value, 95 % interval and how much narrower than the prior, per constant), ``goodness.csv`` (fit per table) and
 ``ensemble.csv`` (parameter sets that fit as well).
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from ..lab import default_library
 from ..model import load_model, models_folder
-from .calibration import Calibration, Experiments, ensemble, free_constants, improve, posterior_sd, start
+from .calibration import Calibration, Experiments, descend, ensemble, free_constants, posterior_sd, start
 from .calibration_data import read_calibration
 
 if TYPE_CHECKING:
@@ -30,10 +30,14 @@ IDENTIFIED = 0.8
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Fit, report on stderr, write."""
-    parser = argparse.ArgumentParser(prog="python -m pathsim.fitting.calibrate", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m pathsim.fitting.calibrate", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("data", type=Path, help="folder with the measured tables, one folder each")
     parser.add_argument("--into", type=Path, default=models_folder(), help="where the results are written")
-    parser.add_argument("--steps", type=int, default=20, help="most Levenberg-Marquardt steps")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="most Jacobians; Levenberg-Marquardt with Broyden updates between them"
+    )
     parser.add_argument("--sets", type=int, default=60, help="parameter sets in the ensemble; 0 writes none")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
@@ -42,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     experiments = Experiments(model, library, data)
     state = start(experiments, free_constants(model, library, data))
     _say(f"{len(state.constants)} free constants, {len(experiments.tables())} numbers; cost {state.cost:.1f}")
-    state = descend(state, options.steps)
+    state = descend(state, options.rounds, _say)
     constants, goodness = constants_table(state), goodness_table(state)
     options.into.mkdir(parents=True, exist_ok=True)
     constants.to_csv(options.into / "constants.csv", index=False, float_format="%.4g")
@@ -52,18 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _say(f"{int(constants['identified'].sum())} of {len(constants)} constants are informed by the data")
     if options.sets:
         write_ensemble(state, options.sets, options.seed, options.into / "ensemble.csv")
-
-
-def descend(state: Calibration, steps: int, tolerance: float = 1e-3) -> Calibration:
-    """Levenberg-Marquardt until the cost falls by less than ``tolerance`` of itself."""
-    damping = 0.2
-    for step in range(steps):
-        before = state.cost
-        state, damping, better = improve(state, damping)
-        _say(f"step {step + 1}: cost {state.cost:.1f}, data {state.data_cost:.1f}, damping {damping:.2g}")
-        if not better or before - state.cost < tolerance * before:
-            break
-    return state
 
 
 def constants_table(state: Calibration) -> pd.DataFrame:
@@ -93,17 +85,19 @@ def goodness_table(state: Calibration) -> pd.DataFrame:
     return pd.DataFrame({"numbers": grouped.size(), "mean_squared_residual": grouped.mean()}).reset_index()
 
 
-_CONSTANT = re.compile(r"^(?P<name>[A-Za-z_]\w*) = [-+0-9.eE]+;\s*// (?P<unit>[^|]*) \| (?P<kind>estimate|calibrated): (?P<text>.*)$")
+_CONSTANT = re.compile(
+    r"^(?P<name>[A-Za-z_]\w*) = [-+0-9.eE]+;\s*// (?P<unit>[^|]*) \| (?P<kind>estimate|calibrated): (?P<text>.*)$"
+)
 
 
 def write_values(state: Calibration, constants: pd.DataFrame, source: Path, into: Path) -> None:
     """Write the values and their uncertainty into the comments of the model and into the lines that were fitted."""
-    rows = constants.set_index("name")
+    rows = {str(row["name"]): row for row in constants.to_dict("records")}
     lines = []
     for line in (source / "pi3k_mapk.ant").read_text(encoding="utf-8").splitlines():
         match = _CONSTANT.match(line)
-        if match and match["name"] in rows.index:
-            row = rows.loc[match["name"]]
+        if match and match["name"] in rows:
+            row = rows[match["name"]]
             fold = float(row["high"] / row["value"])
             text = re.sub(r"\s*\(start [^)]*\)$", "", match["text"])
             head = f"{match['name']} = {row['value']:.3g};".ljust(32)
@@ -115,7 +109,9 @@ def write_values(state: Calibration, constants: pd.DataFrame, source: Path, into
     for item, value in zip(state.constants, np.exp(state.x), strict=True):
         if item.line:
             table = re.escape(f"[line.{item.line}.set]")
-            text = re.sub(rf"({table}(?:\n(?!\[).*)*?\n{item.name} = \{{ value = )[-+0-9.eE]+", rf"\g<1>{value:.3g}", text)
+            text = re.sub(
+                rf"({table}(?:\n(?!\[).*)*?\n{item.name} = \{{ value = )[-+0-9.eE]+", rf"\g<1>{value:.3g}", text
+            )
     (into / "cell_lines.toml").write_text(text, encoding="utf-8")
 
 

@@ -1,15 +1,14 @@
-"""Calibration of the bundled model on the tables of ``models/calibration.toml``: one command, values written back.
+"""Calibration of the bundled model on the tables of ``models/calibration.toml`` (command: :mod:`.calibrate`).
 
-``python -m pathsim.fitting.calibration DATA_FOLDER`` minimises squared log residuals with a log-normal prior around every
-free constant by Levenberg-Marquardt (scale factors and backgrounds of blots in closed form, see :mod:`.closed_form`),
-reports the fit per table and the posterior width per constant, and writes the values, their widths and an ensemble of
-parameter sets that fit as well into the models folder.
+Squared log residuals with a log-normal prior around every free constant, minimised by Levenberg-Marquardt; scale factors
+and backgrounds of blots are in closed form (:mod:`.closed_form`). Posterior widths and the ensemble come from the Laplace
+approximation at the best point.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from ..ensemble import Dish, read_dishes
 from ..lab import Library
 from ..model import Model
 from ..solve import Rosenbrock
-from .calibration_data import CalibrationData
+from .calibration_data import CalibrationData, Growth
 from .closed_form import scaled_residuals
 
 FloatArray = npt.NDArray[np.float64]
@@ -28,7 +27,9 @@ FloatArray = npt.NDArray[np.float64]
 PRIOR_SD = float(np.log(3.0))
 """Constants are known to an order of magnitude: a factor of 3 either way, unless ``calibration.toml`` knows better."""
 FARTHEST = float(np.log(30.0))
-SHARES = re.compile(r"^(shield|basal_WT|C2_basal|rapalog_on|w_PI34P2|activity_T308|translation_|repair_AKT|MEK_block|rest_)")
+SHARES = re.compile(
+    r"^(shield|basal_WT|C2_basal|rapalog_on|w_PI34P2|activity_T308|translation_|repair_AKT|MEK_block|rest_)"
+)
 _START = re.compile(r"\(start ([-+0-9.e]+)")
 _HORIZONS = (240.0, 1440.0, np.inf)
 _SOFT = 3.0  # residuals beyond this many sd count linearly
@@ -36,7 +37,7 @@ _SOFT = 3.0  # residuals beyond this many sd count linearly
 
 @dataclass(frozen=True)
 class Constant:
-    """A free constant: the value the fit starts from and the centre of its prior. ``line`` for a constant of one line."""
+    """A free constant: the value the fit starts from and the centre of its prior; ``line`` when of one line."""
 
     name: str
     value: float
@@ -51,7 +52,7 @@ class Constant:
 
 
 def free_constants(model: Model, library: Library, data: CalibrationData) -> list[Constant]:
-    """Every positive constant marked estimate or calibrated that is not held fixed, and ``cycle_speed`` of fitted lines."""
+    """Positive constants marked estimate or calibrated and not held fixed, and ``cycle_speed`` of fitted lines."""
     values = {item.id: item.value for item in model.parameters if item.value is not None}
     free = []
     for note in model.annotations:
@@ -59,7 +60,9 @@ def free_constants(model: Model, library: Library, data: CalibrationData) -> lis
         if note.is_rule or note.kind not in ("estimate", "calibrated") or note.name in data.held_fixed or not value:
             continue
         start = _START.search(note.text)
-        free.append(Constant(note.name, value, float(start[1]) if start else value, sd=data.prior_sd.get(note.name, PRIOR_SD)))
+        free.append(
+            Constant(note.name, value, float(start[1]) if start else value, sd=data.prior_sd.get(note.name, PRIOR_SD))
+        )
     for line in sorted({item.cell_line for item in data.growth}):
         speed = library.cell_line(line).set.get("cycle_speed")
         if speed is not None:
@@ -72,7 +75,7 @@ class Experiments:
 
     def __init__(self, model: Model, library: Library, data: CalibrationData) -> None:
         self.model, self.library, self.data = model, library, data
-        dishes = [item.dish for item in (*data.bands, *data.ratios)]
+        dishes = [item.dish for item in data.bands] + [item.dish for item in data.ratios]
         dishes += [item.over for item in data.ratios if isinstance(item.over, Dish)]
         for item in data.growth:
             dishes += _growth_dishes(item)
@@ -101,16 +104,21 @@ class Experiments:
              - np.log(item.value)) / item.sd
             for item in self.data.ratios
         ]  # fmt: skip
-        ratios = [min(r * item.side, 0.0) * item.side if item.side else r for r, item in zip(ratios, self.data.ratios, strict=True)]
+        ratios = [
+            min(r * item.side, 0.0) * item.side if item.side else r
+            for r, item in zip(ratios, self.data.ratios, strict=True)
+        ]
         growth = []
         for item in self.data.growth:
             counts = [safe[at[dish]] for dish in _growth_dishes(item)]
-            growth.append((_growth_value(item.kind, counts, item.minutes) - _growth_target(item.kind, item.value)) / item.sd)
+            growth.append(
+                (_growth_value(item.kind, counts, item.minutes) - _growth_target(item.kind, item.value)) / item.sd
+            )
         return soften(np.concatenate([bands, ratios, growth]))
 
     def tables(self) -> list[str]:
         """The table of each residual, in their order."""
-        return [item.table for item in (*self.data.bands, *self.data.ratios, *self.data.growth)]
+        return [item.table for item in self.data.items]
 
 
 def soften(residuals: FloatArray) -> FloatArray:
@@ -119,10 +127,7 @@ def soften(residuals: FloatArray) -> FloatArray:
     return np.sign(residuals) * _SOFT * np.sqrt(2.0 * (np.sqrt(1.0 + scaled * scaled) - 1.0))
 
 
-def _growth_dishes(item: object) -> list[Dish]:
-    from .calibration_data import Growth
-
-    assert isinstance(item, Growth)
+def _growth_dishes(item: Growth) -> list[Dish]:
     control = "serum 10 %"
     if item.kind == "doubling":
         return [Dish(item.cell_line, control, time, "cell_count") for time in (0.0, item.minutes)]
@@ -136,7 +141,7 @@ def _growth_dishes(item: object) -> list[Dish]:
 
 
 def _growth_value(kind: str, counts: Sequence[float], minutes: float) -> float:
-    """GR value (Hafner 2016), relative count, or log doublings per day (a doubling time diverges when nothing grows)."""
+    """GR value (Hafner 2016), relative count, or doublings per day (a doubling time diverges without growth)."""
     if kind == "doubling":
         return float(np.log2(counts[1] / counts[0]) / minutes * 1440.0 * 2.0)
     if kind == "relative":
@@ -222,10 +227,12 @@ def linearised(state: Calibration, x: FloatArray, step: float = 3e-3) -> Calibra
             active.append(np.zeros(n, dtype=bool))
             continue
         chosen = np.flatnonzero(state.active[number])
-        values = experiments.predict([state.settings(points[0]), *(state.settings(points[1 + i]) for i in chosen)], number)
+        values = experiments.predict(
+            [state.settings(points[0]), *(state.settings(points[1 + i]) for i in chosen)], number
+        )
         base[members] = values[0]
         moved[:, members] = values[0]
-        moved[np.ix_(chosen, members)] = values[1:]
+        moved[np.ix_(chosen, np.array(members))] = values[1:]
         scale = np.maximum(np.abs(values[0]), 1e-9)
         effect = np.zeros(n, dtype=bool)
         effect[chosen] = (np.abs(values[1:] - values[0]) / scale).max(axis=1) > 1e-5
@@ -235,8 +242,11 @@ def linearised(state: Calibration, x: FloatArray, step: float = 3e-3) -> Calibra
     return replace(state, x=x, residuals=centre, jacobian=np.array(columns).T, active=active)
 
 
-def improve(state: Calibration, damping: float, tries: int = 5) -> tuple[Calibration, float, bool]:
-    """One Levenberg-Marquardt step: the new state, the new damping, and whether the cost fell."""
+def improve(state: Calibration, damping: float, tries: int = 6) -> tuple[Calibration, float, bool]:
+    """One Levenberg-Marquardt step: the new state, the new damping, and whether the cost fell.
+
+    The Jacobian follows the step by Broyden's rank-one update; :func:`linearised` makes it exact again.
+    """
     normal = state.jacobian.T @ state.jacobian
     gradient = state.jacobian.T @ state.residuals
     dampings = damping * 5.0 ** np.arange(tries)
@@ -245,11 +255,35 @@ def improve(state: Calibration, damping: float, tries: int = 5) -> tuple[Calibra
         move = -np.linalg.solve(normal + value * np.diag(np.diag(normal)), gradient)
         points.append(clipped(state.x + np.clip(move, -0.7, 0.7), state.constants))
     for first in range(0, tries, 2):
-        costs = [float(r @ r) for r in evaluate(state, points[first : first + 2])]
-        best = int(np.argmin(costs))
-        if costs[best] < state.cost:
-            return linearised(state, points[first + best]), float(dampings[first + best]) / 5.0, True
+        found = evaluate(state, points[first : first + 2])
+        best = int(np.argmin([float(r @ r) for r in found]))
+        residuals, x = found[best], points[first + best]
+        if float(residuals @ residuals) < state.cost:
+            move = x - state.x
+            surprise = residuals - state.residuals - state.jacobian @ move
+            jacobian = state.jacobian + np.outer(surprise, move) / float(move @ move)
+            return (
+                replace(state, x=x, residuals=residuals, jacobian=jacobian),
+                float(dampings[first + best]) / 5.0,
+                True,
+            )
     return state, float(dampings[-1]), False
+
+
+def descend(state: Calibration, rounds: int, report: Callable[[str], None], tolerance: float = 3e-3) -> Calibration:
+    """Steps until the cost falls by less than ``tolerance`` of itself, with a fresh Jacobian for each of ``rounds``."""
+    for number in range(rounds):
+        damping, before = 0.05, state.cost
+        for _ in range(25):
+            last = state.cost
+            state, damping, better = improve(state, damping)
+            report(f"round {number + 1}: cost {state.cost:.1f}, data {state.data_cost:.1f}, damping {damping:.2g}")
+            if not better or last - state.cost < 0.3 * tolerance * last:
+                break
+        state = linearised(state, state.x)
+        if before - state.cost < tolerance * before:
+            break
+    return state
 
 
 def posterior_sd(state: Calibration) -> FloatArray:
@@ -269,7 +303,9 @@ def ensemble(state: Calibration, size: int, seed: int, tolerance: float = 1.1) -
     kept: list[FloatArray] = []
     shortened = 1.0
     while len(kept) < size:
-        draws = [clipped(state.x + shortened * root @ rng.standard_normal(len(state.x)), state.constants) for _ in range(24)]
+        draws = [
+            clipped(state.x + shortened * root @ rng.standard_normal(len(state.x)), state.constants) for _ in range(24)
+        ]
         costs = [float(r[: -len(state.x)] @ r[: -len(state.x)]) for r in evaluate(state, draws)]
         good = [x for x, cost in zip(draws, costs, strict=True) if cost <= tolerance * state.data_cost]
         kept += good

@@ -71,6 +71,11 @@ class CalibrationData:
     prior_sd: Mapping[str, float] = field(default_factory=dict)
     claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def items(self) -> list[Band | Ratio | Growth]:
+        """Everything to match, in the order of the residuals."""
+        return [*self.bands, *self.ratios, *self.growth]
+
 
 def read_calibration(config: Path, folder: Path) -> CalibrationData:
     """Read ``calibration.toml`` and the tables it names from ``folder``.
@@ -93,10 +98,22 @@ def read_calibration(config: Path, folder: Path) -> CalibrationData:
             problems.append(f"{home}: no such folder; the README says where the table comes from")
         else:
             for item in READERS[name](home, float(entry["sd"]), bool(entry["background"])):
-                {Band: bands, Ratio: ratios, Growth: growth}[type(item)].append(item)  # type: ignore[index, attr-defined]
+                if isinstance(item, Band):
+                    bands.append(item)
+                elif isinstance(item, Ratio):
+                    ratios.append(item)
+                else:
+                    growth.append(item)
     raise_together(problems, str(config))
     _read_targets(content, ratios, growth)
-    return CalibrationData(tuple(bands), tuple(ratios), tuple(growth), frozenset(content["held_fixed"]), content.get("prior_sd", {}), claims)
+    return CalibrationData(
+        tuple(bands),
+        tuple(ratios),
+        tuple(growth),
+        frozenset(content["held_fixed"]),
+        content.get("prior_sd", {}),
+        claims,
+    )
 
 
 def _read_targets(content: Mapping[str, Any], ratios: list[Ratio], growth: list[Growth]) -> None:
@@ -108,16 +125,17 @@ def _read_targets(content: Mapping[str, Any], ratios: list[Ratio], growth: list[
         dish = Dish(entry["cell_line"], entry["treatment"], entry["time_min"], entry["readout"])
         over = Dish(entry["cell_line"], entry["over"], entry["time_min"], entry["readout"])
         side = 1 if "at_least" in entry else -1
-        ratios.append(Ratio(dish, over, entry.get("at_least", entry.get("at_most")), entry["sd"], "literature directions", side))
+        value = entry.get("at_least", entry.get("at_most"))
+        ratios.append(Ratio(dish, over, value, entry["sd"], "literature directions", side))
     for entry in content.get("level", ()):
         dish = Dish(entry["cell_line"], entry["treatment"], 0.0, entry["readout"])
         ratios.append(Ratio(dish, float(entry["total"]), entry["value"], entry["sd"], "literature targets"))
     for entry in content.get("growth", ()):
         kind = "doubling" if "doubling_h" in entry else "GR"
         value = entry["doubling_h"] if kind == "doubling" else entry["GR"]
-        growth.append(
-            Growth(entry["cell_line"], entry["treatment"], 60.0 * entry["hours"], kind, value, entry["sd"], "growth targets")
-        )
+        minutes = 60.0 * entry["hours"]
+        line, treatment = entry["cell_line"], entry["treatment"]
+        growth.append(Growth(line, treatment, minutes, kind, value, entry["sd"], "growth targets"))
 
 
 # ---------------------------------------------------------------------------------------------------- the tables
@@ -139,7 +157,7 @@ def _rppa(folder: Path, sd: float, background: bool) -> Iterable[Band]:
     for name, line in (("MCF7", "MCF7"), ("BT20", "BT-20")):
         frame = pd.read_csv(folder / f"{name}.csv")
         ligands = frame[[f"TR:{ligand}" for ligand in (*_RPPA_LIGANDS, "FGF1", "HGF")]]
-        frame["ligand"] = ligands.idxmax(axis=1).str.removeprefix("TR:")
+        frame["ligand"] = [str(name).removeprefix("TR:") for name in ligands.idxmax(axis=1)]
         frame.loc[ligands.sum(axis=1) == 0, "ligand"] = "PBS"
         frame = frame[(frame["TR:PD173074i"] == 0) & frame["ligand"].isin(list(_RPPA_LIGANDS))]
         first = frame[frame["DA:ALL"] == 0].drop_duplicates("TR:GSK690693i").assign(ligand="PBS")
@@ -204,7 +222,8 @@ def _niepel_levels(folder: Path, sd: float, background: bool) -> Iterable[Band]:
     import pandas as pd
 
     profile = pd.read_csv(folder / "receptor_profiling.tsv", sep="\t").set_index("Cell Line Name")
-    starved = pd.read_csv(folder / "pERK-pAKT_raw_level.tsv", sep="\t").groupby("Cell Line Name").mean(numeric_only=True)
+    raw = pd.read_csv(folder / "pERK-pAKT_raw_level.tsv", sep="\t")
+    starved = raw.groupby("Cell Line Name").mean(numeric_only=True)
     for frame, treatment, columns in (
         (profile, "serum 10 %", {"pAkt log10(a.u.)": "pAKT_S473", "pERK CST log10(a.u.)": "pERK_T202"}),
         (starved, STARVED + "vehicle", {"Control pAkt (a.u.)": "pAKT_S473", "Control pErk (a.u.)": "pERK_T202"}),
@@ -212,7 +231,7 @@ def _niepel_levels(folder: Path, sd: float, background: bool) -> Iterable[Band]:
         for name, line in _LEVEL_LINES.items():
             for column, readout in columns.items():
                 if name in frame.index:
-                    value = 10.0 ** float(frame.loc[name, column]) / (_LARGE_CELL if line == "MCF10A" else 1.0)
+                    value = 10.0 ** float(frame[column].to_dict()[name]) / (_LARGE_CELL if line == "MCF10A" else 1.0)
                     scale = f"niepel {treatment} {readout}"
                     yield Band(Dish(line, treatment, 0.0, readout), value, sd, scale, background, "niepel2013_levels")
 
@@ -238,7 +257,8 @@ def _yip(folder: Path, sd: float, background: bool) -> Iterable[Ratio]:
     for _, row in frame[frame["minutes"] > 0].iterrows():
         for column, readout in readouts.items():
             dish = Dish("T47D", STARVED + "serum 10 %", float(row["minutes"]), readout)
-            yield Ratio(dish, Dish("T47D", STARVED + "serum 10 %", 0.0, readout), float(row[column]), sd, "yip2024_t47d")
+            first = Dish("T47D", STARVED + "serum 10 %", 0.0, readout)
+            yield Ratio(dish, first, float(row[column]), sd, "yip2024_t47d")
 
 
 def _marm2(folder: Path, sd: float, background: bool) -> Iterable[Band]:
@@ -274,13 +294,14 @@ def _oneil(folder: Path, sd: float, background: bool) -> Iterable[Growth]:
     import pandas as pd
 
     frame = pd.read_csv(folder / "single_agent_raw.csv")
-    for (drug, dose), response in frame.groupby(["Compound", "Dose"])["Response"].median().items():  # type: ignore[misc]
+    for _, row in frame.groupby(["Compound", "Dose"], as_index=False)["Response"].median().iterrows():
+        drug, dose, response = str(row["Compound"]), float(row["Dose"]), float(row["Response"])
         treatment = f"serum 10 % + {drug} {dose * 1e3:.4g} nM"
-        value = 1.0 - max(float(response), 0.0) / 100.0
+        value = 1.0 - max(response, 0.0) / 100.0
         yield Growth("T47D", treatment, 2880.0, "relative", value, sd, "oneil2016_merck")
 
 
-_Reader = Callable[[Path, float, bool], Iterable[Any]]
+_Reader = Callable[[Path, float, bool], Iterable[Band | Ratio | Growth]]
 READERS: Mapping[str, _Reader] = {
     "hpn_dream_rppa": _rppa,
     "welsh_insulin_westerns": _welsh,
@@ -300,7 +321,7 @@ def table_sizes(data: CalibrationData) -> pd.DataFrame:
     """How many numbers each table gives: columns ``table, numbers``."""
     import pandas as pd
 
-    rows = [item.table for item in (*data.bands, *data.ratios, *data.growth)]
+    rows = [item.table for item in data.items]
     if not rows:
         raise InputError("the calibration has no data")
     return pd.Series(rows).value_counts().rename_axis("table").reset_index(name="numbers")

@@ -46,7 +46,10 @@ def factors(
     Without background the factor is the weighted mean of log(y/x), the maximum-likelihood value of a log-normal error.
     """
     n = len(has_background)
-    total = lambda values: np.bincount(blot, values, n)  # noqa: E731
+
+    def total(values: FloatArray) -> FloatArray:
+        return np.asarray(np.bincount(blot, values, n), dtype=float)
+
     weight = 1.0 / sd**2
     plain = np.exp(total(weight * np.log(y / np.maximum(x, 1e-12))) / total(weight))
     u, v, w = x / y, 1.0 / y, weight

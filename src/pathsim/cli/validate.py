@@ -1,0 +1,52 @@
+"""``pathsim validate``: the scorecard."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import app as cli
+
+
+@cli.app.command()
+def validate(
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write the scorecard as one HTML page.")
+    ] = None,
+    claims: Annotated[
+        str | None, typer.Option("--claims", metavar="FILE", help="Claims in TOML instead of the shipped ones.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="ID...", help="Only these claims.")] = None,
+    sets: Annotated[
+        int,
+        typer.Option("--ensemble", min=0, help="Parameter sets that bands are taken over (0: none; 60 are shipped)."),
+    ] = 12,
+    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    quiet: cli.Quiet = False,
+    output: cli.OutputFolder = None,
+    json: cli.Json = False,
+) -> None:
+    """Run every claim about the biology, print verdicts, failed ones first, beside two null models.
+
+    The table has one row per claim: predicted values with bands, what is accepted, whether the claim was used in the
+    calibration, and whether a model without feedback and one with inert drugs pass it too.
+    """
+    from ..assays.validation import html_page, read_claims
+    from ..assays.validation import validate as score
+    from ..ensemble import read_ensemble
+    from ..errors import raise_together, unknown
+    from ..model import load_model
+
+    asked = read_claims(claims)
+    known = [claim.id for claim in asked]
+    raise_together([str(unknown("claim", name, known)) for name in only or () if name not in known])
+    chosen = [claim for claim in asked if not only or claim.id in only]
+    members = read_ensemble()[:sets] if sets and model == "pi3k_mapk" else []
+    card = score(chosen, load_model(model), ensemble=members, progress=lambda text: cli.note(text, quiet))
+    if html is not None:
+        cli.write_whole(html, html_page(card))
+        cli.note(f"wrote {html}", quiet)
+    cli.deliver(card.to_frame(), "scorecard", json, output)
+    cli.note(card.summary().to_string(index=False, float_format=lambda share: f"{share:.2f}"), quiet)
+    cli.note(f"passed by the model, failed without feedback: {', '.join(card.separating()) or 'none'}", quiet)
