@@ -143,7 +143,7 @@ def test_shallow_curve_does_not_reach_ic50(bottom: float) -> None:
     y = falling(DOSES, 50.0, 1.0, bottom) + np.random.default_rng(3).normal(0, 0.01, len(DOSES))
     curve = hill.fit(DOSES, y)
     assert (curve.ic50.relation, curve.ic50.value) == (">", 1e4)
-    assert str(curve.ic50) == "not reached (> 1e+04 nM)"
+    assert str(curve.ic50) == "not reached (> 10000 nM)"
 
 
 def test_ic50_beyond_the_highest_dose_is_a_bound_with_the_extrapolation_beside() -> None:

@@ -8,16 +8,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .agreement import draw_agreement
     from .blot import draw_blot
+    from .dose_response import draw_dose_response
     from .network import draw_network
     from .sensitivity import draw_morris, draw_sobol, draw_tornado
+    from .survival import draw_survival
+    from .synergy import draw_combination_index, draw_dose_matrix, draw_isobologram, draw_ranking, draw_synergy
     from .time_course import draw_time_course
 
 _FIGURES = {
     "draw_agreement": "agreement",
     "draw_blot": "blot",
+    "draw_combination_index": "synergy",
+    "draw_dose_matrix": "synergy",
+    "draw_dose_response": "dose_response",
+    "draw_isobologram": "synergy",
     "draw_morris": "sensitivity",
     "draw_network": "network",
+    "draw_ranking": "synergy",
     "draw_sobol": "sensitivity",
+    "draw_survival": "survival",
+    "draw_synergy": "synergy",
     "draw_time_course": "time_course",
     "draw_tornado": "sensitivity",
 }
@@ -25,9 +35,16 @@ _FIGURES = {
 __all__ = [
     "draw_agreement",
     "draw_blot",
+    "draw_combination_index",
+    "draw_dose_matrix",
+    "draw_dose_response",
+    "draw_isobologram",
     "draw_morris",
     "draw_network",
+    "draw_ranking",
     "draw_sobol",
+    "draw_survival",
+    "draw_synergy",
     "draw_time_course",
     "draw_tornado",
 ]

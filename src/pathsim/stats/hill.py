@@ -81,9 +81,9 @@ class Potency:
         if self.value is None:
             return "not estimable (the response crosses the level, but not along a Hill curve)"
         if self.relation == ">":
-            return f"not reached (> {self.value:.4g} {self.unit})"
+            return f"not reached (> {self.value:g} {self.unit})"
         if self.relation == "<":
-            return f"below the lowest dose (< {self.value:.4g} {self.unit})"
+            return f"below the lowest dose (< {self.value:g} {self.unit})"
         return f"{self.value:.4g} {self.unit}{_interval_text(self.low, self.high)}"
 
 

@@ -1,0 +1,80 @@
+"""Kaplan-Meier curves with limits, censoring marks and the number at risk below the axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from ..stats.survival import KaplanMeier, LogRank
+from .style import COLOURS, INK, PALE, canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_survival(
+    curves: Mapping[str, KaplanMeier] | Iterable[KaplanMeier],
+    ax: Axes | None = None,
+    test: LogRank | None = None,
+    event: str = "survival",
+) -> Axes:
+    """Draw one curve per arm with its confidence band, a tick for each censored subject, and the number at risk.
+
+    Args:
+        test: a log-rank test whose p value to write in the corner.
+        event: what the curve is the probability of (``"survival"``, ``"progression-free survival"``).
+
+    Raises :class:`InputError` without curves or with curves in different units of time.
+    """
+    arms = list(curves.values()) if isinstance(curves, Mapping) else list(curves)
+    names = (
+        list(curves) if isinstance(curves, Mapping) else [curve.name or f"arm {i + 1}" for i, curve in enumerate(arms)]
+    )
+    if not arms:
+        raise InputError("no survival curve to draw")
+    units = {curve.unit for curve in arms}
+    if len(units) > 1:
+        raise InputError(f"curves are in {' and '.join(sorted(units))}; one time axis needs one unit")
+    ax = canvas(ax, width=5.6, height=3.6 + 0.2 * len(arms))
+    latest = max(float(curve.times[-1]) for curve in arms)
+    for number, (name, curve) in enumerate(zip(names, arms, strict=True)):
+        _draw_arm(ax, name, curve, COLOURS[number % len(COLOURS)])
+    ax.set_xlim(0, latest * 1.03)
+    ax.set_ylim(0, 1.02)
+    ax.set_ylabel(f"{event} (probability)")
+    ax.set_xlabel(f"time ({units.pop()})")
+    if test is not None:
+        ax.text(0.02, 0.04, str(test), transform=ax.transAxes, fontsize=7.5, color=INK)
+    ax.legend(frameon=False, fontsize=7.5, loc="upper right")
+    _number_at_risk(ax, names, arms)
+    return ax
+
+
+def _draw_arm(ax: Axes, name: str, curve: KaplanMeier, colour: str) -> None:
+    times = np.concatenate([[0.0], curve.times])
+    survival = np.concatenate([[1.0], curve.survival])
+    median = curve.median
+    text = "median not reached" if median.value is None else f"median {median.value:.4g} {median.unit}"
+    ax.step(times, survival, where="post", color=colour, linewidth=1.7, label=f"{name} (n = {curve.size}, {text})")
+    low, high = (np.concatenate([[1.0], band]) for band in (curve.low, curve.high))
+    ax.fill_between(times, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
+    lost = curve.censored > 0
+    ax.plot(curve.times[lost], curve.survival[lost], marker="|", linestyle="", color=colour, markersize=7)
+
+
+def _number_at_risk(ax: Axes, names: list[str], arms: list[KaplanMeier]) -> None:
+    ticks = [tick for tick in ax.get_xticks() if 0 <= tick <= ax.get_xlim()[1]]
+    offset = -38
+    ax.annotate("at risk", (0, 0), xycoords="axes fraction", xytext=(-14, offset), textcoords="offset points",
+                ha="right", va="top", fontsize=7, color=PALE)  # fmt: skip
+    for row, (name, curve) in enumerate(zip(names, arms, strict=True)):
+        height = offset - 11 * (row + 1)
+        colour = COLOURS[row % len(COLOURS)]
+        ax.annotate(name, (0, 0), xycoords="axes fraction", xytext=(-14, height), textcoords="offset points",
+                    ha="right", va="top", fontsize=7, color=colour)  # fmt: skip
+        for tick, count in zip(ticks, curve.number_at_risk(ticks), strict=True):
+            ax.annotate(str(count), (tick, 0), xycoords=("data", "axes fraction"), xytext=(0, height),
+                        textcoords="offset points", ha="center", va="top", fontsize=7, color=INK)  # fmt: skip
