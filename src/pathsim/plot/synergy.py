@@ -121,8 +121,8 @@ def draw_isobologram(found: synergy.Isobologram, ax: Axes | None = None) -> Axes
     ax.set_aspect("equal")
     for drug, label in ((0, ax.set_xlabel), (1, ax.set_ylabel)):
         label(f"{found.drugs[drug]} (fraction of {alone[drug]:.3g} {found.units[drug]} alone)", fontsize=8.5)
-    ax.text(0.5, 0.5, "additive", rotation=-45, fontsize=7, color=PALE, ha="center", va="bottom", rotation_mode="anchor",
-            transform_rotates_text=True)  # fmt: skip
+    ax.text(0.5, 0.5, "additive", rotation=-45, fontsize=7, color=PALE, ha="center", va="bottom",
+            rotation_mode="anchor", transform_rotates_text=True)  # fmt: skip
     ax.set_title(f"doses with {100 * found.fa:.0f} % effect", fontsize=8.5, loc="left", color=INK)
     _legend(ax, "mixture (CI < 1 synergy)", beside=len(found.mixed) > 3)
     return ax
