@@ -1,0 +1,104 @@
+"""A sweep of a million rows: does it stream in bounded memory, does a second worker pay, is every bit the same?
+
+Bachmann et al. 2011 (25 states), 20 values per row (four states at five times), drawn block by block. The sweep runs in
+a process of its own, which reports its peak memory. The gain of two workers is the median over pairs of runs that take
+turns; on a machine that others use, the processor time the two threads got says whether the cores were free.
+
+    python benchmarks/sweep_scale.py [--rows 1000000] [--pairs 7]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+import pathsim as ps
+from collection import data_folder, draws, load_case
+
+OUTPUTS = ["pEpoR_JAK2", "ppSTAT5", "SOCS3", "CIS"]
+BLOCK = 20_000
+
+
+def setting() -> tuple[ps.Model, object, np.ndarray, list[str]]:
+    case = load_case(data_folder(), "Bachmann_MSB2011")
+    model = ps.load_model(case.model_file)
+    states = [s.id for s in model.species if not s.boundary and s.id not in model.rules]
+    outputs = [name for name in OUTPUTS if name in states] or states[:4]
+    return model, case, case.times[np.linspace(0, len(case.times) - 1, 5).astype(int)], (outputs + states)[:4]
+
+
+def stream(rows: int, workers: int) -> None:
+    """The sweep, block by block; prints what it took as JSON."""
+    model, case, times, outputs = setting()
+    known = {p.id for p in model.parameters}
+
+    def blocks() -> Iterator[pd.DataFrame]:
+        for number, first in enumerate(range(0, rows, BLOCK)):
+            yield draws(case, known, min(BLOCK, rows - first), seed=number)
+
+    started, failed, digest = time.perf_counter(), 0, hashlib.sha256()
+    for batch in ps.simulate_stream(model, blocks(), times, outputs, workers=workers):
+        failed += int((batch.status != 0).sum())
+        digest.update(batch.values.tobytes())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": time.perf_counter() - started, "peak_MB": peak, "failed": failed,
+                      "values_per_row": len(times) * len(outputs), "digest": digest.hexdigest()[:16]}))  # fmt: skip
+
+
+def two_workers(pairs: int, rows: int = 20_000) -> None:
+    model, case, times, outputs = setting()
+    frame = draws(case, {p.id for p in model.parameters}, rows)
+    shuffled = np.random.default_rng(0).permutation(rows)
+
+    def run(workers: int, chosen: pd.DataFrame = frame) -> tuple[float, float, np.ndarray]:
+        wall, processor = time.perf_counter(), time.process_time()
+        values = ps.simulate_many(model, chosen, times, outputs, workers=workers).values
+        return time.perf_counter() - wall, time.process_time() - processor, values
+
+    reference = run(1)[2]
+    same = all(np.array_equal(reference, run(workers)[2]) for workers in (2, 3, 4))
+    same = same and np.array_equal(reference[shuffled], run(2, frame.iloc[shuffled])[2])
+    gains, shares, costs = [], [], []
+    for _ in range(pairs):
+        one, one_cpu, _ = run(1)
+        two, two_cpu, _ = run(2)
+        gains.append(one / two)
+        shares.append(two_cpu / two)
+        costs.append(one_cpu / two_cpu)
+    print(f"bitwise the same for 1, 2, 3, 4 workers and any order of rows: {same}")
+    print(f"two workers against one, {rows} rows: {np.median(gains):.2f} times (median of {pairs} pairs, "
+          f"{min(gains):.2f} to {max(gains):.2f}); cores got by the two threads: {np.median(shares):.2f}; "
+          f"processor time of one worker to that of two: {np.median(costs):.2f}")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only-stream", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only_stream:
+        stream(options.rows, options.workers)
+        return
+    two_workers(options.pairs)
+    command = [sys.executable, "-W", "ignore", __file__, "--only-stream", "--rows", str(options.rows)]
+    done = subprocess.run([*command, "--workers", str(options.workers)], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(
+        f"{options.rows} rows x {found['values_per_row']} values, {options.workers} workers: {found['seconds']:.1f} s, "
+        f"peak memory {found['peak_MB']:.0f} MB, {found['failed']} failed, sha256 {found['digest']}"
+    )
+
+
+if __name__ == "__main__":
+    main()
