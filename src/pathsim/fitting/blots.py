@@ -16,7 +16,7 @@ from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..model import Model, load_model
 from ..simulation import system_of
 from ..solve import Rosenbrock
-from ..table import check_table
+from ..table import COLUMNS, check_table
 from .blot_objective import Antibody, BlotObjective
 from .conditions import Dishes, Target, plain_value
 from .free import FOLD, Free, as_free, on_scale
@@ -71,6 +71,8 @@ def read_blots(path: str | Path) -> pd.DataFrame:
 
 def check_blots(frame: pd.DataFrame, where: str = "blots") -> pd.DataFrame:
     """A table as :func:`read_blots` gives it, from one with text or numbers. Raises as :func:`read_blots`."""
+    import pandas as pd
+
     table = frame.reset_index(drop=True).copy()
     problems: list[str] = []
     if "value" in table.columns:
@@ -90,11 +92,15 @@ def check_blots(frame: pd.DataFrame, where: str = "blots") -> pd.DataFrame:
         table = check_table(table, where)
     except InputError as error:
         problems += _lines_of(str(error), where)
-        raise_together(problems, where)
+        if not set(COLUMNS) <= set(table.columns):
+            raise_together(problems, where)
+        for column in ("time_min", "value", *(["sd"] if "sd" in table else [])):
+            table[column] = pd.to_numeric(table[column], errors="coerce").astype(float)
     if not len(table):
         problems.append("the table has no rows")
-    problems += _row_problems(table)
-    raise_together(problems, where)
+    said = {problem.split(":")[0] for problem in problems}
+    problems += [problem for problem in _row_problems(table) if problem.split(":")[0] not in said]
+    raise_together(sorted(problems, key=_row_number), where)
     table.index = table.index + 2
     return table
 
@@ -125,7 +131,14 @@ def _row_problems(table: pd.DataFrame) -> list[str]:
         problems.append(f"row {row + 2}: the same band as row {same.idxmax() + 2} (give lanes that repeat a replicate)")
     if "sd" in table.columns:
         problems += [f"row {row + 2}: sd must be positive" for row in table.index[~(table["sd"] > 0)]]
-    return sorted(problems, key=lambda problem: int(problem.split()[1].rstrip(":")))
+    return problems
+
+
+def _row_number(problem: str) -> int:
+    """Which row a problem is about; -1 for the table as a whole."""
+    words = problem.split()
+    number = words[1].rstrip(":") if len(words) > 1 and words[0] == "row" else ""
+    return int(number) if number.isdigit() else -1
 
 
 def blot_problem(
@@ -192,7 +205,7 @@ def _check_names(
     known = {*model.symbols, *model.readouts}
     for name, rows in table.groupby("readout", sort=False).groups.items():
         if name not in known and name not in LOADING_CONTROLS:
-            error = unknown("readout", str(name), [*model.readouts, *LOADING_CONTROLS], "(pathsim list readouts)")
+            error = unknown("readout", str(name), [*(model.readouts or model.symbols), *LOADING_CONTROLS])
             problems.append(f"row {rows[0]}{f' and {len(rows) - 1} more' if len(rows) > 1 else ''}: {error}")
     measured = list(table["readout"].unique())
     for name in (*rules.background, *rules.saturation):
