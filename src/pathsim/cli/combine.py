@@ -60,6 +60,8 @@ def combine(
     from ..assays import WellNoise, combination_screen, percent_of_vehicle
 
     cli.check_plot(plot)
+    if plot is not None and len(drugs) != 2:
+        raise InputError(f"--plot draws the matrix of two drugs; {len(drugs)} are named")
     series = doses or ["1 nM .. 10 uM x 7"]
     if len(series) not in (1, len(drugs)):
         raise InputError(f"--doses is given {len(series)} times for {len(drugs)} drugs; give it once, or once each")
@@ -73,21 +75,36 @@ def combine(
     if wells and output is None:
         return
     percent = percent_of_vehicle(table)
-    scores, summary = _score(percent, metric, seed)
-    cli.note(f"{cell_line}, {readout} after {time}: {summary}", quiet)
+    found, scores = _score(percent, metric, seed)
+    cli.note(f"{cell_line}, {readout} after {time}: {found}", quiet)
     if plot is not None:
-        from ..plot import draw_synergy
-
-        cli.save_figure(draw_synergy(percent, metric.value), plot, quiet)
+        _draw(percent, found, plot, quiet)
     cli.deliver(scores, f"{metric.value}_scores", json, output)
 
 
-def _score(table: pd.DataFrame, metric: Metric, seed: int) -> tuple[pd.DataFrame, str]:
-    """One row per combination, and what the numbers say."""
+def _score(table: pd.DataFrame, metric: Metric, seed: int) -> tuple[Any, pd.DataFrame]:
+    """What was found, and one row per combination."""
     from ..stats import synergy
 
     if metric is Metric.ci:
         index = synergy.combination_index(table)
-        return index.points, str(index)
+        return index, index.points
     score = getattr(synergy, metric.value)(table, seed=seed)
-    return score.wells, str(score)
+    return score, score.wells
+
+
+def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool) -> None:
+    """The wells beside the score, or beside the combination index."""
+    from matplotlib.figure import Figure
+
+    from ..plot.synergy import draw_combination_index, draw_dose_matrix, draw_synergy
+    from ..stats import synergy
+
+    figure = Figure(figsize=(11.0, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw_dose_matrix(table, ax=left)
+    if isinstance(found, synergy.CombinationIndex):
+        draw_combination_index(found, ax=right)
+    else:
+        draw_synergy(found, ax=right)
+    cli.save_figure(figure, path, quiet)

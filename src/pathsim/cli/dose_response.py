@@ -52,7 +52,7 @@ def dose_response(
     ]  # fmt: skip
     table = pd.concat(tables, ignore_index=True)
     if plot is not None:
-        from ..plot import draw_dose_response
+        from ..plot.dose_response import draw_dose_response
 
         cli.save_figure(draw_dose_response(table).figure, plot, quiet)
     try:
