@@ -12,56 +12,26 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, get_type_hints
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from . import calls
-from .lane_layout import DIMENSIONS, LANES, FloatArray, IntArray
-from .vector_ir import double
-
-INT, FLOAT, BOOL = "i64", "double", "i1"
-ARRAY_SLOTS = 1 + DIMENSIONS
-"""An array is its address and the sizes of its dimensions (0 for those it does not have)."""
+from .lane_layout import DIMENSIONS, LANES
+from .python_values import (
+    ARRAY_SLOTS,
+    FLOAT,
+    INT,
+    NUMBERS,
+    Array,
+    Expressions,
+    Record,
+    Value,
+    kind_of_array,
+    parameters,
+    signature,
+    symbol_of,
+)
 
 LANE_BLOCKS = ("F", "N")  # arguments of this name have LANES columns, which is worth telling the compiler
-
-
-@dataclass(frozen=True)
-class Value:
-    """A number: its kind and its name or literal."""
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Array:
-    """An array whose entries are of ``kind``."""
-
-    kind: str
-    address: str
-    shape: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Record:
-    """A named tuple in memory."""
-
-    cls: type
-    address: str
-
-
-Thing = Value | Array | Record
-_NUMBERS: dict[Any, str] = {int: INT, float: FLOAT, bool: BOOL}
-_ARRAYS: list[tuple[Any, str]] = [(FloatArray, FLOAT), (IntArray, INT)]
-_CALLS = {function: function.__name__ for function in
-          (calls.call2, calls.call3, calls.call4, calls.call6, calls.call7, calls.call_step)}  # fmt: skip
-_INT_OPS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor",
-            ast.LShift: "shl", ast.RShift: "ashr", ast.Mod: "srem", ast.FloorDiv: "sdiv"}  # fmt: skip
-_FLOAT_OPS = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
-_COMPARE = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge", ast.Eq: "eq", ast.NotEq: "ne"}
-_PURE = {"sqrt": "llvm.sqrt.f64", "floor": "llvm.floor.f64", "nextafter": "nextafter"}
 
 
 def module_of(entry: Callable[..., int | None]) -> str:
@@ -72,54 +42,21 @@ def module_of(entry: Callable[..., int | None]) -> str:
     while pending:
         written = _Function(pending.pop())
         texts.append(written.text())
-        declared |= written.declared
-        for found in written.called:
+        declared |= written.code.declared
+        for found in written.code.called:
             if found not in done:
                 done.add(found)
                 pending.append(found)
     return "\n".join([*texts, _entry(entry), *sorted(declared), "!0 = !{}"]) + "\n"
 
 
-def slots(hint: Any) -> int:
-    """How many 64-bit slots an argument or field of this type takes in memory."""
-    if any(hint == array for array, _ in _ARRAYS):
-        return ARRAY_SLOTS
-    if hint in _NUMBERS:
-        return 1
-    return sum(slots(field) for field in get_type_hints(hint).values())
-
-
-def _symbol(function: Callable[..., Any]) -> str:
-    return f"{function.__module__.rsplit('.', 1)[-1]}.{function.__name__}"
-
-
-def _signature(function: Callable[..., Any]) -> tuple[dict[str, Any], Any]:
-    hints = get_type_hints(function)
-    returned = hints.pop("return")
-    return hints, None if returned is type(None) else returned
-
-
-def _kind_of_array(hint: Any) -> str | None:
-    return next((kind for array, kind in _ARRAYS if hint == array), None)
-
-
-def _parameters(hints: Mapping[str, Any]) -> list[str]:
-    found = []
-    for name, hint in hints.items():
-        if _kind_of_array(hint):
-            found += [f"ptr %{name}", *(f"i64 %{name}.{axis}" for axis in range(DIMENSIONS))]
-        else:
-            found.append(f"{_NUMBERS.get(hint, 'ptr')} %{name}")
-    return found
-
-
 def _entry(function: Callable[..., int | None]) -> str:
     """``i64 entry(i64, ...)``: unpacks array arguments and calls the function; 0 when that returns nothing."""
-    hints, returned = _signature(function)
+    hints, returned = signature(function)
     lines, passed = [], []
     for name, hint in hints.items():
         lines.append(f"%{name} = inttoptr i64 %{name}.in to ptr")
-        if not _kind_of_array(hint):
+        if not kind_of_array(hint):
             passed.append(f"ptr %{name}")
             continue
         for axis in range(ARRAY_SLOTS):
@@ -131,7 +68,7 @@ def _entry(function: Callable[..., int | None]) -> str:
             sizes[1] = str(LANES)
         passed += [f"ptr %{name}.data", *(f"i64 {size}" for size in sizes)]
     arguments = ", ".join(f"i64 %{name}.in" for name in hints)
-    call = f"@{_symbol(function)}({', '.join(passed)})"
+    call = f"@{symbol_of(function)}({', '.join(passed)})"
     lines += [f"call void {call}", "ret i64 0"] if returned is None else [f"%r = call i64 {call}", "ret i64 %r"]
     return "\n".join([f"define i64 @entry({arguments}) nounwind {{", *lines, "}"])
 
@@ -142,80 +79,43 @@ class _Loop(NamedTuple):
 
 
 class _Function:
-    """One Python function being translated."""
+    """One Python function being translated: its statements; :class:`Expressions` writes what is in them."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        source = textwrap.dedent(inspect.getsource(function))
-        self.tree = ast.parse(source).body[0]
-        self.names: dict[str, Any] = function.__globals__
-        self.hints, self.returned = _signature(function)
-        self.called: list[Callable[..., Any]] = []
-        self.declared: set[str] = set()
+        self.tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        self.hints, self.returned = signature(function)
+        self.code = Expressions(function)
         self.allocated: list[str] = []
-        self.lines: list[str] = []
-        self.variables: dict[str, Value] = {}
-        self.arguments: dict[str, Array | Record] = {}
         self.loops: list[_Loop] = []
-        self.block = "start"
-        self.count = 0
 
     def text(self) -> str:
         """The IR of the function."""
         assert isinstance(self.tree, ast.FunctionDef)
         for name, hint in self.hints.items():
-            kind = _kind_of_array(hint)
+            kind = kind_of_array(hint)
             if kind:
-                self.arguments[name] = Array(kind, f"%{name}", tuple(f"%{name}.{axis}" for axis in range(DIMENSIONS)))
-            elif hint in _NUMBERS:
-                self._assign_name(name, Value(_NUMBERS[hint], f"%{name}"))
+                self.code.arguments[name] = Array(
+                    kind, f"%{name}", tuple(f"%{name}.{axis}" for axis in range(DIMENSIONS))
+                )
+            elif hint in NUMBERS:
+                self._assign_name(name, Value(NUMBERS[hint], f"%{name}"))
             else:
-                self.arguments[name] = Record(hint, f"%{name}")
+                self.code.arguments[name] = Record(hint, f"%{name}")
         self._body(self.tree.body)
-        result = "void" if self.returned is None else _NUMBERS[self.returned]
-        if not self._ended():
-            self.lines.append("ret void" if self.returned is None else "unreachable")
-        head = f"define internal {result} @{_symbol(self.function)}({', '.join(_parameters(self.hints))}) nounwind {{"
-        return "\n".join([head, "entry:", *self.allocated, "br label %start", "start:", *self.lines, "}"])
-
-    # writing
-
-    def emit(self, text: str) -> str:
-        self.count += 1
-        self.lines.append(f"%v{self.count} = {text}")
-        return f"%v{self.count}"
-
-    def label(self) -> str:
-        self.count += 1
-        return f"b{self.count}"
-
-    def begin(self, label: str) -> None:
-        self.lines.append(f"{label}:")
-        self.block = label
-
-    def jump(self, label: str) -> None:
-        if not self._ended():
-            self.lines.append(f"br label %{label}")
-
-    def branch(self, condition: str, yes: str, no: str) -> None:
-        self.lines.append(f"br i1 {condition}, label %{yes}, label %{no}")
-
-    def _ended(self) -> bool:
-        return bool(self.lines) and self.lines[-1].startswith(("br ", "ret ", "unreachable"))
-
-    def _refuse(self, node: ast.AST, why: str = "is not in the language of the drivers") -> TypeError:
-        line = self.function.__code__.co_firstlineno + getattr(node, "lineno", 1) - 1
-        return TypeError(f"{self.function.__code__.co_filename}:{line}: '{ast.unparse(node)}' {why}")
-
-    # statements
+        result = "void" if self.returned is None else NUMBERS[self.returned]
+        if not self.code.ended():
+            self.code.lines.append("ret void" if self.returned is None else "unreachable")
+        head = f"define internal {result} @{symbol_of(self.function)}({', '.join(parameters(self.hints))}) nounwind {{"
+        return "\n".join([head, "entry:", *self.allocated, "br label %start", "start:", *self.code.lines, "}"])
 
     def _body(self, statements: list[ast.stmt]) -> None:
         for statement in statements:
-            if self._ended():
+            if self.code.ended():
                 return
             handler = getattr(self, f"_{type(statement).__name__.lower()}", None)
             if handler is None:
-                raise self._refuse(statement)
+                raise self.code.refuse(statement)
             handler(statement)
 
     def _pass(self, statement: ast.Pass) -> None:
@@ -225,374 +125,118 @@ class _Function:
         if isinstance(statement.value, ast.Constant):  # the docstring
             return
         if not isinstance(statement.value, ast.Call):
-            raise self._refuse(statement)
-        self._call(statement.value)
+            raise self.code.refuse(statement)
+        self.code.call(statement.value)
 
     def _return(self, statement: ast.Return) -> None:
         if statement.value is None:
-            self.lines.append("ret void")
+            self.code.lines.append("ret void")
             return
-        value = self._as(self.number(statement.value), _NUMBERS[self.returned])
-        self.lines.append(f"ret {value.kind} {value.name}")
+        value = self.code.convert(self.code.number(statement.value), NUMBERS[self.returned])
+        self.code.lines.append(f"ret {value.kind} {value.name}")
 
     def _assign(self, statement: ast.Assign) -> None:
         for target in statement.targets:
             if isinstance(target, ast.Tuple):
                 if not isinstance(statement.value, ast.Tuple):
-                    raise self._refuse(statement)
-                values = [self.number(item) for item in statement.value.elts]
+                    raise self.code.refuse(statement)
+                values = [self.code.number(item) for item in statement.value.elts]
                 for item, value in zip(target.elts, values, strict=True):
                     self._store(item, value)
                 return
-        value = self.number(statement.value)
+        value = self.code.number(statement.value)
         for target in statement.targets:
             self._store(target, value)
 
     def _augassign(self, statement: ast.AugAssign) -> None:
         if isinstance(statement.target, ast.Name):
-            old = self.number(ast.copy_location(ast.Name(statement.target.id, ast.Load()), statement.target))
-            self._store(statement.target, self._arithmetic(statement, statement.op, old, self.number(statement.value)))
+            old = self.code.number(ast.copy_location(ast.Name(statement.target.id, ast.Load()), statement.target))
+            self._store(
+                statement.target, self.code.arithmetic(statement, statement.op, old, self.code.number(statement.value))
+            )
             return
         assert isinstance(statement.target, ast.Subscript)
-        kind, place = self._place(statement.target)
-        old = Value(kind, self.emit(f"load {kind}, ptr {place}"))
-        value = self._as(self._arithmetic(statement, statement.op, old, self.number(statement.value)), kind)
-        self.lines.append(f"store {kind} {value.name}, ptr {place}")
+        kind, place = self.code.place(statement.target)
+        old = Value(kind, self.code.emit(f"load {kind}, ptr {place}"))
+        value = self.code.convert(
+            self.code.arithmetic(statement, statement.op, old, self.code.number(statement.value)), kind
+        )
+        self.code.lines.append(f"store {kind} {value.name}, ptr {place}")
 
     def _store(self, target: ast.expr, value: Value) -> None:
         if isinstance(target, ast.Name):
             self._assign_name(target.id, value, target)
         elif isinstance(target, ast.Subscript):
-            kind, place = self._place(target)
-            self.lines.append(f"store {kind} {self._as(value, kind).name}, ptr {place}")
+            kind, place = self.code.place(target)
+            self.code.lines.append(f"store {kind} {self.code.convert(value, kind).name}, ptr {place}")
         else:
-            raise self._refuse(target)
+            raise self.code.refuse(target)
 
     def _assign_name(self, name: str, value: Value, node: ast.AST | None = None) -> None:
-        if name not in self.variables:
-            self.variables[name] = Value(value.kind, f"%{name}.var")
+        if name not in self.code.variables:
+            self.code.variables[name] = Value(value.kind, f"%{name}.var")
             self.allocated.append(f"%{name}.var = alloca {value.kind}")
-        variable = self.variables[name]
+        variable = self.code.variables[name]
         if node is not None and (variable.kind, value.kind) not in ((FLOAT, INT), (value.kind, value.kind)):
-            raise self._refuse(node, f"was {variable.kind} before and cannot become {value.kind}")
-        self.lines.append(f"store {variable.kind} {self._as(value, variable.kind).name}, ptr {variable.name}")
+            raise self.code.refuse(node, f"was {variable.kind} before and cannot become {value.kind}")
+        self.code.lines.append(
+            f"store {variable.kind} {self.code.convert(value, variable.kind).name}, ptr {variable.name}"
+        )
 
     def _if(self, statement: ast.If) -> None:
-        yes, no, after = self.label(), self.label(), self.label()
-        self.branch(self.truth(statement.test), yes, no)
-        self.begin(yes)
+        yes, no, after = self.code.label(), self.code.label(), self.code.label()
+        self.code.branch(self.code.truth(statement.test), yes, no)
+        self.code.begin(yes)
         self._body(statement.body)
-        self.jump(after)
-        self.begin(no)
+        self.code.jump(after)
+        self.code.begin(no)
         self._body(statement.orelse)
-        self.jump(after)
-        self.begin(after)
+        self.code.jump(after)
+        self.code.begin(after)
 
     def _while(self, statement: ast.While) -> None:
-        look, inside, after = self.label(), self.label(), self.label()
-        self.jump(look)
-        self.begin(look)
-        self.branch(self.truth(statement.test), inside, after)
+        look, inside, after = self.code.label(), self.code.label(), self.code.label()
+        self.code.jump(look)
+        self.code.begin(look)
+        self.code.branch(self.code.truth(statement.test), inside, after)
         self._loop_body(statement.body, inside, _Loop(after, look))
-        self.begin(after)
+        self.code.begin(after)
 
     def _for(self, statement: ast.For) -> None:
         made = statement.iter
         if not (isinstance(made, ast.Call) and isinstance(made.func, ast.Name) and made.func.id == "range"
                 and len(made.args) < 3 and isinstance(statement.target, ast.Name)):  # fmt: skip
-            raise self._refuse(statement)
-        bounds = [self.number(argument).name for argument in made.args]
+            raise self.code.refuse(statement)
+        bounds = [self.code.number(argument).name for argument in made.args]
         first, last = ("0", bounds[0]) if len(bounds) == 1 else (bounds[0], bounds[1])
-        counter = f"%counter{self.label()}"
+        counter = f"%counter{self.code.label()}"
         self.allocated.append(f"{counter} = alloca i64")
-        self.lines.append(f"store i64 {first}, ptr {counter}")
-        look, inside, again, after = self.label(), self.label(), self.label(), self.label()
-        self.jump(look)
-        self.begin(look)
-        here = self.emit(f"load i64, ptr {counter}")
-        self.branch(self.emit(f"icmp slt i64 {here}, {last}"), inside, after)
-        self.begin(again)
-        following = self.emit(f"add i64 {self.emit(f'load i64, ptr {counter}')}, 1")
-        self.lines.append(f"store i64 {following}, ptr {counter}")
-        self.jump(look)
+        self.code.lines.append(f"store i64 {first}, ptr {counter}")
+        look, inside, again, after = self.code.label(), self.code.label(), self.code.label(), self.code.label()
+        self.code.jump(look)
+        self.code.begin(look)
+        here = self.code.emit(f"load i64, ptr {counter}")
+        self.code.branch(self.code.emit(f"icmp slt i64 {here}, {last}"), inside, after)
+        self.code.begin(again)
+        following = self.code.emit(f"add i64 {self.code.emit(f'load i64, ptr {counter}')}, 1")
+        self.code.lines.append(f"store i64 {following}, ptr {counter}")
+        self.code.jump(look)
         self._loop_body(statement.body, inside, _Loop(after, again), (statement.target.id, here))
-        self.begin(after)
+        self.code.begin(after)
 
     def _loop_body(
         self, statements: list[ast.stmt], inside: str, loop: _Loop, counted: tuple[str, str] | None = None
     ) -> None:
-        self.begin(inside)
+        self.code.begin(inside)
         if counted is not None:
             self._assign_name(counted[0], Value(INT, counted[1]))
         self.loops.append(loop)
         self._body(statements)
         self.loops.pop()
-        self.jump(loop.again)
+        self.code.jump(loop.again)
 
     def _break(self, statement: ast.Break) -> None:
-        self.jump(self.loops[-1].leave)
+        self.code.jump(self.loops[-1].leave)
 
     def _continue(self, statement: ast.Continue) -> None:
-        self.jump(self.loops[-1].again)
-
-    # expressions
-
-    def number(self, node: ast.expr) -> Value:
-        """The value of an expression."""
-        found = self.thing(node)
-        if not isinstance(found, Value):
-            raise self._refuse(node, "is not a number")
-        return found
-
-    def truth(self, node: ast.expr) -> str:
-        """The truth of an expression, as i1."""
-        value = self.number(node)
-        if value.kind == BOOL:
-            return value.name
-        return self.emit(f"icmp ne i64 {value.name}, 0" if value.kind == INT else f"fcmp une double {value.name}, 0.0")
-
-    def thing(self, node: ast.expr) -> Thing:
-        handler = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if handler is None or isinstance(node, ast.expr_context):
-            raise self._refuse(node)
-        return handler(node)  # type: ignore[no-any-return]
-
-    def _constant(self, node: ast.Constant) -> Value:
-        return self._literal(node, node.value)
-
-    def _literal(self, node: ast.AST, value: Any) -> Value:
-        if isinstance(value, bool):
-            return Value(BOOL, "true" if value else "false")
-        if isinstance(value, int):
-            return Value(INT, str(value))
-        if isinstance(value, float):
-            return Value(FLOAT, double(value))
-        raise self._refuse(node)
-
-    def _name(self, node: ast.Name) -> Thing:
-        if node.id in self.variables:
-            variable = self.variables[node.id]
-            return Value(variable.kind, self.emit(f"load {variable.kind}, ptr {variable.name}"))
-        if node.id in self.arguments:
-            return self.arguments[node.id]
-        return self._literal(node, self.names.get(node.id))
-
-    def _attribute(self, node: ast.Attribute) -> Thing:
-        if isinstance(node.value, ast.Name) and inspect.ismodule(self.names.get(node.value.id)):
-            return self._literal(node, getattr(self.names[node.value.id], node.attr))
-        record = self.thing(node.value)
-        if not isinstance(record, Record):
-            raise self._refuse(node)
-        position = 0
-        for name, hint in get_type_hints(record.cls).items():
-            if name == node.attr:
-                break
-            position += slots(hint)
-        words = [self._slot(record, position + i) for i in range(slots(hint))]
-        if len(words) == 1:
-            return Value(INT, words[0])
-        kind = _kind_of_array(hint)
-        assert kind is not None
-        return Array(kind, self.emit(f"inttoptr i64 {words[0]} to ptr"), tuple(words[1:]))
-
-    def _slot(self, record: Record, position: int) -> str:
-        place = self.emit(f"getelementptr i64, ptr {record.address}, i64 {position}")
-        return self.emit(f"load i64, ptr {place}, !invariant.load !0")
-
-    def _subscript(self, node: ast.Subscript) -> Value:
-        if isinstance(node.value, ast.Attribute) and node.value.attr == "shape":
-            array = self.thing(node.value.value)
-            assert isinstance(array, Array)
-            assert isinstance(node.slice, ast.Constant)
-            assert isinstance(node.slice.value, int)
-            return Value(INT, array.shape[node.slice.value])
-        kind, place = self._place(node)
-        return Value(kind, self.emit(f"load {kind}, ptr {place}"))
-
-    def _place(self, node: ast.Subscript) -> tuple[str, str]:
-        """Kind and address of an entry of an array."""
-        array = self.thing(node.value)
-        if not isinstance(array, Array):
-            raise self._refuse(node)
-        indices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        position = self._as(self.number(indices[0]), INT).name
-        for axis, index in enumerate(indices[1:], start=1):
-            row = self.emit(f"mul i64 {position}, {array.shape[axis]}")
-            position = self.emit(f"add i64 {row}, {self.number(index).name}")
-        return array.kind, self.emit(f"getelementptr inbounds {array.kind}, ptr {array.address}, i64 {position}")
-
-    def _binop(self, node: ast.BinOp) -> Value:
-        return self._arithmetic(node, node.op, self.number(node.left), self.number(node.right))
-
-    def _arithmetic(self, node: ast.AST, op: ast.operator, a: Value, b: Value) -> Value:
-        if FLOAT in (a.kind, b.kind) or isinstance(op, ast.Div):
-            if type(op) not in _FLOAT_OPS:
-                raise self._refuse(node)
-            a, b = self._as(a, FLOAT), self._as(b, FLOAT)
-            return Value(FLOAT, self.emit(f"{_FLOAT_OPS[type(op)]} double {a.name}, {b.name}"))
-        if type(op) not in _INT_OPS:
-            raise self._refuse(node)
-        a, b = self._as(a, INT), self._as(b, INT)
-        return Value(INT, self.emit(f"{_INT_OPS[type(op)]} i64 {a.name}, {b.name}"))
-
-    def _unaryop(self, node: ast.UnaryOp) -> Value:
-        if isinstance(node.op, ast.Not):
-            return Value(BOOL, self.emit(f"xor i1 {self.truth(node.operand)}, true"))
-        value = self.number(node.operand)
-        if not isinstance(node.op, ast.USub) or value.kind == BOOL:
-            raise self._refuse(node)
-        text = f"fneg double {value.name}" if value.kind == FLOAT else f"sub i64 0, {value.name}"
-        return Value(value.kind, self.emit(text))
-
-    def _boolop(self, node: ast.BoolOp) -> Value:
-        """``and`` and ``or``: what follows is looked at only when it matters."""
-        short = "true" if isinstance(node.op, ast.Or) else "false"
-        after = self.label()
-        incoming = []
-        for item in node.values[:-1]:
-            condition, following = self.truth(item), self.label()
-            incoming.append(f"[ {short}, %{self.block} ]")
-            self.branch(condition, *((after, following) if short == "true" else (following, after)))
-            self.begin(following)
-        last = self.truth(node.values[-1])
-        incoming.append(f"[ {last}, %{self.block} ]")
-        self.jump(after)
-        self.begin(after)
-        return Value(BOOL, self.emit(f"phi i1 {', '.join(incoming)}"))
-
-    def _compare(self, node: ast.Compare) -> Value:
-        if len(node.ops) != 1 or type(node.ops[0]) not in _COMPARE:
-            raise self._refuse(node)
-        return self._compared(_COMPARE[type(node.ops[0])], self.number(node.left), self.number(node.comparators[0]))
-
-    def _compared(self, name: str, a: Value, b: Value) -> Value:
-        if FLOAT in (a.kind, b.kind):
-            a, b = self._as(a, FLOAT), self._as(b, FLOAT)
-            return Value(BOOL, self.emit(f"fcmp {'une' if name == 'ne' else f'o{name}'} double {a.name}, {b.name}"))
-        if a.kind != b.kind:
-            a, b = self._as(a, INT), self._as(b, INT)
-        sign = "" if name in ("eq", "ne") else "s"
-        return Value(BOOL, self.emit(f"icmp {sign}{name} {a.kind} {a.name}, {b.name}"))
-
-    def _ifexp(self, node: ast.IfExp) -> Value:
-        yes, no, after = self.label(), self.label(), self.label()
-        self.branch(self.truth(node.test), yes, no)
-        self.begin(yes)
-        first = self.number(node.body)
-        kind, end_of_yes, written = first.kind, self.block, len(self.lines)
-        self.begin(no)
-        second = self.number(node.orelse)
-        if kind != second.kind:
-            kind = FLOAT
-            second, tail = self._as(second, kind), self.lines[written:]
-            del self.lines[written:]
-            first = self._as(first, kind)
-            written = len(self.lines)
-            self.lines += tail
-        self.lines.insert(written, f"br label %{after}")
-        end_of_no = self.block
-        self.jump(after)
-        self.begin(after)
-        both = f"[ {first.name}, %{end_of_yes} ], [ {second.name}, %{end_of_no} ]"
-        return Value(kind, self.emit(f"phi {kind} {both}"))
-
-    def _as(self, value: Value, kind: str) -> Value:
-        if value.kind == kind:
-            return value
-        if (value.kind, kind) == (INT, FLOAT):
-            return Value(kind, self.emit(f"sitofp i64 {value.name} to double"))
-        if (value.kind, kind) == (BOOL, INT):
-            return Value(kind, self.emit(f"zext i1 {value.name} to i64"))
-        raise TypeError(f"{self.function.__name__}: {value.kind} does not become {kind} by itself")
-
-    # calls
-
-    def _call(self, node: ast.Call) -> Value:
-        if isinstance(node.func, ast.Attribute):  # a function of math or numpy
-            return self._pure(node, node.func.attr)
-        assert isinstance(node.func, ast.Name)
-        name = node.func.id
-        if name in _BUILTIN and name not in self.names:
-            return _BUILTIN[name](self, node, [self.number(argument) for argument in node.args])
-        function = self.names.get(name)
-        if function in _CALLS:
-            return self._foreign([self.number(argument) for argument in node.args])
-        if not inspect.isfunction(function):
-            raise self._refuse(node)
-        return self._own(node, function)
-
-    def _pure(self, node: ast.Call, name: str) -> Value:
-        values = [self._as(self.number(argument), FLOAT) for argument in node.args]
-        if name == "isfinite":
-            size = self._absolute(values[0])
-            return Value(BOOL, self.emit(f"fcmp olt double {size.name}, {double(float('inf'))}"))
-        if name not in _PURE:
-            raise self._refuse(node)
-        kinds = ", ".join([FLOAT] * len(values))
-        self.declared.add(f"declare double @{_PURE[name]}({kinds})")
-        passed = ", ".join(f"double {value.name}" for value in values)
-        return Value(FLOAT, self.emit(f"call double @{_PURE[name]}({passed})"))
-
-    def _foreign(self, values: list[Value]) -> Value:
-        """A call of machine code by its address."""
-        address = self.emit(f"inttoptr i64 {values[0].name} to ptr")
-        passed = ", ".join(f"{value.kind} {value.name}" for value in values[1:])
-        self.lines.append(f"call void {address}({passed})")
-        return Value(INT, "0")
-
-    def _own(self, node: ast.Call, function: Callable[..., Any]) -> Value:
-        hints, returned = _signature(function)
-        passed: list[str] = []
-        for argument, hint in zip(node.args, hints.values(), strict=True):
-            found = self.thing(argument)
-            if isinstance(found, Array):
-                passed += [f"ptr {found.address}", *(f"i64 {size}" for size in found.shape)]
-            elif isinstance(found, Record):
-                passed.append(f"ptr {found.address}")
-            else:
-                value = self._as(found, _NUMBERS[hint])
-                passed.append(f"{value.kind} {value.name}")
-        self.called.append(function)
-        call = f"@{_symbol(function)}({', '.join(passed)})"
-        if returned is None:
-            self.lines.append(f"call void {call}")
-            return Value(INT, "0")
-        kind = _NUMBERS[returned]
-        return Value(kind, self.emit(f"call {kind} {call}"))
-
-    def _absolute(self, value: Value) -> Value:
-        self.declared |= {"declare double @llvm.fabs.f64(double)", "declare i64 @llvm.abs.i64(i64, i1)"}
-        if value.kind == FLOAT:
-            return Value(FLOAT, self.emit(f"call double @llvm.fabs.f64(double {value.name})"))
-        return Value(INT, self.emit(f"call i64 @llvm.abs.i64(i64 {value.name}, i1 false)"))
-
-    def _extreme(self, node: ast.Call, values: list[Value], compare: str) -> Value:
-        """Python's min and max: the first of equals, and the first when the second is NaN."""
-        best = values[0]
-        for value in values[1:]:
-            if value.kind != best.kind:
-                best, value = self._as(best, FLOAT), self._as(value, FLOAT)
-            better = self._compared(compare, value, best)
-            text = f"select i1 {better.name}, {value.kind} {value.name}, {best.kind} {best.name}"
-            best = Value(value.kind, self.emit(text))
-        return best
-
-    def _truncated(self, node: ast.Call, values: list[Value]) -> Value:
-        if values[0].kind == FLOAT:
-            raise self._refuse(node)
-        return self._as(values[0], INT)
-
-    def _truth_of(self, node: ast.Call, values: list[Value]) -> Value:
-        if values[0].kind != BOOL:
-            raise self._refuse(node, "takes a comparison")
-        return values[0]
-
-
-_BUILTIN: dict[str, Callable[[_Function, ast.Call, list[Value]], Value]] = {
-    "abs": lambda f, node, values: f._absolute(values[0]),
-    "min": lambda f, node, values: f._extreme(node, values, "lt"),
-    "max": lambda f, node, values: f._extreme(node, values, "gt"),
-    "int": lambda f, node, values: f._truncated(node, values),
-    "float": lambda f, node, values: f._as(values[0], FLOAT),
-    "bool": lambda f, node, values: f._truth_of(node, values),
-}
+        self.code.jump(self.loops[-1].again)
