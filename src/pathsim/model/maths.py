@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
+from sys import getrecursionlimit, setrecursionlimit
 from typing import NamedTuple
 
 
@@ -71,7 +73,18 @@ def substitute(expr: Expr, replacements: Mapping[str, Expr]) -> Expr:
         return new if expr.op == "symbol" else Expr("rate_of", name=new.name)
     if not expr.args:
         return expr
-    return expr._replace(args=tuple(substitute(arg, replacements) for arg in expr.args))
+    return expr._replace(args=tuple([substitute(arg, replacements) for arg in expr.args]))
+
+
+@contextmanager
+def deep_recursion(limit: int = 100_000) -> Iterator[None]:
+    """Formulas nest as deep as their author likes; Python functions recurse on the heap, so a high limit is safe."""
+    before = getrecursionlimit()
+    setrecursionlimit(max(before, limit))
+    try:
+        yield
+    finally:
+        setrecursionlimit(before)
 
 
 _INFIX = {

@@ -16,7 +16,7 @@ import libsbml
 
 from ..errors import InputError, UnsupportedModelError, near_misses, raise_together
 from .consistency import inconsistencies
-from .maths import TIME, Expr, number, substitute, symbol
+from .maths import ARITY, TIME, Expr, deep_recursion, number, substitute, symbol
 from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
 from .sbml_header import check_header
 
@@ -49,7 +49,8 @@ def _read(document: Any, source: str, content: bytes) -> Model:
     element = document.getModel()
     if element is None:
         raise InputError(f"{source}: the file holds no model")
-    return _Reader(element, source).model(hashlib.sha256(content).hexdigest())
+    with deep_recursion():
+        return _Reader(element, source).model(hashlib.sha256(content).hexdigest())
 
 
 def _refuse_broken(document: Any, source: str) -> None:
@@ -197,15 +198,16 @@ class _Reader:
 
     def _participants(self, references: Any, where: str, parameters: list[Parameter]) -> Iterable[Participant]:
         for reference in references:
-            value = reference.getStoichiometry() if reference.isSetStoichiometry() else float("nan")
-            value /= reference.getDenominator()  # Level 1 writes fractions so; 1 in later levels
+            value = float("nan")
+            if reference.isSetStoichiometry() or reference.getLevel() < 3:
+                value = reference.getStoichiometry() / reference.getDenominator()  # fractions of Levels 1 and 2
             if reference.isSetStoichiometryMath() and reference.getStoichiometryMath().getMath() is not None:
                 amount = self.math(reference.getStoichiometryMath().getMath(), where, reference)
             elif reference.getLevel() >= 3 and reference.isSetId():
                 amount = symbol(reference.getId())
                 parameters.append(Parameter(reference.getId(), value, bool(reference.getConstant())))
             else:
-                amount = number(1.0 if value != value and reference.getLevel() < 3 else value)
+                amount = number(value)
             yield Participant(reference.getSpecies(), amount)
 
     def _rules(self) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
@@ -264,26 +266,37 @@ class _Reader:
             return symbol(node.getName())
         if kind in _NUMBERS:
             return number(node.getInteger() if kind == _AST.AST_INTEGER else node.getValue())
-        args = tuple(self._convert(node.getChild(i)) for i in range(node.getNumChildren()))
+        args = tuple([self._convert(node.getChild(i)) for i in range(node.getNumChildren())])
         if kind == _AST.AST_MINUS:
-            return Expr("neg", args) if len(args) == 1 else Expr("minus", args)
+            return self._operation("neg" if len(args) == 1 else "minus", args)
         op = _OPERATIONS.get(kind)
         if op is not None:
-            return Expr(op, args)
+            return self._operation(op, args)
         if kind in _CONSTANTS:
             return _CONSTANTS[kind]
         if kind == _AST.AST_FUNCTION:
             return self._call(node.getName(), args)
         if kind == _AST.AST_FUNCTION_ROOT:
-            return Expr("root", args if len(args) == 2 else (number(2), *args))
+            return self._operation("root", (number(2), *args) if len(args) == 1 else args)
         if kind == _AST.AST_FUNCTION_LOG:
-            return Expr("log", args if len(args) == 2 else (number(10), *args))
+            return self._operation("log", (number(10), *args) if len(args) == 1 else args)
         if kind == _AST.AST_FUNCTION_RATE_OF:
+            if len(args) != 1 or args[0].op != "symbol":
+                raise InputError(f"{self.context} uses rateOf(), which takes the name of one symbol")
             return Expr("rate_of", name=args[0].name)
         if kind == _AST.AST_FUNCTION_DELAY:
             raise UnsupportedModelError(f"{self.context} uses delay(): delay equations are outside an ODE simulator")
         shown = libsbml.formulaToL3String(node)
         raise UnsupportedModelError(f"{self.context} uses '{shown}', which pathsim does not know")
+
+    def _operation(self, op: str, args: tuple[Expr, ...]) -> Expr:
+        """``op`` applied to ``args``, if it takes so many."""
+        wanted = ARITY[op]
+        least = wanted if isinstance(wanted, int) else wanted[0]
+        if len(args) < least or (isinstance(wanted, int) and len(args) > wanted):
+            takes = f"{least}" if isinstance(wanted, int) else f"{least} or more"
+            raise InputError(f"{self.context} uses '{op}' with {len(args)} arguments; it takes {takes}")
+        return Expr(op, args)
 
     def _call(self, name: str, args: tuple[Expr, ...]) -> Expr:
         if name not in self.functions:

@@ -48,7 +48,7 @@ def _first_tag(content: bytes, source: str) -> tuple[str, dict[str, str]]:
         parser.Parse(content, True)
     except expat.ExpatError as error:
         raise InputError(f"{source}, line {error.lineno}: not XML: {expat.ErrorString(error.code)}") from None
-    except ValueError as error:  # an encoding nobody knows
+    except (LookupError, ValueError) as error:  # an encoding nobody knows
         raise InputError(f"{source}: not XML: {error}") from None
     if not tags:
         raise InputError(f"{source}: the file holds no element")

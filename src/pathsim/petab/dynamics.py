@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 
 from ..errors import UnsupportedModelError
 from ..model import Model
-from ..model.maths import TIME, Expr, nodes, number, symbol
+from ..model.maths import TIME, Expr, deep_recursion, nodes, number, symbol
 from ..model.records import Event, Parameter, Reaction, Rule
 from ..solve import System, build_system
-from ..solve.lowering import deep_recursion
 from .formulas import with_clock
 from .records import STEADY_STATE, Experiment
 

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, raise_together, unknown
-from ..model.maths import Expr, substitute, symbol, symbols
+from ..model.maths import Expr, deep_recursion, substitute, symbol, symbols
 from ..solve.graph import Graph
-from ..solve.lowering import Lowering, deep_recursion
+from ..solve.lowering import Lowering
 from .dynamics import Dynamics
 from .formulas import separate, written_out
 from .records import Measurement, Noise, Part, Scale
@@ -174,6 +174,7 @@ class Measuring:
         self._templates: dict[tuple[object, ...], _Template] = {}
         self._formulas = {name: observable.formula for name, observable in part.observables.items()}
         self._entries: dict[Shape, list[_Entry]] = {}
+        self._unmeasured: dict[Shape, list[_Entry]] = {}
         problems: list[str] = []
         for row, measurement in enumerate(part.measurements):
             problem = self._add(row, measurement)
@@ -183,7 +184,8 @@ class Measuring:
 
     def _add(self, row: int, measurement: Measurement) -> str:
         observable = self.part.observables[measurement.observable]
-        if observable.scale != "lin" and not measurement.value > 0:
+        measured = not math.isnan(measurement.value)
+        if measured and observable.scale != "lin" and not measurement.value > 0:
             shown = f"measurement {row + 1}: {measurement.value:g} of '{observable.id}'"
             return f"{shown} is not positive, but its noise is on the {observable.scale} scale"
         names = (*observable.placeholders, *observable.noise_placeholders)
@@ -202,7 +204,7 @@ class Measuring:
             for simulated, output, name in zip(template.shape.simulated, template.outputs, template.names, strict=True)
         ]
         entry = _Entry(row, measurement.value, simulation, time, places)
-        self._entries.setdefault(template.shape, []).append(entry)
+        (self._entries if measured else self._unmeasured).setdefault(template.shape, []).append(entry)
         return ""
 
     def _is_of_model(self, given: Expr) -> bool:
@@ -247,17 +249,25 @@ class Measuring:
         names = tuple("" if is_simulated else str(what) for is_simulated, what in leaves)
         return _Template(Shape(formula, noise, simulated, scale, kind), outputs, names)
 
-    def kinds(self, schedule: Schedule, offsets: IntArray, n_outputs: int) -> tuple[Kind, ...]:
-        """The finished kinds; ``offsets`` say where each group of simulations begins in the flat outputs."""
-        result = []
-        for shape, entries in self._entries.items():
-            sources = np.array([entry.places for entry in entries], dtype=np.int64).reshape(len(entries), -1).T
-            starts = np.empty(len(entries), dtype=np.int64)
-            for i, entry in enumerate(entries):
-                group, row, sample = schedule.sample(entry.simulation, entry.time)
-                samples = schedule.groups[group].times.shape[1]
-                starts[i] = offsets[group] + (row * samples + sample) * n_outputs
-            sources = sources + np.where(np.array(shape.simulated, dtype=bool)[:, None], starts, 0)
-            rows = np.array([entry.row for entry in entries], dtype=np.int64)
-            result.append(Kind(shape, rows, np.array([entry.value for entry in entries]), sources))
-        return tuple(result)
+    def kinds(self, schedule: Schedule, offsets: IntArray, n_outputs: int) -> tuple[tuple[Kind, ...], tuple[Kind, ...]]:
+        """The finished kinds, and those of rows without a measured value, which are only simulated.
+
+        ``offsets`` say where each group of simulations begins in the flat outputs.
+        """
+        measured, unmeasured = (
+            tuple(_kind(shape, found, schedule, offsets, n_outputs) for shape, found in entries.items())
+            for entries in (self._entries, self._unmeasured)
+        )
+        return measured, unmeasured
+
+
+def _kind(shape: Shape, entries: list[_Entry], schedule: Schedule, offsets: IntArray, n_outputs: int) -> Kind:
+    sources = np.array([entry.places for entry in entries], dtype=np.int64).reshape(len(entries), -1).T
+    starts = np.empty(len(entries), dtype=np.int64)
+    for i, entry in enumerate(entries):
+        group, row, sample = schedule.sample(entry.simulation, entry.time)
+        samples = schedule.groups[group].times.shape[1]
+        starts[i] = offsets[group] + (row * samples + sample) * n_outputs
+    sources = sources + np.where(np.array(shape.simulated, dtype=bool)[:, None], starts, 0)
+    rows = np.array([entry.row for entry in entries], dtype=np.int64)
+    return Kind(shape, rows, np.array([entry.value for entry in entries]), sources)

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ..errors import InputError
-from ..model.maths import Expr, number, symbols
+from ..model.maths import Expr, deep_recursion, number, symbols
 from ..solve.evaluate import Function, python_function
 from ..solve.graph import Graph
-from ..solve.lowering import Lowering, deep_recursion
+from ..solve.lowering import Lowering
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

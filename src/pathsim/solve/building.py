@@ -8,10 +8,10 @@ import numpy as np
 
 from ..errors import InputError, UnsupportedModelError, raise_together, unknown
 from ..model import Model
-from ..model.maths import Expr
+from ..model.maths import Expr, deep_recursion
 from ..model.records import Event, Species
 from .graph import Graph
-from .lowering import Lowering, ModeTable, deep_recursion, linear_in_time
+from .lowering import Lowering, ModeTable, linear_in_time
 from .system import EventCode, System, Target
 
 

@@ -11,11 +11,9 @@ A formula means different graph nodes depending on when it is evaluated:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from sys import getrecursionlimit, setrecursionlimit
 from typing import Literal, Protocol
 
 from ..errors import InputError
@@ -204,17 +202,6 @@ def linear_in_time(graph: Graph, margin: int) -> tuple[int, int] | None:
 def _has_jump(graph: Graph, node: int) -> bool:
     """Whether a node hides a kink or jump in time."""
     return any(graph.op(n) in ("sel", "abs", "floor", "tgamma") and graph.masks[n] for n in graph.topological([node]))
-
-
-@contextmanager
-def deep_recursion(limit: int = 100_000) -> Iterator[None]:
-    """Formulas nest as deep as their author likes; Python functions recurse on the heap, so a high limit is safe."""
-    before = getrecursionlimit()
-    setrecursionlimit(max(before, limit))
-    try:
-        yield
-    finally:
-        setrecursionlimit(before)
 
 
 def _extremum(graph: Graph, args: list[int], least: bool) -> int:

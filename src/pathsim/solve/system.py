@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from ..errors import InputError, raise_together, unknown
 from ..model import Model
-from ..model.maths import text
+from ..model.maths import deep_recursion, text
 from ..model.records import Species
 from .graph import Graph
-from .lowering import Lowering, Mode, deep_recursion
+from .lowering import Lowering, Mode
 
 FloatArray = npt.NDArray[np.float64]
 
