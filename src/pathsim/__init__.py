@@ -14,8 +14,10 @@ if TYPE_CHECKING:
         WellNoise,
         combination_screen,
         dose_response,
+        mice_needed,
         seed_protocol,
         western_blot,
+        xenograft,
     )
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
     from .fitting import (
@@ -65,8 +67,10 @@ _ROOMS = {
         "WellNoise",
         "combination_screen",
         "dose_response",
+        "mice_needed",
         "seed_protocol",
         "western_blot",
+        "xenograft",
     ),
     "errors": ("InputError", "PathsimError", "SimulationError", "UnknownNameError", "UnsupportedModelError"),
     "fitting": (
@@ -160,6 +164,7 @@ __all__ = [
     "load_model",
     "make_spec",
     "merge_sweep",
+    "mice_needed",
     "morris_effects",
     "petab",
     "profile",
@@ -179,6 +184,7 @@ __all__ = [
     "survival",
     "synergy",
     "western_blot",
+    "xenograft",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from .combination import combination_screen
 from .dose_response import dose_response
+from .power import mice_needed
 from .wells import ASSAY_READOUTS, PLATES, Plate, WellNoise, percent_of_vehicle
 from .western_blot import (
     LOADING_CONTROLS,
@@ -11,6 +12,7 @@ from .western_blot import (
     seed_protocol,
     western_blot,
 )
+from .xenograft import Trial, xenograft
 
 __all__ = [
     "ASSAY_READOUTS",
@@ -20,10 +22,13 @@ __all__ = [
     "STANDARD_LINES",
     "BlotNoise",
     "Plate",
+    "Trial",
     "WellNoise",
     "combination_screen",
     "dose_response",
+    "mice_needed",
     "percent_of_vehicle",
     "seed_protocol",
     "western_blot",
+    "xenograft",
 ]

@@ -1,0 +1,97 @@
+"""The host of a tumour: sites of xenografts (``models/hosts.toml``)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from ..errors import raise_together, unknown
+from ..model import models_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a tumour is implanted, what ends an animal's follow-up, and how animals differ (CV of log-normals).
+
+    ``untreated_days``: median time to the endpoint without drug, to which growth in the animal is calibrated.
+    """
+
+    name: str
+    description: str
+    compartment: str
+    lines: tuple[str, ...]
+    endpoint: str
+    implanted_cells: float
+    endpoint_cells: float
+    untreated_days: float
+    dosing_from_days: float
+    growth_cv: float
+    clearance_cv: float
+    take_cv: float
+    endpoint_cv: float
+    sources: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name} is {value!r}; it must be positive and finite"
+            for name in ("implanted_cells", "endpoint_cells", "untreated_days")
+            if not 0 < (value := getattr(self, name)) < float("inf")
+        ]
+        problems += [
+            f"{name} is {value!r}; it must be between 0 and 1"
+            for name in ("growth_cv", "clearance_cv", "take_cv", "endpoint_cv")
+            if not 0 <= (value := getattr(self, name)) <= 1
+        ]
+        if not 0 <= self.dosing_from_days < float("inf"):
+            problems.append(f"dosing starts on day {self.dosing_from_days!r}, before implantation (day 0)")
+        elif self.dosing_from_days >= self.untreated_days:
+            problems.append(
+                f"dosing starts on day {self.dosing_from_days:g}, when half of the untreated animals have reached the "
+                f"endpoint (day {self.untreated_days:g})"
+            )
+        if self.implanted_cells >= self.endpoint_cells:
+            problems.append(f"{self.implanted_cells:g} implanted cells are the endpoint already")
+        raise_together(problems, f"site '{self.name}'")
+
+
+_NUMBERS = (
+    "implanted_cells", "endpoint_cells", "untreated_days", "dosing_from_days", "growth_cv", "clearance_cv", "take_cv",
+    "endpoint_cv",
+)  # fmt: skip
+
+
+@cache
+def host_tables() -> Mapping[str, Any]:
+    """The bundled file about hosts, as it stands."""
+    return MappingProxyType(tomllib.loads((models_folder() / "hosts.toml").read_text(encoding="utf-8")))
+
+
+def sites() -> dict[str, Site]:
+    """Bundled sites by name."""
+    return {
+        name: Site(
+            name=name,
+            description=entry["description"],
+            compartment=entry["compartment"],
+            lines=tuple(entry["lines"]),
+            endpoint=entry["endpoint"],
+            sources=MappingProxyType({key: entry[key]["source"] for key in _NUMBERS}),
+            **{key: float(entry[key]["value"]) for key in _NUMBERS},
+        )
+        for name, entry in host_tables()["site"].items()
+    }
+
+
+def find_site(name: str | None, line: str) -> Site:
+    """A site by name, or where tumours of ``line`` are usually grown. Raises :class:`UnknownNameError`."""
+    known = sites()
+    if name is None:
+        family = line.split("+")[0]
+        return next((site for site in known.values() if family in site.lines), known["flank"])
+    if name not in known:
+        raise unknown("site", name, known)
+    return known[name]
