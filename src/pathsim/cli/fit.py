@@ -47,6 +47,7 @@ def fit(
     Writes starts.jsonl (as searches finish), starts.csv, best.csv and predicted.csv into the output folder; prints the
     best parameters. Scales per gel and antibody and the noise are solved for, not searched.
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: the cores are for the starts
     from .. import fitting
 
     cli.check_plot(plot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +27,7 @@ def profile(
 
     Profiles are kept in the fit's folder as they finish; run again, and only missing ones are computed.
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: the cores are for the profiles
     from ..fitting import profile as compute
     from .fit import open_folder
 

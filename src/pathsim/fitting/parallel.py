@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -41,6 +42,10 @@ _adopted: list[Callable[[int], Any]] = []  # in a worker process: the one job it
 
 def _adopt(job: Callable[[int], Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    if find_spec("threadpoolctl") is not None:  # small matrices: threads of linear algebra only get in each other's way
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(1)
     _adopted[:] = [job]
 
 

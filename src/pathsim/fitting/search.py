@@ -21,6 +21,7 @@ from .result import HEAD_FILE, STARTS_FILE, Fit, Start, head, line_of, ordered, 
 
 FloatArray = npt.NDArray[np.float64]
 MOST_RESAMPLED = 200
+SMALLEST_BOX = 0.2
 Report = Callable[[Start], None]
 
 
@@ -113,7 +114,7 @@ class _Job:
         rng = np.random.default_rng([self.seed, number])
         best, value, good, bad, why = None, math.inf, 0, 0, ""
         while good < self.candidates and bad < MOST_RESAMPLED:
-            theta, found = ledger.refined(rng.uniform(lower, upper))
+            theta, found = ledger.refined(_scattered(rng, lower, upper))
             if not math.isfinite(found):
                 bad += 1
                 continue
@@ -124,6 +125,17 @@ class _Job:
             reasons = ", ".join(f"{reason} ({count} times)" for reason, count in ledger.failures.most_common(3))
             why = f"no start point could be evaluated in {bad} tries: {reasons}"
         return best, bad, why
+
+
+def _scattered(rng: np.random.Generator, lower: FloatArray, upper: FloatArray) -> FloatArray:
+    """A random point: uniform in a box around the middle of the bounds, itself of random size.
+
+    Bounds of many decades are mostly corners in which nothing reacts or everything does at once; no search gets out of
+    them, so some starts keep nearer to the middle.
+    """
+    middle, share = 0.5 * (lower + upper), rng.uniform(SMALLEST_BOX, 1.0)
+    theta: FloatArray = middle + share * (rng.uniform(lower, upper) - middle)
+    return theta
 
 
 def _check(objective: Objective, starts: int, candidates: int) -> None:

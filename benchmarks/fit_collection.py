@@ -1,0 +1,88 @@
+"""How often, and how soon, do random starts reach the published optimum of PEtab problems?
+
+For each problem: starts within 1.92 log-likelihood units of the published best (its nominal parameters), seconds of one
+process until the first of them, and the best found. Beside it what pyPESTO 0.7 with AMICI 1.0.1 and fides was measured
+to need on one core of the machine these problems were chosen on.
+
+    OPENBLAS_NUM_THREADS=1 python benchmarks/fit_collection.py [problem ...] [--starts 20] [--seconds 600] [--out FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from pathlib import Path
+
+from collection import data_folder
+
+from pathsim.fitting.result import Start
+from pathsim.fitting.search import fit
+from pathsim.petab import load
+
+PROBLEMS = (
+    "Boehm_JProteomeRes2014", "Fiedler_BMCSystBiol2016", "Brannmark_JBC2010", "Fujita_SciSignal2010",
+    "Bachmann_MSB2011", "Lucarelli_CellSystems2018", "Raimundez_PCB2020",
+)  # fmt: skip
+WITHIN = 1.92
+PYPESTO = {
+    "Boehm_JProteomeRes2014": "1 of 20, first in 8 s", "Fiedler_BMCSystBiol2016": "1 of 14 in 119 s",
+    "Fujita_SciSignal2010": "0 of 16 in 123 s",
+}  # fmt: skip
+
+
+class OutOfTime(Exception):
+    """The budget of a problem is spent."""
+
+
+def measure(name: str, starts: int, seconds: float, seed: int) -> dict[str, object]:
+    """One row of the table."""
+    yaml = next(path for path in sorted((data_folder() / "petab" / name).glob("*.yaml")) if "test" not in path.name)
+    problem = load(yaml, workers=1)
+    objective = problem.objective()
+    published = -objective.value(problem.theta)[0]
+    objective.slopes(problem.theta)  # compiled before the clock starts, as AMICI is
+    done: list[tuple[Start, float]] = []
+    began = time.perf_counter()
+
+    def report(start: Start) -> None:
+        done.append((start, time.perf_counter() - began))
+        print(f"  {name} {len(done)}: {-start.value:.2f} after {done[-1][1]:.1f} s", flush=True)
+        if done[-1][1] > seconds:
+            raise OutOfTime
+
+    try:
+        fit(objective, starts, seed, workers=1, report=report)
+    except OutOfTime:
+        pass
+    good = [(start, at) for start, at in done if -start.value >= published - WITHIN]
+    best = max((-start.value for start, _ in done), default=float("nan"))
+    return {
+        "problem": name, "parameters": len(objective.names), "published": round(published, 3), "starts": len(done),
+        "reached": len(good), "seconds_to_first": round(good[0][1], 1) if good else "", "best": round(best, 3),
+        "better_by": round(max(best - published, 0.0), 3), "seconds": round(done[-1][1], 1) if done else "",
+        "pyPESTO_AMICI": PYPESTO.get(name, "not measured"),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("problems", nargs="*", default=PROBLEMS)
+    parser.add_argument("--starts", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args()
+    rows = []
+    for name in chosen.problems or PROBLEMS:
+        rows.append(measure(name, chosen.starts, chosen.seconds, chosen.seed))
+        print(rows[-1], flush=True)
+        if chosen.out:
+            with open(chosen.out, "w", newline="") as file:
+                writer = csv.DictWriter(file, rows[0])
+                writer.writeheader()
+                writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
