@@ -7,7 +7,7 @@ the interpreter lock, so threads run side by side.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,19 +50,25 @@ def compiled(entry: Callable[..., int | None]) -> Driver:
 
 def pack(argument: Any) -> IntArray:
     """An array, or a named tuple of integers and arrays, as the words compiled code reads; keep the arrays alive."""
-    return np.array(list(_words(argument)), dtype=np.int64)
+    if isinstance(argument, np.ndarray):
+        return np.array(_words(argument), dtype=np.int64)
+    if _only_integers(type(argument)):  # type: ignore[arg-type]  # types are hashable
+        return np.array(argument, dtype=np.int64)
+    words: list[int] = []
+    for item in argument:
+        if isinstance(item, np.ndarray):
+            words += _words(item)
+        else:
+            words.append(item)
+    return np.array(words, dtype=np.int64)
 
 
-def _words(argument: Any) -> Iterable[int]:
-    if not isinstance(argument, np.ndarray):
-        for item in argument:
-            if isinstance(item, (int, np.integer)):
-                yield int(item)
-            else:
-                yield from _words(item)
-        return
-    if not argument.flags.c_contiguous or argument.itemsize != 8:
+@cache
+def _only_integers(kind: type) -> bool:
+    return all(hint in ("int", int) for hint in kind.__annotations__.values())
+
+
+def _words(array: npt.NDArray[Any]) -> list[int]:
+    if not array.flags.c_contiguous or array.itemsize != 8:
         raise ValueError("compiled code takes contiguous arrays of 64-bit numbers")
-    yield argument.__array_interface__["data"][0]
-    yield from argument.shape
-    yield from [0] * (DIMENSIONS - argument.ndim)
+    return [array.__array_interface__["data"][0], *array.shape, *[0] * (DIMENSIONS - array.ndim)]
