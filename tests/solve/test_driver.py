@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pathsim as ps
@@ -81,6 +81,7 @@ def spread(box: Box, out: FloatArray) -> None:
 NUMBERS = st.floats(-1e100, 1e100) | st.sampled_from([math.nan, math.inf, -math.inf, -0.0])
 
 
+@settings(deadline=None)
 @given(st.lists(NUMBERS, max_size=40), st.lists(st.integers(0, 2**60), max_size=6))
 def test_translated_functions_give_the_same_bits(values: list[float], numbers: list[int]) -> None:
     found = []
