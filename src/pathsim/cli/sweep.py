@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -47,7 +48,7 @@ cli.app.add_typer(sweep)
 def run(
     spec: Annotated[str, typer.Argument(metavar="SPEC.toml", help="What to sweep; see the manual of pathsim.sweep.")],
     output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Where chunks are written.")],
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads; results do not depend on it.")] = 1,
+    workers: cli.Workers = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a sweep that was stopped.")] = False,
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="I/N", help="Only every N-th chunk, for one job of an array.")
@@ -66,7 +67,7 @@ def run(
     if dask is not None:
         done = run_sweep_on_dask(read, output, dask, resume=resume, shard=part, report=report)
     else:
-        done = run_sweep(read, output, workers=workers, resume=resume, shard=part, report=report)
+        done = run_sweep(read, output, workers=workers or os.cpu_count() or 1, resume=resume, shard=part, report=report)
     if not quiet:
         cli.note(f"{done.of_wells} wells in {_clock(done.seconds)}; {output} is complete"
                  if part is None else f"shard {shard}: {done.of_wells} wells in {_clock(done.seconds)}")  # fmt: skip

@@ -30,7 +30,11 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Everything a sweep does. Wells are numbered: line slowest, then treatment, listed axes, sample points."""
+    """Everything a sweep does.
+
+    Wells are numbered: line slowest, then treatment, listed parameters and factors, sample points, and fastest listed
+    durations and doses, so that wells which share a steady state stand together.
+    """
 
     model: Model
     lines: tuple[tuple[str, tuple[tuple[str, float], ...]], ...]
@@ -43,9 +47,21 @@ class Design:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """Lines, treatments, values of each listed axis, sample points."""
-        listed = (len(axis.points.values) for axis in self.axes if isinstance(axis.points, Listed))
-        return (len(self.lines), len(self.protocols), *listed, self.sample.points if self.sample else 1)
+        """Lines, treatments, values of listed parameters and factors, sample points, values of durations and doses."""
+        constants, media = self._listed
+        points = self.sample.points if self.sample else 1
+        sizes = [[len(listed.values) for _, listed in group] for group in (constants, media)]
+        return (len(self.lines), len(self.protocols), *sizes[0], points, *sizes[1])
+
+    @cached_property
+    def _listed(self) -> tuple[list[tuple[str, Listed]], list[tuple[str, Listed]]]:
+        """Listed axes that change cells at rest, and those that change media only."""
+        listed = [(axis, axis.points) for axis in self.axes if isinstance(axis.points, Listed)]
+        constant = (Kind.PARAMETER, Kind.SCALE)
+        return (
+            [(axis.name, points) for axis, points in listed if axis.kind in constant],
+            [(axis.name, points) for axis, points in listed if axis.kind not in constant],
+        )
 
     @property
     def wells(self) -> int:
@@ -55,15 +71,14 @@ class Design:
     def values(self, first: int, last: int) -> tuple[IntArray, IntArray, dict[str, FloatArray]]:
         """Line, protocol and the value of every axis for the wells ``first`` to ``last`` - 1."""
         places = np.unravel_index(np.arange(first, last), self.shape)
-        line, protocol, *listed, point = (np.asarray(place, dtype=np.int64) for place in places)
-        ranges = [axis for axis in self.axes if isinstance(axis.points, Range)]
+        line, protocol, *rest = (np.asarray(place, dtype=np.int64) for place in places)
+        constants, media = self._listed
+        point = rest.pop(len(constants))
+        values = {name: np.array(listed.values)[place]
+                  for (name, listed), place in zip([*constants, *media], rest, strict=True)}  # fmt: skip
+        ranges = [(axis.name, axis.points) for axis in self.axes if isinstance(axis.points, Range)]
         cube = self.sample.draw(point, len(ranges)) if self.sample else np.zeros((last - first, 0))
-        values: dict[str, FloatArray] = {}
-        for axis in self.axes:
-            if isinstance(axis.points, Range):
-                values[axis.name] = axis.points.at(cube[:, ranges.index(axis)])
-            else:
-                values[axis.name] = np.array(axis.points.values)[listed.pop(0)]
+        values |= {name: span.at(cube[:, column]) for column, (name, span) in enumerate(ranges)}
         return line, protocol, values
 
     def read(self, first: int, last: int, workers: int | None = 1) -> Readings:

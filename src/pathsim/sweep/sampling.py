@@ -50,8 +50,10 @@ class Sample:
         if len(numbers) == 0 or dimensions == 0:
             return np.zeros((len(numbers), dimensions))
         if self.method is Method.SOBOL:
-            first, last = int(numbers.min()), int(numbers.max())
-            return _sobol(first, last + 1, dimensions, self.seed)[numbers - first]
+            wanted, where = np.unique(numbers, return_inverse=True)
+            runs = np.split(wanted, np.flatnonzero(np.diff(wanted) > 1) + 1)  # two where a chunk spans two lines
+            drawn = [_sobol(int(run[0]), int(run[-1]) + 1, dimensions, self.seed) for run in runs]
+            return np.vstack(drawn)[where]
         return np.column_stack(
             [_latin(numbers.astype(np.uint64), self.points, self.seed, column) for column in range(dimensions)]
         )
