@@ -31,7 +31,8 @@ class Driver:
 
             return module_of(entry)
 
-        identity = source_of(Path(__file__).parent) + entry.__qualname__.encode() + entry.__module__.encode()
+        folders = (Path(__file__).parent, Path(entry.__code__.co_filename).parent)
+        identity = b"".join(map(source_of, folders)) + f"{entry.__module__} {entry.__qualname__}".encode()
         self._code = jit.compile_lazily(identity, write, optimise=True)
         arguments = entry.__code__.co_argcount
         self.run = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * arguments)(self._code.addresses["entry"])
