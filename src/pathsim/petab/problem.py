@@ -36,12 +36,13 @@ a ten thousandfold (growing populations), and likelihoods are compared to a frac
 
 @dataclass(frozen=True, eq=False)
 class PartPlan:
-    """Everything about one part that does not depend on the parameters."""
+    """Everything about one part that does not depend on the parameters; ``unmeasured`` rows are only simulated."""
 
     part: Part
     dynamics: Dynamics
     simulator: Simulator
     kinds: tuple[Kind, ...]
+    unmeasured: tuple[Kind, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,6 +212,9 @@ class Problem:
             failure = failure or run.failure
             n = len(plan.part.measurements)
             y, sigma, density, residual = (np.full(n, math.nan) for _ in range(4))
+            for kind in plan.unmeasured if not run.failure else ():
+                y[kind.rows], sigma[kind.rows] = kind.function(kind.leaves(run.flat, values))
+                density[kind.rows] = residual[kind.rows] = 0.0
             for kind in plan.kinds if not run.failure else ():
                 y[kind.rows], sigma[kind.rows] = kind.function(kind.leaves(run.flat, values))
                 density[kind.rows] = kind.log_densities(y[kind.rows], sigma[kind.rows])
@@ -310,8 +314,8 @@ def _plan(part: Part, values: Values) -> PartPlan:
     measuring = Measuring(part, dynamics, values, scheduler)
     schedule = scheduler.schedule()
     simulator = Simulator(dynamics, schedule, measuring.nodes)
-    kinds = measuring.kinds(schedule, simulator.offsets(), len(simulator.nodes))
-    return PartPlan(part, dynamics, simulator, kinds)
+    kinds, unmeasured = measuring.kinds(schedule, simulator.offsets(), len(simulator.nodes))
+    return PartPlan(part, dynamics, simulator, kinds, unmeasured)
 
 
 def _nonsense(plan: PartPlan, observables: FloatArray, noises: FloatArray, densities: FloatArray) -> str:

@@ -51,8 +51,10 @@ def read_v1(source: Path, contents: dict[str, Any]) -> Description:
     table = _together(v1.get_parameter_df, folder, files)
     _require(table, ("estimate",), "parameter table", source)
     parameters = tuple(_parameter(str(name), row, source) for name, row in table.iterrows())
-    parts = tuple(_part(folder, problem, source) for problem in contents["problems"])
-    return Description(str(source), 1, parameters, parts)
+    parts: list[Part] = []
+    for problem in contents["problems"]:
+        parts.append(_part(folder, problem, source, sum(len(part.table) for part in parts)))
+    return Description(str(source), 1, parameters, tuple(parts))
 
 
 def _parameter(name: str, row: pd.Series[Any], source: Path) -> TableParameter:
@@ -82,7 +84,8 @@ def _prior(name: str, row: pd.Series[Any], source: Path) -> Prior | None:
     return Prior(distribution, values, on_scale)
 
 
-def _part(folder: Path, problem: dict[str, Any], source: Path) -> Part:
+def _part(folder: Path, problem: dict[str, Any], source: Path, before: int) -> Part:
+    """One of the problems of a file; ``before`` counts the measurements of those before it."""
     from petab import v1
 
     if len(problem["sbml_files"]) != 1:
@@ -91,7 +94,7 @@ def _part(folder: Path, problem: dict[str, Any], source: Path) -> Part:
     conditions = _together(v1.get_condition_df, folder, problem["condition_files"])
     observables = _together(v1.get_observable_df, folder, problem["observable_files"])
     table = _together(v1.get_measurement_df, folder, problem["measurement_files"])
-    table = table.reset_index(drop=True)
+    table = table.set_axis(range(before, before + len(table)))
     _require(table, ("observableId", "simulationConditionId", "time", "measurement"), "measurement table", source)
     _require(observables, ("observableFormula", "noiseFormula"), "observable table", source)
     by_id = {str(name): _observable(str(name), row, source) for name, row in observables.iterrows()}
