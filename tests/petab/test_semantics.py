@@ -232,6 +232,15 @@ def test_nothing_that_is_timed_happens_before_the_clock_starts(tmp_path: Path) -
     np.testing.assert_allclose(simulated(found), [1, 1, 3 - 2 * math.exp(-2), 0, 1], rtol=1e-6)
 
 
+def test_the_clock_stands_while_cells_come_to_rest(tmp_path: Path) -> None:
+    model = "model m\n x = 0; x' = 2 + exp(-time) + piecewise(1, time >= 0, 0) - x;\nend"
+    found = problem(
+        tmp_path, model, [("x_", "x", "1", "normal")], [("x_", "e", 0, 1), ("x_", "e", 1, 1)],
+        [("c", "x", "x")], [("e", "-inf", ""), ("e", 0, "c")],
+    )  # fmt: skip
+    np.testing.assert_allclose(simulated(found), [3, 3 + math.exp(-1)], rtol=1e-6)
+
+
 def test_a_steady_state_may_come_first_and_last(tmp_path: Path) -> None:
     model = "model m\n x = 1; x' = s - d*x; s = 2; d = 0.5;\nend"
     found = problem(

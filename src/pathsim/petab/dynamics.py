@@ -16,6 +16,7 @@ from .formulas import with_clock
 from .records import STEADY_STATE, Experiment
 
 CLOCK = "_start_time"
+CLOCK_RATE = "_clock_rate"
 WAS_TRUE = "_was_true_"
 
 
@@ -53,10 +54,10 @@ def prepare(model: Model, experiments: Iterable[Experiment], extra: Iterable[str
                   for experiment in used)  # fmt: skip
     parameters = [Parameter(name, float("nan")) for name in extra]
     clock = TIME
-    before_zero = _uses_time(model) and any(_rests_before_zero(experiment) for experiment in used)
-    if before_zero or any(start != 0 for start in starts):
-        clock = Expr("plus", (TIME, symbol(CLOCK)))
-        parameters.append(Parameter(CLOCK, 0.0))
+    rests = any(period.start == STEADY_STATE for experiment in used for period in experiment.periods)
+    if any(start != 0 for start in starts) or (rests and _uses_time(model)):
+        clock = Expr("plus", (Expr("times", (TIME, symbol(CLOCK_RATE))), symbol(CLOCK)))
+        parameters += [Parameter(CLOCK, 0.0), Parameter(CLOCK_RATE, 1.0)]
         model = _on_clock(model, clock)
     remembered: list[tuple[str, Expr]] = []
     if several and model.events:

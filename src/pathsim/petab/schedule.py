@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..model.maths import Expr, number, symbol, symbols
-from ..solve.twin import LONGEST
-from .dynamics import CLOCK, Dynamics
+from .dynamics import CLOCK, CLOCK_RATE, Dynamics
 from .records import STEADY_STATE, Change, Experiment, Part, Period
 from .values import Values
 
@@ -162,10 +161,9 @@ class Scheduler:
             if parent >= 0 and slot >= n_parameters:
                 states[slot - n_parameters] = slots[slot]
         if CLOCK in system.slots:
-            start = period.start
-            if settles:  # minus infinity on the clock of version 2: nothing that is timed happens before it is over
-                start = -LONGEST if experiment.carries else 0.0
+            start = _stopped_clock(experiment) if settles else period.start
             slots[system.slot(CLOCK)] = self.values.index(number(start))
+            slots[system.slot(CLOCK_RATE)] = self.values.index(number(float(not settles)))
         label = f"{self.source}: {experiment.id or 'the model as it is'}"
         return self._share(
             Simulation(settles, parent, slots, states, tuple(formulas), carries, duration, label)
@@ -241,6 +239,17 @@ def _grid(simulation: Simulation) -> list[float]:
     if simulation.has_children:
         times.append(max(simulation.duration * (1.0 - JUST_BEFORE), times[-1] if times else 0.0))
     return times or [0.0]
+
+
+def _stopped_clock(experiment: Experiment) -> float:
+    """The time at which the clock stands while an experiment comes to rest before it starts.
+
+    Version 1 has no time before 0; in version 2 it is the last moment before the first period that is timed.
+    """
+    if not experiment.carries:
+        return 0.0
+    first = next((period.start for period in experiment.periods if period.start != STEADY_STATE), 0.0)
+    return first - JUST_BEFORE * max(1.0, abs(first))
 
 
 def _uses_time(expr: Expr) -> bool:
