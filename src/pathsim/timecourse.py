@@ -75,7 +75,8 @@ class Simulator:
         missing = [name for name in without_value(model) if name not in given and name not in self.vary]
         if missing:
             names = ", ".join(repr(name) for name in missing)
-            raise InputError(f"{model.source or model.id}: {names} has no value; give one in the file or as a parameter")
+            where = model.source or model.id
+            raise InputError(f"{where}: {names} has no value; give one in the file or as a parameter")
 
     def prepare(self) -> None:
         """Make machine code now rather than in the first call."""
