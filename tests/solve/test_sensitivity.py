@@ -165,3 +165,42 @@ def test_a_failed_row_gives_nan_and_spares_its_neighbours(tmp_path: Path) -> Non
     found = differentiate(recording, seeds)
     assert found.values[0, 0, 0, 0] == pytest.approx(0.1 / 0.9**2, rel=1e-5)
     assert np.isnan(found.values[1]).all()
+
+
+def pulled_and_pushed(system: System, rows: FloatArray, times: FloatArray, nodes: list[int], rng: np.random.Generator,
+                      until_steady: bool = False) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    """The gradient of one random number by all raw values, backwards and forwards."""
+    from pathsim.solve.adjoint import pull_back
+
+    recording = record_rows(system, rows, times, nodes, TIGHT, until_steady=until_steady)
+    assert not recording.rows.status.any()
+    bars = rng.standard_normal(recording.rows.values.shape)
+    x_bars = rng.standard_normal(recording.rows.x.shape)
+    n_raw = rows.shape[1]
+    seeds = np.tile(np.eye(n_raw), (len(rows), 1, 1))
+    forwards = differentiate(recording, seeds)
+    pushed = np.einsum("rtod,rto->rd", forwards.values, bars) + np.einsum("rsd,rs->rd", forwards.x, x_bars)
+    return pull_back(recording, bars, x_bars).raw, pushed
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_adjoint_is_the_transpose_of_the_tangents(name: str, tmp_path: Path) -> None:
+    text, outputs, _ = MODELS[name]
+    system = open_model(tmp_path, text.replace("at wait after", "at"))
+    raw, rng = system.raw(), np.random.default_rng(3)
+    rows = raw * (1 + 0.1 * rng.random((11, 1)))  # more rows than lanes, of different lengths
+    times = np.array([0.0, 0.5, 0.9, 1.17, 2.0, 2.0, 3.3, 5.0])
+    backwards, forwards = pulled_and_pushed(system, rows, times, system.outputs(outputs), rng)
+    np.testing.assert_allclose(backwards, forwards, rtol=1e-9, atol=1e-9 * np.abs(forwards).max())
+    assert np.abs(forwards).max() > 0.01
+
+
+def test_the_adjoint_of_a_steady_state(tmp_path: Path) -> None:
+    system = open_model(
+        tmp_path, "species A, B, C; A = 2; B = 1; C = 0; k = 0.4; m = 0.3; s = 0.2; r: A -> B; k*A; q: B -> A; m*B;"
+        "x: -> C; s*B; y: C -> ; m*C^2;",
+    )  # fmt: skip
+    raw, rng = system.raw(), np.random.default_rng(1)
+    nodes = system.outputs(["A", "C"])
+    backwards, forwards = pulled_and_pushed(system, raw[None], np.array([0.0]), nodes, rng, until_steady=True)
+    np.testing.assert_allclose(backwards, forwards, rtol=1e-8, atol=1e-10)
