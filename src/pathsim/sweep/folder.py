@@ -108,7 +108,8 @@ def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) ->
     if len(left) < len(mine) and not resume:
         raise InputError(f"{folder} holds {len(mine) - len(left)} of {len(mine)} chunks of this sweep; "
                          "--resume continues it, or choose another folder")  # fmt: skip
-    write_whole(folder / MANIFEST, manifest.text().encode())
+    if not (folder / MANIFEST).exists():
+        write_whole(folder / MANIFEST, manifest.text().encode())
     return left
 
 
@@ -127,6 +128,9 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
+    except FileNotFoundError:  # another process on the same sweep took it for a leftover
+        if not path.exists():
+            raise
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
@@ -134,9 +138,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def sweep_out(folder: Path, manifest: Manifest, chunks: list[int]) -> None:
     """Remove what killed runs left half-written of these chunks."""
-    names = [chunk_path(folder, manifest, chunk).name for chunk in chunks]
+    names = {MANIFEST, *(chunk_path(folder, manifest, chunk).name for chunk in chunks)}
     for stale in folder.glob(".*.tmp"):
-        if any(stale.name.startswith(f".{name}.") for name in (*names, MANIFEST)):
+        if stale.name[1:].rsplit(".", 2)[0] in names:
             stale.unlink(missing_ok=True)
 
 
