@@ -9,7 +9,6 @@ from functools import cached_property
 from .lowering import linear_in_time
 from .sparse import Elimination, eliminate
 from .system import System, jacobian, time_derivative
-from .tableau import RODAS5P
 from .vector_ir import Function, ReadLeaf, join_module, splat, write_nodes
 
 FACTOR_ARGUMENTS = ("J", "ig", "A", "lu")
@@ -169,36 +168,12 @@ def factor_module(program: Program, fused: bool) -> str:
 
 
 def output_module(program: Program, nodes: Sequence[int], fused: bool) -> str:
-    """IR of the values asked for: ``outputs(t, x, p, o)`` at a state, and ``outputs_inside(t, theta, y, yn, U, p, o)``
-    inside a step, where only the states that are needed are interpolated."""
+    """IR of the values asked for: ``outputs(t, x, p, o)``."""
     writer = Writer(program, fused)
-    outputs = [("o", i, node) for i, node in enumerate(nodes)]
-    place, n = program.elimination.place, len(program.system.states)
     written = writer.function("outputs", ["t", "x", "p", "o"])
-    write_nodes(written, writer.graph, outputs, _reader(place))
-    inside = writer.function("outputs_inside", ["t", "theta", "y", "yn", "U", "p", "o"])
-    theta = inside.load("theta", 0)
-    rest = inside.binary("fsub", splat(1.0), theta)
-
-    def read(f: Function, kind: str, i: int) -> str:
-        return _interpolated(f, theta, rest, place[i], n) if kind == "x" else f.load(kind, i)
-
-    write_nodes(inside, writer.graph, outputs, read)
+    outputs = [("o", i, node) for i, node in enumerate(nodes)]
+    write_nodes(written, writer.graph, outputs, _reader(program.elimination.place))
     return writer.text()
-
-
-def _interpolated(f: Function, theta: str, rest: str, i: int, n: int) -> str:
-    """State i at t + theta*h, in the symbols of :mod:`pathsim.solve.tableau`."""
-    U = [f.load("U", j * n + i) for j in range(RODAS5P.stages)]
-    D = []
-    for row in RODAS5P.H:
-        total = f.binary("fmul", splat(row[0]), U[0])
-        for weight, value in zip(row[1:], U[1:], strict=True):
-            total = f.multiply_add(splat(weight), value, total)
-        D.append(total)
-    inner = f.multiply_add(theta, f.multiply_add(theta, D[2], D[1]), D[0])
-    inner = f.multiply_add(rest, inner, f.load("yn", i))
-    return f.multiply_add(rest, f.load("y", i), f.binary("fmul", theta, inner))
 
 
 def _reader(place: dict[int, int]) -> ReadLeaf:

@@ -147,7 +147,6 @@ class Engine:
                ("start", "prep", "rates", "margins", "switches", "triggers", "effects")},
             **{name: step[name] for name in ("step", "prepare_dense", "dense", "commit")},
             outputs=outputs.addresses["outputs"],
-            outputs_inside=outputs.addresses["outputs_inside"],
         )  # fmt: skip
 
     def borrow(self, n_outputs: int) -> Workspace:
@@ -176,7 +175,8 @@ class Workspace:
             "y": n, "yn": n, "xs": n, "U": 8 * n, "D": 3 * n, "k": len(program.hoisted), "p": n_parameters + n_modes,
             "raw": n_parameters + n, "p_start": n_parameters + n_modes, "x_start": n, "k_start": len(program.hoisted),
             "o": n_outputs,
-            "margins": n_modes, "switch_line": 2 * n_modes, "triggers": len(system.events),
+            "margins": n_modes, "margins_before": 2 * n_modes,
+            "switch_line": 2 * n_modes, "triggers": len(system.events),
             "effects": len(effect_nodes(system)),
             "pending_time": most_pending, "pending_values": most_pending * most_targets,
         }  # fmt: skip

@@ -52,7 +52,6 @@ class Code(NamedTuple):
     dense: int
     commit: int
     outputs: int
-    outputs_inside: int
     margins: int
     switches: int
     triggers: int
@@ -89,6 +88,7 @@ class Layout(NamedTuple):
     k_start: int
     o: int
     margins: int
+    margins_before: int
     switch_line: int
     triggers: int
     effects: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .calls import call4, call6, call7
+from .calls import call3, call4, call6
 from .lane_layout import (
     ACCEPTED,
     AIM,
@@ -41,6 +41,8 @@ def next_sample(N: IntArray, job: Job, lane: int) -> float:
 
 def sample_inside(code: Code, at: Layout, F: FloatArray, N: IntArray, job: Job, results: Results) -> None:
     """Samples that lie before the end of an accepted step, for all lanes at once, by dense output."""
+    if at.n > 0:
+        call3(code.prepare_dense, place(at, at.U), place(at, at.D), at.n * LANES)
     while True:
         due = 0
         for lane in range(LANES):
@@ -51,15 +53,16 @@ def sample_inside(code: Code, at: Layout, F: FloatArray, N: IntArray, job: Job, 
                 due |= 1 << lane
         if due == 0:
             return
-        call7(
-            code.outputs_inside, place(at, TS), place(at, THETA), place(at, at.y), place(at, at.yn), place(at, at.U),
-            place(at, at.p), place(at, at.o),
-        )  # fmt: skip
+        if at.n > 0:
+            dense(code, at, F)
+        if at.computes_outputs != 0:
+            call4(code.outputs, place(at, TS), place(at, at.xs), place(at, at.p), place(at, at.o))
         for lane in range(LANES):
             if due >> lane & 1:
                 row, j = N[ROW, lane], N[SAMPLED, lane]
                 for i in range(at.n_outputs):
-                    results.values[row, j, i] = F[at.o + i, lane]
+                    source = job.sources[i]  # of a state, or of what was computed
+                    results.values[row, j, i] = F[source if source >= at.o else source - at.y + at.xs, lane]
                 N[SAMPLED, lane] = j + 1
                 F[AIM, lane] = next_sample(N, job, lane)
 
