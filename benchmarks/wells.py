@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--wells", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--format", default="parquet")
-    parser.add_argument("--readout", default="pS6_S240")
+    parser.add_argument("--readout", default="viability")
     parser.add_argument("--rival", type=int, default=100, help="wells for libRoadRunner; 0 leaves it out")
     parser.add_argument("--only", choices=["sweep", "rival"], help=argparse.SUPPRESS)
     asked = parser.parse_args()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,21 @@ def test_resume_does_only_what_is_missing(folder: Path, unbroken: Path, tmp_path
     assert seen[-1].wells == seen[-1].of_wells == 6 - (3 - 20 % 3 if len(files) == 6 else 0)
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
     assert parts(out) == parts(unbroken)
+
+
+@pytest.mark.parametrize("method", ["sobol", "latin hypercube"])
+def test_memory_does_not_grow_with_the_number_of_wells(folder: Path, tmp_path: Path, method: str) -> None:
+    """Ten times the wells, the same peak; a list of all wells or points would show."""
+    peaks = []
+    for points in (2048, 32768):
+        sample = {"method": method, "points": points}
+        doses = {"alphanib": "1 nM .. 1 uM", "betanib": "1 nM .. 1 uM"}
+        made = spec(folder, doses=doses, sample=sample, cell_lines=["plain"], output={"wells_per_chunk": 512})
+        tracemalloc.start()
+        run_sweep(made, tmp_path / str(points))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.25 * peaks[0]
 
 
 def test_killed_at_any_time_and_resumed(folder: Path, tmp_path: Path) -> None:

@@ -98,6 +98,28 @@ def test_readings_are_the_closed_form(folder: Path) -> None:
         np.testing.assert_allclose(readings.values[:, i, 0], known, rtol=2e-5)
 
 
+def test_percent_of_the_well_without_drug(folder: Path) -> None:
+    """Whatever else differs: line, duration, parameters; and next to the plain readout."""
+    changes = {"readouts": ["marker %", "marker"], "scales": {"k_out": [1.0, 2.0]}, "durations": {"pause": "1 h 5 h"},
+               "treatment": "betanib 50 nM for {pause} then alphanib {alphanib} + betanib {betanib}"}  # fmt: skip
+    design = spec(folder, **changes).design
+    plain = spec(folder, **{**changes, "readouts": ["marker"]}).design
+    line, _, values = design.values(0, design.wells)
+    read = design.read(0, design.wells).values
+    np.testing.assert_array_equal(read[:, :, 1], plain.read(0, plain.wells).values[:, :, 0])
+    undosed = {**values, "alphanib": np.zeros(design.wells), "betanib": np.zeros(design.wells)}
+    vehicle = plain.measure(plain.protocols[0], line, undosed).values[:, :, 0]
+    np.testing.assert_allclose(read[:, :, 0], 100 * read[:, :, 1] / vehicle, rtol=1e-12)
+    np.testing.assert_array_equal(design.read(7, 20).values, read[7:20])
+
+
+def test_no_percent_of_nothing(folder: Path) -> None:
+    readings = spec(folder, readouts=["trap %"]).design.read(0, 4)
+    assert np.isnan(readings.values).all()
+    assert set(readings.failures) == {0, 1, 2, 3}
+    assert "vehicle well shows no signal" in readings.failures[0]
+
+
 def test_a_well_is_a_condition() -> None:
     """Bit for bit what the lab gives for the treatment text in the table, with the bundled model."""
     text = "vehicle for 24 h then alpelisib {a} for {pause} then alpelisib {a} + IGF1 {ligand} + serum {s}"

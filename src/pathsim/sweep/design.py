@@ -20,12 +20,15 @@ from ..model import Model
 from ..simulation import PASSAGING, system_of
 from ..solve import Solver
 from .axes import Axis, Kind, Listed, Range, exact
-from .dishes import Dishes, Readings, run_dishes
+from .dishes import Dishes, Readings, distinct, run_dishes
 from .protocol import Medium, Protocol
 from .sampling import Sample
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+PERCENT = " %"
+"""What a readout ends in that is wanted in percent of the well without the doses of the axes: ``viability %``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,16 +92,43 @@ class Design:
             members = np.flatnonzero(protocol == number)
             mine = {name: column[members] for name, column in values.items()}
             readings = self.measure(self.protocols[number], line[members], mine, workers)
+            if any(name.endswith(PERCENT) for name in self.readouts):
+                readings = self._beside_vehicle(readings, self.protocols[number], line[members], mine, workers)
             result.values[members] = readings.values
             result.failures.update({int(members[i]): said for i, said in readings.failures.items()})
         return result
+
+    def _beside_vehicle(
+        self,
+        treated: Readings,
+        protocol: Protocol,
+        line: IntArray,
+        values: Mapping[str, FloatArray],
+        workers: int | None,
+    ) -> Readings:
+        """Readings with the readouts in percent divided by those of the same well with every dose of an axis zero."""
+        doses = {axis.name for axis in self.axes if axis.kind is Kind.DOSE}
+        others = [column for name, column in values.items() if name not in doses]
+        group, firsts = distinct(np.column_stack([line.astype(float), *others]))
+        undosed = {name: np.zeros(len(firsts)) if name in doses else column[firsts] for name, column in values.items()}
+        vehicle = self.measure(protocol, line[firsts], undosed, workers)
+        percent = [name.endswith(PERCENT) for name in self.readouts]
+        silent = (vehicle.values[:, :, percent] <= 0).any(axis=(1, 2))
+        said = {int(i): "its vehicle well shows no signal to be a percentage of" for i in np.flatnonzero(silent)}
+        said |= {i: f"its vehicle well failed: {sentence}" for i, sentence in vehicle.failures.items()}
+        failures = {well: said[int(one)] for well, one in enumerate(group) if int(one) in said} | treated.failures
+        with np.errstate(divide="ignore", invalid="ignore"):
+            result = treated.values.copy()
+            result[:, :, percent] *= 100.0 / vehicle.values[group][:, :, percent]
+        result[list(failures)] = np.nan
+        return Readings(result, failures)
 
     def measure(
         self, protocol: Protocol, line: IntArray, values: Mapping[str, FloatArray], workers: int | None = 1
     ) -> Readings:
         """The readings of wells given by their line and the values of their axes."""
         system = system_of(self.model)
-        nodes = [system.output(name) for name in self.readouts]
+        nodes = [system.output(name.removesuffix(PERCENT)) for name in self.readouts]
         dishes = self.dishes(protocol, line, values)
         return run_dishes(system, dishes, np.array(self.times), nodes, self.solver, workers)
 
@@ -187,7 +217,7 @@ class Design:
                 problems.append(f"[scales] {axis.name}: the model computes it, so there is no number to scale")
         for name in self.readouts:
             try:
-                system.output(name)
+                system.output(name.removesuffix(PERCENT))
             except PathsimError as error:
                 problems.append(str(error))
         raise_together(problems)

@@ -7,7 +7,7 @@
     alterations = ["none", "SRC_STAT1_adapted"]      # optional: every line with each of these
     treatment = "serum 10 % + alpelisib {alpelisib} + capivasertib {capivasertib}"    # or treatments = [...]
     times = "24 72 h"                                # from the start of the last step
-    readouts = ["pAKT_S473", "pS6_S240"]
+    readouts = ["pS6_S240", "viability %"]           # "%": of the same well with the {doses} at zero
 
     [doses]                                          # {name} in the treatment; lists and counted ranges are crossed
     alpelisib = ["0 nM", "1 nM .. 10 uM x 9"]
