@@ -2,6 +2,7 @@
 
 from .combination import combination_screen
 from .dose_response import dose_response
+from .escalation import Escalation, Flask, Rules, escalate, wash_out
 from .power import mice_needed
 from .wells import ASSAY_READOUTS, PLATES, Plate, WellNoise, percent_of_vehicle
 from .western_blot import (
@@ -21,14 +22,19 @@ __all__ = [
     "STANDARD_ANTIBODIES",
     "STANDARD_LINES",
     "BlotNoise",
+    "Escalation",
+    "Flask",
     "Plate",
+    "Rules",
     "Trial",
     "WellNoise",
     "combination_screen",
     "dose_response",
+    "escalate",
     "mice_needed",
     "percent_of_vehicle",
     "seed_protocol",
+    "wash_out",
     "western_blot",
     "xenograft",
 ]

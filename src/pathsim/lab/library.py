@@ -34,10 +34,17 @@ class Library:
     def cell_line(self, name: str) -> CellLine:
         """A cell line, with alterations after ``+``: ``"T47D"``, ``"T47D+PTEN_loss"``.
 
-        Raises :class:`UnknownNameError` with near misses.
+        A name that ends in ``.toml`` is a file with one line in it, as an escalation writes it. Raises
+        :class:`UnknownNameError` with near misses.
         """
         first, *rest = (part.strip() for part in name.split("+"))
-        line = _find("cell line", first, self.cell_lines, "(pathsim list cell-lines shows all)")
+        if first.endswith(".toml"):
+            lines, _ = _read_cell_lines(Path(first))
+            if len(lines) != 1:
+                raise InputError(f"{first}: holds {len(lines)} cell lines; one is needed")
+            line = next(iter(lines.values()))
+        else:
+            line = _find("cell line", first, self.cell_lines, "(pathsim list cell-lines shows all)")
         for part in rest:
             line = line.altered(_find("alteration", part, self.alterations))
         return line

@@ -1,0 +1,101 @@
+"""How resistance arises: alterations with their frequency before drug and the rate at which they arise."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, raise_together, unknown
+from ..model import models_folder
+from ..units import number_text
+from .cell_line import CellLine
+from .library import Library, default_library
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """``rate`` per division where the change is ``genetic``, else per day under drug; ``fading`` per day without."""
+
+    alteration: str
+    genetic: bool
+    frequency: float
+    rate: float
+    fading: float = 0.0
+    source: str = ""
+
+
+@cache
+def default_clones() -> tuple[Clone, ...]:
+    """The bundled ``models/clones.toml``."""
+    return read_clones(models_folder() / "clones.toml", default_library())
+
+
+def read_clones(path: str | Path, library: Library) -> tuple[Clone, ...]:
+    """Read a clone file. Raises :class:`InputError` listing everything that makes no sense."""
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from None
+    problems: list[str] = []
+    found = [_clone(name, entry, library, problems) for name, entry in content.get("clone", {}).items()]
+    if not found:
+        problems.append("no [clone.<alteration>] is given")
+    raise_together(problems, str(path))
+    return tuple(found)
+
+
+def _clone(name: str, entry: dict[str, Any], library: Library, problems: list[str]) -> Clone:
+    where = f"[clone.{name}]"
+    if name not in library.alterations:
+        problems.append(f"{where}: {unknown('alteration', name, library.alterations)}")
+    kind = entry.get("kind", "")
+    if kind not in ("genetic", "adaptive"):
+        problems.append(f"{where}: kind is '{kind}'; write genetic or adaptive")
+    numbers: dict[str, float] = {"fading": 0.0}
+    sources = []
+    for key in ("frequency", "rate", "fading"):
+        item = entry.get(key)
+        if item is None and key == "fading":
+            continue
+        if not isinstance(item, dict) or "value" not in item or not str(item.get("source", "")).strip():
+            problems.append(f"{where}.{key} needs {{ value = ..., unit = ..., source = ... }}")
+            continue
+        numbers[key] = float(item["value"])
+        sources.append(f"{key} {item['value']:g} {item.get('unit', '')}: {item['source']}")
+        if not 0 <= numbers[key] < (1 if key == "frequency" else math.inf):
+            problems.append(
+                f"{where}.{key} is {numbers[key]}; it cannot be negative" + (" or 1" * (key == "frequency"))
+            )
+    return Clone(name, kind == "genetic", numbers.get("frequency", 0.0), numbers.get("rate", 0.0), numbers["fading"],
+                 "; ".join(sources))  # fmt: skip
+
+
+def cell_line_toml(line: CellLine) -> str:
+    """A cell line as a file that :meth:`Library.with_cell_lines` reads back."""
+    out = [f"[line.{_key(line.name)}]", f"description = {_text(line.description)}"]
+    if line.genotype:
+        pairs = ", ".join(f"{_key(gene)} = {_text(state)}" for gene, state in line.genotype.items())
+        out.append(f"genotype = {{ {pairs} }}")
+    for table, values in (("set", line.set), ("scale", line.scale)):
+        if values:
+            out.append(f"\n[line.{_key(line.name)}.{table}]")
+        for name, value in values.items():
+            source = _text(line.sources.get(name, "definition"))
+            out.append(f"{name} = {{ value = {number_text(value)}, source = {source} }}")
+    return "\n".join(out) + "\n"
+
+
+def _key(name: str) -> str:
+    plain = name.replace("-", "").replace("_", "").isalnum() and name.isascii()
+    return name if plain else _text(name)
+
+
+def _text(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c >= " " else " " for c in escaped) + '"'

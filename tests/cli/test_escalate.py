@@ -1,0 +1,32 @@
+"""``pathsim escalate`` as typed, and the line it writes in the hands of another verb."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pathsim.cli.app import DONE, WRONG_USAGE, main
+
+
+def test_a_line_is_made_and_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figure = tmp_path / "steps.png"
+    with pytest.raises(SystemExit) as ended:
+        main(["escalate", "MCF7", "alpelisib", "--factor", "3", "-o", str(tmp_path), "--plot", str(figure)])
+    assert ended.value.code == DONE
+    seen = capsys.readouterr()
+    assert "raised to" in seen.err
+    line = tmp_path / "MCF7-alpelisibR.toml"
+    assert line.exists()
+    assert figure.stat().st_size > 10_000
+    with pytest.raises(SystemExit) as ended:
+        main(["blot", str(line), "--treatment", "serum 10 %", "--readouts", "pAKT_S473"])
+    assert ended.value.code == DONE
+    assert "MCF7-alpelisibR" in capsys.readouterr().out
+
+
+def test_wrong_usage_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["escalate", "T47D", "alpelisib", "--factor", "1"])
+    assert ended.value.code == WRONG_USAGE
+    assert "rises by a factor" in capsys.readouterr().err
