@@ -94,16 +94,12 @@ class _Pull:
         table = np.ascontiguousarray(table)
         rows = table[:, 0]
         width = n + self.system.n_parameters
-        after = np.empty((len(table), width))
-        for i, row in enumerate(rows):
-            if number == 0:
-                after[i] = recording.tape.starts[row, width:]
-            else:
+        after = recording.tape.starts[rows, width:]
+        if number > 0:
+            for i, row in enumerate(rows):
                 record = recording.order[self.forward.jump_of[int(row), number - 1]]
                 after[i] = recording.tape.jumps[recording.tape.links[record, LINK_JUMP], n:]
-        chosen = self.forward.samples[number]
-        samples = np.array([(p, j) for p, j, _ in chosen], dtype=np.int64).reshape(-1, 2)
-        times = np.array([time for _, _, time in chosen], dtype=float)
+        samples, times = self.forward.places[number]
         S, Q = self.S[rows], self.Q[rows]
         code, at, F, token = self.machine.borrow(recording.outputs)
         compiled(back_lanes)(

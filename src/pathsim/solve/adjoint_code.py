@@ -27,6 +27,9 @@ STEP_POINTERS = (
 )  # fmt: skip
 """The table a backward step reads its pointers from, in this order. ``f_slopes_adjoint`` may be null."""
 
+KEPT = 1 << 24
+"""Parameters numbered from here on stand for what an array holds already, to which something is added."""
+
 
 class AdjointWriter:
     """Writes transposes of one system's functions; weights are parameters numbered from ``base`` on. All accumulate."""
@@ -52,16 +55,24 @@ class AdjointWriter:
         leaves = {node: None for _, group in wanted for node in group}
         stop = {**leaves, **dict.fromkeys(hoisted)}
         found = cotangents(self.graph, nodes, self._weights(len(nodes)), stop)
-        outputs = [(array, group[node], bar) for array, group in wanted for node, bar in found.items() if node in group]
+        graph = self.graph
+        outputs = [
+            (array, group[node], graph.add(graph.param(KEPT * (1 + number) + group[node]), bar))
+            for number, (array, group) in enumerate(wanted)
+            for node, bar in found.items()
+            if node in group
+        ]
 
         def read(f: Function, kind: str, i: int) -> str:
             if kind == "x":
                 return f.load("x", self.place[i])
+            if kind == "p" and i >= KEPT:
+                return f.load(wanted[i // KEPT - 1][0], i % KEPT)
             if kind == "p":
                 return f.load("w", i - self.base) if i >= self.base else f.load(raw, i)
             return f.load(kind, i)
 
-        write_nodes(written, self.graph, outputs, read, hoisted, accumulate=True)
+        write_nodes(written, graph, outputs, read, hoisted)
 
     def smooth(self, name: str, nodes: Sequence[int]) -> None:
         """``name(t, x, k, p, w, xbar, kbar)`` adds the transposes to xbar and kbar."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -85,18 +87,48 @@ def record_rows(
     raw = np.tile(system.defaults, (n, 1))
     raw[:, columns] = settings
     row_of = tape.links[: tape.counts[STEPS], LINK_ROW]
-    return Recording(
+    made = Recording(
         system, rows, nodes, raw, np.broadcast_to(grid, (n, grid.shape[1])), tape,
         np.argsort(row_of, kind="stable"), np.concatenate([[0], np.cumsum(np.bincount(row_of, minlength=n))]),
         start_states is not None, until_steady,
     )  # fmt: skip
+    weakref.finalize(made, _pool().give_back, tape.steps)
+    return made
+
+
+MOST_IDLE = 8
+
+
+class _Pool:
+    """Memory of finished recordings, to be used again: fresh memory costs as much as the simulation written into it."""
+
+    def __init__(self) -> None:
+        self.idle: list[FloatArray] = []
+
+    def take(self, size: int) -> FloatArray:
+        for i, block in enumerate(self.idle):
+            if size <= block.size <= 4 * size + 4096:
+                return self.idle.pop(i)[:size]
+        return np.empty(size)
+
+    def give_back(self, steps: FloatArray) -> None:
+        block = steps
+        while isinstance(block.base, np.ndarray):
+            block = block.base
+        if len(self.idle) < MOST_IDLE and block.ndim == 1:
+            self.idle.append(block)
+
+
+@lru_cache(maxsize=1)
+def _pool() -> _Pool:
+    return _Pool()
 
 
 def _blank(system: System, n: int, steps: int, jumps: int, limits: Sequence[FloatArray] | None) -> Tape:
     states, width = len(system.states), len(system.states) + system.n_parameters
     lists = limits or [np.empty((0, 2))] * n
     return Tape(
-        steps=np.empty((steps, 3 + 9 * states)),
+        steps=_pool().take(steps * (3 + 9 * states)).reshape(steps, 3 + 9 * states),
         links=np.empty((steps, 2), dtype=np.int64),
         jumps=np.empty((jumps, states + width)),
         starts=np.empty((n, 2 * width)),

@@ -26,7 +26,7 @@ from .sensitivity_jumps import Crossing, JumpTangents
 from .sensitivity_lanes import TangentCode, TangentLayout, run_tasks, start_tasks
 from .solvers import Rosenbrock
 from .system import FloatArray, System
-from .tape import LINK_JUMP, STEP_END, STEP_H, STEP_T
+from .tape import JUMPS, LINK_JUMP, STEP_END, STEP_H, STEP_T
 
 IntArray = npt.NDArray[np.int64]
 
@@ -221,6 +221,8 @@ class _Differentiation:
         rounds: list[list[tuple[int, ...]]] = []
         self.samples: list[list[tuple[int, int, float]]] = []
         self.jump_of: dict[tuple[int, int], int] = {}
+        if tape.counts[JUMPS] == 0:
+            return self._one_round(by_row)
         for row, members in by_row.items():
             first, last = int(recording.first[row]), int(recording.first[row + 1])
             records = recording.order[first:last]
@@ -245,8 +247,33 @@ class _Differentiation:
         for entries in rounds:
             table = np.array(entries, dtype=np.int64).reshape(-1, 7)
             found.append({"task": table[:, 0].copy(), "tasks": np.ascontiguousarray(table[:, 1:])})
+        self.places = [_columns(chosen) for chosen in self.samples]
         self.number = 0
         return found
+
+    def _one_round(self, by_row: dict[int, list[int]]) -> list[dict[str, IntArray]]:
+        """The same where nothing ever jumped: one stretch per row."""
+        recording, tape = self.recording, self.recording.tape
+        ends_of_all = tape.steps[recording.order, STEP_END]
+        positions, entries, count = [], [], 0
+        n_times = recording.times.shape[1]
+        for row, members in by_row.items():
+            first, last = int(recording.first[row]), int(recording.first[row + 1])
+            times = recording.times[row]
+            if recording.until_steady or last == first:
+                place = np.full(n_times, last - 1 if last > first else -1)
+            else:
+                inside = np.searchsorted(ends_of_all[first:last], times, side="left")
+                place = np.where(times <= 0.0, -1, first + np.minimum(inside, last - first - 1))
+            positions.append(np.stack([place, np.arange(n_times)], axis=1))
+            entries += [(m, row, first, last, count, count + n_times, int(self.block[m])) for m in members]
+            count += n_times
+        table = np.array(entries, dtype=np.int64).reshape(-1, 7)
+        samples = np.concatenate(positions) if positions else np.empty((0, 2), dtype=np.int64)
+        rows = np.array(list(by_row), dtype=np.int64)
+        self.places = [(samples.astype(np.int64), recording.times[rows].ravel())]
+        self.number = 0
+        return [{"task": table[:, 0].copy(), "tasks": np.ascontiguousarray(table[:, 1:])}]
 
     def _sample_places(self, row: int, first: int, ends: FloatArray, jumped: IntArray) -> list[tuple[int, int]]:
         """(stretch, position in order) of each sample; position -1 where the stretch begins.
@@ -284,16 +311,15 @@ class _Differentiation:
         X = np.empty((len(table), n))
         P = np.empty((len(table), recording.system.n_parameters))
         width = n + P.shape[1]
-        for i, row in enumerate(table[:, 0]):
-            if number == 0:
-                after = recording.tape.starts[row, width:]
-            else:
+        if number == 0:
+            after = recording.tape.starts[table[:, 0], width:]
+            X[:], P[:] = after[:, :n], after[:, n:]
+        else:
+            for i, row in enumerate(table[:, 0]):
                 record = recording.order[self.jump_of[int(row), number - 1]]
                 after = recording.tape.jumps[recording.tape.links[record, LINK_JUMP], n:]
-            X[i], P[i] = after[:n], after[n:]
-        chosen = self.samples[number]
-        samples = np.array([(p, j) for p, j, _ in chosen], dtype=np.int64).reshape(-1, 2)
-        times = np.array([time for _, _, time in chosen])
+                X[i], P[i] = after[:n], after[n:]
+        samples, times = self.places[number]
         code, at, V, keep = self.machine.borrow(recording.outputs)
         compiled(run_tasks)(
             code, at, V, recording.tape, recording.order, table, X, P, S, Q, samples, times, out, sizes,
@@ -314,6 +340,12 @@ class _Differentiation:
             )  # fmt: skip
             _split(S, members, dx)
             _split(Q, members, dp)
+
+
+def _columns(chosen: list[tuple[int, int, float]]) -> tuple[IntArray, FloatArray]:
+    """Positions and numbers of samples (s, 2), and their times."""
+    samples = np.array([(p, j) for p, j, _ in chosen], dtype=np.int64).reshape(-1, 2)
+    return samples, np.array([time for _, _, time in chosen], dtype=float)
 
 
 def _relative(seeds: FloatArray, values: FloatArray) -> FloatArray:

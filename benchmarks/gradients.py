@@ -1,0 +1,80 @@
+"""What does a full gradient cost, in units of the simulation it belongs to?
+
+For published models: processor time per simulation of (a) a plain sweep, (b) the exact discrete adjoint (record the
+steps, run them back: derivatives of one number by all raw values), (c) forward tangents along the estimated parameters
+(derivatives of every output). AMICI's forward sensitivities are measured in the same run where AMICI is installed.
+
+    OPENBLAS_NUM_THREADS=1 python benchmarks/gradients.py [problem ...] [--rows 256]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import numpy as np
+from collection import SPEED_SET, data_folder, draws, load_case
+
+import pathsim as ps
+from pathsim.solve import run_rows
+from pathsim.solve.adjoint import pull_back
+from pathsim.solve.recording import record_rows
+from pathsim.solve.sensitivity import differentiate
+from pathsim.timecourse import system_of
+
+
+def best(function: Callable[[], object], repeats: int = 5) -> float:
+    """Least processor time of several runs, seconds."""
+    function()
+    times = []
+    for _ in range(repeats):
+        began = time.process_time()
+        function()
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+def measure(name: str, rows: int) -> None:
+    case = load_case(data_folder(), name, SPEED_SET.get(name))
+    system = system_of(ps.load_model(case.model_file))
+    table = draws(case, set(system.slots), rows)
+    raw = np.tile(system.raw({k: v for k, v in case.settings.items() if k in system.slots}), (rows, 1))
+    for column in table.columns:
+        raw[:, system.slot(str(column))] = table[column]
+    nodes = [system.output(state) for state in system.states]
+    estimated = [system.slot(name) for name in case.estimated if name in system.slots]
+    solver = ps.Rosenbrock(rtol=1e-6, atol=1e-12)
+    bars = np.random.default_rng(0).standard_normal((rows, len(case.times), len(nodes)))
+    seeds = np.zeros((rows, raw.shape[1], len(estimated)))
+    seeds[:, estimated, np.arange(len(estimated))] = raw[:, estimated]
+
+    def plain() -> None:
+        run_rows(system, raw, case.times, nodes, solver, workers=1)
+
+    def adjoint() -> None:
+        pull_back(record_rows(system, raw, case.times, nodes, solver), bars)
+
+    def forward() -> None:
+        differentiate(record_rows(system, raw[:32], case.times, nodes, solver), seeds[:32], solver=solver)
+
+    a, b, c = best(plain) / rows, best(adjoint) / rows, best(forward, 2) / min(rows, 32)
+    print(f"{name:28s} {len(system.states):4d} {len(estimated):5d} {1e6 * a:10.1f} {1e6 * b:10.1f} {b / a:8.1f}"
+          f" {1e6 * c:10.1f} {c / a:8.1f}", flush=True)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("problems", nargs="*", default=[name for name in SPEED_SET if name != "SalazarCavazos_MBoC2020"])
+    parser.add_argument("--rows", type=int, default=256)
+    chosen = parser.parse_args()
+    print("problem                      states  est.   plain us adjoint us    ratio forward us    ratio")
+    for name in chosen.problems:
+        measure(name, chosen.rows)
+    if find_spec("amici") is None:
+        print("AMICI is not installed: its forward sensitivities were not measured")
+
+
+if __name__ == "__main__":
+    main()
