@@ -51,6 +51,21 @@ def test_ryegrass_effective_doses() -> None:
     assert logistic.dose_at(levels, curve.theta) == pytest.approx([1.46371, 6.38863], rel=1e-5)
 
 
+def test_potency_at_other_levels() -> None:
+    curve = hill.fit(DOSES, falling(DOSES, 100.0, 1.0))
+    assert hill.potency(curve, 0.1).value == pytest.approx(900.0, rel=1e-4)
+    assert hill.potency(curve, 0.5).value == curve.ic50.value
+    assert hill.potency(curve, 0.001).relation == ">"
+    with pytest.raises(InputError, match="between 0 and 1"):
+        hill.potency(curve, 50)
+
+
+def test_wald_limits_of_ryegrass() -> None:
+    ec50 = hill.fit(RYEGRASS_DOSES, RYEGRASS).ec50
+    reach = 2.0859634 * ec50.se  # type: ignore[operator]
+    assert (value(ec50) - reach, value(ec50) + reach) == pytest.approx((2.67032, 3.44559), abs=1e-4)
+
+
 def test_profile_ends_where_the_likelihood_says() -> None:
     """Refit with scipy at each reported limit: the rise of the residual squares is the F quantile."""
     curve = hill.fit(RYEGRASS_DOSES, RYEGRASS)
@@ -123,7 +138,7 @@ def test_fit_is_no_worse_than_scipy_from_many_starts(seed: int) -> None:
     rng = np.random.default_rng(seed)
     y = falling(DOSES, 10 ** rng.uniform(0, 4), rng.uniform(0.5, 4), rng.uniform(-0.2, 0.9)) + rng.normal(0, 0.1, 10)
     found = logistic.fit_many(DOSES, y[None])
-    limits = logistic.bounds(DOSES)
+    limits = logistic.bounds(DOSES, y)
     best = math.inf
     for _ in range(8):
         start = [1.0, 0.2, rng.uniform(0, 9), rng.uniform(-0.5, 1.5)]

@@ -125,6 +125,25 @@ def test_index_at_observed_doses_of_lee_and_kong() -> None:
     assert list(lee_kong().points["ci"]) == pytest.approx([0.79126, 0.60945, 0.25620, 0.10261], abs=1e-5)
 
 
+def test_full_grid_of_lee_and_kong_gives_the_same_ray() -> None:
+    """The 6 x 5 matrix of the same experiment (Lee et al. 2007, table 1) holds the 1:1 ray on its diagonal."""
+    grid = [
+        [1.0, 0.7666, 0.5833, 0.5706, 0.4934],
+        [0.6701, 0.6539, 0.4767, 0.5171, 0.3923],
+        [0.6289, 0.6005, 0.4919, 0.4625, 0.3402],
+        [0.5577, 0.5102, 0.4541, 0.3551, 0.2851],
+        [0.4550, 0.4203, 0.3441, 0.3082, 0.2341],
+        [0.3755, 0.3196, 0.2978, 0.2502, 0.1578],
+    ]
+    wells = synergy.from_matrix([0, *SCH[0]], [0, *HPR[0]], grid, ["SCH66336", "4-HPR"], units="uM")
+    found = synergy.combination_index(wells)
+    ray = next(mixture for mixture in found.mixtures if mixture.label == "1:1")
+    at = found.along(ray, [1 - survival for survival in BOTH[1]])
+    assert list(at["ci"]) == pytest.approx([0.93327, 0.44150, 0.23921, 0.12862], abs=1e-5)
+    assert list(at["ci_low"]) == pytest.approx([0.39591, 0.24555, 0.10011, 0.03397], abs=1e-5)
+    assert len(found.points) == 20
+
+
 lines = st.tuples(st.floats(0.2, 5.0), st.floats(0.6, 3.0))
 DOSES = 2.0 ** np.arange(-3, 4)
 
@@ -211,6 +230,23 @@ def test_effects_outside_zero_to_one_are_left_out_and_named() -> None:
     assert "drug 1: effect not between 0 and 1 at 0.125 nM; left out of the line" in notes
     assert "drug 1 8 nM + drug 2 8 nM: effect 1 is not between 0 and 1; no index" in notes
     assert np.isfinite(found.points["ci"]).all()
+
+
+def test_levels_beyond_the_data_are_marked() -> None:
+    levels = chou(("paclitaxel", "cisplatin")).levels
+    assert list(levels["extrapolated"]) == [False, False, False, True]  # paclitaxel alone was seen up to 0.932
+    assert "fa 0.95: 0.636" in str(chou(("paclitaxel", "cisplatin")))
+    assert str(chou(("paclitaxel", "cisplatin"))).count("extrapolated") == 1
+
+
+def test_a_drug_that_levels_off_is_named() -> None:
+    doses = np.array([[d, 0] for d in DOSES] + [[0, d] for d in DOSES] + [[d, d] for d in DOSES])
+    partial = np.concatenate(
+        [0.6 * affected(DOSES, (0.5, 1.5)), affected(DOSES, (1.0, 1.0)), affected(DOSES, (0.5, 1.0))]
+    )
+    found = synergy.combination_index(doses, partial, drugs=("half", "full"), scale=Response.INHIBITION_FRACTION)
+    assert any("half levels off at an effect of 0.60" in note for note in found.notes)
+    assert not any(note.startswith("full levels off") for note in found.notes)
 
 
 def test_a_drug_without_effect_has_no_index() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..stats import hill
+from ..stats.curve import Curve, Potency, rounded
 from ..stats.doses import single_drug_curves
 from .style import COLOURS, INK, PALE, canvas
 
@@ -21,7 +22,7 @@ _MARKERS = "osD^vP<>"
 
 
 def draw_dose_response(
-    data: pd.DataFrame | Mapping[str, hill.Curve], ax: Axes | None = None, response_label: str = ""
+    data: pd.DataFrame | Mapping[str, Curve], ax: Axes | None = None, response_label: str = ""
 ) -> Axes:
     """Draw the dose responses of a table in the one schema, or fitted curves by name.
 
@@ -56,7 +57,7 @@ def draw_dose_response(
     return ax
 
 
-def _curves(table: pd.DataFrame) -> dict[str, hill.Curve]:
+def _curves(table: pd.DataFrame) -> dict[str, Curve]:
     found = {}
     keys = list(single_drug_curves(table))
     varying = [name for name in ("cell_line", "readout", "time_min") if len({str(key[name]) for key, *_ in keys}) > 1]
@@ -68,7 +69,7 @@ def _curves(table: pd.DataFrame) -> dict[str, hill.Curve]:
     return found
 
 
-def _draw_curve(ax: Axes, name: str, curve: hill.Curve, colour: str, marker: str, zero_at: float) -> None:
+def _draw_curve(ax: Axes, name: str, curve: Curve, colour: str, marker: str, zero_at: float) -> None:
     positive = curve.doses[curve.doses > 0]
     at = np.geomspace(positive.min() / 1.3, positive.max() * 1.3, 240)
     band = curve.band(at)
@@ -89,17 +90,17 @@ def _draw_curve(ax: Axes, name: str, curve: hill.Curve, colour: str, marker: str
         ax.plot([curve.ic50.value], [height], marker="d", color=INK, markersize=5, linestyle="", zorder=5)
 
 
-def _potency_text(potency: hill.Potency) -> str:
+def _potency_text(potency: Potency) -> str:
     if potency.value is None:
         return "not estimable"
     if potency.relation == ">":
-        return f"not reached (> {potency.value:g} {potency.unit})"
+        return f"not reached (> {rounded(potency.value)} {potency.unit})"
     if potency.relation == "<":
-        return f"< {potency.value:.3g} {potency.unit}"
-    text = f"{potency.value:.3g} {potency.unit}"
+        return f"< {rounded(potency.value, 3)} {potency.unit}"
+    text = f"{rounded(potency.value, 3)} {potency.unit}"
     if potency.low is None or potency.high is None:
         return text
-    low, high = ("open" if math.isinf(end) or end == 0 else f"{end:.3g}" for end in (potency.low, potency.high))
+    low, high = ("open" if math.isinf(end) or end == 0 else f"{rounded(end, 3)}" for end in (potency.low, potency.high))
     return f"{text} ({low} to {high})"
 
 
@@ -115,7 +116,7 @@ def _mark_zero(ax: Axes, zero_at: float, lowest: float) -> None:
                 linewidth=0.8, clip_on=False, zorder=6)  # fmt: skip
 
 
-def _response_label(data: pd.DataFrame | Mapping[str, hill.Curve]) -> str:
+def _response_label(data: pd.DataFrame | Mapping[str, Curve]) -> str:
     if isinstance(data, Mapping):
         return "response"
     readouts = list(dict.fromkeys(str(name) for name in data["readout"]))

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from ..stats import synergy
-from ..stats.synergy.scores import dose_columns
+from ..stats.curve import rounded
+from ..stats.synergy.scores import dose_columns, points
 from .style import COLOURS, INK, PALE, canvas
 
 if TYPE_CHECKING:
@@ -120,7 +121,10 @@ def draw_isobologram(found: synergy.Isobologram, ax: Axes | None = None) -> Axes
     ax.set_ylim(0, min(1.15 * largest, 3.0))
     ax.set_aspect("equal")
     for drug, label in ((0, ax.set_xlabel), (1, ax.set_ylabel)):
-        label(f"{found.drugs[drug]} (fraction of {alone[drug]:.3g} {found.units[drug]} alone)", fontsize=8.5)
+        label(
+            f"{found.drugs[drug]} (fraction of {rounded(float(alone[drug]), 3)} {found.units[drug]} alone)",
+            fontsize=8.5,
+        )
     ax.text(0.5, 0.5, "additive", rotation=-45, fontsize=7, color=PALE, ha="center", va="bottom",
             rotation_mode="anchor", transform_rotates_text=True)  # fmt: skip
     ax.set_title(f"doses with {100 * found.fa:.0f} % effect", fontsize=8.5, loc="left", color=INK)
@@ -213,10 +217,10 @@ def _draw_wells(ax: Axes, score: synergy.Score) -> None:
 
 
 def _headline(score: synergy.Score) -> str:
-    text = f"{score.metric}: mean {score.mean:.1f}"
+    text = f"{score.metric}: mean {points(score.mean, 1)}"
     if score.low is not None and score.high is not None:
-        text += f" ({score.low:.1f} to {score.high:.1f})"
-    return f"{text}, largest {score.max:.1f} points"
+        text += f" ({points(score.low, 1)} to {points(score.high, 1)})"
+    return f"{text}, largest {points(score.max, 1)} points"
 
 
 def _legend(ax: Axes, title: str, beside: bool) -> None:

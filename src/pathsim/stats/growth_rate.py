@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import InputError, raise_together
 from . import hill
-from .hill import Curve, Estimate, Potency
+from .curve import Curve, Estimate, Potency
 from .logistic import FloatArray
 
 SLOPES = (0.1, 5.0)

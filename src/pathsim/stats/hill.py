@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +22,7 @@ from scipy import stats
 
 from ..errors import InputError, raise_together
 from . import logistic
+from .curve import PARAMETERS, Curve, Estimate, Potency, t_quantile
 from .logistic import FloatArray
 from .profile import Data as ProfileData
 from .profile import Span, dose_span, parameter_span
@@ -32,133 +32,6 @@ if TYPE_CHECKING:
 
 FLAT_P = 0.05
 """A curve must beat a constant at this level (F-test) to count as a dose response."""
-
-_NAMES = ("top", "bottom", "ec50", "h")
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A fitted number: ``value`` and ``se`` are None when it cannot be estimated, ``low``/``high`` when no interval
-    can; an open end of an interval is infinite. ``fixed``: given by the caller, not fitted."""
-
-    value: float | None
-    se: float | None = None
-    low: float | None = None
-    high: float | None = None
-    fixed: bool = False
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return "not estimable"
-        if self.fixed:
-            return f"{self.value:.4g} (fixed)"
-        return f"{self.value:.4g}{_interval_text(self.low, self.high)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Potency:
-    """A dose that brings the response to a level, or the bound that is all the data allow.
-
-    ``relation`` is ``"="`` (``value`` lies within the tested doses), ``">"`` (not reached: above ``value``, the highest
-    dose), ``"<"`` (passed already at ``value``, the lowest dose) or ``"?"`` (``value`` is None: responses cross the
-    level, but no curve follows them). ``extrapolated`` is where the fitted curve would reach the level outside the
-    tested doses, None if never.
-    """
-
-    value: float | None
-    relation: str
-    unit: str
-    low: float | None = None
-    high: float | None = None
-    extrapolated: float | None = None
-
-    @property
-    def reached(self) -> bool:
-        """Whether the level is reached within the tested doses."""
-        return self.relation == "="
-
-    def __str__(self) -> str:
-        if self.value is None:
-            return "not estimable (the response crosses the level, but not along a Hill curve)"
-        if self.relation == ">":
-            return f"not reached (> {self.value:g} {self.unit})"
-        if self.relation == "<":
-            return f"below the lowest dose (< {self.value:g} {self.unit})"
-        return f"{self.value:.4g} {self.unit}{_interval_text(self.low, self.high)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A fitted dose response. Calling it gives responses at doses.
-
-    ``ic50`` is the dose at which the response is half of ``top`` (the absolute IC50); ``ec50`` the dose half way
-    between ``top`` and ``bottom``. Intervals are profile-likelihood intervals at ``confidence``.
-    """
-
-    top: Estimate
-    bottom: Estimate
-    ec50: Estimate
-    h: Estimate
-    ic50: Potency
-    flat: bool
-    residual_sd: float | None
-    degrees_of_freedom: int
-    r_squared: float | None
-    confidence: float
-    unit: str
-    notes: tuple[str, ...]
-    doses: FloatArray = field(repr=False, compare=False)
-    responses: FloatArray = field(repr=False, compare=False)
-    weights: FloatArray = field(repr=False, compare=False)
-    theta: FloatArray = field(repr=False, compare=False)
-    covariance: FloatArray | None = field(repr=False, compare=False)
-
-    def __call__(self, doses: Iterable[float] | FloatArray) -> FloatArray:
-        """Responses of the fitted curve at ``doses`` (points,)."""
-        return np.asarray(logistic.evaluate(np.asarray(doses, dtype=float), self.theta[None])[0])
-
-    def band(self, doses: Iterable[float] | FloatArray) -> tuple[FloatArray, FloatArray] | None:
-        """Pointwise confidence limits of the mean response at ``doses`` (delta method), or None without residuals."""
-        if self.covariance is None:
-            return None
-        at = np.asarray(doses, dtype=float)
-        values, jacobian = logistic.curve_model(at)(self.theta[None])
-        variance = np.einsum("np,pq,nq->n", jacobian[0], self.covariance, jacobian[0])
-        reach = _t(self.confidence, self.degrees_of_freedom) * np.sqrt(np.maximum(variance, 0.0))
-        return values[0] - reach, values[0] + reach
-
-    def potency(self, fraction: float) -> Potency:
-        """The dose at which the response is ``fraction`` of ``top`` (0.5: the IC50; 0.1: the IC90).
-
-        Raises :class:`InputError` unless 0 < fraction < 1.
-        """
-        if not 0 < fraction < 1:
-            raise InputError(f"fraction is {fraction!r}; it must lie between 0 and 1 (0.5 gives the IC50)")
-        return _potency(self.doses, self.responses, self.weights, self.theta, _held(self), fraction, self.confidence,
-                        self.degrees_of_freedom, self.flat, self.unit)  # fmt: skip
-
-    def row(self) -> dict[str, float | str | bool | None]:
-        """One table row: every estimate with its limits, the IC50 with its relation and unit."""
-        found: dict[str, float | str | bool | None] = {}
-        for name in _NAMES:
-            estimate: Estimate = getattr(self, name)
-            found |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-        return found | {
-            "ic50": self.ic50.value, "ic50_relation": self.ic50.relation, "ic50_low": self.ic50.low,
-            "ic50_high": self.ic50.high, "dose_unit": self.unit, "flat": self.flat, "residual_sd": self.residual_sd,
-            "r_squared": self.r_squared, "notes": "; ".join(self.notes),
-        }  # fmt: skip
-
-    def __str__(self) -> str:
-        lines = [
-            f"IC50    {self.ic50}",
-            f"EC50    {self.ec50}{'' if self.ec50.value is None else f' {self.unit}'}",
-            f"h       {self.h}",
-            f"top     {self.top}",
-            f"bottom  {self.bottom}",
-            f"(brackets: {self.confidence:.0%} profile-likelihood intervals)",
-        ]
-        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
 def fit(
@@ -209,6 +82,19 @@ def fit(
         flat=flat, residual_sd=sd, degrees_of_freedom=freedom, r_squared=1 - rss / total if total > 0 else None,
         confidence=confidence, unit=unit, notes=_notes(x, y, theta, flat, freedom, slopes, sd, h), doses=x, responses=y,
         weights=w, theta=theta, covariance=covariance,
+    )  # fmt: skip
+
+
+def potency(curve: Curve, fraction: float) -> Potency:
+    """The dose at which the response of ``curve`` is ``fraction`` of its top (0.5: the IC50; 0.1: the IC90).
+
+    Raises :class:`InputError` unless 0 < fraction < 1.
+    """
+    if not 0 < fraction < 1:
+        raise InputError(f"fraction is {fraction!r}; it must lie between 0 and 1 (0.5 gives the IC50)")
+    return _potency(
+        curve.doses, curve.responses, curve.weights, curve.theta, _held(curve), fraction, curve.confidence,
+        curve.degrees_of_freedom, curve.flat, curve.unit,
     )  # fmt: skip
 
 
@@ -333,7 +219,7 @@ def _estimates(
     confidence: float, freedom: int, flat: bool, slopes: tuple[float, float],
 ) -> tuple[Estimate, Estimate, Estimate, Estimate]:  # fmt: skip
     natural = np.array([theta[0], theta[1], math.exp(theta[2]), math.exp(theta[3])])
-    data = (x, y, w, theta, held, logistic.bounds(x, slopes))
+    data = (x, y, w, theta, held, logistic.bounds(x, y, slopes))
     found = []
     for which in range(4):
         value = float(natural[which])
@@ -360,7 +246,7 @@ def _flat_mean(y: FloatArray, w: FloatArray, confidence: float) -> Estimate:
     if len(y) < 2:
         return Estimate(mean)
     se = math.sqrt(float(w @ (y - mean) ** 2) / (len(y) - 1) / float(w.sum()))
-    reach = _t(confidence, len(y) - 1) * se
+    reach = t_quantile(confidence, len(y) - 1) * se
     return Estimate(mean, se, mean - reach, mean + reach)
 
 
@@ -383,7 +269,7 @@ def _potency(
         return Potency(lowest, "<", unit, extrapolated=dose)
     if freedom < 1:
         return Potency(dose, "=", unit)
-    data = ProfileData(x, y, w, theta, held, logistic.bounds(x, (1e-3, 1e3)))
+    data = ProfileData(x, y, w, theta, held, logistic.bounds(x, y, (1e-3, 1e3)))
     span = dose_span(data, math.log(dose), fraction, 0.1, confidence, freedom)
     return Potency(dose, "=", unit, math.exp(span.low), math.exp(span.high))
 
@@ -445,15 +331,4 @@ def _rows(indices: npt.NDArray[np.intp]) -> str:
 
 
 def _held(curve: Curve) -> FloatArray:
-    return np.array([t if getattr(curve, n).fixed else math.nan for n, t in zip(_NAMES, curve.theta, strict=True)])
-
-
-def _t(confidence: float, freedom: int) -> float:
-    return float(stats.t.ppf(0.5 + confidence / 2, freedom))
-
-
-def _interval_text(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return " (no interval)"
-    ends = ["open" if math.isinf(end) or end == 0.0 else f"{end:.4g}" for end in (low, high)]
-    return f" ({ends[0]} to {ends[1]})"
+    return np.array([t if getattr(curve, n).fixed else math.nan for n, t in zip(PARAMETERS, curve.theta, strict=True)])

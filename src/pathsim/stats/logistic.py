@@ -29,6 +29,11 @@ SLOPES = (0.1, 10.0)
 EC50_MARGIN = 100.0
 """How far outside the tested doses (as a factor) an EC50 may lie."""
 
+SPAN_MARGIN = 10.0
+"""How far beyond the observed responses (in their range) a top or bottom may lie: data that show only the beginning of
+a fall are fitted ever better by ever deeper bottoms."""
+
+_STEEP = 2.0
 _GRID = (28, 8)
 _ROUNDS = 300
 _CHUNK = 48
@@ -65,14 +70,14 @@ def log_doses(doses: FloatArray) -> FloatArray:
         return np.asarray(np.log(doses))
 
 
-def bounds(doses: FloatArray, slopes: tuple[float, float] = SLOPES) -> FloatArray:
-    """Lower and upper limits (2, 4) of the parameters for curves measured at ``doses``."""
+def bounds(doses: FloatArray, responses: FloatArray, slopes: tuple[float, float] = SLOPES) -> FloatArray:
+    """Lower and upper limits (2, 4) of the parameters for curves with ``responses`` (any shape) at ``doses``."""
     positive = doses[doses > 0]
     margin = math.log(EC50_MARGIN)
     low, high = math.log(positive.min()) - margin, math.log(positive.max()) + margin
-    return np.array(
-        [[-np.inf, -np.inf, low, math.log(slopes[0])], [np.inf, np.inf, high, math.log(slopes[1])]], dtype=float
-    )
+    reach = SPAN_MARGIN * max(float(np.ptp(responses)), 1e-300)
+    bottom, top = float(responses.min()) - reach, float(responses.max()) + reach
+    return np.array([[bottom, bottom, low, math.log(slopes[0])], [top, top, high, math.log(slopes[1])]])
 
 
 def fit_many(
@@ -91,11 +96,16 @@ def fit_many(
         fixed: (curves, 4) with NaN where a parameter is free.
         slopes: limits of ``h``.
     """
-    limits = bounds(doses, slopes)
+    limits = bounds(doses, responses, slopes)
     held = np.full((len(responses), 4), np.nan) if fixed is None else fixed
     w = np.ones(len(doses)) if weights is None else weights
-    start = _grid_start(doses, responses, w, held, limits)
-    return descend(curve_model(doses), responses, w, start, ~np.isnan(held), limits)
+    model, stays = curve_model(doses), ~np.isnan(held)
+    found = [
+        descend(model, responses, w, start, stays, limits) for start in _grid_starts(doses, responses, w, held, limits)
+    ]
+    best = np.argmin([each.rss for each in found], axis=0)
+    rows = np.arange(len(responses))
+    return Fits(np.stack([f.theta for f in found])[best, rows], np.stack([f.rss for f in found])[best, rows])
 
 
 def curve_model(doses: FloatArray) -> Model:
@@ -179,29 +189,40 @@ def _step(
     return np.asarray(np.linalg.solve(normal, np.where(stuck, 0.0, gradient)[..., None])[..., 0])
 
 
-def _grid_start(
+def _grid_starts(
     doses: FloatArray, responses: FloatArray, weights: FloatArray, held: FloatArray, limits: FloatArray
-) -> FloatArray:
-    """The best node of a grid over ``(ln ec50, ln h)`` with the linear parameters solved for; (curves, 4)."""
+) -> list[FloatArray]:
+    """Best nodes (curves, 4) of a grid over ``(ln ec50, ln h)`` with the linear parameters solved for.
+
+    One among gentle and one among steep slopes: a step between two neighbouring doses is a valley of its own.
+    """
     nodes = _nodes(held[0], limits)
     share = expit(np.exp(nodes[:, 1:]) * (nodes[:, :1] - log_doses(doses)))
-    start = np.empty((len(responses), 4))
+    steep = nodes[:, 1] > math.log(_STEEP)
+    kinds = [np.flatnonzero(kind) for kind in (~steep, steep) if kind.any()]
+    starts = [np.empty((len(responses), 4)) for _ in kinds]
     for first in range(0, len(responses), _CHUNK):
         rows = slice(first, first + _CHUNK)
         top, bottom, rss = _linear_part(share, responses[rows], weights, held[rows])
-        best = np.argmin(rss, axis=1)
-        at_best = (np.arange(len(best)), best)
-        start[rows] = np.column_stack([top[at_best], bottom[at_best], nodes[best]])
-    return start
+        for kind, start in zip(kinds, starts, strict=True):
+            best = kind[np.argmin(rss[:, kind], axis=1)]
+            at_best = (np.arange(len(best)), best)
+            start[rows] = np.column_stack([top[at_best], bottom[at_best], nodes[best]])
+    return starts
 
 
 def _nodes(held: FloatArray, limits: FloatArray) -> FloatArray:
-    """Grid nodes (nodes, 2); an axis whose parameter is held has that one value."""
-    axes = [
-        np.linspace(limits[0, i], limits[1, i], count) if np.isnan(held[i]) else held[i : i + 1]
-        for i, count in zip((2, 3), _GRID, strict=True)
-    ]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    """Grid nodes (nodes, 2), three times as dense in ec50 where slopes are steep and valleys narrow.
+
+    An axis whose parameter is held has that one value.
+    """
+    slopes = np.linspace(limits[0, 3], limits[1, 3], _GRID[1]) if np.isnan(held[3]) else held[3:4]
+    parts = []
+    for log_h in slopes:
+        count = _GRID[0] * (3 if log_h > math.log(_STEEP) else 1)
+        ec50s = np.linspace(limits[0, 2], limits[1, 2], count) if np.isnan(held[2]) else held[2:3]
+        parts.append(np.column_stack([ec50s, np.full(len(ec50s), log_h)]))
+    return np.concatenate(parts)
 
 
 def _linear_part(

@@ -12,7 +12,17 @@ from .median_effect import MedianEffect, median_effect
 from .musyc_surface import Musyc, musyc, musyc_response
 from .ranking import rank
 from .scores import Convention, Score, ScoreFunction
-from .wells import Response, Wells, experiments, from_arrays, from_matrix, from_table, normalised
+from .wells import (
+    Response,
+    Wells,
+    corrected_baseline,
+    corrected_negatives,
+    experiments,
+    from_arrays,
+    from_matrix,
+    from_table,
+    normalised,
+)
 
 __all__ = [
     "CombinationIndex",
@@ -26,6 +36,8 @@ __all__ = [
     "Wells",
     "bliss",
     "combination_index",
+    "corrected_baseline",
+    "corrected_negatives",
     "experiments",
     "from_arrays",
     "from_long",

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from ...errors import InputError, raise_together
+from .. import logistic
 from ..logistic import FloatArray
 from .excess import read
 from .median_effect import MedianEffect, median_effect
@@ -51,7 +52,8 @@ class CombinationIndex:
     """Combination indices: unit-free, < 1 synergy, 1 additivity, > 1 antagonism.
 
     ``points``: a row per measured combination (dose columns, ``fa``, ``ci``, ``ci_low``, ``ci_high``, ``dri_<drug>``);
-    ``levels``: the same at chosen effects along each constant-ratio ``mixture``; empty without a constant ratio.
+    ``levels``: the same at chosen effects along each constant-ratio ``mixture`` (empty without one), ``extrapolated``
+    where the effect lies outside what the mixture or a drug alone was seen to do.
     """
 
     drugs: tuple[str, ...]
@@ -100,14 +102,19 @@ class CombinationIndex:
     def __str__(self) -> str:
         lines = [f"{' + '.join(self.drugs)}: {CONVENTION}"]
         lines += [str(single) for single in self.singles]
-        for mixture in self.mixtures:
-            lines.append(f"{mixture.label} mixture, total dose: {mixture.line}")
-        shown = self.levels if len(self.levels) else self.points
+        shown = self.points
+        if self.mixtures:
+            central = self.central
+            lines.append(f"{central.label} mixture, total dose: {central.line}")
+            shown = self.levels[self.levels["mixture"] == central.label]
+        if len(self.mixtures) > 1:
+            lines.append(f"({len(self.mixtures)} constant ratios; the one nearest equal potency is shown)")
         for record in shown.to_dict("records"):
             where = (
                 f"{record['mixture']} at fa {record['fa']:.2f}" if "mixture" in record else f"at fa {record['fa']:.2f}"
             )
-            lines.append(f"CI {where}: {record['ci']:.3f}{_limits(record['ci_low'], record['ci_high'])}")
+            lines.append(f"CI {where}: {record['ci']:.3f}{_limits(record['ci_low'], record['ci_high'])}"
+                         f"{' extrapolated' if record.get('extrapolated') else ''}")  # fmt: skip
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
@@ -135,11 +142,17 @@ def combination_index(
         raise InputError(f"no well combines {' and '.join(wells.drugs)}; there is no combination index")
     mixtures, notes = _mixtures(conditions, combined)
     points, point_notes = _points(conditions, combined, singles, mixtures, confidence)
+    all_notes = (
+        *wells.notes,
+        *_plateaus(conditions),
+        *_line_notes([*singles, *(mixture.line for mixture in mixtures)]),
+        *notes,
+        *point_notes,
+    )
+    levelled = _level_table(wells.drugs, singles, mixtures, levels, confidence)
     return CombinationIndex(
-        wells.drugs, wells.units, singles, mixtures, points,
-        _level_table(wells.drugs, singles, mixtures, levels, confidence), confidence, wells.name,
-        (*wells.notes, *_line_notes([*singles, *(mixture.line for mixture in mixtures)]), *notes, *point_notes),
-    )  # fmt: skip
+        wells.drugs, wells.units, singles, mixtures, points, levelled, confidence, wells.name, all_notes
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +303,8 @@ def _along(
         frame["ci_low"] = frame["ci_high"] = None
     for i, drug in enumerate(drugs):
         frame[f"dri_{drug}"] = alone[:, i] / doses[:, i]
+    seen = [line.seen for line in lines]
+    frame["extrapolated"] = (fa < max(low for low, _ in seen)) | (fa > min(high for _, high in seen))
     return frame
 
 
@@ -319,6 +334,25 @@ def _freedom(lines: Sequence[MedianEffect]) -> int:
 def _limits_of(ci: FloatArray, variance: Any, freedom: int, confidence: float) -> tuple[FloatArray, FloatArray]:
     reach = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * np.sqrt(variance)
     return ci * np.exp(-reach), ci * np.exp(reach)
+
+
+def _plateaus(conditions: Conditions) -> list[str]:
+    """Drugs whose effect levels off well below complete: the median-effect line has no room for that."""
+    notes = []
+    for drug, name in enumerate(conditions.drugs):
+        rows = conditions.alone(drug)
+        if len(rows) < 5:
+            continue
+        doses, means = conditions.doses[rows, drug], conditions.means[None, rows]
+        held = np.array([[1.0, np.nan, np.nan, np.nan], [1.0, 0.0, np.nan, np.nan]])
+        levelled, complete = (logistic.fit_many(doses, means, None, one[None]) for one in held)
+        bottom = float(levelled.theta[0, 1])
+        if bottom > 0.15 and levelled.rss[0] < 0.25 * complete.rss[0]:
+            notes.append(
+                f"{name} levels off at an effect of {1 - bottom:.2f} where the median-effect line goes on to 1: "
+                "indices near and above that effect are extrapolated; compare loewe"
+            )
+    return notes
 
 
 def _line_notes(lines: Sequence[MedianEffect]) -> list[str]:

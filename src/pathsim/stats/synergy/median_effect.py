@@ -22,7 +22,8 @@ class MedianEffect:
     """A fitted line: ``logit(fa) = intercept + m ln(dose)``.
 
     ``covariance`` (2, 2) of intercept and slope is None for two points; ``rss`` and ``degrees_of_freedom`` are those
-    of the logits. ``left_out`` are the doses whose effect was not between 0 and 1.
+    of the logits. ``left_out`` are the doses whose effect was not between 0 and 1, ``seen`` the least and the largest
+    effect on the line.
     """
 
     name: str
@@ -32,6 +33,7 @@ class MedianEffect:
     r: float | None
     points: int
     left_out: tuple[float, ...]
+    seen: tuple[float, float]
     intercept: float
     rss: float
     degrees_of_freedom: int
@@ -82,5 +84,8 @@ def median_effect(doses: npt.ArrayLike, affected: npt.ArrayLike, name: str = "dr
         )
     rss = float(((target - matrix @ np.array([intercept, m])) ** 2).sum())
     r = float(np.corrcoef(matrix[:, 1], target)[0, 1]) if len(x) > 2 else None
-    return MedianEffect(name, unit, float(m), math.exp(-intercept / m), r, len(x), left_out, float(intercept), rss,
-                        len(x) - 2, np.linalg.inv(matrix.T @ matrix))  # fmt: skip
+    return MedianEffect(
+        name, unit, m=float(m), dm=math.exp(-intercept / m), r=r, points=len(x), left_out=left_out,
+        seen=(float(fa.min()), float(fa.max())), intercept=float(intercept), rss=rss, degrees_of_freedom=len(x) - 2,
+        design=np.linalg.inv(matrix.T @ matrix),
+    )  # fmt: skip

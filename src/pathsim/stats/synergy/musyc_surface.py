@@ -27,7 +27,7 @@ from scipy.optimize import least_squares
 
 from ...errors import InputError, unknown
 from .. import logistic
-from ..hill import Estimate
+from ..curve import Estimate
 from ..logistic import FloatArray
 from .excess import read
 from .noise import single_drug
@@ -175,7 +175,7 @@ class _Problem:
         limits = dict.fromkeys(EFFECTS, (low - margin, high + margin))
         limits |= {name: (math.log(0.1), math.log(10.0)) for name in ("h1", "h2", "gamma12", "gamma21")}
         for column, name in enumerate(("C1", "C2")):
-            given = logistic.bounds(self.doses[:, column])
+            given = logistic.bounds(self.doses[:, column], self.viability)
             limits[name] = (float(given[0, 2]), float(given[1, 2]))
         reach = _DECADES * math.log(10.0)
         limits |= dict.fromkeys(("alpha12", "alpha21"), (-reach, reach))

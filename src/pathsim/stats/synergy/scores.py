@@ -104,9 +104,9 @@ class Score:
         )
 
 
-def points(value: float) -> str:
-    """A number of percentage points with two decimals, and no sign on a zero."""
-    return f"{round(value, 2) + 0.0:.2f}"
+def points(value: float, decimals: int = 2) -> str:
+    """A number of percentage points with so many decimals, and no sign on a zero."""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"
 
 
 def dose_columns(drugs: tuple[str, ...], units: tuple[str, ...]) -> list[str]:

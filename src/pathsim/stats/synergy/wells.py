@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import InputError, raise_together
+from .. import logistic
 from ..doses import Doses, check_columns, drug_columns, read_doses
 from ..logistic import FloatArray
 
@@ -291,6 +292,36 @@ def normalised(wells: Wells) -> Wells:
     if not control > 0:
         raise InputError(f"the untreated wells average {control:g}; nothing can be normalised by that")
     return replace(wells, viability=wells.viability / control)
+
+
+def corrected_baseline(wells: Wells) -> Wells:
+    """Every response moved so that the lowest fitted single-drug inhibition becomes zero (SynergyFinder, "all").
+
+    ``y - (100 - y) / 100 * baseline`` in percent inhibition; nothing changes when no fitted inhibition is negative.
+    """
+    return replace(wells, viability=wells.viability * (1.0 + _baseline(wells.conditions)))
+
+
+def corrected_negatives(wells: Wells) -> Wells:
+    """As :func:`corrected_baseline`, for negative inhibitions only (SynergyFinder, "part")."""
+    negative = wells.viability > 1.0
+    scale = np.where(negative, 1.0 + _baseline(wells.conditions), 1.0)
+    return replace(wells, viability=wells.viability * scale)
+
+
+def _baseline(conditions: Conditions) -> float:
+    """The lowest inhibition (fraction, at most 0) on the fitted curves of the single drugs."""
+    lowest = 0.0
+    for drug, name in enumerate(conditions.drugs):
+        rows = list(conditions.alone(drug))
+        if conditions.untreated is not None:
+            rows.insert(0, conditions.untreated)
+        if len(rows) < 4:
+            raise InputError(f"{name} alone was measured at {len(rows)} doses; the curve behind a baseline needs four")
+        doses = conditions.doses[rows, drug]
+        fitted = logistic.evaluate(doses, logistic.fit_many(doses, conditions.means[None, rows]).theta)
+        lowest = min(lowest, 1.0 - float(fitted.max()))
+    return lowest
 
 
 def _bad_numbers(doses: FloatArray, values: FloatArray, names: Sequence[str], labels: Sequence[str]) -> list[str]:
