@@ -64,7 +64,7 @@ def test_three_drugs_with_doses_of_their_own(model: Model, library: Library) -> 
     assert len(table) == 2 * 2 * 3
     expected = 100 * (1 + table["dose3_nM"]) / (1 + table["dose1_nM"] / 50) / (1 + table["dose2_nM"] / 200)
     np.testing.assert_allclose(table["value"], expected, rtol=3e-5)
-    assert table["treatment"].iloc[-1] == "serum 10 % + alphanib 50 nM + betanib 200 nM + factor 3 nM"
+    assert table["treatment"].iloc[-1] == "alphanib 50 nM + betanib 200 nM + factor 3 nM"
 
 
 def test_order_of_drugs_changes_names_only(model: Model, library: Library) -> None:

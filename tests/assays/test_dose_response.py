@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_cell import tiny_library, tiny_model
+from tiny_cell import ANT, tiny_library, tiny_model
 
 from pathsim.assays.dose_response import dose_response
 from pathsim.assays.wells import PLATES, Plate, Scale, WellNoise, normalise
@@ -121,6 +121,12 @@ def test_treatment_text_says_everything(model: Model, library: Library) -> None:
     for text in table["treatment"]:
         assert str(Treatment.parse(text)) == text
     assert set(table["cell_line"]) == {"plain+halved"}
+
+
+def test_full_medium_is_serum_where_the_model_knows_it(tmp_path, model: Model, library: Library) -> None:
+    assert dose_response(model, "plain", "alphanib", [1.0], library=library)["treatment"][0] == "vehicle"
+    fed = tiny_model(tmp_path, ANT.replace("GF = 0;", "GF = 0; serum = 0;"))
+    assert dose_response(fed, "plain", "alphanib", [1.0], library=library)["treatment"][0] == "serum 10 %"
 
 
 def test_all_problems_at_once(model: Model, library: Library) -> None:

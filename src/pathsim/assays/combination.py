@@ -12,6 +12,7 @@ from ..lab import CellLine, Library, default_library
 from ..model import Model
 from ..solve import Solver
 from .screen_input import (
+    full_medium,
     open_model,
     read_doses,
     read_lines,
@@ -36,7 +37,7 @@ def combination_screen(
     time: str | Iterable[float] = "72 h",
     readout: str = "viability",
     *,
-    medium: str = "serum 10 %",
+    medium: str | None = None,
     before: str | None = None,
     plate: Plate | int | None = None,
     replicates: int = 1,
@@ -69,7 +70,7 @@ def combination_screen(
     moments = read_times(time, problems)
     measured = read_readout(readout, opened, problems)
     layout = read_plate(plate, noise, replicates, problems)
-    vehicle = read_medium(medium, before, names, moments, shelf, problems)
+    vehicle = read_medium(medium or full_medium(opened), before, names, moments, shelf, problems)
     raise_together(problems, "combination screen")
     assert vehicle is not None
     matrix = [doses_ for doses_ in product(*([0.0, *one] for one in series)) if any(doses_)]

@@ -11,6 +11,7 @@ from ..lab import CellLine, Library, default_library
 from ..model import Model
 from ..solve import Solver
 from .screen_input import (
+    full_medium,
     open_model,
     read_doses,
     read_lines,
@@ -33,7 +34,7 @@ def dose_response(
     readout: str = "viability",
     time: str | Iterable[float] = "72 h",
     *,
-    medium: str = "serum 10 %",
+    medium: str | None = None,
     before: str | None = None,
     plate: Plate | int | None = None,
     replicates: int = 1,
@@ -52,7 +53,8 @@ def dose_response(
         readout: ``viability`` (% of vehicle), ``colony`` (% of vehicle, meant for ``time="14 d"``), ``GR``, or any
             readout of the model, in the model's own unit.
         time: when the wells are read, from the start of the drug; several times make several rows per well.
-        medium: what all wells contain, vehicle wells included.
+        medium: what all wells contain, vehicle wells included; default full medium (``serum 10 %``, or nothing where
+            the model knows no serum).
         before: steps that come first, for example ``"vehicle for 24 h"``.
         plate: 96 or 384 (or a :class:`Plate`) places wells and adds ``plate, well``; vehicle fills the first column.
         replicates: plates of the same layout; they differ only when there is noise.
@@ -73,7 +75,7 @@ def dose_response(
     moments = read_times(time, problems)
     measured = read_readout(readout, opened, problems)
     layout = read_plate(plate, noise, replicates, problems)
-    vehicle = read_medium(medium, before, [drug], moments, shelf, problems)
+    vehicle = read_medium(medium or full_medium(opened), before, [drug], moments, shelf, problems)
     raise_together(problems, "dose response")
     assert vehicle is not None
     treatments = [add_doses(vehicle, [(drug, dose)]) for dose in amounts]

@@ -37,7 +37,9 @@ def combine(
     readout: Annotated[
         str, typer.Option("--readout", help="viability, colony, or any readout of the model (in % of vehicle).")
     ] = "viability",
-    medium: Annotated[str, typer.Option("--medium", help="What all wells contain.")] = "serum 10 %",
+    medium: Annotated[
+        str | None, typer.Option("--medium", help="What all wells contain. Default: full medium, serum 10 %.")
+    ] = None,
     before: Annotated[
         str | None, typer.Option("--before", metavar="STEPS", help="Steps before the drugs: 'vehicle for 24 h'.")
     ] = None,

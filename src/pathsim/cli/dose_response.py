@@ -21,7 +21,9 @@ def dose_response(
     readout: Annotated[
         str, typer.Option("--readout", help="viability, colony, GR, or any readout of the model.")
     ] = "viability",
-    medium: Annotated[str, typer.Option("--medium", help="What all wells contain.")] = "serum 10 %",
+    medium: Annotated[
+        str | None, typer.Option("--medium", help="What all wells contain. Default: full medium, serum 10 %.")
+    ] = None,
     before: Annotated[
         str | None, typer.Option("--before", metavar="STEPS", help="Steps before the drug: 'vehicle for 24 h'.")
     ] = None,

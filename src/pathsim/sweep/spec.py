@@ -35,7 +35,8 @@
     drugs = "my_drugs.toml"
     cell_lines = "my_lines.toml"
 
-Without a treatment, cells are in ``serum 10 %`` and every dose is of the drug its name says.
+Without a treatment, cells are in ``serum 10 %`` (where the model knows serum) and every dose is of the drug its name
+says.
 """
 
 from __future__ import annotations
@@ -248,9 +249,10 @@ class _Reader:
         if "treatment" in self.content and "treatments" in self.content:
             self.problems.append("both treatment and treatments are given; use treatments for several")
         doses = [axis.name for axis in axes if axis.kind is Kind.DOSE]
-        plain = " + ".join(["serum 10 %", *(f"{name} {{{name}}}" for name in doses)])
-        texts = self._texts("treatment" if "treatment" in self.content else "treatments", [plain])
         has_serum = "serum" in system_of(model).slots
+        parts = [*(["serum 10 %"] if has_serum else []), *(f"{name} {{{name}}}" for name in doses)]
+        plain = " + ".join(parts) or "vehicle"
+        texts = self._texts("treatment" if "treatment" in self.content else "treatments", [plain])
         found: list[Protocol] = []
         for text in texts:
             protocol = self._try(partial(read_protocol, text, axes, library, has_serum, latest))
