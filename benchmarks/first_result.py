@@ -66,16 +66,17 @@ def new_models(files: list[str]) -> None:
     with tempfile.TemporaryDirectory() as cache:
         os.environ["PATHSIM_CACHE"] = cache
         import pathsim as ps
-        from pathsim.solve import build_system, engine_of
+        from pathsim.solve import engine_of
+        from pathsim.timecourse import system_of
 
-        ps.simulate(files[0], range(61))  # what is needed once per process
+        ps.simulate("pi3k_mapk", range(2))  # what is needed once per process
         os.environ["PATHSIM_CACHE"] = ""
         print("running process, new model: states, ms for reading, equations, machine code, run, in all")
         for file in files:
             laps = [time.process_time()]
             model = ps.load_model(file)
             laps.append(time.process_time())
-            system = build_system(model)
+            system = system_of(model)
             engine_of(system).derive()
             laps.append(time.process_time())
             run = ps.simulator(model, range(61))
