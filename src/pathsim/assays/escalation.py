@@ -16,7 +16,7 @@ from ..lab import CellLine, Library, default_library
 from ..lab.clones import Clone, cell_line_toml, default_clones
 from ..model import Model
 from ..stats import hill
-from ..stats.hill import Potency
+from ..stats.curve import Potency
 from ..units import dose_nM, number_text
 from .clone_population import Culture, make_culture, step_mean, step_random
 from .dose_response import dose_response
@@ -165,7 +165,7 @@ def escalate(
     raise_together(problems, "escalation")
     assert parental is not None
     potency = parental_ic50(opened, parental, drug, shelf, workers)
-    if potency.value is None:
+    if not potency.reached or potency.value is None:
         raise InputError(f"{parental}: the IC50 of {drug} is {potency}, so no multiple of it can be aimed at")
     culture = make_culture(opened, parental, clones or default_clones(), shelf, most_changes)
     run = _Run(culture, drug, protocol, vessel, potency.value, np.random.default_rng([seed, 11]), stochastic, workers)
