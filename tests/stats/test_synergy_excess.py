@@ -100,6 +100,7 @@ def test_bliss_calls_a_steep_drug_synergistic_with_itself() -> None:
 def test_a_drug_with_itself_has_no_loewe_excess(drug: tuple[float, float, float]) -> None:
     score = synergy.loewe(synergy.from_matrix(GRID, GRID, fall(GRID[:, None] + GRID, drug)), resamples=0)
     assert score.wells["excess"].abs().max() < 1e-4
+    assert score.wells["index"].to_numpy() == pytest.approx(np.ones(81), abs=0.02)
 
 
 @given(first=hills, second=hills)
@@ -167,6 +168,14 @@ def test_weak_partner_leaves_loewe_to_the_stronger_drug() -> None:
 
 
 GRID_DOSES = np.stack(np.meshgrid(GRID, GRID, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def test_index_outside_the_curves_is_left_empty_and_counted() -> None:
+    surface = fall(GRID, (1.0, 1.2, 0.3))[:, None] * fall(GRID, (1.0, 1.2, 0.3))
+    score = synergy.loewe(synergy.from_matrix(GRID, GRID, surface), resamples=0)
+    deeper = score.wells["observed"] > 70.0
+    assert score.wells["index"].isna().to_numpy() == pytest.approx(deeper.to_numpy())
+    assert f"no index at {deeper.sum()} of 81 combinations" in score.notes[-1]
 
 
 def test_three_drugs() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from . import logistic
 from .logistic import FloatArray
@@ -137,7 +137,7 @@ def rounded(value: float, digits: int = 4) -> str:
 
 def t_quantile(confidence: float, freedom: int) -> float:
     """Two-sided quantile of Student's t."""
-    return float(stats.t.ppf(0.5 + confidence / 2, freedom))
+    return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
 def interval_text(low: float | None, high: float | None) -> str:

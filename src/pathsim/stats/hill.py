@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import fdtrc
 
 from ..errors import InputError, raise_together
 from . import logistic
@@ -192,7 +192,7 @@ def _is_flat(y: FloatArray, w: FloatArray, rss: float, freedom: int, free: int) 
     if rss <= 0:
         return False
     ratio = max(constant - rss, 0.0) / (free - 1) / (rss / freedom)
-    return float(stats.f.sf(ratio, free - 1, freedom)) > FLAT_P
+    return float(fdtrc(free - 1, freedom, ratio)) > FLAT_P
 
 
 def _flat_theta(theta: FloatArray, y: FloatArray, w: FloatArray, held: FloatArray) -> FloatArray:

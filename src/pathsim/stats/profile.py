@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import stdtrit
 
 from . import logistic
 from .logistic import FloatArray, Model
@@ -87,7 +87,7 @@ def _span(
 ) -> Span:
     least, theta = refit(estimate, data.theta)
     variance = least / freedom
-    target = float(stats.t.ppf(0.5 + confidence / 2, freedom))
+    target = float(stdtrit(freedom, 0.5 + confidence / 2))
     if variance <= 1e-24 * float(np.mean(data.responses**2)) + 1e-300:
         return Span(estimate, estimate)
     first = se if math.isfinite(se) and se > 0 else 0.1

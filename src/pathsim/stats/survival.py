@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import chdtrc, ndtr, ndtri
 
 from ..errors import InputError, near_misses, raise_together
 from .logistic import FloatArray
@@ -222,7 +222,7 @@ def log_rank(times: Iterable[float], arms: Iterable[Hashable], events: Iterable[
         return LogRank(None, 0, None, counts, hoped)
     gap = (observed - expected)[:-1]
     chi2 = float(gap @ np.linalg.pinv(covariance[:-1, :-1]) @ gap)
-    return LogRank(chi2, freedom, float(stats.chi2.sf(chi2, freedom)), counts, hoped)
+    return LogRank(chi2, freedom, float(chdtrc(freedom, chi2)), counts, hoped)
 
 
 def hazard_ratio(
@@ -252,7 +252,7 @@ def hazard_ratio(
         reason = f"no events in {' and '.join(silent)}"
         return [HazardRatio(n, reference, None, None, None, None, None, None, confidence, reason) for n in others]
     coefficients, errors = _cox(moments, seen, columns)
-    reach = float(stats.norm.ppf(0.5 + confidence / 2))
+    reach = float(ndtri(0.5 + confidence / 2))
     found = []
     for name, beta, se in zip(others, coefficients, errors, strict=True):
         if not (math.isfinite(beta) and math.isfinite(se)) or abs(beta) > 15 or se > 50:
@@ -260,7 +260,7 @@ def hazard_ratio(
             found.append(HazardRatio(name, reference, None, None, None, None, None, None, confidence, reason))
             continue
         ratio, ends = math.exp(beta), (math.exp(beta - reach * se), math.exp(beta + reach * se))
-        p = float(2 * stats.norm.sf(abs(beta / se)))
+        p = float(2 * ndtr(-abs(beta / se)))
         found.append(HazardRatio(name, reference, ratio, *ends, beta, se, p, confidence))
     return found
 
@@ -284,7 +284,7 @@ def _log_log(
         greenwood = np.cumsum(
             np.where(left > 0, deaths / (at_risk * np.where(left > 0, left, 1)), np.inf * (deaths > 0))
         )
-        reach = stats.norm.ppf(0.5 + confidence / 2) * np.sqrt(greenwood) / np.abs(np.log(survival))
+        reach = ndtri(0.5 + confidence / 2) * np.sqrt(greenwood) / np.abs(np.log(survival))
         low, high = survival ** np.exp(reach), survival ** np.exp(-reach)
     certain, gone = survival == 1, survival == 0
     low, high = np.where(certain, 1.0, low), np.where(certain, 1.0, high)

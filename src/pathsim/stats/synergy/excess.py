@@ -6,6 +6,7 @@ Every function takes :class:`Wells`, the one table, or doses (wells, drugs) with
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,12 +64,20 @@ def loewe(
     reach an effect at any dose, its dose counts as nothing there, so the stronger drug alone sets the expectation: this
     is the limit of the equation, and gives a value for every well.
 
+    The ``wells`` of the score also carry ``index``, the sum itself at the observed effect: the combination index on
+    Hill curves instead of median-effect lines (no unit, < 1 is synergy). It is empty, and the well counted in the
+    notes, where the effect lies outside both curves.
+
     Arguments, result and errors as :func:`bliss`.
     """
     wells = read(data, responses, **reading)
     _check_curves(wells.conditions)
-    return excess_score(wells, "Loewe excess", "observed minus expected inhibition under Loewe additivity",
-                        _loewe_viability, resamples=resamples, seed=seed, confidence=confidence)  # fmt: skip
+    score = excess_score(wells, "Loewe excess", "observed minus expected inhibition under Loewe additivity",
+                         _loewe_viability, resamples=resamples, seed=seed, confidence=confidence)  # fmt: skip
+    index = _loewe_index(wells.conditions)
+    lost = int(np.isnan(index).sum())
+    note = f"no index at {lost} of {len(index)} combinations: their effect lies outside the single-drug curves"
+    return replace(score, wells=score.wells.assign(index=index), notes=score.notes + ((note,) if lost else ()))
 
 
 def zip_score(
@@ -131,6 +140,15 @@ def single_curves(conditions: Conditions, means: FloatArray) -> list[FloatArray]
 
 def _loewe_viability(conditions: Conditions, means: FloatArray) -> FloatArray:
     return loewe_response(conditions.doses[conditions.combined], single_curves(conditions, means))
+
+
+def _loewe_index(conditions: Conditions) -> FloatArray:
+    """Sum of doses over equally effective doses alone at the observed effect; NaN outside the single-drug curves."""
+    curves = single_curves(conditions, conditions.means[None])
+    doses, seen = conditions.doses[conditions.combined], conditions.means[None, conditions.combined]
+    total = sum(_relative_dose(doses[:, drug], seen, theta) for drug, theta in enumerate(curves))
+    inside = (seen < curves[0][:, 0:1]) & (seen > min(theta[0, 1] for theta in curves))
+    return np.asarray(np.where(inside, total, np.nan)[0])
 
 
 def loewe_response(doses: FloatArray, curves: list[FloatArray]) -> FloatArray:
