@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny_sweep import write_files
 
-from pathsim.errors import InputError
+from pathsim.errors import InputError, SimulationError
 from pathsim.lab import CellLine, Drug, Library
 from pathsim.model import Model, load_model
 from pathsim.sweep import elasticities, morris_effects, sobol_indices
@@ -118,6 +118,25 @@ def test_workers_and_seed(tiny: Model) -> None:
     assert first.equals(again)
     other = sobol_indices(tiny, "plain", "vehicle", "marker", "1 h", seed=1, **arguments)
     assert not first["total"].equals(other["total"])
+
+
+def test_sets_that_fail_are_left_out_and_counted(tiny: Model) -> None:
+    """Above trap 0.25 there is no steady state: the count of cells explodes."""
+    tables = [
+        sobol_indices(tiny, "plain", "vehicle", "cell_count", "1 h", points=256, library=LIBRARY,
+                      values={"trap": (0.0, 0.27), "k_in": (0.0099, 0.01)}),
+        morris_effects(tiny, "plain", "vehicle", "cell_count", "1 h", trajectories=20, levels=8, library=LIBRARY,
+                       values={"trap": (0.0, 0.27), "k_in": (0.0099, 0.01)}),
+    ]  # fmt: skip
+    for table in tables:
+        failed = table["failed"].iloc[0]
+        assert 0 < failed < 0.2 * table["simulations"].iloc[0]
+        assert table.select_dtypes("number").notna().all(axis=None)
+    assert tables[0]["points"].iloc[0] == 128
+    assert tables[1]["trajectories"].iloc[0] < 20
+    wide = {"trap": (0.0, 1.0)}
+    with pytest.raises(SimulationError, match=r"sets of parameters failed; narrow their ranges; with trap"):
+        sobol_indices(tiny, "plain", "vehicle", "cell_count", "1 h", points=64, values=wide, library=LIBRARY)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,9 @@ def sensitivity(
         else:
             table = morris_effects(opened, cell_line, treatment, readouts, time, factors=factors, trajectories=points,
                                    seed=seed, workers=workers)  # fmt: skip
+        if failed := int(table["failed"].iloc[0]):
+            cli.note(f"{failed} of {table['simulations'].iloc[0]} sets of parameters could not be simulated; points "
+                     "they belong to are left out")  # fmt: skip
     if plot is not None:
         _draw(table, readouts, method, plot, quiet)
     cli.deliver(table, f"sensitivity_{method.value}", json, output)

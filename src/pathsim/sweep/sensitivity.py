@@ -52,25 +52,26 @@ class Setup:
         """The parameters that vary."""
         return [axis.name for axis in self.design.axes]
 
-    def read(self, values: FloatArray, workers: int | None) -> FloatArray:
-        """Readouts (n, readouts) for parameter values (n, axes).
+    def read(self, values: FloatArray, workers: int | None, most_failures: float = 0.0) -> FloatArray:
+        """Readouts (n, readouts) for parameter values (n, axes); NaN for sets that could not be simulated.
 
-        Raises :class:`SimulationError` naming the first set of parameters that could not be simulated.
+        Raises :class:`SimulationError` naming the first such set when they are more than a share ``most_failures``.
         """
-        found = []
+        found, failed, first_said = [], 0, ""
         for first in range(0, len(values), AT_ONCE):
             piece = values[first : first + AT_ONCE]
             axes = {name: piece[:, i] for i, name in enumerate(self.names)}
             line = np.zeros(len(piece), dtype=np.int64)
             readings = self.design.measure(self.design.protocols[0], line, axes, workers)
-            if readings.failures:
+            if readings.failures and not failed:
                 row, said = next(iter(readings.failures.items()))
                 where = ", ".join(f"{name} {value:g}" for name, value in zip(self.names, piece[row], strict=True))
-                raise SimulationError(
-                    f"{len(readings.failures)} of {len(piece)} sets of parameters failed, so narrow their ranges; "
-                    f"with {where}: {said}"
-                )
+                first_said = f"with {where}: {said}"
+            failed += len(readings.failures)
             found.append(readings.values[:, 0, :])
+        if failed > most_failures * len(values):
+            share = f"{failed} of {len(values)}"
+            raise SimulationError(f"{share} sets of parameters failed; narrow their ranges; {first_said}")
         return np.vstack(found)
 
 

@@ -2,6 +2,9 @@
 
 Sobol indices (Saltelli 2010 estimators in scipy) say what share of the variance a parameter explains alone (first
 order) and with all its interactions (total). Morris screening (SALib) ranks many parameters with few simulations.
+
+Where some sets of parameters cannot be simulated (no steady state, say), their points or trajectories are left out as a
+whole and counted, and the result speaks of the rest of the ranges; beyond a fifth of all sets it is refused.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ from .sensitivity import FloatArray, Interval, Setup, at_shares, intervals, set_
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MOST_FAILURES = 0.2
 
 
 def sobol_indices(
@@ -51,7 +56,8 @@ def sobol_indices(
 
     Returns:
         One row per readout and parameter: ``cell_line, treatment, time_min, readout, parameter, first, first_low,
-        first_high, total, total_low, total_high, simulations``; the largest total first for each readout.
+        first_high, total, total_low, total_high, points, simulations, failed``; the largest total first for each
+        readout. ``points`` are those used.
 
     Raises:
         InputError: unknown names, bad intervals, a readout that does not vary. SimulationError: a set failed.
@@ -65,12 +71,18 @@ def sobol_indices(
     axes = intervals(values, factors)
     setup = set_up(model, cell_line, treatment, readouts, time, axes, library, solver or Rosenbrock())
     shares = saltelli(points, len(axes), seed)
-    readings = _varying(setup, setup.read(at_shares(axes, shares), workers))
-    columns = _indices(readings.reshape(len(axes) + 2, points, -1), resamples, confidence, seed)
+    read = setup.read(at_shares(axes, shares), workers, MOST_FAILURES)
+    groups = read.reshape(len(axes) + 2, points, -1)
+    whole = np.flatnonzero(np.isfinite(groups).all(axis=(0, 2)))
+    used = 1 << (len(whole).bit_length() - 1) if len(whole) else 0  # the estimators take powers of 2
+    if used < 2:
+        raise InputError(f"only {len(whole)} of {points} points could be simulated whole; take more points")
+    columns = _indices(_varying(setup, groups[:, whole[:used]]), resamples, confidence, seed)
     frames = [
         pd.DataFrame({
             **setup.columns, "readout": readout, "parameter": setup.names,
-            **{name: column[i] for name, column in columns.items()}, "simulations": points * (len(axes) + 2),
+            **{name: column[i] for name, column in columns.items()}, "points": used,
+            "simulations": len(shares), "failed": int(np.isnan(read[:, 0]).sum()),
         }).sort_values("total", ascending=False, kind="stable")
         for i, readout in enumerate(setup.design.readouts)
     ]  # fmt: skip
@@ -129,7 +141,8 @@ def morris_effects(
 
     Returns:
         One row per readout and parameter: ``cell_line, treatment, time_min, readout, parameter, mu, mu_star,
-        mu_star_error, sigma, simulations``; ``mu_star_error`` is the half width of its interval. Largest mu* first.
+        mu_star_error, sigma, trajectories, simulations, failed``; ``mu_star_error`` is the half width of its interval.
+        Largest mu* first.
     """
     import pandas as pd
 
@@ -144,7 +157,13 @@ def morris_effects(
     setup = set_up(model, cell_line, treatment, readouts, time, axes, library, solver or Rosenbrock())
     problem = {"num_vars": len(axes), "names": setup.names, "bounds": [[0.0, 1.0]] * len(axes)}
     shares = sampling.sample(problem, trajectories, num_levels=levels, seed=seed)
-    readings = _varying(setup, setup.read(at_shares(axes, shares), workers))
+    read = setup.read(at_shares(axes, shares), workers, MOST_FAILURES)
+    groups = read.reshape(trajectories, len(axes) + 1, -1)
+    whole = np.flatnonzero(np.isfinite(groups).all(axis=(1, 2)))
+    if len(whole) < 2:
+        raise InputError(f"only {len(whole)} of {trajectories} trajectories could be simulated whole; take more")
+    readings = _varying(setup, groups[whole]).reshape(-1, read.shape[1])
+    shares = shares.reshape(trajectories, len(axes) + 1, -1)[whole].reshape(len(readings), -1)
     frames = []
     for readout, column in zip(setup.design.readouts, readings.T, strict=True):
         found = analysis.analyze(problem, shares, column, num_levels=levels, conf_level=confidence, seed=seed)
@@ -152,17 +171,18 @@ def morris_effects(
             pd.DataFrame({
                 **setup.columns, "readout": readout, "parameter": setup.names, "mu": np.asarray(found["mu"]),
                 "mu_star": np.asarray(found["mu_star"]), "mu_star_error": np.asarray(found["mu_star_conf"]),
-                "sigma": np.asarray(found["sigma"]), "simulations": len(shares),
+                "sigma": np.asarray(found["sigma"]), "trajectories": len(whole), "simulations": len(read),
+                "failed": int(np.isnan(read[:, 0]).sum()),
             }).sort_values("mu_star", ascending=False, kind="stable")
         )  # fmt: skip
     return pd.concat(frames, ignore_index=True)
 
 
 def _varying(setup: Setup, readings: FloatArray) -> FloatArray:
-    """Readings (n, readouts). Raises :class:`InputError` for a readout that nothing moves: it has no variance."""
+    """Readings (..., readouts). Raises :class:`InputError` for a readout that nothing moves: it has no variance."""
     still = [
         name
-        for name, column in zip(setup.design.readouts, readings.T, strict=True)
+        for name, column in zip(setup.design.readouts, np.moveaxis(readings, -1, 0), strict=True)
         if np.ptp(column) <= 1e-9 * np.abs(column).max()
     ]
     if still:
