@@ -90,6 +90,10 @@ class Problem:
         self.value_table: ValueTable = collected.table
         self._estimated = np.array([i for i, p in enumerate(self.parameters) if p.estimated], dtype=np.int64)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Other processes get the description and make their own plan and machine code."""
+        return Problem, (self.description, self.solver, self.workers)
+
     # what there is to estimate
 
     @property
