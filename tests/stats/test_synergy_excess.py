@@ -312,6 +312,12 @@ def test_counts_are_normalised_on_request() -> None:
     counts = table().assign(value=lambda frame: frame["value"] * 4.0)
     wells = synergy.normalised(synergy.from_table(counts))
     assert synergy.bliss(wells).mean == pytest.approx(0.0, abs=1e-10)
+    raw = table().assign(value=lambda frame: frame["value"] * 52000.0)
+    assert synergy.bliss(raw, scale=Response.SIGNAL).mean == pytest.approx(0.0, abs=1e-10)
+    with pytest.raises(InputError, match="raw signal; say so with"):
+        synergy.bliss(raw)
+    with pytest.raises(InputError, match="no untreated well"):
+        synergy.from_arrays([[1, 0], [0, 1], [1, 1]], [800, 700, 400], scale=Response.SIGNAL)
     with pytest.raises(InputError, match="no untreated well"):
         synergy.normalised(synergy.from_arrays([[1, 0], [0, 1], [1, 1]], [0.8, 0.7, 0.4]))
 

@@ -30,6 +30,7 @@ class Response(Enum):
     VIABILITY_PERCENT = "viability in percent of control (100 = no effect)"
     INHIBITION_FRACTION = "inhibition as a fraction (0 = no effect)"
     INHIBITION_PERCENT = "inhibition in percent (0 = no effect)"
+    SIGNAL = "a raw signal (counts, luminescence), to be divided by the mean untreated well"
 
     @classmethod
     def of_table(cls, units: set[str]) -> Response:
@@ -44,7 +45,7 @@ class Response(Enum):
         return self in (Response.VIABILITY_PERCENT, Response.INHIBITION_PERCENT)
 
     def to_viability(self, values: FloatArray) -> FloatArray:
-        """Viability as a fraction of control."""
+        """Viability as a fraction of control; a raw signal as it stands."""
         scaled = values / 100.0 if self.percent else values
         inhibition = self in (Response.INHIBITION_FRACTION, Response.INHIBITION_PERCENT)
         return 1.0 - scaled if inhibition else scaled
@@ -167,6 +168,8 @@ def from_arrays(
     if len(names) < 2:
         problems.append("a combination needs at least two drugs")
     raise_together(problems, heading)
+    if scale is Response.SIGNAL:
+        return normalised(Wells(names, symbols, given, values, name))
     return Wells(names, symbols, given, scale.to_viability(values), name, _far_replicates(given, values, scale, labels))
 
 
@@ -340,12 +343,14 @@ def _wrong_scale(values: FloatArray, scale: Response, labels: Sequence[str]) -> 
     """Percent among fractions and the other way round: the control tells the scale, a factor 100 is no noise."""
     if not len(values):
         return ["there are no wells"]
+    if scale is Response.SIGNAL:
+        return []
     large = np.flatnonzero(np.abs(values) > 5.0)
     if not scale.percent and len(large):
         if len(large) < 0.5 * len(values):
             return [f"{labels[i]}: {values[i]:g} looks like percent among fractions; use one scale" for i in large[:20]]
-        return [f"responses up to {values.max():g} look like percent; say so with scale=Response.VIABILITY_PERCENT "
-                "or INHIBITION_PERCENT"]  # fmt: skip
+        return [f"responses up to {values.max():g} look like percent, or like a raw signal; say so with "
+                "scale=Response.VIABILITY_PERCENT, INHIBITION_PERCENT or SIGNAL"]  # fmt: skip
     if scale.percent and len(values) > 3 and np.abs(values).max() <= 2.0:
         return [f"responses between {values.min():g} and {values.max():g} look like fractions, not {scale.value}"]
     return []
