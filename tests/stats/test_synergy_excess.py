@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 from pathsim.errors import InputError
 from pathsim.stats import synergy
@@ -168,6 +170,30 @@ def test_weak_partner_leaves_loewe_to_the_stronger_drug() -> None:
 
 
 GRID_DOSES = np.stack(np.meshgrid(GRID, GRID, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+@given(first=hills, second=hills)
+@settings(max_examples=15, deadline=None)
+def test_additive_surface_solved_by_scipy_has_no_loewe_excess(
+    first: tuple[float, float, float], second: tuple[float, float, float]
+) -> None:
+    """Two different drugs: the additive response from the definition, one root at a time."""
+
+    def alone(level: float, drug: tuple[float, float, float]) -> float:
+        ec50, h, bottom = drug
+        return math.inf if level <= bottom else ec50 * ((1 - level) / (level - bottom)) ** (1 / h)
+
+    def additive(one: float, two: float) -> float:
+        if one == two == 0:
+            return 1.0
+        deepest = min(drug[2] for drug, dose in ((first, one), (second, two)) if dose > 0)
+        return float(
+            brentq(lambda e: one / alone(e, first) + two / alone(e, second) - 1, deepest + 1e-12, 1 - 1e-12, xtol=1e-14)
+        )
+
+    surface = np.array([[additive(one, two) for two in GRID] for one in GRID])
+    score = synergy.loewe(synergy.from_matrix(GRID, GRID, surface), resamples=0)
+    assert score.wells["excess"].abs().max() < 1e-2
 
 
 def test_index_outside_the_curves_is_left_empty_and_counted() -> None:

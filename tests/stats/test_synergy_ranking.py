@@ -44,6 +44,12 @@ def test_index_ranks_the_smallest_first() -> None:
     assert set(ranked["synergy_if"]) == {"< 1"}
 
 
+def test_efficacy_synergy_ranks_too() -> None:
+    ranked = synergy.rank(synergy.experiments(screen()), synergy.musyc)
+    assert ranked["mean"].is_monotonic_decreasing
+    assert set(ranked["metric"]) == {"MuSyC beta"}
+
+
 def test_experiment_that_cannot_be_scored_is_not_lost() -> None:
     frame = screen()
     lost = frame[frame["treatment"] != "d 300.0 nM"]

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.special import stdtrit
 
 from . import logistic
 from .logistic import FloatArray
@@ -137,6 +136,8 @@ def rounded(value: float, digits: int = 4) -> str:
 
 def t_quantile(confidence: float, freedom: int) -> float:
     """Two-sided quantile of Student's t."""
+    from scipy.special import stdtrit  # slow to load, and only wanted here
+
     return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import fdtrc
 
 from ..errors import InputError, raise_together
 from . import logistic
@@ -184,6 +183,8 @@ def _check_design(x: FloatArray, free: int) -> None:
 
 
 def _is_flat(y: FloatArray, w: FloatArray, rss: float, freedom: int, free: int) -> bool:
+    from scipy.special import fdtrc  # slow to load, and only wanted here
+
     constant = float(w @ (y - np.average(y, weights=w)) ** 2)
     if constant <= 1e-18 * float(w @ y**2):
         return True

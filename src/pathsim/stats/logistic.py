@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 FloatArray = npt.NDArray[np.float64]
 Model = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
@@ -49,6 +48,8 @@ class Fits:
 
 def evaluate(doses: FloatArray, theta: FloatArray) -> FloatArray:
     """Responses at ``doses`` (points,) of curves ``theta`` (..., 4); returns (..., points)."""
+    from scipy.special import expit  # slow to load, and only wanted here
+
     share = expit(np.exp(theta[..., 3:4]) * (theta[..., 2:3] - log_doses(doses)))
     return np.asarray(theta[..., 1:2] + (theta[..., 0:1] - theta[..., 1:2]) * share)
 
@@ -110,9 +111,12 @@ def fit_many(
 
 def curve_model(doses: FloatArray) -> Model:
     """The curve and its derivatives as a function of parameters only."""
+    from scipy.special import expit  # slow to load, and only wanted here
+
     x = log_doses(doses)
 
     def model(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+
         h = np.exp(theta[:, 3:4])
         distance = theta[:, 2:3] - x
         share = expit(h * distance)
@@ -196,6 +200,8 @@ def _grid_starts(
 
     One among gentle and one among steep slopes: a step between two neighbouring doses is a valley of its own.
     """
+    from scipy.special import expit  # slow to load, and only wanted here
+
     nodes = _nodes(held[0], limits)
     share = expit(np.exp(nodes[:, 1:]) * (nodes[:, :1] - log_doses(doses)))
     steep = nodes[:, 1] > math.log(_STEEP)

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
 from . import logistic
 from .logistic import FloatArray, Model
@@ -85,6 +84,8 @@ def _refit(model: Model, data: Data, start: FloatArray, held: npt.NDArray[np.boo
 def _span(
     refit: Refit, estimate: float, se: float, limits: tuple[float, float], data: Data, confidence: float, freedom: int
 ) -> Span:
+    from scipy.special import stdtrit  # slow to load, and only wanted here
+
     least, theta = refit(estimate, data.theta)
     variance = least / freedom
     target = float(stdtrit(freedom, 0.5 + confidence / 2))

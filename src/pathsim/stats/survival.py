@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import chdtrc, ndtr, ndtri
 
 from ..errors import InputError, near_misses, raise_together
 from .logistic import FloatArray
@@ -201,6 +200,8 @@ def log_rank(times: Iterable[float], arms: Iterable[Hashable], events: Iterable[
 
     Raises :class:`InputError` for fewer than two arms and for everything :func:`kaplan_meier` objects to.
     """
+    from scipy.special import chdtrc  # slow to load, and only wanted here
+
     moments, labels, seen = _checked_arms(times, arms, events)
     names = list(dict.fromkeys(labels))
     member = np.array([[label == name for label in labels] for name in names])
@@ -240,6 +241,8 @@ def hazard_ratio(
 
     Raises :class:`InputError` as :func:`log_rank`, for an unknown ``reference``, or when the extra is not installed.
     """
+    from scipy.special import ndtr, ndtri  # slow to load, and only wanted here
+
     moments, labels, seen = _checked_arms(times, arms, events)
     names = list(dict.fromkeys(labels))
     if reference not in names:
@@ -279,6 +282,8 @@ def _cox(times: FloatArray, seen: npt.NDArray[np.bool_], columns: FloatArray) ->
 def _log_log(
     survival: FloatArray, deaths: npt.NDArray[np.int64], at_risk: npt.NDArray[np.int64], confidence: float
 ) -> tuple[FloatArray, FloatArray]:
+    from scipy.special import ndtri  # slow to load, and only wanted here
+
     left = at_risk - deaths
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(

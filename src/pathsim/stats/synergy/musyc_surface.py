@@ -70,15 +70,15 @@ class Musyc:
         return musyc_response(doses_1, doses_2, {name: _value(self.estimates[name]) for name in PARAMETERS}, self.rates)
 
     def row(self) -> dict[str, float | str | None]:
-        """One table row: beta and both alphas with limits."""
+        """One table row: beta as the score, and both alphas, with limits."""
         found: dict[str, float | str | None] = {
-            "experiment": self.name,
-            "drugs": " + ".join(self.drugs),
-            "metric": "MuSyC",
-        }
-        for name, each in (("beta", self.beta), *((n, self.estimates[n]) for n in ("alpha12", "alpha21"))):
+            "experiment": self.name, "drugs": " + ".join(self.drugs), "metric": "MuSyC beta", "mean": self.beta.value,
+            "low": self.beta.low, "high": self.beta.high, "unit": "ratio without unit", "synergy_if": "> 0",
+        }  # fmt: skip
+        for name in ("alpha12", "alpha21"):
+            each = self.estimates[name]
             found |= {name: each.value, f"{name}_low": each.low, f"{name}_high": each.high}
-        return found | {"unit": "no unit", "synergy_if": "beta > 0; alpha > 1"}
+        return found
 
     def __str__(self) -> str:
         one, two = self.drugs
