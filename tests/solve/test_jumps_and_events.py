@@ -56,11 +56,14 @@ def test_a_narrow_pulse_in_a_state(solver: Solver) -> None:
 
 @solvers
 def test_a_peak_just_over_a_threshold(solver: Solver) -> None:
-    """y = cos t is above 0.9999 for acos(0.9999) on either side of every turn; x adds up that time."""
-    text = "y = 1; v = 0; y' = v; v' = -y; x = 0; x' = piecewise(1, y > 0.9999, 0);"
-    width = math.acos(0.9999)
-    found = course(text, [0, 1, 4 * math.pi + 1], ["x"], solver)[:, 0]
-    assert np.max(np.abs(found - [0, width, 5 * width])) < 1e3 * near(solver)
+    """y = cos t is above 1 - e for acos(1 - e) on either side of every turn, less than a step; x adds up that time."""
+    for height, share in ((1e-3, 1e-3), (1e-5, 2e-2)):
+        text = f"y = 1; v = 0; y' = v; v' = -y; x = 0; x' = piecewise(1, y > {1 - height!r}, 0); n = 0;"
+        text += f"at y > {1 - height!r}: n = n + 1;"
+        width = math.acos(1 - height)
+        found = course(text, [0, 1, 4 * math.pi + 1], ["x", "n"], solver)
+        assert list(found[:, 1]) == [0, 0, 2]
+        assert np.max(np.abs(found[:, 0] - [0, width, 5 * width])) < share * width
 
 
 @solvers

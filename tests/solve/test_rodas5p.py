@@ -12,7 +12,7 @@ from test_stiff_problems import HIRES, OREGO
 from pathsim.solve import Lsoda, Rosenbrock, System
 from pathsim.solve import lane_layout as at_row
 from pathsim.solve.batch import engine_of
-from pathsim.solve.calls import call2, call7, call_step
+from pathsim.solve.calls import call2, call3, call6, call_step
 from pathsim.solve.engine import Workspace
 from pathsim.solve.lane_layout import LANES, place
 from pathsim.solve.step_ir import POINTERS
@@ -97,18 +97,16 @@ def _compiled_step(
     F[at.p : at.p + len(p)] = p[:, None]
     F[at.y : at.y + len(x)] = x[engine.order][:, None]
     call2(code.prep, place(at, at.p), place(at, at.k))
-    call_step(code.step, at.table, at.n * LANES, 1, 1e-3, 1e-6, 1.0 / at.n)
-    theta, curve = F[at.yn : at.yn + at.n].copy(), np.empty((at.n, LANES))
-    nodes = tuple(equations.graph.state(i) for i in range(at.n))
-    inside = Workspace(engine, at.n)
-    outputs = engine.output_code(nodes).addresses["outputs_inside"]
-    call7(outputs, place(at, at_row.T), place(at, at_row.THETA), place(at, at.y), place(at, at.yn), place(at, at.U),
-          place(at, at.p), place(inside.layout, inside.layout.o))  # fmt: skip
-    curve[:] = inside.F[inside.layout.o : inside.layout.o + at.n]
-    new, between = np.empty(at.n), curve[:, 0].copy()
-    new[engine.order] = theta[:, 0]
-    assert (theta == theta[:, :1]).all(), "lanes with equal contents must give equal bits"
-    return new, between
+    n8 = at.n * LANES
+    call_step(code.step, at.table, n8, 1, 1e-3, 1e-6, 1.0 / at.n)
+    call3(code.prepare_dense, place(at, at.U), place(at, at.D), n8)
+    call6(code.dense, place(at, at.y), place(at, at.yn), place(at, at.D), place(at, at_row.THETA), place(at, at.xs), n8)
+    found = F[at.yn : at.yn + at.n], F[at.xs : at.xs + at.n]
+    new, inside = np.empty(at.n), np.empty(at.n)
+    for target, values in zip((new, inside), found, strict=True):
+        assert (values == values[:, :1]).all(), "lanes with equal contents must give equal bits"
+        target[engine.order] = values[:, 0]
+    return new, inside
 
 
 def test_linear_systems_follow_the_matrix_exponential() -> None:

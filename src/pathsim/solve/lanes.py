@@ -61,9 +61,10 @@ from .lane_layout import (
     T,
     place,
 )
-from .lane_modes import find_switches, flip_modes, next_known_switch, shorten
+from .lane_modes import flip_modes, next_known_switch, shorten
 from .lane_samples import all_sampled, next_sample, sample_inside, sample_now
 from .lane_start import prepare_stage, stage, take
+from .lane_switches import find_switches
 from .step_ir import SMALLEST_RELATIVE_STEP, SMALLEST_STEP, WORTH_LANDING
 
 STEADY_RATE = 1e-12  # relative change per time unit that counts as none

@@ -122,7 +122,7 @@ class _Lanes:
         self.n_outputs = len(outputs)
         self.n = len(engine.system.states)
         volumes = _volumes(engine)
-        self.volume_of = [outputs.index(node) if node in outputs else -1 for node in volumes]
+        self.volume_of = np.array([outputs.index(node) if node in outputs else -1 for node in volumes])
         position = np.empty(self.n, dtype=np.int64)
         position[engine.order] = np.arange(self.n)
         totals = conserved_totals(engine.system)
@@ -155,8 +155,7 @@ class _Lanes:
         if at.n_modes:
             for lane in range(LANES):
                 settle(self.code, at, F, engine.discrete, lane, T, at.y, at.p, at.k)
-        volumes = self.outputs()[self.volume_of] * (np.array(self.volume_of) >= 0)[:, None]
-        volumes[np.array(self.volume_of) < 0] = 1.0
+        volumes = np.where(self.volume_of[:, None] >= 0, self.outputs()[self.volume_of], 1.0)
         self.scaled = self.weights[None] * volumes.T[:, None, :]  # (lanes, totals, states)
         start = F[at.x_start : at.x_start + self.n]
         self.total = np.einsum("lts,sl->lt", self.scaled, start)

@@ -208,13 +208,21 @@ class _Simulation:
         """The first time in (start, stop] at which a mode is wrong, to the last bit; None when all stay right."""
         if not self.system.modes:
             return None
+        early, dip = start, self._room(start, curve)
+        before = dip
         for fraction in (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0):
             late = stop if fraction == 1.0 else start + fraction * (stop - start)
             if self._wrong_modes(late, curve(late)):
-                break
-        else:
-            return None
-        early = start
+                return self._bisect(early, late, curve)
+            room = self._room(late, curve)
+            looks = np.array([before, dip, room])
+            lowest = self._lowest(start, stop, fraction, looks, curve) if early > start else None
+            if lowest is not None:
+                return self._bisect(max(start, late - 0.25 * (stop - start)), lowest, curve)
+            early, before, dip = late, dip, room
+        return None
+
+    def _bisect(self, early: float, late: float, curve: Callable[[float], FloatArray]) -> float:
         while True:
             middle = early + 0.5 * (late - early)
             if middle <= early or middle >= late:
@@ -223,6 +231,37 @@ class _Simulation:
                 late = middle
             else:
                 early = middle
+
+    def _room(self, t: float, curve: Callable[[float], FloatArray]) -> list[float]:
+        """How far each margin is from its switch (floors have two sides); negative where a mode is wrong."""
+        first, room = len(self.system.parameters), []
+        for i, margin in enumerate(self.f.margins(t, curve(t), self.p)):
+            value = self.p[first + i]
+            if self.system.modes[i].kind == "floor":
+                room += [margin - value, value + 1 - margin]
+            else:
+                room.append(margin if value else -margin)
+        return room
+
+    def _lowest(
+        self, start: float, stop: float, fraction: float, looks: FloatArray, curve: Callable[[float], FloatArray]
+    ) -> float | None:
+        """A time between three looks at which a mode is wrong though it is right at all three: a margin that dips."""
+        from scipy.optimize import minimize_scalar
+
+        first, middle, last = looks
+        with np.errstate(all="ignore"):
+            bend = first - 2 * middle + last
+            low = middle - 0.125 * (last - first) ** 2 / bend
+            dipping = (bend > 0) & (np.abs(first - last) <= 2 * bend) & (low < 0.2 * bend)
+        for mode in np.flatnonzero(dipping):
+            span = (start + (fraction - 0.25) * (stop - start), start + fraction * (stop - start))
+            found = minimize_scalar(
+                lambda t, mode=mode: self._room(t, curve)[mode], bounds=span, method="bounded", options={"xatol": 1e-14}
+            )
+            if self._wrong_modes(float(found.x), curve(float(found.x))):
+                return float(found.x)
+        return None
 
     def _flip_modes(self) -> Status:
         if self.t == self.last_switch or self.t - self.last_switch < 1e-14 * abs(self.t):
