@@ -24,6 +24,12 @@ def fit(
         typer.Option("--free", metavar="FILE", help="TOML: a table per free parameter, with lower, upper, prior."),
     ] = None,
     model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    cell_lines: Annotated[
+        str | None, typer.Option("--cell-lines", metavar="FILE", help="TOML of cell lines beside the bundled ones.")
+    ] = None,
+    drugs: Annotated[
+        str | None, typer.Option("--drugs", metavar="FILE", help="TOML of drugs beside the bundled ones.")
+    ] = None,
     starts: Annotated[int, typer.Option("--starts", min=1, help="Local searches from random points.")] = 20,
     background: Annotated[
         list[str] | None, typer.Option("--background", metavar="READOUT...", help="Bands with an unknown background.")
@@ -54,6 +60,8 @@ def fit(
     task = {
         "data": os.path.abspath(data), "free": None if free is None else os.path.abspath(free),
         "model": os.path.abspath(model) if os.path.exists(model) else model,
+        "cell_lines": None if cell_lines is None else os.path.abspath(cell_lines),
+        "drugs": None if drugs is None else os.path.abspath(drugs),
         "background": background or [], "saturation": saturation or [], "normal_noise": normal_noise,
     }  # fmt: skip
     objective = open_problem(task)
@@ -80,6 +88,7 @@ def open_problem(task: dict[str, Any]) -> Objective:
     """The objective that a task describes."""
     from .. import fitting
     from ..errors import InputError
+    from ..lab import default_library
 
     if str(task["data"]).lower().endswith((".yaml", ".yml")):
         from ..petab import load
@@ -91,8 +100,13 @@ def open_problem(task: dict[str, Any]) -> Objective:
     rules = fitting.Densitometry(
         not task["normal_noise"], tuple(task["background"]), tuple(task["saturation"])
     )
+    library = default_library()
+    if task["cell_lines"] is not None:
+        library = library.with_cell_lines(task["cell_lines"])
+    if task["drugs"] is not None:
+        library = library.with_drugs(task["drugs"])
     blots = fitting.read_blots(task["data"])
-    return fitting.blot_problem(task["model"], blots, fitting.read_free(task["free"]), rules)
+    return fitting.blot_problem(task["model"], blots, fitting.read_free(task["free"]), rules, library=library)
 
 
 def open_folder(folder: str) -> Fit:

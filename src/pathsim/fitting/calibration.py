@@ -26,6 +26,8 @@ FloatArray = npt.NDArray[np.float64]
 
 PRIOR_SD = float(np.log(3.0))
 """Constants are known to an order of magnitude: a factor of 3 either way, unless ``calibration.toml`` knows better."""
+SPEED_SD = 0.5
+"""Cell cycles of different lines differ less than orders of magnitude."""
 FARTHEST = float(np.log(30.0))
 SHARES = re.compile(
     r"^(shield|basal_WT|C2_basal|rapalog_on|w_PI34P2|activity_T308|translation_|repair_AKT|MEK_block|rest_)"
@@ -66,7 +68,7 @@ def free_constants(model: Model, library: Library, data: CalibrationData) -> lis
     for line in sorted({item.cell_line for item in data.growth}):
         speed = library.cell_line(line).set.get("cycle_speed")
         if speed is not None:
-            free.append(Constant("cycle_speed", speed, speed, line))
+            free.append(Constant("cycle_speed", speed, speed, line, SPEED_SD))
     return free
 
 

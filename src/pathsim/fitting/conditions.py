@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import InputError
 from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step
 from ..model import Model
 from ..simulation import PASSAGING, system_of
@@ -124,7 +125,14 @@ class Dishes:
         raw = self.system.defaults.copy()
         for name, value in defaults.items():
             raw[self.system.slots[name]] = value
-        for name, value in condition.settings(step, defaults, self._library).items():
+        settings = condition.settings(step, defaults, self._library)
+        missing = sorted(name for name in settings if name not in self.system.slots)
+        if missing:
+            raise InputError(
+                f"'{condition.cell_line}' under '{step}' acts on {', '.join(missing)}, which model "
+                f"'{self.system.model.id}' does not have: give cell lines and drugs that belong to the model"
+            )
+        for name, value in settings.items():
             raw[self.system.slot(name)] = value
         return raw
 

@@ -23,6 +23,7 @@ from .objective import Objective, Slopes, natural
 from .optimise import Ledger, TrustRegion, minimise
 from .parallel import in_processes
 from .result import Fit, fingerprint
+from .uncertainty import Ensemble
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,23 @@ class Profiles:
 
     fit: Fit
     profiles: tuple[Profile, ...]
+
+    def ensemble(self) -> Ensemble:
+        """Every parameter vector on the profiles that lies within the threshold.
+
+        The range of predictions over it is a likelihood-based band: it follows the bends of the likelihood, which draws
+        around the best fit do not. Bands of what depends on parameters that were not profiled come out too narrow.
+        """
+        from scipy.stats import chi2
+
+        best = min(min(p.values) for p in self.profiles)
+        kept = [
+            theta
+            for p in self.profiles
+            for theta, value in zip(p.others, p.values, strict=True)
+            if value <= best + 0.5 * float(chi2.ppf(p.level, 1))
+        ]
+        return Ensemble(self.fit, np.array(kept), float(len(kept)))
 
     @cached_property
     def table(self) -> pd.DataFrame:

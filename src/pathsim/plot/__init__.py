@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .agreement import draw_agreement
     from .blot import draw_blot
     from .dose_response import draw_dose_response
+    from .fit import draw_blot_fit, draw_fit, draw_parameters, draw_profile, draw_profiles, draw_waterfall
     from .network import draw_network
     from .sensitivity import draw_morris, draw_sobol, draw_tornado
     from .survival import draw_survival
@@ -23,7 +24,13 @@ _FIGURES = {
     "draw_dose_response": "dose_response",
     "draw_isobologram": "synergy",
     "draw_morris": "sensitivity",
+    "draw_blot_fit": "fit",
+    "draw_fit": "fit",
     "draw_network": "network",
+    "draw_parameters": "fit",
+    "draw_profile": "fit",
+    "draw_profiles": "fit",
+    "draw_waterfall": "fit",
     "draw_ranking": "synergy",
     "draw_sobol": "sensitivity",
     "draw_survival": "survival",
@@ -35,18 +42,24 @@ _FIGURES = {
 __all__ = [
     "draw_agreement",
     "draw_blot",
+    "draw_blot_fit",
     "draw_combination_index",
     "draw_dose_matrix",
     "draw_dose_response",
+    "draw_fit",
     "draw_isobologram",
     "draw_morris",
     "draw_network",
+    "draw_parameters",
+    "draw_profile",
+    "draw_profiles",
     "draw_ranking",
     "draw_sobol",
     "draw_survival",
     "draw_synergy",
     "draw_time_course",
     "draw_tornado",
+    "draw_waterfall",
 ]
 
 

@@ -49,6 +49,7 @@ def draw_waterfall(fit: Fit, ax: Axes | None = None) -> Axes:
     ax.axhline(1.92, color=PALE, linewidth=0.8, linestyle=":")
     ax.annotate("1.92", (1.0, 1.92), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7, color=PALE)
     ax.set_yscale("log")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylim(7e-3, max(float(shown[finite].max()) * 2, 10))
     ax.set_xlabel("start, best first")
     ax.set_ylabel("log likelihood behind the best")
