@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_sweep import parts, spec, write_files
+from tiny_sweep import parts, spec, toml, write_files
 
 import pathsim
 from pathsim.errors import InputError
@@ -117,3 +117,24 @@ def test_no_scheduler_there(folder: Path, tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="no Dask scheduler answers"):
         run_sweep_on_dask(spec(folder), tmp_path / "out", f"tcp://127.0.0.1:{free_port()}")
     assert not (tmp_path / "out").exists()
+
+
+def test_from_the_shell(cluster: Cluster, folder: Path, tmp_path: Path) -> None:
+    text = f"""
+model = "{folder / "tiny.ant"}"
+cell_lines = ["plain", "quick"]
+treatment = "alphanib {{alphanib}}"
+times = "30 min"
+readouts = ["cell_count"]
+[doses]
+alphanib = "1 nM .. 1 uM x 9"
+[libraries]
+drugs = "{folder / "drugs.toml"}"
+cell_lines = "{folder / "lines.toml"}"
+[output]
+wells_per_chunk = 5
+"""
+    command = [sys.executable, "-m", "pathsim", "sweep", str(toml(tmp_path, text))]
+    subprocess.run([*command, "-o", str(tmp_path / "there"), "--dask", cluster.address], check=True)
+    subprocess.run([*command, "-o", str(tmp_path / "here"), "-q"], check=True)
+    assert parts(tmp_path / "there") == parts(tmp_path / "here")
