@@ -170,6 +170,29 @@ def test_deep_formulas_are_read() -> None:
     assert np.allclose(course(level_3(POOL + reaction(law)), ["A"]), 0, atol=1e-6)
 
 
+COMP = 'xmlns:comp="http://www.sbml.org/sbml/level3/version1/comp/version1" comp:required="true"'
+
+
+def test_submodels_come_from_other_files(tmp_path: Path) -> None:
+    """An external model, used once and with its species replaced by one of the outer model."""
+    (tmp_path / "inner.xml").write_text(level_3(POOL + reaction("<apply><times/><cn>2</cn><ci>A</ci></apply>"), COMP))
+    outer = level_3(
+        '<listOfCompartments><compartment id="d" size="1" constant="true"/></listOfCompartments><listOfSpecies>'
+        '<species id="X" compartment="d" initialAmount="5" hasOnlySubstanceUnits="false" boundaryCondition="false" '
+        'constant="false"><comp:listOfReplacedElements><comp:replacedElement comp:idRef="A" comp:submodelRef="sub"/>'
+        '</comp:listOfReplacedElements></species></listOfSpecies>'
+        '<comp:listOfSubmodels><comp:submodel comp:id="sub" comp:modelRef="other"/></comp:listOfSubmodels>', COMP,
+    ).replace("</sbml>", '<comp:listOfExternalModelDefinitions><comp:externalModelDefinition comp:id="other" '
+              'comp:source="inner.xml"/></comp:listOfExternalModelDefinitions></sbml>')  # fmt: skip
+    (tmp_path / "outer.xml").write_text(outer)
+    system = build_system(load_model(tmp_path / "outer.xml"))
+    done = run_rows(system, system.raw()[None, :], np.array([0.0, 1.0]), system.outputs(["X"]), Rosenbrock(1e-9, 1e-12))
+    assert done.values[0, 1, 0] == pytest.approx(5 * np.exp(-2), rel=1e-8)
+    (tmp_path / "inner.xml").unlink()
+    with pytest.raises(InputError, match="external model"):
+        load_model(tmp_path / "outer.xml")
+
+
 TOKENS = ("1", "-1", "1e400", "nan", "", "time", "S1", '"', "<", "</", ">", "&lt;", "level", "species", 'id="S1"', "é")
 
 

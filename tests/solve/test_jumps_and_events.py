@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from small_models import TIGHT, course, rows
+from small_models import TIGHT, course, rows, system
 
-from pathsim.solve import Lsoda, Rosenbrock, Solver, Status
+from pathsim.solve import Lsoda, Rosenbrock, Solver, Status, run_rows
 
 BOTH: list[Solver] = [TIGHT, Rosenbrock(), Lsoda(1e-10, 1e-13)]
 solvers = pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
@@ -144,6 +144,18 @@ def test_every_row_has_its_own_switches_and_end() -> None:
     assert np.allclose(done.values[:, 1, 0], np.minimum(doses, 5), rtol=1e-12)
     assert np.allclose(done.values[:, 2, 0], doses, rtol=1e-12)
     assert (done.values[:, 2, 1] == 1).all()
+
+
+def test_every_row_has_its_own_sample_times() -> None:
+    equations = system("k = 1; x = 1; x' = -k*x; n = 0; at x < 0.5: n = n + 1;")
+    ends = np.linspace(0.1, 3, 25)
+    times = ends[:, None] * np.array([0.0, 0.5, 1.0])
+    raw = np.repeat(equations.raw()[None, :], 25, axis=0)
+    done = run_rows(equations, raw, times, equations.outputs(["x", "n"]), TIGHT)
+    assert not done.status.any()
+    assert np.allclose(done.time, ends)
+    assert np.allclose(done.values[:, :, 0], np.exp(-times), rtol=1e-8)
+    assert np.array_equal(done.values[:, :, 1], (times > math.log(2)).astype(float))
 
 
 @pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])

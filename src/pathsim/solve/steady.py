@@ -8,6 +8,7 @@ rates and Jacobian; each row is solved by itself, so that a row does not depend 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -200,14 +201,14 @@ class _Lanes:
         at, J = self.at, self.workspace.hidden["J"]
         call4(self.engine.code.addresses["jacobian"], place(at, T), place(at, at.y), place(at, at.k), J.ctypes.data)
         rates, x = self.rates(), self.x
+        lanes = np.flatnonzero(going)
+        matrix = np.zeros((len(lanes), self.n, self.n))
+        matrix[:, self.rows, self.columns] = J[: len(self.rows), lanes].T
+        right = -rates[:, lanes].T
+        matrix[:, self.dependent] = self.scaled[lanes]
+        right[:, self.dependent] = self.total[lanes] - np.einsum("lts,sl->lt", self.scaled[lanes], x[:, lanes])
         changes = np.full((self.n, LANES), np.nan)
-        for lane in np.flatnonzero(going):
-            matrix = np.zeros((self.n, self.n))
-            matrix[self.rows, self.columns] = J[: len(self.rows), lane]
-            right = -rates[:, lane]
-            matrix[self.dependent] = self.scaled[lane]
-            right[self.dependent] = self.total[lane] - self.scaled[lane] @ x[:, lane]
-            changes[:, lane] = _solve(matrix, right, np.abs(x[:, lane]) + self.atol)
+        changes[:, lanes] = _solve(matrix, right, np.abs(x[:, lanes]).T + self.atol).T
         return changes
 
     def residual(self, count: int) -> tuple[FloatArray, IntArray]:
@@ -219,13 +220,17 @@ class _Lanes:
 
 
 def _solve(matrix: FloatArray, right: FloatArray, unit: FloatArray) -> FloatArray:
-    """The solution of matrix*y = right with unknowns of size ``unit`` and rows of any size; NaN when singular."""
-    scaled = matrix * unit
-    largest = np.abs(scaled).max(axis=1)
-    if not (np.isfinite(scaled).all() and (largest > 0).all()):
-        return np.full(len(right), np.nan)
+    """Solutions of matrix*y = right, row by row, with unknowns of size ``unit`` and equations of any size; NaN for
+    singular ones. One at a time or all at once gives the same bits."""
+    scaled = matrix * unit[:, None, :]
+    largest = np.abs(scaled).max(axis=2)
+    good = np.isfinite(scaled).all(axis=(1, 2)) & (largest > 0).all(axis=1)
+    solution = np.full(right.shape, np.nan)
+    sides = scaled[good] / largest[good][:, :, None], right[good] / largest[good]
     try:
-        solution = np.linalg.solve(scaled / largest[:, None], right / largest)
+        solution[good] = np.linalg.solve(sides[0], sides[1][:, :, None])[:, :, 0]
     except np.linalg.LinAlgError:
-        return np.full(len(right), np.nan)
-    return np.asarray(solution * unit)
+        for row, left, side in zip(np.flatnonzero(good), *sides, strict=True):
+            with suppress(np.linalg.LinAlgError):
+                solution[row] = np.linalg.solve(left, side[:, None])[:, 0]
+    return solution * unit
