@@ -1,4 +1,4 @@
-"""What dishes cannot measure: numerics of the model, and calculators."""
+"""What dishes cannot measure: numerics of the model, drug levels in the body, animals."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ...ensemble import Dish, read_dishes
-from ...lab import Library
+from ...lab import Library, Regimen, default_pharmacy
+from ...lab.pharmacokinetics import expose
+from ...lab.schedule import DAY
 from ...model import Model
 from ...simulation import simulate
 from ...solve import Lsoda, Rosenbrock
 from ...units import Dimension, quantity
+from ..escalation import escalate
+from ..xenograft import xenograft
+from .measures import crossing
 
 Numbers = dict[str, float]
 
@@ -105,6 +110,81 @@ def self_combination(model: Model, library: Library) -> Numbers:
     return {"twice_over_once": float(twice / once)}
 
 
+def paxalisib_pk(model: Model, library: Library) -> Numbers:
+    """Half-life and steady-state peak of paxalisib 45 mg daily in humans."""
+    kinetics = default_pharmacy().find("paxalisib", "human", library)
+    (course,) = Regimen.parse("paxalisib 45 mg daily").courses
+    exposure = expose(kinetics, course, 14 * DAY)
+    slowest = float(kinetics.modes()[0].min())
+    return {"halflife_h": float(np.log(2.0)) / slowest / 60.0, "cmax_uM": exposure.peak()[1] / 1e3}
+
+
+def xenograft_trial(model: Model, library: Library) -> Numbers:
+    """Orthotopic AT/RT tumours under vehicle, paxalisib 20 and 60 mg/kg, and the combination; 12 mice per arm."""
+    arms = (
+        "vehicle",
+        "paxalisib 20 mg/kg daily",
+        "paxalisib 60 mg/kg daily",
+        "paxalisib 20 mg/kg daily + mirdametinib 5 mg/kg daily",
+    )
+    days = 200.0
+    trial = xenograft(model, "ATRT", arms, mice=12, seed=0, days=days, library=library, readouts=("pAKT_S473",))
+    frame = trial.summary().set_index("arm")
+    medians = frame["median_days"].astype(float).fillna(days)
+    lysate = trial.lysate.set_index("treatment")["value"]
+    return {
+        "control_days": float(medians[arms[0]]),
+        "paxalisib_over_control": float(medians[arms[1]] / medians[arms[0]]),
+        "combination_over_paxalisib": float(medians[arms[3]] / medians[arms[1]]),
+        "survival_60_over_20": float(medians[arms[2]] / medians[arms[1]]),
+        "log_rank_p": float(frame["log_rank_p"].astype(float)[arms[1]]),
+        "pakt_suppression": 1.0 - float(lysate[arms[1]] / lysate[arms[0]]),
+    }
+
+
+def escalation(model: Model, library: Library) -> Numbers:
+    """A T47D culture under alpelisib raised step by step: how long it takes, and the GR50 of the clone that wins."""
+    done = escalate(model, "T47D", "alpelisib", stochastic=False, library=library)
+    doses = np.geomspace(30.0, 30e3, 13)
+    times = (("serum 10 %", 0.0), ("serum 10 %", 4320.0))
+    found = []
+    for line in (done.parental, done.line, done.washed):
+        dishes = [Dish("flask", text, time, "cell_count") for text, time in times]
+        dishes += [Dish("flask", f"serum 10 % + alpelisib {dose:.6g} nM", 4320.0, "cell_count") for dose in doses]
+        counts = read_dishes(model, dishes, library=library, lines={"flask": line})[0]
+        growth = np.log2(counts[2:] / counts[0]) / np.log2(counts[1] / counts[0])
+        found.append(float(crossing(doses, (2.0**growth - 1.0)[None, :], 0.5)[0]))
+    parental, resistant, washed = found
+    return {
+        "months": done.days / 30.4,
+        "reached": float(done.reached),
+        "gr50_fold": resistant / parental,
+        "gr50_fold_washed": washed / parental,
+    }
+
+
+CARRIERS, SMALLEST, LARGEST, SEEN = 0.25, 1e-6, 0.1, 0.05
+"""Assumptions of the virtual trial: share of patients with a PTEN-null clone before treatment, the range of its
+fraction (log-uniform), and the fraction that sequencing detects."""
+
+
+def virtual_trial(model: Model, library: Library) -> Numbers:
+    """Share of tumours with detected PTEN loss before and after half a year of alpelisib; frequencies are assumed."""
+    lines = ("T47D", "T47D+PTEN_loss")
+    dishes = [
+        Dish(line, "serum 10 % + alpelisib 1 uM", time, "cell_count") for line in lines for time in (2880.0, 5760.0)
+    ]
+    counts = read_dishes(model, dishes, library=library)[0].reshape(2, 2)
+    sensitive, resistant = np.log(counts[:, 1] / counts[:, 0]) / 2.0
+    rng = np.random.default_rng(0)
+    carriers = rng.random(4000) < CARRIERS
+    before = np.where(carriers, np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST), 4000)), 0.0)
+    odds = before / (1.0 - before) * np.exp((resistant - sensitive) * 182.0)
+    after = odds / (1.0 + odds)
+    naive, treated = float((before > SEEN).mean()), float((after > SEEN).mean())
+    return {"resistant_over_naive": treated / naive, "share_of_patients": treated}
+
+
 EXPERIMENTS: Mapping[str, Callable[[Model, Library], Numbers]] = {
     "mass_conservation": mass_conservation,
     "negative_states": negative_states,
@@ -113,5 +193,9 @@ EXPERIMENTS: Mapping[str, Callable[[Model, Library], Numbers]] = {
     "monotone_occupancy": monotone_occupancy,
     "rest_before_treatment": rest_before_treatment,
     "self_combination": self_combination,
+    "paxalisib_pk": paxalisib_pk,
+    "xenograft_trial": xenograft_trial,
+    "escalation": escalation,
+    "virtual_trial": virtual_trial,
 }
 """Experiments by the name a claim gives."""

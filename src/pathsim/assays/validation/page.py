@@ -22,7 +22,7 @@ def html_page(card: Scorecard) -> str:
     """The whole table, failed claims first, under the scores of the model and of the null models."""
     order = sorted(card.verdicts, key=lambda item: (item.claim.kind == "report", item.passed))
     others = {name: {item.claim.id: item for item in verdicts} for name, verdicts in card.nulls.items()}
-    rows = "\n".join(_row(item, {name: found[item.claim.id] for name, found in others.items()}) for item in order)
+    rows = "\n".join(_row(item, {name: found.get(item.claim.id) for name, found in others.items()}) for item in order)
     heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in others)
     switches = sorted({name for item in card.verdicts for name in item.claim.hypotheses})
     separating = ", ".join(card.separating()) or "none"
@@ -68,7 +68,7 @@ def _mark(item: Verdict) -> str:
     )
 
 
-def _row(item: Verdict, others: dict[str, Verdict]) -> str:
+def _row(item: Verdict, others: dict[str, Verdict | None]) -> str:
     claim = item.claim
     notes = [claim.kind, f"confidence {claim.confidence}", claim.basis]
     notes += ["used in calibration"] if claim.calibrated else []
@@ -80,7 +80,7 @@ def _row(item: Verdict, others: dict[str, Verdict]) -> str:
         for found in item.findings
     )
     reason = f'<br><span class="fail">{escape(item.reason)}</span>' if item.reason else ""
-    nulls = "".join(f"<td>{_mark(other)}</td>" for other in others.values())
+    nulls = "".join(f"<td>{'' if other is None else _mark(other)}</td>" for other in others.values())
     return (f"<tr><td>{escape(claim.id)}</td><td>{_mark(item)}</td><td>{escape(claim.statement)}<br>"
             f"<small>{escape('; '.join(notes))}</small>{reason}</td>"
             f"<td><ul>{values}</ul></td>{nulls}</tr>")  # fmt: skip

@@ -80,7 +80,11 @@ class Scorecard:
                 "reason": item.reason,
             }
             for name, passed in others.items():
-                row[name] = "" if item.claim.kind == "report" else ("pass" if passed[item.claim.id] else "fail")
+                row[name] = (
+                    ""
+                    if item.claim.kind == "report"
+                    else {True: "pass", False: "fail"}.get(passed.get(item.claim.id), "")
+                )
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -133,17 +137,17 @@ def validate(
     ensemble: Sequence[Constants] = (),
     progress: Progress = lambda _: None,
 ) -> Scorecard:
-    """Run every claim on the model, with bands over ``ensemble``, and on the two null models."""
+    """Run every claim on the model, with bands over ``ensemble``, and those measured in dishes on two null models."""
     opened = model or load_model("pi3k_mapk")
     shelf = library or default_library()
     progress(f"{len(claims)} claims on the model and {len(ensemble)} parameter sets")
     verdicts = _run(claims, opened, shelf, [{}, *ensemble], {})
     progress("the same claims without feedback")
-    names = [line for claim in claims for line in _lines_of(claim)]
-    cut = feedback_free(opened, shelf, names)
-    without_feedback = _run(claims, opened, shelf, [{}], cut)
+    in_dishes = [claim for claim in claims if not claim.experiment]
+    cut = feedback_free(opened, shelf, [line for claim in in_dishes for line in _lines_of(claim)])
+    without_feedback = _run(in_dishes, opened, shelf, [{}], cut)
     progress("the same claims with drugs that do nothing")
-    inert = _run(claims, opened, without_drug_effects(shelf), [{}], {})
+    inert = _run(in_dishes, opened, without_drug_effects(shelf), [{}], {})
     return Scorecard(
         tuple(verdicts), {"feedback_free": tuple(without_feedback), "no_effect": tuple(inert)}, len(ensemble)
     )
@@ -159,7 +163,8 @@ def _run(
     """All dishes of all claims in few batches, by how long they run; a claim whose dishes fail is run alone."""
     wanted = [dish for claim in claims for line in claim.lines for item in claim.measures for dish in item.dishes(line)]
     readings = _read_all(list(dict.fromkeys(wanted)), model, library, sets, lines)
-    return [_judge(claim, readings, model, library, len(sets)) for claim in claims]
+    measured: dict[str, Mapping[str, float] | str] = {}
+    return [_judge(claim, readings, model, library, measured) for claim in claims]
 
 
 def _read_all(
@@ -196,10 +201,14 @@ def _one_by_one(
 
 
 def _judge(
-    claim: Claim, readings: Mapping[Dish, FloatArray | str], model: Model, library: Library, sets: int
+    claim: Claim,
+    readings: Mapping[Dish, FloatArray | str],
+    model: Model,
+    library: Library,
+    measured: dict[str, Mapping[str, float] | str],
 ) -> Verdict:
     if claim.experiment:
-        return _judge_experiment(claim, model, library)
+        return _judge_experiment(claim, model, library, measured)
     findings: list[Finding] = []
     by_line: list[bool] = []
     for line in claim.lines:
@@ -237,24 +246,28 @@ def _why(claim: Claim, findings: Sequence[Finding]) -> str:
     return f"{first}{more}. {claim.comment}".strip()
 
 
-def _judge_experiment(claim: Claim, model: Model, library: Library) -> Verdict:
-    experiment = EXPERIMENTS.get(claim.experiment)
-    if experiment is None:
+def _judge_experiment(
+    claim: Claim, model: Model, library: Library, measured: dict[str, Mapping[str, float] | str]
+) -> Verdict:
+    """Claims that share an experiment share one run of it; one that does not run counts as failed, with the reason."""
+    name = claim.experiment
+    if name not in EXPERIMENTS:
         return Verdict(
-            claim, (), False, False, f"did not run: experiment '{claim.experiment}' is not built. {claim.comment}"
+            claim, (), False, False, f"did not run: experiment '{name}' is not built. {claim.comment}".strip()
         )
-    try:
-        numbers = experiment(model, library)
-    except Exception as error:  # a claim that does not run counts as failed, with the reason printed
-        return Verdict(claim, (), False, False, f"did not run: {error}")
-    values = {name: np.array([value]) for name, value in numbers.items()}
-    try:
-        findings = [_find("", check.label, evaluate(check.value, values), check.low, check.high, check.accepted)
-                    for check in claim.checks]  # fmt: skip
-    except KeyError as error:
-        return Verdict(
-            claim, (), False, False, f"did not run: experiment '{claim.experiment}' does not measure {error}"
-        )
+    if name not in measured:
+        try:
+            measured[name] = EXPERIMENTS[name](model, library)
+        except PathsimError as error:
+            measured[name] = str(error)
+    numbers = measured[name]
+    if isinstance(numbers, str):
+        return Verdict(claim, (), False, False, f"did not run: {numbers}")
+    values = {key: np.array([value]) for key, value in numbers.items()}
+    findings = [
+        _find("", check.label, evaluate(check.value, values), check.low, check.high, check.accepted)
+        for check in claim.checks
+    ]
     passed = all(item.passed for item in findings)
     direction = passed if claim.kind == "direction" else all(item.sign_right for item in findings)
     return Verdict(claim, tuple(findings), passed, direction, "" if passed else _why(claim, findings))
