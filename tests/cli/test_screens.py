@@ -34,6 +34,17 @@ def test_dose_response(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert {path.name for path in tmp_path.iterdir()} == {"dose_response.csv", "curves.csv"}
 
 
+def test_growth_rate_metrics(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["dose-response", "T47D", "alpelisib", "--readout", "GR", "-o", str(tmp_path)]
+    code, _, said = run(capsys, *words, "--plot", str(tmp_path / "gr.png"))
+    assert code == 0
+    assert "GR50" in said
+    assert (tmp_path / "gr.png").stat().st_size > 5000
+    curve = pd.read_csv(tmp_path / "curves.csv").iloc[0]
+    assert curve["drug"] == "alpelisib"
+    assert curve["gr50_relation"] == "="
+
+
 def test_combine(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     words = ["combine", "T47D", "alpelisib", "mirdametinib", "--doses", "10 nM .. 1 uM x 3"]
     code, out, said = run(capsys, *words)

@@ -21,6 +21,7 @@ from ..lab import CellLine, Condition, Dose, Library, Treatment
 from ..model import Model
 from ..simulation import full_plan
 from ..solve import Solver
+from ..stats import growth_rate
 from ..units import UNITS, Quantity
 
 if TYPE_CHECKING:
@@ -196,9 +197,7 @@ def normalise(signal: FloatArray, vehicle: FloatArray, start: FloatArray, scale:
     doublings = np.log2(vehicle / start)
     if not (np.abs(doublings) > 1e-6).all():
         raise InputError("vehicle cells do not grow in the time of the assay, so GR is not defined; use viability")
-    floor = np.finfo(float).tiny  # no cells at all: GR is -1 for growing vehicle cells
-    result: FloatArray = np.exp2(np.log2(np.maximum(signal, floor) / start) / doublings) - 1.0
-    return result
+    return growth_rate.values(signal, vehicle, start)
 
 
 def read_plates(

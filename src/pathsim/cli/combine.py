@@ -79,9 +79,9 @@ def combine(
     percent = percent_of_vehicle(table)
     found, scores = _score(percent, metric, seed)
     cli.note(f"{cell_line}, {readout} after {time}: {found}", quiet)
+    cli.deliver(scores, f"{metric.value}_scores", json, output)
     if plot is not None:
         _draw(percent, found, plot, quiet)
-    cli.deliver(scores, f"{metric.value}_scores", json, output)
 
 
 def _score(table: pd.DataFrame, metric: Metric, seed: int) -> tuple[Any, pd.DataFrame]:

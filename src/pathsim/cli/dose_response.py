@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError
 from . import app as cli
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @cli.app.command(name="dose-response")
@@ -42,7 +45,6 @@ def dose_response(
     import pandas as pd
 
     from ..assays import WellNoise, dose_response
-    from ..stats import hill
 
     cli.check_plot(plot)
     tables = [
@@ -53,19 +55,29 @@ def dose_response(
         for drug in drugs
     ]  # fmt: skip
     table = pd.concat(tables, ignore_index=True)
+    cli.deliver(table, "dose_response", json, output)
+    try:
+        curves = _curves(table)
+    except InputError as error:
+        cli.note(f"no curve: {error}", quiet)
+    else:
+        for key, curve in curves:
+            cli.note(f"{cell_line}, {key['drug']}, {readout} after {key['time_min'] / 60:g} h\n{curve}", quiet)
+        if output is not None:
+            cli.deliver(pd.DataFrame([{**key, **curve.row()} for key, curve in curves]), "curves", json, output)
     if plot is not None:
         from ..plot.dose_response import draw_dose_response
 
         cli.save_figure(draw_dose_response(table).figure, plot, quiet)
-    try:
-        curves = hill.fit_table(table)
-    except InputError as error:
-        cli.note(f"no curve: {error}", quiet)
-    else:
-        for (drug, minutes), wells in table.groupby(["drug", "time_min"], sort=False):
-            curve = hill.fit(wells["dose_nM"], wells["value"])
-            cli.note(f"{cell_line}, {drug}, {readout} after {float(str(minutes)) / 60:g} h\n{curve}", quiet)
-        if output is not None:
-            cli.deliver(curves, "curves", json, output)
-    cli.deliver(table, "dose_response", json, output)
 
+
+def _curves(table: pd.DataFrame) -> list[tuple[dict[str, Any], Any]]:
+    """What each curve is of, and the curve: growth rate metrics of GR values, Hill curves of anything else."""
+    from ..stats import growth_rate, hill
+
+    found: list[tuple[dict[str, Any], Any]] = []
+    for (line, drug, readout, time), wells in table.groupby(["cell_line", "drug", "readout", "time_min"], sort=False):
+        key = {"cell_line": line, "drug": drug, "readout": readout, "time_min": float(str(time))}
+        fit = growth_rate.from_values if readout == "GR" else hill.fit
+        found.append((key, fit(wells["dose_nM"].tolist(), wells["value"].tolist())))
+    return found

@@ -68,9 +68,9 @@ def sensitivity(
         if failed := int(table["failed"].iloc[0]):
             cli.note(f"{failed} of {table['simulations'].iloc[0]} sets of parameters could not be simulated; points "
                      "they belong to are left out")  # fmt: skip
+    cli.deliver(table, f"sensitivity_{method.value}", json, output)
     if plot is not None:
         _draw(table, readouts, method, plot, quiet)
-    cli.deliver(table, f"sensitivity_{method.value}", json, output)
 
 
 def _most_elastic(table: pd.DataFrame, top: int) -> list[str]:
