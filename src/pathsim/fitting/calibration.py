@@ -1,8 +1,8 @@
 """Calibration of the bundled model on the tables of ``models/calibration.toml`` (command: :mod:`.calibrate`).
 
-Squared log residuals with a log-normal prior around every free constant, minimised by Levenberg-Marquardt; scale factors
-and backgrounds of blots are in closed form (:mod:`.closed_form`). Posterior widths and the ensemble come from the Laplace
-approximation at the best point.
+Squared log residuals with a log-normal prior around every free constant, minimised by Levenberg-Marquardt; scale
+factors and backgrounds of blots are in closed form (:mod:`.closed_form`). Posterior widths and the ensemble come from
+the Laplace approximation at the best point.
 """
 
 from __future__ import annotations

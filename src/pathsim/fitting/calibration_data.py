@@ -6,10 +6,10 @@ The tables are read from the data folder of the user (none is shipped); ``models
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -106,6 +106,9 @@ def read_calibration(config: Path, folder: Path) -> CalibrationData:
                     growth.append(item)
     raise_together(problems, str(config))
     _read_targets(content, ratios, growth)
+    emphasis = content.get("emphasis", ())
+    bands, ratios = [_weighed(item, emphasis) for item in bands], [_weighed(item, emphasis) for item in ratios]
+    growth = [_weighed(item, emphasis) for item in growth]
     return CalibrationData(
         tuple(bands),
         tuple(ratios),
@@ -114,6 +117,25 @@ def read_calibration(config: Path, folder: Path) -> CalibrationData:
         content.get("prior_sd", {}),
         claims,
     )
+
+
+_Item = TypeVar("_Item", Band, Ratio, Growth)
+
+
+def _weighed(item: _Item, emphasis: Sequence[Mapping[str, Any]]) -> _Item:
+    """``item`` with its error divided by the factor of every emphasis whose table, line, treatment and readout fit."""
+    where: Dish | Growth = item if isinstance(item, Growth) else item.dish
+    readout = "" if isinstance(where, Growth) else where.readout
+    for entry in emphasis:
+        fits = (
+            entry["table"] == item.table
+            and entry.get("cell_line", where.cell_line) == where.cell_line
+            and entry.get("treatment", "") in where.treatment
+            and entry.get("readout", readout) == readout
+        )
+        if fits:
+            item = replace(item, sd=item.sd / float(entry["factor"]))
+    return item
 
 
 def _read_targets(content: Mapping[str, Any], ratios: list[Ratio], growth: list[Growth]) -> None:

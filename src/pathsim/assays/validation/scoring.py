@@ -83,7 +83,9 @@ class Scorecard:
                 row[name] = (
                     ""
                     if item.claim.kind == "report"
-                    else {True: "pass", False: "fail"}.get(passed.get(item.claim.id), "")
+                    else ("pass" if passed[item.claim.id] else "fail")
+                    if item.claim.id in passed
+                    else ""
                 )
             rows.append(row)
         return pd.DataFrame(rows)
