@@ -183,6 +183,27 @@ def test_flat_response_has_no_ec50() -> None:
         assert np.isfinite(curve(DOSES)).all()
 
 
+def test_few_wells_with_a_clear_fall_are_not_flat() -> None:
+    """Five wells leave the F-test one degree of freedom; the trend over the doses is plain."""
+    curve = hill.fit([0, 1, 10, 100, 1000], [1.0, 0.9, 0.5, 0.3, 0.1])
+    assert not curve.flat
+    assert curve.ic50.value == pytest.approx(12.0, rel=0.3)
+
+
+def test_noise_is_called_flat_however_few_the_wells() -> None:
+    rng = np.random.default_rng(12)
+    for count in (5, 6, 8):
+        doses = np.concatenate([[0.0], np.geomspace(1, 1e4, count - 1)])
+        flat = sum(hill.fit(doses, 1 + rng.normal(0, 0.05, count)).flat for _ in range(100))
+        assert flat >= 84
+
+
+@pytest.mark.parametrize("responses", [[0, 0, 0, 0, 0], [-1, -1.1, -1.4, -2, -3]])
+def test_no_ic50_without_a_top_above_zero(responses: list[float]) -> None:
+    curve = hill.fit([0, 1, 10, 100, 1000], responses)
+    assert (curve.ic50.value, curve.ic50.relation) == (None, "?")
+
+
 def test_flat_at_the_bottom_with_a_known_top_is_below_the_lowest_dose() -> None:
     curve = hill.fit(DOSES[1:], 0.1 + np.random.default_rng(2).normal(0, 0.02, 9), top=1.0)
     assert curve.flat

@@ -39,8 +39,8 @@ class Potency:
 
     ``relation`` is ``"="`` (``value`` lies within the tested doses), ``">"`` (not reached: above ``value``, the highest
     dose), ``"<"`` (passed already at ``value``, the lowest dose) or ``"?"`` (``value`` is None: responses cross the
-    level, but no curve follows them). ``extrapolated`` is where the fitted curve would reach the level outside the
-    tested doses, None if never.
+    level but no curve follows them, or the top is not above zero). ``extrapolated`` is where the fitted curve would
+    reach the level outside the tested doses, None if never.
     """
 
     value: float | None
@@ -57,7 +57,7 @@ class Potency:
 
     def __str__(self) -> str:
         if self.value is None:
-            return "not estimable (the response crosses the level, but not along a Hill curve)"
+            return "not estimable (no Hill curve leads from a top above zero across the level)"
         if self.relation == ">":
             return f"not reached (> {rounded(self.value)} {self.unit})"
         if self.relation == "<":

@@ -6,7 +6,8 @@ three or two parameters. How awkward data are treated:
 * dose zero is exact (the response is ``top``), wells at one dose are replicates, weights are 1 / variance;
 * negative responses and responses above the control are noise or death: kept as measured, and named in ``notes``;
 * a response that turns back by more than three standard errors and a fifth of its range is named in ``notes``;
-* a flat response (F-test against a constant, p > 0.05) has no EC50 and no slope; its IC50 is "not reached";
+* a flat response (F-test against a constant, p > 0.05; with few wells, no straight trend either) has no EC50 and no
+  slope; its IC50 is "not reached";
 * an IC50 outside the tested doses is a bound (``> 10000 nM``), never a number read off the extrapolated curve.
 """
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 FLAT_P = 0.05
 """A curve must beat a constant at this level (F-test) to count as a dose response."""
+
+_ENOUGH = 5
+"""Residual degrees of freedom below which that test sees next to nothing and a trend over the doses counts too."""
 
 
 def fit(
@@ -66,7 +70,7 @@ def fit(
     found = logistic.fit_many(x, y[None], w, held[None], slopes)
     theta, rss = found.theta[0], float(found.rss[0])
     freedom = len(x) - free
-    flat = _is_flat(y, w, rss, freedom, free)
+    flat = _is_flat(x, y, w, rss, freedom, free)
     if flat:
         theta = _flat_theta(theta, y, w, held)
         rss = float(w @ (y - logistic.evaluate(x, theta[None])[0]) ** 2)
@@ -182,7 +186,7 @@ def _check_design(x: FloatArray, free: int) -> None:
         )
 
 
-def _is_flat(y: FloatArray, w: FloatArray, rss: float, freedom: int, free: int) -> bool:
+def _is_flat(x: FloatArray, y: FloatArray, w: FloatArray, rss: float, freedom: int, free: int) -> bool:
     from scipy.special import fdtrc  # slow to load, and only wanted here
 
     constant = float(w @ (y - np.average(y, weights=w)) ** 2)
@@ -193,7 +197,18 @@ def _is_flat(y: FloatArray, w: FloatArray, rss: float, freedom: int, free: int) 
     if rss <= 0:
         return False
     ratio = max(constant - rss, 0.0) / (free - 1) / (rss / freedom)
-    return float(fdtrc(free - 1, freedom, ratio)) > FLAT_P
+    flat = float(fdtrc(free - 1, freedom, ratio)) > FLAT_P
+    return flat and (freedom >= _ENOUGH or not _trend(x, y, w))
+
+
+def _trend(x: FloatArray, y: FloatArray, w: FloatArray) -> bool:
+    """Whether responses follow a straight line over the rank of the dose (weighted least squares, two-sided t)."""
+    rank = np.unique(x, return_inverse=True)[1].astype(float)
+    centred, offset = rank - np.average(rank, weights=w), y - np.average(y, weights=w)
+    slope = float((w * centred) @ offset / ((w * centred) @ centred))
+    left = float(w @ (offset - slope * centred) ** 2)
+    error = math.sqrt(left / (len(x) - 2) / float((w * centred) @ centred))
+    return error == 0 or abs(slope) / error >= t_quantile(1.0 - FLAT_P, len(x) - 2)
 
 
 def _flat_theta(theta: FloatArray, y: FloatArray, w: FloatArray, held: FloatArray) -> FloatArray:
@@ -257,8 +272,10 @@ def _potency(
 ) -> Potency:  # fmt: skip
     positive = x[x > 0]
     lowest, highest = float(positive.min()), float(positive.max())
+    reference = theta[0] if math.isnan(held[0]) else held[0]
+    if not reference > 0:
+        return Potency(None, "?", unit)
     if flat:
-        reference = theta[0] if math.isnan(held[0]) else held[0]
         below = theta[0] <= fraction * reference
         if not below and _means(x, y)[1].min() < fraction * reference:
             return Potency(None, "?", unit)

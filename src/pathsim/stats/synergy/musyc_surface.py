@@ -235,13 +235,18 @@ def _report(wells: Wells, problem: _Problem, best: Any, confidence: float) -> Mu
         if name in EFFECTS:
             estimates[name] = Estimate(natural, se, *ends)
         else:
-            estimates[name] = Estimate(natural, se * natural, math.exp(max(ends[0], -700)), math.exp(min(ends[1], 700)))
+            estimates[name] = Estimate(natural, se * natural, *_open_ends(*ends))
     total = float(((problem.viability - problem.viability.mean()) ** 2).sum())
     return Musyc(
         wells.drugs, wells.units, {name: estimates[name] for name in PARAMETERS},
         _beta(problem, vector, covariance, reach), problem.rates, math.sqrt(rss / freedom) if freedom > 0 else None,
         1 - rss / total, confidence, wells.name, tuple(notes),
     )  # fmt: skip
+
+
+def _open_ends(low: float, high: float) -> tuple[float, float]:
+    """Limits back from logarithms; beyond 13 decades an end is open."""
+    return (math.exp(low) if low > -30 else 0.0), (math.exp(high) if high < 30 else math.inf)
 
 
 def _covariance(jacobian: FloatArray, lost: npt.NDArray[np.bool_], variance: float) -> FloatArray:

@@ -125,7 +125,7 @@ class Conditions:
                     problems.setdefault(
                         f"{name} alone at {dose:g} {self.units[drug]} (needed for {self.text(int(condition))})"
                     )
-        raise_together(list(problems), "missing single-drug wells")
+        raise_together(list(problems), "missing single-drug wells (loewe and combination_index do without them)")
         return found
 
 
