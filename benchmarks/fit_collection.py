@@ -12,10 +12,10 @@ from __future__ import annotations
 import argparse
 import csv
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from collection import data_folder
-
 from pathsim.fitting.result import Start
 from pathsim.fitting.search import fit
 from pathsim.petab import load
@@ -51,10 +51,8 @@ def measure(name: str, starts: int, seconds: float, seed: int) -> dict[str, obje
         if done[-1][1] > seconds:
             raise OutOfTime
 
-    try:
+    with suppress(OutOfTime):
         fit(objective, starts, seed, workers=1, report=report)
-    except OutOfTime:
-        pass
     good = [(start, at) for start, at in done if -start.value >= published - WITHIN]
     best = max((-start.value for start, _ in done), default=float("nan"))
     return {

@@ -173,8 +173,8 @@ def blot_problem(
     settled = [_settled(opened, item, lines, problems) for item in chosen]
     if rules.log_normal:
         bad = ~(table["value"] > 0)
-        problems += [f"row {row}: value {table['value'][row]:g} must be positive with log-normal noise (write '<limit' for a "
-                     "band below detection)" for row in table.index[bad]]  # fmt: skip
+        problems += [f"row {row}: value {table['value'][row]:g} must be positive with log-normal noise (write '<limit' "
+                     "for a band below detection)" for row in table.index[bad]]  # fmt: skip
     elif table[CENSORED].any():
         first = table.index[table[CENSORED]][0]
         problems.append(f"row {first}: bands below detection need log-normal noise")
@@ -250,7 +250,8 @@ def _divide_by_loading(table: pd.DataFrame) -> pd.DataFrame:
     if not len(controls):
         return table
     lane = ["gel", "cell_line", "treatment", "time_min", "replicate"]
-    loads = controls.assign(log=np.log(controls["value"].clip(lower=1e-300))).groupby(lane, as_index=False)["log"].mean()
+    logs = controls.assign(log=np.log(controls["value"].clip(lower=1e-300)))
+    loads = logs.groupby(lane, as_index=False)["log"].mean()
     loads["log"] -= loads.groupby("gel")["log"].transform("mean")
     joined = table.reset_index(names="row").merge(loads, on=lane, how="left")
     joined.index = pd.Index(joined.pop("row"))

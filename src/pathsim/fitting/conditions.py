@@ -47,9 +47,11 @@ class _Stage:
         key = (parent, raw.tobytes(), factor.tobytes(), minutes)
         if key not in self.known:
             self.known[key] = len(self.raw)
-            for items, item in ((self.raw, raw), (self.factor, factor), (self.parent, parent),
-                                (self.minutes, minutes), (self.label, label)):  # fmt: skip
-                items.append(item)  # type: ignore[attr-defined]
+            self.raw.append(raw)
+            self.factor.append(factor)
+            self.parent.append(parent)
+            self.minutes.append(minutes)
+            self.label.append(label)
         return self.known[key]
 
 

@@ -151,7 +151,8 @@ def normal(
     Scales and offsets are not negative: a background is added, never taken away.
     """
     gels = int(gel.max()) + 1
-    w = np.ones(len(bands)) if sigma is None else 1.0 / np.broadcast_to(np.asarray(sigma, dtype=float), bands.shape) ** 2
+    known = 1.0 if sigma is None else np.asarray(sigma, dtype=float)
+    w = 1.0 / np.broadcast_to(known, bands.shape) ** 2
     scale, offset = np.zeros(gels), np.zeros(gels)
     free_offset = np.zeros(gels, dtype=bool)
     for g in range(gels):

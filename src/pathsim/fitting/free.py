@@ -93,7 +93,8 @@ def faults(free: Free) -> list[str]:
     found = []
     if free.scale not in SCALES:
         found.append(f"scale '{free.scale}' is none of {', '.join(SCALES)}")
-    given = [(key, x) for key, x in (("lower", free.lower), ("upper", free.upper), ("mean", free.mean)) if x is not None]
+    pairs = (("lower", free.lower), ("upper", free.upper), ("mean", free.mean))
+    given = [(key, x) for key, x in pairs if x is not None]
     for key, x in given:
         if not math.isfinite(x):
             found.append(f"{key} {x!r} is not a finite number")

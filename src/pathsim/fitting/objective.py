@@ -85,5 +85,10 @@ def checked(slopes: Slopes) -> Slopes:
 
 def natural(theta: FloatArray, scales: tuple[str, ...]) -> FloatArray:
     """Parameter values from theta: powers where the scale is logarithmic."""
-    powers = {"lin": lambda x: x, "log": math.exp, "log10": lambda x: 10.0**x}
-    return np.array([powers[scale](float(x)) for x, scale in zip(theta, scales, strict=True)])
+    return np.array([_natural(float(x), scale) for x, scale in zip(theta, scales, strict=True)])
+
+
+def _natural(x: float, scale: str) -> float:
+    if scale == "lin":
+        return x
+    return math.exp(x) if scale == "log" else float(10.0**x)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -244,7 +245,7 @@ def _first_step(slopes: Slopes, k: int, threshold: float, span: float) -> float:
 
 def _crossing(points: Sequence[tuple[float, float]], level: float) -> float | None:
     """Where the profile passes ``level``, by quadratic interpolation in value; None when it does not."""
-    for (v0, x0), (v1, x1) in zip(points[:-1], points[1:], strict=True):
+    for (v0, x0), (v1, x1) in pairwise(points):
         if v0 <= level < v1:
             low = min(v for v, _ in points)
             r0, r1, r = (math.sqrt(max(v - low, 0.0)) for v in (v0, v1, level))

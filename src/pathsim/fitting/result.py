@@ -152,7 +152,10 @@ def line_of(start: Start) -> str:
 
 
 def read_starts(folder: Path, objective: Objective) -> list[Start]:
-    """Starts in a folder; a line torn by a kill is left out. Raises :class:`InputError` for another problem's folder."""
+    """Starts in a folder; a line torn by a kill is left out.
+
+    Raises :class:`InputError` for the folder of another problem.
+    """
     if not (folder / HEAD_FILE).exists():
         raise InputError(f"{folder}: no fit is saved here ({HEAD_FILE} is missing)")
     kept = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))

@@ -86,8 +86,8 @@ def sample(fit: Fit, steps: int = 1000, walkers: int | None = None, seed: int = 
     values, vectors = np.linalg.eigh(objective.slopes(fit.theta).fisher)
     spread = np.minimum(1.0 / np.sqrt(np.maximum(values, 1e-12)), 0.05 * np.max(objective.upper - objective.lower))
     start = fit.theta + 0.3 * (rng.standard_normal((count, d)) * spread) @ vectors.T
-    inside = 1e-6 * (objective.upper - objective.lower)
-    start = np.clip(start, objective.lower + inside * rng.random((count, d)), objective.upper - inside * rng.random((count, d)))
+    edge = 1e-6 * (objective.upper - objective.lower) * rng.random((count, d))  # walkers must not lie in a plane
+    start = np.clip(start, objective.lower + edge, objective.upper - edge)
     sampler = emcee.EnsembleSampler(count, d, log_posterior)
     sampler.random_state = np.random.RandomState(rng.integers(2**31)).get_state()
     sampler.run_mcmc(start, steps)

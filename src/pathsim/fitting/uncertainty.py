@@ -27,8 +27,8 @@ WEAK = 1.0
 def directions(fit: Fit) -> pd.DataFrame:
     """Eigenvectors of the Fisher information at the best fit, stiffest first.
 
-    Columns: ``information`` (eigenvalue, per unit of scale squared), ``sd`` (on scale), ``kind`` (``stiff``, ``sloppy``:
-    known to no better than one unit of scale, ``blind``: not in the data at all), ``meaning`` (the combination of
+    Columns: ``information`` (eigenvalue, per unit of scale squared), ``sd`` (on scale), ``kind`` (``stiff``; ``sloppy``,
+    known to no better than one unit of scale; ``blind``, not in the data at all), ``meaning`` (the combination of
     parameters, largest shares first), then the components. On logarithmic scales a blind direction with components
     (+1, -1) says that only the product of two parameters matters, (+1, +1) that only their ratio does.
     """

@@ -34,6 +34,8 @@ def draw_fit(fit: Fit) -> Figure:
 
 def draw_waterfall(fit: Fit, ax: Axes | None = None) -> Axes:
     """How far each start stayed behind the best, in log-likelihood units, best first; log scale from 0.01 on."""
+    from matplotlib.ticker import MaxNLocator
+
     ax = canvas(ax, 3.4, 2.8)
     values = np.array([start.value for start in fit.starts])
     behind = np.maximum(values - fit.best.value, 0.0)
@@ -42,14 +44,16 @@ def draw_waterfall(fit: Fit, ax: Axes | None = None) -> Axes:
     done = np.array([start.converged for start in fit.starts])
     finite = np.isfinite(shown)
     ax.plot(number[finite], shown[finite], color=PALE, linewidth=0.8, zorder=1)
-    for chosen, colour, face, text in ((done, COLOURS[0], COLOURS[0], "converged"), (~done, COLOURS[1], "white", "not")):
+    kinds = ((done, COLOURS[0], COLOURS[0], "converged"), (~done, COLOURS[1], "white", "not"))
+    for chosen, colour, face, text in kinds:
         if (chosen & finite).any():
             ax.scatter(number[chosen & finite], shown[chosen & finite], s=16, color=colour, facecolor=face, label=text,
                        zorder=2)  # fmt: skip
     ax.axhline(1.92, color=PALE, linewidth=0.8, linestyle=":")
-    ax.annotate("1.92", (1.0, 1.92), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7, color=PALE)
+    ax.annotate("1.92", (1.0, 1.92), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7,
+                color=PALE)  # fmt: skip
     ax.set_yscale("log")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(7e-3, max(float(shown[finite].max()) * 2, 10))
     ax.set_xlabel("start, best first")
     ax.set_ylabel("log likelihood behind the best")

@@ -89,7 +89,7 @@ class AdjointWriter:
                     [("xbar", self.states), ("pbar", self.parameters)], {})  # fmt: skip
 
     def start(self) -> None:
-        """``start_adjoint(t, raw, w, rawbar)``; ``w`` holds weights of parameters, then of states in their own order."""
+        """``start_adjoint(t, raw, w, rawbar)``; ``w``: weights of parameters, then of states in their own order."""
         system, graph = self.program.system, self.graph
         raw = {graph.param(i): i for i in range(len(system.defaults))}
         nodes = [*system.start_parameters, *system.start_states]

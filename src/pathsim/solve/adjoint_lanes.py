@@ -150,11 +150,11 @@ def _step_back(
 
 def _ends_early(tape: Tape, record: int) -> bool:
     t, h, end = tape.steps[record, STEP_T], tape.steps[record, STEP_H], tape.steps[record, STEP_END]
-    return tape.links[record, LINK_JUMP] >= 0 and end - t < (1.0 - 1e-9) * h
+    return tape.links[record, LINK_JUMP] >= 0 and end - t < (1.0 - 1e-9) * h  # type: ignore[no-any-return]
 
 
 def _spread_bars(at: AdjointLayout, F: FloatArray, source: int, anew: bool) -> None:
-    """Hand the derivative by the state at t + theta*h on to y, y1 and the dense output; ``anew`` replaces what is there."""
+    """Hand the derivative by the state at t + theta*h on to y, y1 and the dense output, or (``anew``) replace theirs."""
     n = at.n
     for i in range(n):
         for lane in range(LANES):

@@ -1,7 +1,7 @@
 """Exact derivatives of simulations: tangents of outputs and last states along any directions of the raw values.
 
-The recorded steps are differentiated one by one (internal differentiation: H. G. Bock, in Modelling of Chemical Reaction
-Systems, Springer 1981), through initial values, switches, events and the approach to a steady state alike.
+The recorded steps are differentiated one by one (internal differentiation: H. G. Bock, in Modelling of Chemical
+Reaction Systems, Springer 1981), through initial values, switches, events and the approach to a steady state alike.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -229,7 +230,7 @@ class _Differentiation:
             ends = tape.steps[records, STEP_END]
             jumped = tape.links[records, LINK_JUMP]
             cuts = [first, *(first + np.flatnonzero(jumped >= 0) + 1), last]
-            stretches = list(zip(cuts[:-1], cuts[1:], strict=True))
+            stretches = list(pairwise(cuts))
             where = self._sample_places(row, first, ends, jumped)
             for number, (begin, end) in enumerate(stretches):
                 while len(rounds) <= number:
@@ -296,7 +297,7 @@ class _Differentiation:
             i = min(i, len(ends) - 1)
             while i < len(ends) and ends[i] == time and jumped[i] >= 0:
                 i += 1  # whatever follows at the same moment
-                if i == len(ends) or not ends[i] == time:
+                if i == len(ends) or ends[i] != time:
                     break
             begins = i > 0 and jumped[i - 1] >= 0 and ends[i - 1] == time
             places.append((int(stretch_of[i]), -1 if begins else first + i))
@@ -351,7 +352,8 @@ def _columns(chosen: list[tuple[int, int, float]]) -> tuple[IntArray, FloatArray
 def _relative(seeds: FloatArray, values: FloatArray) -> FloatArray:
     """Largest |seed| over |value| of each direction, where the value is a number other than 0."""
     usable = np.isfinite(values) & (values != 0)
-    return np.max(np.abs(seeds[usable]) / np.abs(values[usable])[:, None], axis=0, initial=0.0)
+    largest: FloatArray = np.max(np.abs(seeds[usable]) / np.abs(values[usable])[:, None], axis=0, initial=0.0)
+    return largest
 
 
 def _joined(blocks: FloatArray, members: IntArray) -> FloatArray:

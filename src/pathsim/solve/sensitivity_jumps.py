@@ -185,7 +185,7 @@ class Crossing:
         if self.jumps.system.modes[i].kind != "floor":
             return margin
         value = self.p[len(self.jumps.system.parameters) + i]
-        return margin - (value if margin < value else value + 1)
+        return float(margin - (value if margin < value else value + 1))
 
     # events, as pathsim.solve.twin has them
 

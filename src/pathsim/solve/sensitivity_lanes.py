@@ -9,7 +9,7 @@ import math
 from typing import NamedTuple
 
 from .calls import call2, call3, call4, call6
-from .lane_layout import FloatArray, IntArray, LANES
+from .lane_layout import LANES, FloatArray, IntArray
 from .tape import LINK_JUMP, STEP_END, STEP_H, STEP_T, STEP_Y, Tape
 
 # columns of tasks
@@ -176,7 +176,7 @@ def _error(at: TangentLayout, F: FloatArray, sizes: FloatArray, m: int, rtol: fl
 def _is_shortened(tape: Tape, record: int) -> bool:
     """Whether a step was ended early, at a switch."""
     t, h, end = tape.steps[record, STEP_T], tape.steps[record, STEP_H], tape.steps[record, STEP_END]
-    return tape.links[record, LINK_JUMP] >= 0 and end - t < (1.0 - 1e-9) * h
+    return tape.links[record, LINK_JUMP] >= 0 and end - t < (1.0 - 1e-9) * h  # type: ignore[no-any-return]
 
 
 def _prepare_dense(code: TangentCode, at: TangentLayout, n8: int) -> None:

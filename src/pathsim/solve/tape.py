@@ -1,8 +1,8 @@
 """The recording driver: as :mod:`pathsim.solve.lanes`, but every accepted step is written down, stages and all.
 
 Derivatives of a computed trajectory are then exact: the recorded steps are differentiated with their sizes held
-fixed, so what comes out is the derivative of the numbers that came out, not an approximation of another one. Compiled by
-:mod:`pathsim.solve.driver`.
+fixed, so what comes out is the derivative of the numbers that came out, not an approximation of another one.
+Compiled by :mod:`pathsim.solve.driver`.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from .calls import call_step
 from .lane_layout import (
     ACCEPTED,
     ATOL,
+    LANDS,
+    LANES,
+    MODE_SWITCHED,
+    ROW,
+    RTOL,
+    STOP,
+    SWITCHED,
     Code,
     Discrete,
     FloatArray,
     H,
     IntArray,
     Job,
-    LANDS,
-    LANES,
     Layout,
-    ROW,
-    RTOL,
     Results,
-    STOP,
-    SWITCHED,
-    MODE_SWITCHED,
     T,
 )
 from .lane_start import prepare_stage, stage, take
@@ -47,7 +47,8 @@ class Tape(NamedTuple):
 
     ``links`` (capacity, 2): the row of each step, and the jump that followed it or -1. ``jumps`` (capacity, 2 n + p):
     state before, then state and parameters after whatever happened where a lane stopped. ``starts`` (rows, 2 (n + p)):
-    state and parameters before and after what happened at the start of each row. ``counts``: steps and jumps there were, more than fit when the tape was too short.
+    state and parameters before and after what happened at the start of each row. ``counts``: steps and jumps there were,
+    more than fit when the tape was too short.
     ``limits`` (l, 2): from which time on steps may be no larger than what; row r's are ``first_limit[r]`` and on.
     """
 

@@ -1,0 +1,80 @@
+"""Gradients of published problems against central differences: pre-equilibration, events, switches, priors and all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("petab")
+
+import pathsim as ps
+from pathsim.petab import load
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "petab"
+PROBLEMS = (
+    "Boehm_JProteomeRes2014",  # explicit time in the rates, estimated noise
+    "Brannmark_JBC2010",  # pre-equilibration, an input that is switched
+    "Fujita_SciSignal2010",  # pulses
+    "Fiedler_BMCSystBiol2016",  # exponentials of time, scales per gel
+    "Borghans_BiophysChem1997",  # oscillations
+    "Giordano_Nature2020",  # parameters that change at given times
+    "Zhao_QuantBiol2020",  # several parts in time
+    "Schwen_PONE2014",  # priors
+    "Bachmann_MSB2011",  # 113 parameters
+)
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the PEtab collection is not beside the checkout")
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_gradients_agree_with_differences(name: str) -> None:
+    yaml = next(path for path in sorted((DATA / name).glob("*.yaml")) if "test" not in path.name)
+    problem = load(yaml, ps.Rosenbrock(rtol=1e-9, atol=1e-14))
+    objective = problem.objective()
+    rng = np.random.default_rng(0)
+    theta = problem.theta + 0.02 * rng.standard_normal(len(problem.theta))
+    theta = np.clip(theta, problem.lower + 1e-3, problem.upper - 1e-3)
+    found = objective.slopes(theta)
+    assert not found.failure
+    assert found.value == pytest.approx(objective.value(theta)[0], rel=1e-6)
+    largest = np.abs(found.gradient).max()
+    for k in rng.permutation(len(theta))[:4]:
+        errors = []
+        for size in (1e-3, 1e-4, 3e-5):
+            step = np.eye(len(theta))[k] * size
+            v = [objective.value(theta + f * step)[0] for f in (1, -1, 2, -2)]
+            slope = (8 * (v[0] - v[1]) - (v[2] - v[3])) / (12 * size)
+            errors.append(abs(slope - found.gradient[k]) / (abs(slope) + 1e-3 * largest))
+        assert min(errors) < 1e-6, (problem.parameter_ids[k], errors)
+    without_priors = problem.gradient(theta)
+    if not any(parameter.prior for parameter in problem.estimated):
+        np.testing.assert_array_equal(without_priors, -found.gradient)
+
+
+@pytest.mark.parametrize("name", ["Boehm_JProteomeRes2014", "Fiedler_BMCSystBiol2016"])
+def test_refined_points_are_at_the_best_scales_and_noise(name: str) -> None:
+    yaml = next(path for path in sorted((DATA / name).glob("*.yaml")))
+    objective = load(yaml).objective()
+    outside = objective.outside_simulations
+    assert 0 < outside.sum() < len(outside)
+    theta = 0.5 * (objective.lower + objective.upper) + 0.3
+    better, value, why = objective.refined(theta)
+    assert not why
+    assert value <= objective.value(theta)[0]
+    assert value == pytest.approx(objective.value(better)[0], abs=1e-6)
+    np.testing.assert_array_equal(better[~outside], theta[~outside])
+    found = objective.slopes(better)
+    inside = (better > objective.lower + 1e-6) & (better < objective.upper - 1e-6)
+    curvature = np.sqrt(np.maximum(np.diag(found.fisher), 1e-12))
+    assert np.abs(found.gradient / curvature)[outside & inside].max() < 0.1
+
+
+def test_a_vector_that_cannot_be_simulated_is_a_failure_not_an_error() -> None:
+    problem = load(DATA / "Boehm_JProteomeRes2014" / "Boehm_JProteomeRes2014.yaml")
+    found = problem.objective().slopes(np.full(len(problem.theta), np.nan))
+    assert found.failure
+    assert np.isinf(found.value)
+    tired = problem.with_solver(ps.Rosenbrock(max_steps=3)).objective()
+    assert "limit on steps" in tired.slopes(problem.theta).failure
+    assert "limit on steps" in tired.value(problem.theta)[1]
