@@ -13,14 +13,14 @@ if TYPE_CHECKING:
         Plate,
         WellNoise,
         combination_screen,
-        dose_response,
         escalate,
         mice_needed,
         seed_protocol,
         wash_out,
-        western_blot,
-        xenograft,
     )
+    from .assays.dose_response import dose_response
+    from .assays.western_blot import western_blot
+    from .assays.xenograft import xenograft
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
     from .fitting import (
         Densitometry,
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
         ensemble,
         fit,
         load_fit,
-        profile,
         read_blots,
         read_free,
-        sample,
     )
+    from .fitting.profile import profile
+    from .fitting.sample import sample
     from .lab import CellLine, Condition, Drug, Library, Treatment, default_library
     from .model import Model, load_model
     from .simulation import Plan, full_plan
