@@ -1,0 +1,117 @@
+"""The scorecard: arithmetic, measures with known answers, verdicts that can fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pathsim.assays.validation import html_page, read_claims, validate
+from pathsim.assays.validation.expressions import evaluate, names_in
+from pathsim.assays.validation.measures import crossing, read_measure
+from pathsim.errors import InputError
+
+CLAIMS = """
+[[claim]]
+id = "X1"
+statement = "Alpelisib lowers pAKT"
+kind = "direction"
+confidence = "H"
+basis = "test"
+measure.a = { fold = "pAKT_S473", treatment = "serum 10 % + alpelisib 1 uM", time = "1 h" }
+[[claim.check]]
+value = "a"
+below = 0.9
+
+[[claim]]
+id = "X2"
+statement = "Alpelisib raises pAKT a hundred fold"
+kind = "band"
+confidence = "L"
+basis = "test"
+measure.a = { fold = "pAKT_S473", treatment = "serum 10 % + alpelisib 1 uM", time = "1 h" }
+[[claim.check]]
+value = "a"
+above = 100
+
+[[claim]]
+id = "X3"
+statement = "An experiment nobody built"
+kind = "direction"
+confidence = "L"
+basis = "test"
+experiment = "astrology"
+[[claim.check]]
+value = "stars"
+above = 1
+"""
+
+
+def test_expressions_are_arithmetic_and_nothing_else() -> None:
+    values = {"a": np.array([8.0, 2.0]), "b": np.array([2.0, 4.0])}
+    np.testing.assert_allclose(evaluate("log2(max(a, b)/min(a, b)) - 1", values), [1.0, 0.0])
+    assert names_in("a/b + abs(c)") == ["a", "b", "c"]
+    for text in ("__import__('os')", "a.real", "a if b else 1", "a[0]", "a +"):
+        with pytest.raises(InputError):
+            names_in(text)
+
+
+def test_crossing_interpolates_in_the_logarithm_and_caps() -> None:
+    doses = np.array([1.0, 10.0, 100.0])
+    curves = np.array([[0.9, 0.6, 0.4], [0.9, 0.8, 0.7], [0.3, 0.2, 0.1]])
+    np.testing.assert_allclose(crossing(doses, curves, 0.5), [10**1.5, 100.0, 1.0])
+
+
+def test_independent_drugs_have_no_bliss_excess() -> None:
+    spec = {"bliss": ["alpelisib", "SN38"], "doses": ["10 nM .. 1 uM x 3", "1 nM .. 100 nM x 2"]}
+    measure = read_measure("b", spec, "here", [])
+    assert measure is not None
+    assert len(measure.dishes("T47D")) == 1 + 3 + 2 + 6
+    a, b = np.array([0.9, 0.5, 0.2]), np.array([0.8, 0.3])
+    readings = 7.0 * np.concatenate([[1.0], a, b, np.outer(a, b).ravel()])
+    np.testing.assert_allclose(measure.value(readings[None, :]), [0.0], atol=1e-12)
+    readings[6:] *= 0.5
+    assert measure.value(readings[None, :])[0] > 0
+
+
+def test_verdicts_pass_fail_and_name_what_did_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "claims.toml"
+    path.write_text(CLAIMS)
+    card = validate(read_claims(path))
+    verdicts = {item.claim.id: item for item in card.verdicts}
+    assert verdicts["X1"].passed
+    assert not verdicts["X2"].passed
+    assert "accepted is above 100" in verdicts["X2"].reason
+    assert "astrology" in verdicts["X3"].reason
+    assert not {item.claim.id: item.passed for item in card.nulls["no_effect"]}["X1"]
+    frame = card.to_frame()
+    assert list(frame["verdict"]) == ["FAIL", "FAIL", "pass"]
+    page = html_page(card)
+    assert "X2" in page
+    assert "did not run" in page
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('value = "stars"\nabove = 1', 'value = "stars"\nabove = 2\nbelow = 1', "accepts nothing"),
+        ('value = "a"\nbelow', 'value = "q"\nbelow', "unknown measure 'q'"),
+        ('id = "X2"', 'id = "X1"', "stands twice"),
+        ('kind = "band"', 'kind = "guess"', "one of direction, band, report"),
+        ("fold = \"pAKT_S473\", treatment", "folds = \"pAKT_S473\", treatment", "needs one of fold"),
+    ],
+)
+def test_what_is_wrong_with_a_claim_is_said(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert old in CLAIMS
+    path = tmp_path / "claims.toml"
+    path.write_text(CLAIMS.replace(old, new, 1))
+    with pytest.raises(InputError, match=says):
+        read_claims(path)
+
+
+def test_the_shipped_claims_are_well_formed() -> None:
+    claims = read_claims()
+    letters = {claim.id[0] for claim in claims}
+    assert letters >= {"A", "B", "C", "D"}
+    assert len(claims) > 80
