@@ -1,8 +1,8 @@
 """``python -m pathsim.fitting.calibrate DATA_FOLDER``: fit the bundled model to the measured tables and write it back.
 
 Writes into the models folder (or ``--into``): the values in ``pi3k_mapk.ant`` and ``cell_lines.toml``,
-``constants.csv`` (value, 95 % interval and how much narrower than the prior, per constant), ``goodness.csv`` (fit per table) and
-``ensemble.csv`` (parameter sets that fit as well).
+``constants.csv`` (value, 95 % interval, and how much narrower than the prior, per constant), ``goodness.csv`` (fit per
+table) and ``ensemble.csv`` (parameter sets that fit as well).
 """
 
 from __future__ import annotations

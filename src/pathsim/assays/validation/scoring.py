@@ -80,13 +80,8 @@ class Scorecard:
                 "reason": item.reason,
             }
             for name, passed in others.items():
-                row[name] = (
-                    ""
-                    if item.claim.kind == "report"
-                    else ("pass" if passed[item.claim.id] else "fail")
-                    if item.claim.id in passed
-                    else ""
-                )
+                counts = item.claim.kind != "report" and item.claim.id in passed
+                row[name] = ("pass" if passed[item.claim.id] else "fail") if counts else ""
             rows.append(row)
         return pd.DataFrame(rows)
 
