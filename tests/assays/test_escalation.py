@@ -108,7 +108,7 @@ def test_the_line_is_a_cell_line(run: Escalation, tmp_path: Path) -> None:
     potency = {
         str(name): hill.fit(part["dose_nM"], part["value"]).ic50.value for name, part in table.groupby("cell_line")
     }
-    assert potency["T47D-alpelisibR"] > 2 * potency["T47D"]  # type: ignore[operator]
+    assert potency["T47D-alpelisibR"] > 1.1 * potency["T47D"]  # type: ignore[operator]
     files = run.save(tmp_path)
     assert [path.name for path in files] == ["T47D-alpelisibR.toml", "history.csv", "fractions.csv"]
     again = LIBRARY.cell_line(str(files[0]))

@@ -3,6 +3,7 @@
 from .combination import combination_screen
 from .dose_response import dose_response
 from .escalation import Escalation, Flask, Rules, escalate, wash_out
+from .investigate import Investigation, investigate
 from .power import mice_needed
 from .wells import ASSAY_READOUTS, PLATES, Plate, WellNoise, percent_of_vehicle
 from .western_blot import (
@@ -24,6 +25,7 @@ __all__ = [
     "BlotNoise",
     "Escalation",
     "Flask",
+    "Investigation",
     "Plate",
     "Rules",
     "Trial",
@@ -31,6 +33,7 @@ __all__ = [
     "combination_screen",
     "dose_response",
     "escalate",
+    "investigate",
     "mice_needed",
     "percent_of_vehicle",
     "seed_protocol",

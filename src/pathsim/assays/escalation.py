@@ -30,6 +30,8 @@ FloatArray = npt.NDArray[np.float64]
 STEP_DAYS = 0.25
 WATCHED_DAYS = 4.0
 """Growth is judged over this many days."""
+LEAST_EFFECT = 85.0
+"""A drug that leaves more viability (%) than this at every dose has no relative IC50 worth aiming at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Rules:
 
     factor: float = 1.5
     recovery: float = 0.8
-    minimum: float = 0.5
+    minimum: float = 0.3
     stay_days: float = 7.0
     patience_days: float = 45.0
     fold: float = 5.0
@@ -174,9 +176,16 @@ def escalate(
 
 
 def parental_ic50(model: Model, line: CellLine, drug: str, library: Library, workers: int | None = None) -> Potency:
-    """IC50 of viability at 72 h, from 1 nM to 100 uM."""
+    """IC50 of viability at 72 h, from 1 nM to 100 uM.
+
+    Absolute, or relative (half of the drug's own largest effect) where half of the culture outlives every dose.
+    """
     table = dose_response(model, line, drug, "1 nM .. 100 uM x 16", library=library, workers=workers)
-    return hill.fit(table["dose_nM"], table["value"]).ic50
+    curve = hill.fit(table["dose_nM"], table["value"])
+    if curve.ic50.reached or curve.ec50.value is None or table["value"].min() > LEAST_EFFECT:
+        return curve.ic50
+    inside = table["dose_nM"].max() > curve.ec50.value > 1.0
+    return Potency(curve.ec50.value, "=", "nM", curve.ec50.low, curve.ec50.high) if inside else curve.ic50
 
 
 class _Run:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from ..errors import InputError, raise_together, unknown
 from ..model import models_folder
 from .library import Library, default_library
-from .schedule import Course
+from .schedule import Course, Regimen
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -218,10 +218,11 @@ class Reported:
 
 @dataclass(frozen=True)
 class Pharmacy:
-    """Kinetics by drug and species, and the published figures beside them."""
+    """Kinetics by drug and species, the published figures beside them, and usual schedules as text."""
 
     kinetics: Mapping[tuple[str, str], Kinetics]
     reported: tuple[Reported, ...] = ()
+    usual: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
 
     def find(self, drug: str, species: str, library: Library | None = None) -> Kinetics:
         """Kinetics of a drug by any of its names.
@@ -244,7 +245,7 @@ def default_pharmacy() -> Pharmacy:
     return read_pharmacy(models_folder() / "pharmacokinetics.toml", default_library())
 
 
-_KEYS = ("route", "note", "half_life", "clearance", "volume", "exchange", "peripheral", "bioavailability",
+_KEYS = ("usual", "route", "note", "half_life", "clearance", "volume", "exchange", "peripheral", "bioavailability",
          "time_to_peak", "absorption_half_life", "unbound", "brain", "flank", "reported")  # fmt: skip
 
 
@@ -259,6 +260,7 @@ def read_pharmacy(path: str | Path, library: Library) -> Pharmacy:
     problems: list[str] = []
     kinetics: dict[tuple[str, str], Kinetics] = {}
     reported: list[Reported] = []
+    usual: dict[tuple[str, str], str] = {}
     for drug, by_species in content.items():
         if drug not in library.drugs:
             problems.append(str(unknown("drug", drug, library.drugs)))
@@ -271,12 +273,14 @@ def read_pharmacy(path: str | Path, library: Library) -> Pharmacy:
             found = _kinetics(drug, species, entry, library.drugs[drug].molar_mass, where, problems)
             if found is not None:
                 kinetics[drug, species] = found
+            if "usual" in entry:
+                usual[drug, species] = str(Regimen.parse(str(entry["usual"])))
             for what, item in entry.get("reported", {}).items():
                 reported.append(
                     Reported(drug, species, what, float(item["value"]), item.get("schedule", ""), item["source"])
                 )
     raise_together(problems, str(path))
-    return Pharmacy(MappingProxyType(kinetics), tuple(reported))
+    return Pharmacy(MappingProxyType(kinetics), tuple(reported), MappingProxyType(usual))
 
 
 def _kinetics(
@@ -287,7 +291,7 @@ def _kinetics(
     values: dict[str, float] = {}
     sources: dict[str, str] = {}
     for key, item in entry.items():
-        if key in ("route", "note", "reported"):
+        if key in ("route", "note", "reported", "usual"):
             continue
         if not isinstance(item, dict) or "value" not in item or not str(item.get("source", "")).strip():
             problems.append(f'{where}.{key} needs {{ value = ..., unit = "...", source = "..." }}')

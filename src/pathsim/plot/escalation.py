@@ -22,23 +22,24 @@ def draw_escalation(run: Escalation) -> Figure:
 
     figure = Figure(figsize=(7.5, 5.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    draw_staircase(run, upper)
+    draw_staircase(run.history, run.drug, run.parental_ic50.value, upper)
     draw_clones(run.fractions, lower)
     upper.set_xlabel("")
     figure.suptitle(f"{run.line.name}: {run.reason}", x=0.01, ha="left", fontsize=10, weight="bold")
     return figure
 
 
-def draw_staircase(run: Escalation, ax: Axes | None = None) -> Axes:
+def draw_staircase(
+    history: pd.DataFrame, drug: str, parental_ic50_nM: float | None = None, ax: Axes | None = None
+) -> Axes:
     """The dose over the months, in nM, and growth relative to untreated parental cells."""
     axes = canvas(ax, 7.0, 2.8)
-    history = run.history
     axes.step(history["day"], history["dose_nM"], where="pre", color=COLOURS[0], lw=1.8)
-    axes.set(yscale="log", xlabel="days", ylabel=f"{run.drug} (nM)")
+    axes.set(yscale="log", xlabel="days", ylabel=f"{drug} (nM)")
     axes.yaxis.label.set_color(COLOURS[0])
-    if run.parental_ic50.value:
-        axes.axhline(run.parental_ic50.value, color=PALE, lw=0.8, ls="--")
-        axes.annotate("parental IC50", (0.005, run.parental_ic50.value), xycoords=("axes fraction", "data"),
+    if parental_ic50_nM:
+        axes.axhline(parental_ic50_nM, color=PALE, lw=0.8, ls="--")
+        axes.annotate("parental IC50", (0.005, parental_ic50_nM), xycoords=("axes fraction", "data"),
                       xytext=(0, 3), textcoords="offset points", fontsize=7, color=PALE)  # fmt: skip
     growth = axes.twinx()
     growth.spines[["top"]].set_visible(False)
@@ -63,7 +64,7 @@ def draw_clones(fractions: pd.DataFrame, ax: Axes | None = None, label_from: flo
         share = table[name].to_numpy()
         at = int(np.argmax(share))
         if share[at] >= label_from:
-            near = min(max(days[at], days[0] + 0.1 * np.ptp(days)), days[-1] - 0.12 * np.ptp(days))
+            near = min(max(days[at], days[0] + 0.2 * np.ptp(days)), days[-1] - 0.15 * np.ptp(days))
             here = int(np.searchsorted(days, near))
             height = 100 * (bottom[here] + share[here] / 2)
             axes.text(near, height, name.replace("+", "\n+ "), ha="center", va="center", fontsize=7, color=INK)

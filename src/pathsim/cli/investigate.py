@@ -1,0 +1,40 @@
+"""``pathsim investigate``: from a parental line to a report on its resistance."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from . import app as cli
+
+
+@cli.app.command()
+def investigate(
+    cell_line: Annotated[str, typer.Argument(metavar="LINE", help="Parental line, with alterations after +.")],
+    drug: Annotated[str, typer.Argument(metavar="DRUG", help="The PI3K inhibitor.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Folder of the report.")] = "report",
+    fold: Annotated[float, typer.Option("--fold", help="Escalate to this multiple of the parental IC50.")] = 5.0,
+    sets: Annotated[int, typer.Option("--sets", min=1, help="Parameter sets for the ranking.")] = 12,
+    mice: Annotated[int, typer.Option("--mice", min=1, help="Animals per arm.")] = 10,
+    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    seed: cli.Seed = 0,
+    workers: cli.Workers = None,
+    quiet: cli.Quiet = False,
+) -> None:
+    """Make the line resistant, find out why, find what rescues it, test it in animals: one HTML page.
+
+    Tables are written as steps finish; the same command again goes on where it stopped.
+    """
+    from ..assays.investigate import Settings
+    from ..assays.investigate import investigate as run
+    from ..plot.investigation import draw_investigation
+    from ..report import write_report
+
+    found = run(
+        model, cell_line, drug, output, seed=seed, settings=Settings(cell_line, drug, fold=fold, sets=sets, mice=mice),
+        tell=lambda sentence: cli.note(sentence, quiet), workers=workers,
+    )  # fmt: skip
+    path = write_report(found, draw_investigation(found), os.path.join(output, "report.html"))
+    cli.note(f"wrote {path}", quiet)
