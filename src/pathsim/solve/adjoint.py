@@ -19,6 +19,7 @@ from . import jit
 from .adjoint_code import STEP_POINTERS, adjoint_module, adjoint_step_module, outputs_adjoint_module
 from .adjoint_lanes import AdjointCode, AdjointLayout, back_lanes
 from .batch import engine_of
+from .codegen import MOST_STRAIGHT_LINE
 from .driver import compiled
 from .engine import Engine, _aligned, _stack, maths_code, step_code
 from .lane_layout import LANES
@@ -175,7 +176,8 @@ class AdjointMachine:
     @cached_property
     def code(self) -> jit.Code:
         maths_code()
-        return jit.compile_ir(adjoint_module(self.engine.program, jit.machine().fused))
+        small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
+        return jit.compile_ir(adjoint_module(self.engine.program, jit.machine().fused), optimise=small)
 
     def borrow(self, nodes: tuple[int, ...]) -> tuple[AdjointCode, AdjointLayout, FloatArray, Any]:
         """Addresses, layout and memory for outputs ``nodes``; hand the last item to :meth:`give_back`."""
@@ -209,6 +211,7 @@ class AdjointMachine:
             base=F.ctypes.data, **{name: rows[name] for name in AdjointLayout._fields if name in rows},
         )  # fmt: skip
         lu = machine_of(system)._factor_table(F.ctypes.data + rows["work"] * LANES * 8)
+        shared = _adjoint_step().addresses
         model, own, step = engine.code.addresses, self.code.addresses, step_code().addresses
         found = {name: F.ctypes.data + row * LANES * 8 for name, row in rows.items()}
         found |= {
@@ -223,7 +226,8 @@ class AdjointMachine:
         }
         table[:] = [found[name] for name in STEP_POINTERS]
         code = AdjointCode(
-            prep=model["prep"], prep_adjoint=own["prep_adjoint"], step=_adjoint_step().addresses["adjoint_step"],
+            prep=model["prep"], prep_adjoint=own["prep_adjoint"], step=shared["adjoint_step"],
+            **{name: shared[name] for name in ("spread", "spread_more", "complete", "clear")},
             prepare_dense=step["prepare_dense"], dense=step["dense"],
             outputs_adjoint=self._outputs[nodes].addresses["outputs_adjoint"],
         )  # fmt: skip

@@ -178,7 +178,51 @@ def adjoint_step_module(fused: bool) -> str:
         f.loop(_hand_on(f, i, pointer, h, inverse_h))
     call("jacobian_adjoint", "t", "y", "k", "p", "Jbar", "ybar", "kbar")
     f.when(timed, lambda: call("slopes_adjoint", "t", "y", "k", "p", "sbar", "ybar", "kbar"))
-    return join_module([f.text()], f.declarations)
+    functions = [f, _spread(fused, anew=True), _spread(fused, anew=False), _complete(fused), _clear(fused)]
+    declared = {name for function in functions for name in function.declarations}
+    return join_module([function.text() for function in functions], declared)
+
+
+def _spread(fused: bool, anew: bool) -> Loops:
+    """``spread(bar, theta, ybar, nbar, Dbar, n8)``: hands the derivative by the state at t + theta*h on to y, y1 and the
+    dense output; ``spread_more`` adds it to what is there. ``bar`` and ``ybar`` may be the same.
+    """
+    f = Loops("spread" if anew else "spread_more", ("theta", "nbar", "Dbar"), "ptr %bar, ptr %ybar, i64 %n8", fused)
+    theta = f.read("%theta")
+    rest = f.binary("fsub", splat(1.0), theta)
+    first = f.binary("fmul", theta, rest)
+    second = f.binary("fmul", theta, first)
+    weights = [rest, theta, first, second, f.binary("fmul", theta, second)]
+    D = ["%Dbar"] + [f.at("%Dbar", f.emit(f"mul i64 %n8, {j}")) for j in (1, 2)]
+
+    def body(index: str) -> None:
+        bar = f.read(f.at("%bar", index))
+        for weight, array in zip(weights, ("%ybar", "%nbar", *D), strict=True):
+            place = f.at(array, index)
+            f.write(place, f.binary("fmul", weight, bar) if anew else f.multiply_add(weight, bar, f.read(place)))
+
+    f.loop(body)
+    return f
+
+
+def _complete(fused: bool) -> Loops:
+    """``complete(y, U, yn, n8)``: y1 = y + sum a_8j U_j + U_8."""
+    f = Loops("complete", ("y", "U", "yn"), "i64 %n8", fused)
+    U = ["%U"] + [f.at("%U", f.emit(f"mul i64 %n8, {j}")) for j in range(1, RODAS5P.stages)]
+
+    def body(index: str) -> None:
+        terms = [(a, f.read(f.at(U[j], index))) for j, a in enumerate((*RODAS5P.a[-1], 1.0))]
+        f.write(f.at("%yn", index), f.combine(terms, f.read(f.at("%y", index))))
+
+    f.loop(body)
+    return f
+
+
+def _clear(fused: bool) -> Loops:
+    """``clear(array, n8)``: zeros."""
+    f = Loops("clear", ("array",), "i64 %n8", fused)
+    f.loop(lambda index: f.write(f.at("%array", index), splat(0.0)))
+    return f
 
 
 def _begin(f: Loops, pointer: Mapping[str, str]) -> Callable[[str], None]:

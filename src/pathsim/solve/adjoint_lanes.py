@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .calls import call2, call3, call6
+from .calls import call2, call3, call4, call6
 from .lane_layout import LANES, FloatArray, IntArray
 from .sensitivity_lanes import TASK_FIRST, TASK_LAST, TASK_LAST_SAMPLE, TASK_ROW, TASK_SAMPLE
-from .tableau import RODAS5P
 from .tape import LINK_JUMP, STEP_END, STEP_H, STEP_T, STEP_Y, Tape
-
-A80, A81, A82, A83, A84 = RODAS5P.a[-1][:5]
 
 
 class AdjointCode(NamedTuple):
@@ -22,6 +19,10 @@ class AdjointCode(NamedTuple):
     prep: int
     prep_adjoint: int
     step: int
+    spread: int
+    spread_more: int
+    complete: int
+    clear: int
     prepare_dense: int
     dense: int
     outputs_adjoint: int
@@ -124,55 +125,59 @@ def _step_back(
             for i in range(n):
                 F[at.ybar + i, lane] = 0.0
         position = max(position, tasks[m, TASK_FIRST])
+        tape.lane_record[lane] = -1
         if position < tasks[m, TASK_LAST]:
             record = order[position]
+            tape.lane_record[lane] = record
             F[at.t, lane] = tape.steps[record, STEP_T]
             F[at.h, lane] = tape.steps[record, STEP_H]
-            for i in range(n):
-                F[at.y + i, lane] = tape.steps[record, STEP_Y + i]
-            for i in range(8 * n):
-                F[at.U + i, lane] = tape.steps[record, STEP_Y + n + i]
-        else:
-            for i in range(8 * n):
-                F[at.U + i, lane] = 0.0
         theta = 1.0
         if active and _ends_early(tape, order[position]):
             theta = (tape.steps[order[position], STEP_END] - F[at.t, lane]) / F[at.h, lane]
         F[at.theta, lane] = theta
-    _spread_bars(at, F, at.ybar, True)
+    _gather(at, F, tape)
+    if n > 0:
+        call6(code.spread, place(at, at.theta), place(at, at.nbar), place(at, at.Dbar), place(at, at.ybar),
+              place(at, at.ybar), n8)  # fmt: skip
+        call2(code.clear, place(at, at.Jbar), max(at.n_entries, 1) * LANES)
     _samples_inside(code, at, F, tasks, samples, times, bars, first, back)
-    for i in range(at.n_entries):
-        for lane in range(LANES):
-            F[at.Jbar + i, lane] = 0.0
     if n > 0:
         call2(code.step, at.table, n8)
+
+
+def _gather(at: AdjointLayout, F: FloatArray, tape: Tape) -> None:
+    """State and stages of the steps in ``tape.lane_record``; no stages where a lane has none."""
+    n = at.n
+    whole = True
+    for lane in range(LANES):
+        whole = whole and tape.lane_record[lane] >= 0
+    if whole:
+        a, b, c, d = tape.lane_record[0], tape.lane_record[1], tape.lane_record[2], tape.lane_record[3]
+        e, f, g, h = tape.lane_record[4], tape.lane_record[5], tape.lane_record[6], tape.lane_record[7]
+        for i in range(9 * n):
+            row = at.y + i if i < n else at.U + i - n
+            F[row, 0] = tape.steps[a, STEP_Y + i]
+            F[row, 1] = tape.steps[b, STEP_Y + i]
+            F[row, 2] = tape.steps[c, STEP_Y + i]
+            F[row, 3] = tape.steps[d, STEP_Y + i]
+            F[row, 4] = tape.steps[e, STEP_Y + i]
+            F[row, 5] = tape.steps[f, STEP_Y + i]
+            F[row, 6] = tape.steps[g, STEP_Y + i]
+            F[row, 7] = tape.steps[h, STEP_Y + i]
+        return
+    for lane in range(LANES):
+        record = tape.lane_record[lane]
+        for i in range(9 * n):
+            row = at.y + i if i < n else at.U + i - n
+            if record >= 0:
+                F[row, lane] = tape.steps[record, STEP_Y + i]
+            elif i >= n:
+                F[row, lane] = 0.0
 
 
 def _ends_early(tape: Tape, record: int) -> bool:
     t, h, end = tape.steps[record, STEP_T], tape.steps[record, STEP_H], tape.steps[record, STEP_END]
     return tape.links[record, LINK_JUMP] >= 0 and end - t < (1.0 - 1e-9) * h  # type: ignore[no-any-return]
-
-
-def _spread_bars(at: AdjointLayout, F: FloatArray, source: int, anew: bool) -> None:
-    """Hand the derivative by the state at t + theta*h on to y, y1 and the dense output, or (``anew``) replace theirs."""
-    n = at.n
-    for i in range(n):
-        for lane in range(LANES):
-            theta = F[at.theta, lane]
-            rest, bar = 1.0 - theta, F[source + i, lane]
-            inner = theta * rest * bar
-            if anew:
-                F[at.ybar + i, lane] = rest * bar
-                F[at.nbar + i, lane] = theta * bar
-                F[at.Dbar + i, lane] = inner
-                F[at.Dbar + n + i, lane] = theta * inner
-                F[at.Dbar + 2 * n + i, lane] = theta * theta * inner
-            else:
-                F[at.ybar + i, lane] += rest * bar
-                F[at.nbar + i, lane] += theta * bar
-                F[at.Dbar + i, lane] += inner
-                F[at.Dbar + n + i, lane] += theta * inner
-                F[at.Dbar + 2 * n + i, lane] += theta * theta * inner
 
 
 def _samples_inside(
@@ -206,28 +211,17 @@ def _samples_inside(
             return
         if n > 0 and not ready:
             call3(code.prepare_dense, place(at, at.U), place(at, at.D), n8)
-            _complete(at, F)
+            call4(code.complete, place(at, at.y), place(at, at.U), place(at, at.yn), n8)
             ready = True
         if n > 0:
             call6(code.dense, place(at, at.y), place(at, at.yn), place(at, at.D), place(at, at.theta),
                   place(at, at.xs), n8)  # fmt: skip
-        for i in range(n):
-            for lane in range(LANES):
-                F[at.xbar + i, lane] = 0.0
+            call2(code.clear, place(at, at.xbar), n8)
         _outputs_back(code, at, F, at.xs)
-        _spread_bars(at, F, at.xbar, False)
+        if n > 0:
+            call6(code.spread_more, place(at, at.theta), place(at, at.nbar), place(at, at.Dbar), place(at, at.xbar),
+                  place(at, at.ybar), n8)  # fmt: skip
         skipped += 1
-
-
-def _complete(at: AdjointLayout, F: FloatArray) -> None:
-    """y1 = y + sum a_8j U_j + U_8, from the stages."""
-    n = at.n
-    for i in range(n):
-        for lane in range(LANES):
-            total = F[at.y + i, lane] + A80 * F[at.U + i, lane] + A81 * F[at.U + n + i, lane]
-            total += A82 * F[at.U + 2 * n + i, lane] + A83 * F[at.U + 3 * n + i, lane]
-            total += A84 * F[at.U + 4 * n + i, lane] + F[at.U + 5 * n + i, lane]
-            F[at.yn + i, lane] = total + F[at.U + 6 * n + i, lane] + F[at.U + 7 * n + i, lane]
 
 
 def _nth_sample(samples: IntArray, first: int, last: int, position: int, nth: int) -> int:

@@ -128,7 +128,7 @@ def _blank(system: System, n: int, steps: int, jumps: int, limits: Sequence[Floa
     states, width = len(system.states), len(system.states) + system.n_parameters
     lists = limits or [np.empty((0, 2))] * n
     return Tape(
-        steps=_pool().take(steps * (3 + 9 * states)).reshape(steps, 3 + 9 * states),
+        steps=_pool().take((steps + 1) * (3 + 9 * states)).reshape(steps + 1, 3 + 9 * states),
         links=np.empty((steps, 2), dtype=np.int64),
         jumps=np.empty((jumps, states + width)),
         starts=np.empty((n, 2 * width)),

@@ -160,16 +160,18 @@ def _load(at: TangentLayout, F: FloatArray, steps: FloatArray, record: int) -> N
 def _error(at: TangentLayout, F: FloatArray, sizes: FloatArray, m: int, rtol: float, atol: float) -> float:
     """The largest error of the tangents of a step over its tolerance: root mean square over states, as for states."""
     n = at.n
-    worst = 0.0
     for lane in range(LANES):
-        size = sizes[m, lane]
-        total = 0.0
-        for i in range(n):
+        F[at.theta, lane] = 0.0
+    for i in range(n):
+        for lane in range(LANES):
+            size = sizes[m, lane]
             scale = max(abs(F[at.x + n + i, lane]), abs(F[at.dyn + i, lane]))
             scale = rtol * max(scale, size * abs(F[at.x + i, lane])) + atol * size + 1e-300
             ratio = F[at.dU + 7 * n + i, lane] / scale
-            total += ratio * ratio
-        worst = max(worst, total)
+            F[at.theta, lane] += ratio * ratio
+    worst = 0.0
+    for lane in range(LANES):
+        worst = max(worst, F[at.theta, lane])
     return math.sqrt(worst / n)
 
 

@@ -43,7 +43,7 @@ STEPS, JUMPS = range(2)
 
 
 class Tape(NamedTuple):
-    """``steps`` (capacity, 3 + 9 n): time, size, time of its end, state, stages U_1 ... U_8 of each accepted step.
+    """``steps`` (capacity + 1, 3 + 9 n): time, size, time of its end, state, stages U_1 ... U_8 of accepted steps.
 
     ``links`` (capacity, 2): the row of each step, and the jump that followed it or -1. ``jumps`` (capacity, 2 n + p):
     state before, then state and parameters after whatever happened where a lane stopped. ``starts`` (rows, 2 (n + p)):
@@ -137,33 +137,45 @@ def _copy(at: Layout, F: FloatArray, target: FloatArray, record: int, first: int
 
 def _note_steps(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
     """Write down the steps just accepted."""
+    waste = tape.steps.shape[0] - 1  # where lanes without an accepted step write, so that all can write together
+    any_lane = False
     for lane in range(LANES):
         tape.lane_row[lane] = N[ROW, lane]
-        tape.lane_record[lane] = -1
+        tape.lane_record[lane] = waste
         if N[ROW, lane] < 0 or F[ACCEPTED, lane] < 0.5:
             continue
         tape.lane_stop[lane] = F[STOP, lane]
         record = tape.counts[STEPS]
         tape.counts[STEPS] = record + 1
-        if record >= tape.steps.shape[0]:
+        if record >= waste:
             continue
+        any_lane = True
         tape.lane_record[lane] = record
         tape.links[record, LINK_ROW] = N[ROW, lane]
         tape.links[record, LINK_JUMP] = -1
         tape.steps[record, STEP_T] = F[T, lane]
         tape.steps[record, STEP_H] = F[H, lane]
-        for i in range(at.n):
-            tape.steps[record, STEP_Y + i] = F[at.y + i, lane]
-        first = STEP_Y + at.n
-        for i in range(8 * at.n):
-            tape.steps[record, first + i] = F[at.U + i, lane]
+    if not any_lane:
+        return
+    a, b, c, d = tape.lane_record[0], tape.lane_record[1], tape.lane_record[2], tape.lane_record[3]
+    e, f, g, h = tape.lane_record[4], tape.lane_record[5], tape.lane_record[6], tape.lane_record[7]
+    for i in range(9 * at.n):
+        row = at.y + i if i < at.n else at.U + i - at.n
+        tape.steps[a, STEP_Y + i] = F[row, 0]
+        tape.steps[b, STEP_Y + i] = F[row, 1]
+        tape.steps[c, STEP_Y + i] = F[row, 2]
+        tape.steps[d, STEP_Y + i] = F[row, 3]
+        tape.steps[e, STEP_Y + i] = F[row, 4]
+        tape.steps[f, STEP_Y + i] = F[row, 5]
+        tape.steps[g, STEP_Y + i] = F[row, 6]
+        tape.steps[h, STEP_Y + i] = F[row, 7]
 
 
 def _note_ends(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
     """Write down where the steps ended, and the jump there when the lane had to stop."""
     for lane in range(LANES):
         record = tape.lane_record[lane]
-        if record < 0:
+        if record >= tape.steps.shape[0] - 1:
             continue
         tape.steps[record, STEP_END] = F[T, lane]
         if at.n_modes + at.n_events == 0:
