@@ -80,7 +80,7 @@ class Engine:
     @cached_property
     def written_factor(self) -> jit.Code:
         """The factorisation written out, for long sweeps of models that start with the one driven by tables."""
-        return jit.compile_ir(factor_module(self.program, jit.machine().fused))
+        return jit.compile_ir(factor_module(self.program, jit.machine().fused), effort=1)
 
     def factor_address(self, rows: int) -> int:
         """Where the factorisation is that suits a sweep over so many rows; all give the same bits."""

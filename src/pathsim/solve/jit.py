@@ -49,31 +49,34 @@ def machine() -> Machine:
     return Machine(llvm.get_host_cpu_name(), f"{features},-prefer-256-bit" if features else "")
 
 
-def compile_ir(text: str, optimise: bool = False) -> Code:
+def compile_ir(text: str, optimise: bool = False, effort: int | None = None) -> Code:
     """Machine code for a module of IR text.
 
     Without ``optimise`` the code generator runs at its quickest, which suits straight-line code; with it, loops are
-    worth the wait. The result is kept in the cache.
+    worth the wait. ``effort`` (0 to 3) asks for another effort of the code generator. The result is kept in the cache.
     """
-    return compile_lazily(text, lambda: text, optimise)
+    return compile_lazily(text, lambda: text, optimise, effort)
 
 
-def compile_lazily(identity: str | bytes, write: Callable[[], str], optimise: bool = False) -> Code:
+def compile_lazily(
+    identity: str | bytes, write: Callable[[], str], optimise: bool = False, effort: int | None = None
+) -> Code:
     """As :func:`compile_ir` for text that takes long to write and follows from ``identity`` alone."""
     chosen = machine()
+    chosen_effort = effort if effort is not None else 2 if optimise else 0
     version = ".".join(map(str, llvm.llvm_version_info))
-    key = cache.key_of("machine code", identity, chosen.cpu, chosen.features, version, str(optimise))
+    key = cache.key_of("machine code", identity, chosen.cpu, chosen.features, version, f"{optimise} {chosen_effort}")
     kept = cache.recall(key)
     if kept is None:
-        kept = _object_of(write(), optimise)
+        kept = _object_of(write(), optimise, chosen_effort)
         cache.keep(key, kept)
     return _load(kept)
 
 
-def _object_of(text: str, optimise: bool) -> bytes:
+def _object_of(text: str, optimise: bool, effort: int) -> bytes:
     """An object file, after a line that names its functions."""
     module = llvm.parse_assembly(text)
-    target = _target_machine(optimise)
+    target = _target_machine(effort)
     module.triple = target.triple
     module.data_layout = str(target.target_data)
     if optimise:
@@ -88,7 +91,7 @@ def _object_of(text: str, optimise: bool) -> bytes:
 
 def _load(kept: bytes) -> Code:
     names, _, content = kept.partition(b"\n")
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(False))
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(0))
     engine.add_object_file(llvm.ObjectFileRef.from_data(content))
     engine.finalize_object()
     return Code({name: engine.get_function_address(name) for name in names.decode().split()}, engine)
@@ -100,13 +103,11 @@ def publish(code: Code) -> None:
         llvm.add_symbol(name, address)
 
 
-def _target_machine(optimise: bool) -> Any:
+def _target_machine(effort: int) -> Any:
     _initialise()
     chosen = machine()
     target = llvm.Target.from_default_triple()
-    return target.create_target_machine(
-        cpu=chosen.cpu, features=chosen.features, opt=2 if optimise else 0, jit=True, reloc="default"
-    )
+    return target.create_target_machine(cpu=chosen.cpu, features=chosen.features, opt=effort, jit=True, reloc="default")
 
 
 @functools.cache
