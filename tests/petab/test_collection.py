@@ -18,7 +18,7 @@ PROBLEMS = sorted(folder.name for folder in COLLECTION.glob("*_*") if folder.is_
 
 NO_REFERENCE = {
     "Chen_MSB2009": (
-        "no reference; Rosenbrock gives -130591.75298 at relative tolerances from 1e-8 to 1e-10 and scipy's BDF at 1e-8 "
+        "no reference; Rosenbrock gives -130591.75298 at tolerances from 1e-8 to 1e-10 and scipy's BDF at 1e-8 "
         "-130591.75300, while the collection's simulated data give -130669.488 and the publication another value yet"
     ),
     "Liu_IFACPapersOnLine2025": (
