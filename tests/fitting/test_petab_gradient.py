@@ -78,3 +78,27 @@ def test_a_vector_that_cannot_be_simulated_is_a_failure_not_an_error() -> None:
     tired = problem.with_solver(ps.Rosenbrock(max_steps=3)).objective()
     assert "limit on steps" in tired.slopes(problem.theta).failure
     assert "limit on steps" in tired.value(problem.theta)[1]
+
+
+@pytest.mark.parametrize("name", ["Boehm_JProteomeRes2014", "Brannmark_JBC2010", "Fujita_SciSignal2010", "Bachmann_MSB2011"])
+def test_the_adjoint_gives_the_same_gradient(name: str) -> None:
+    from pathsim.petab.adjoint_gradient import adjoint_gradient, suits_adjoint
+    from pathsim.petab.gradient import value_slopes
+
+    yaml = next(path for path in sorted((DATA / name).glob("*.yaml")))
+    problem = load(yaml, ps.Rosenbrock(rtol=1e-9, atol=1e-14))
+    assert suits_adjoint(problem)
+    theta = problem.theta
+    slopes = value_slopes(problem, problem.table_values(theta), theta)
+    value, gradient, why = adjoint_gradient(problem, theta, slopes)
+    assert not why
+    assert value == pytest.approx(-problem.log_likelihood(theta), rel=1e-8)
+    expected = problem.objective().slopes(theta).gradient + _prior_slopes(problem, theta)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=2e-6 * np.abs(expected).max())
+
+
+def _prior_slopes(problem: object, theta: np.ndarray) -> np.ndarray:
+    from pathsim.petab.gradient import likelihood_slopes
+
+    whole = problem.objective().slopes(theta).gradient  # type: ignore[attr-defined]
+    return likelihood_slopes(problem, theta).gradient - whole  # type: ignore[arg-type]

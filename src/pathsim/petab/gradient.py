@@ -338,6 +338,27 @@ def likelihood_slopes(problem: Problem, theta: FloatArray) -> Slopes:
     return checked(Slopes(total, gradient, fisher, *both))
 
 
+MANY = 20_000
+"""States times parameters from which the adjoint is worth doing without control of the tangents' error."""
+
+
+def likelihood_gradient(problem: Problem, theta: FloatArray) -> tuple[FloatArray, str]:
+    """The gradient of the log likelihood by theta, and the reason where there is none.
+
+    By tangents, or for large problems by the adjoint, whose cost does not grow with the number of parameters.
+    """
+    from .adjoint_gradient import adjoint_gradient, suits_adjoint
+
+    size = max(len(plan.simulator.system.states) for plan in problem.plans) * len(theta)
+    if size > MANY and np.isfinite(theta).all() and suits_adjoint(problem):
+        _, gradient, why = adjoint_gradient(problem, theta, value_slopes(problem, problem.table_values(theta), theta))
+        if not why and not np.isfinite(gradient).all():
+            why = "the gradient is not finite"
+        return -gradient, why
+    found = likelihood_slopes(problem, theta)
+    return -found.gradient, found.failure
+
+
 NOISE_OFFSET = 50.0
 """Makes 2 log(sigma) positive, so that it can be a squared residual; it only adds a constant to the objective."""
 

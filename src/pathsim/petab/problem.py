@@ -287,12 +287,12 @@ class Problem:
 
         Raises :class:`SimulationError` where the likelihood cannot be computed.
         """
-        from .gradient import likelihood_slopes
+        from .gradient import likelihood_gradient
 
-        found = likelihood_slopes(self, self.vector(theta))
-        if found.failure:
-            raise SimulationError(found.failure)
-        return -found.gradient
+        gradient, why = likelihood_gradient(self, self.vector(theta))
+        if why:
+            raise SimulationError(why)
+        return gradient
 
     def objective(self) -> PetabObjective:
         """The negative log posterior that :func:`pathsim.fit` minimises."""
