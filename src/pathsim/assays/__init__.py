@@ -3,6 +3,7 @@
 from .combination import combination_screen
 from .dose_response import dose_response
 from .escalation import Escalation, Flask, Rules, escalate, wash_out
+from .glucose import GlucoseStudy, glucose_study
 from .investigate import Investigation, investigate
 from .power import mice_needed
 from .wells import ASSAY_READOUTS, PLATES, Plate, WellNoise, percent_of_vehicle
@@ -25,6 +26,7 @@ __all__ = [
     "BlotNoise",
     "Escalation",
     "Flask",
+    "GlucoseStudy",
     "Investigation",
     "Plate",
     "Rules",
@@ -33,6 +35,7 @@ __all__ = [
     "combination_screen",
     "dose_response",
     "escalate",
+    "glucose_study",
     "investigate",
     "mice_needed",
     "percent_of_vehicle",

@@ -177,7 +177,7 @@ def follow(
     log_live = np.zeros((n, 1 + SAMPLES * (len(edges) - 1)))
     total, before, last = np.zeros(n), _count(cells, settings, states, count), np.empty((n, len(nodes)))
     for i, (first, end) in enumerate(pairwise(edges)):
-        _set_levels(settings, cells, exposures, first)
+        set_levels(settings, cells, exposures, first)
         found = run_rows(
             system, settings, (end - first) * shares, nodes, cells.solver,
             start_states=states, last_states=True, workers=cells.workers,
@@ -207,7 +207,7 @@ def _edges(exposures: Sequence[Sequence[Exposure]], horizon: float, longest: flo
     return np.concatenate([*pieces, [horizon]])
 
 
-def _set_levels(settings: FloatArray, cells: DosedCells, exposures: Sequence[Sequence[Exposure]], now: float) -> None:
+def set_levels(settings: FloatArray, cells: DosedCells, exposures: Sequence[Sequence[Exposure]], now: float) -> None:
     """The level of every exponential of every drug in every row at ``now``."""
     for drug, courses in zip(cells.drugs, exposures, strict=True):
         for mode in range(MODES):
