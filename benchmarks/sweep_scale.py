@@ -2,9 +2,9 @@
 
 Bachmann et al. 2011 (25 states), 20 values per row (four states at five times), drawn block by block. The sweep runs in
 a process of its own, which reports its peak memory. The gain of two workers is the median over pairs of runs that take
-turns; on a machine that others use, the processor time the two threads got says whether the cores were free.
+turns; on a machine that others use, it is given apart for the pairs whose threads got the processors they asked for.
 
-    python benchmarks/sweep_scale.py [--rows 1000000] [--pairs 7]
+    python benchmarks/sweep_scale.py [--rows 1000000] [--pairs 15]
 """
 
 from __future__ import annotations
@@ -67,23 +67,26 @@ def two_workers(pairs: int, rows: int = 20_000) -> None:
     reference = run(1)[2]
     same = all(np.array_equal(reference, run(workers)[2]) for workers in (2, 3, 4))
     same = same and np.array_equal(reference[shuffled], run(2, frame.iloc[shuffled])[2])
-    gains, shares, costs = [], [], []
+    gains, free_gains, costs = [], [], []
     for _ in range(pairs):
         one, one_cpu, _ = run(1)
         two, two_cpu, _ = run(2)
         gains.append(one / two)
-        shares.append(two_cpu / two)
         costs.append(one_cpu / two_cpu)
+        if one_cpu > 0.95 * one and two_cpu > 0.93 * 2 * two:  # nobody else had the cores
+            free_gains.append(one / two)
     print(f"bitwise the same for 1, 2, 3, 4 workers and any order of rows: {same}")
-    print(f"two workers against one, {rows} rows: {np.median(gains):.2f} times (median of {pairs} pairs, "
-          f"{min(gains):.2f} to {max(gains):.2f}); cores got by the two threads: {np.median(shares):.2f}; "
-          f"processor time of one worker to that of two: {np.median(costs):.2f}")  # fmt: skip
+    print(
+        f"two workers against one, {rows} rows: {np.median(gains):.2f} times (median of {pairs} pairs), "
+        f"{np.median(free_gains) if free_gains else np.nan:.2f} times (median of the {len(free_gains)} pairs that had "
+        f"the cores to themselves); processor time of one worker to that of two: {np.median(costs):.2f}"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only-stream", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
