@@ -2,8 +2,8 @@
 
 Noisy blots are simulated from known parameters (two cell lines, ligand and inhibitor, three gels of unknown gain,
 log-normal noise of 15 %, a fifth of the weakest bands below detection) and fitted. The truth lies inside the interval
-of a parameter when the profile likelihood there is within 1.92 of the best, which is one optimisation of the others; the
-first replicates are profiled in full as well, to see that both say the same. The share should be 0.90 to 0.99.
+of a parameter when the profile likelihood there is within 1.92 of the best, which is one optimisation of the others;
+the first replicates are profiled in full as well, to see that both say the same. The share should be 0.90 to 0.99.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/truth_recovered.py [--replicates 100] [--seed 0] [--profiled 3]
 """

@@ -190,7 +190,8 @@ def test_names_that_do_not_exist_are_said_at_once(model: ps.Model) -> None:
     with pytest.raises(ps.InputError) as caught:
         ps.blot_problem(model, table, ["k_of", "k_on@BT-20"], library=library())
     message = str(caught.value)
-    for part in ("row 2: unknown readout 'pATK': did you mean pAKT?", "row 3: unknown cell line 'T47E'", "'k_of'", "BT-20"):
+    for part in ("row 2: unknown readout 'pATK': did you mean pAKT?", "row 3: unknown cell line 'T47E'", "'k_of'",
+                 "BT-20"):  # fmt: skip
         assert part in message, message
 
 

@@ -26,8 +26,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         " R1: -> S; k*(0.1 + IGF1/(1 + IGF1)); R2: S -> ; k*S;\nend\n"
     )
     times = [0.0, 5.0, 10.0, 20.0, 40.0]  # S = 0.1 at rest, then rises to 0.6 with rate k = 0.1
-    rows = [("plain", "vehicle for 1 h then IGF1 1 nM", t, "S", 800 * (0.1 + 0.5 * (1 - math.exp(-0.1 * t))), "gel 1", 1)
-            for t in times]  # fmt: skip
+    bands = [800 * (0.1 + 0.5 * (1 - math.exp(-0.1 * t))) for t in times]
+    rows = [("plain", "vehicle for 1 h then IGF1 1 nM", t, "S", band, "gel 1", 1)
+            for t, band in zip(times, bands, strict=True)]  # fmt: skip
     pd.DataFrame(rows, columns=["cell_line", "treatment", "time_min", "readout", "value", "gel", "replicate"]).to_csv(
         target / "blots.csv", index=False
     )
@@ -38,7 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def fit(folder: Path, *more: str) -> int:
     return run("fit", str(folder / "blots.csv"), "--free", str(folder / "priors.toml"), "--model",
-               str(folder / "decay.ant"), "--cell-lines", str(folder / "lines.toml"), "-o", str(folder / "out"), "--starts", "3", "--workers", "1", *more)  # fmt: skip
+               str(folder / "decay.ant"), "--cell-lines", str(folder / "lines.toml"), "-o", str(folder / "out"),
+               "--starts", "3", "--workers", "1", *more)  # fmt: skip
 
 
 def test_fit_profile_and_resume(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,8 @@ def test_a_vector_that_cannot_be_simulated_is_a_failure_not_an_error() -> None:
     assert "limit on steps" in tired.value(problem.theta)[1]
 
 
-@pytest.mark.parametrize("name", ["Boehm_JProteomeRes2014", "Brannmark_JBC2010", "Fujita_SciSignal2010", "Bachmann_MSB2011"])
+@pytest.mark.parametrize("name", ["Boehm_JProteomeRes2014", "Brannmark_JBC2010", "Fujita_SciSignal2010",
+                                  "Bachmann_MSB2011"])  # fmt: skip
 def test_the_adjoint_gives_the_same_gradient(name: str) -> None:
     from pathsim.petab.adjoint_gradient import adjoint_gradient, suits_adjoint
     from pathsim.petab.gradient import value_slopes

@@ -89,7 +89,7 @@ def test_directions_name_what_only_appears_as_a_product() -> None:
 
 def test_an_ensemble_has_the_spread_of_the_likelihood() -> None:
     fit = ps.fit(Bowl(H, [1.0, -2.0, 0.5]), starts=1, workers=1)
-    members = ps.ensemble(fit, size=2000, seed=1, draws=4000)
+    members = ps.parameter_ensemble(fit, size=2000, seed=1, draws=4000)
     np.testing.assert_allclose(np.cov(members.theta.T), np.linalg.inv(np.array(H)), atol=0.12)
     assert members.effective > 3500
     lower, middle, upper = ps.bands(members, lambda p: [p["a"], p["a"] + p["b"]])

@@ -20,7 +20,8 @@ FloatArray = npt.NDArray[np.float64]
 MODELS = {
     "decay": ("compartment c = 1; species S in c = 3; k = 0.7; r: S -> ; k*S; ", ["S"], ["S", "k"]),
     "michaelis": (
-        "compartment c = 2; species E in c = 1, S in c = 10, ES in c = 0, P in c = 0; kf = 3; kr = 1; kc = 0.5; n = 1.7;"
+        "compartment c = 2; species E in c = 1, S in c = 10, ES in c = 0, P in c = 0; kf = 3; kr = 1; kc = 0.5;"
+        "n = 1.7;"
         "b: E + S -> ES; c*(kf*E*S^n/(4 + S^n) - kr*ES); d: ES -> E + P; c*kc*ES;",
         ["S", "P", "ES"], ["kf", "kr", "kc", "n", "E", "S", "c"],
     ),

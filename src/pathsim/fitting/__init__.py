@@ -8,7 +8,7 @@ from .profile import Profile, Profiles, profile
 from .result import Fit, Start, load_fit
 from .sample import Sampled, sample
 from .search import fit
-from .uncertainty import Ensemble, bands, directions, ensemble
+from .uncertainty import Ensemble, bands, directions, parameter_ensemble
 
 __all__ = [
     "Densitometry",
@@ -29,9 +29,9 @@ __all__ = [
     "blot_problem",
     "check_blots",
     "directions",
-    "ensemble",
     "fit",
     "load_fit",
+    "parameter_ensemble",
     "profile",
     "read_blots",
     "read_free",

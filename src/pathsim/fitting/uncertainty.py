@@ -27,10 +27,10 @@ WEAK = 1.0
 def directions(fit: Fit) -> pd.DataFrame:
     """Eigenvectors of the Fisher information at the best fit, stiffest first.
 
-    Columns: ``information`` (eigenvalue, per unit of scale squared), ``sd`` (on scale), ``kind`` (``stiff``; ``sloppy``,
-    known to no better than one unit of scale; ``blind``, not in the data at all), ``meaning`` (the combination of
-    parameters, largest shares first), then the components. On logarithmic scales a blind direction with components
-    (+1, -1) says that only the product of two parameters matters, (+1, +1) that only their ratio does.
+    Columns: ``information`` (eigenvalue, per unit of scale squared), ``sd`` (on scale), ``kind`` (``stiff``;
+    ``sloppy``, known to no better than one unit of scale; ``blind``, not in the data at all), ``meaning`` (the
+    combination of parameters, largest shares first), then the components. On logarithmic scales a blind direction with
+    components (+1, -1) says that only the product of two parameters matters, (+1, +1) that only their ratio does.
     """
     import pandas as pd
 
@@ -72,7 +72,7 @@ class Ensemble:
         return [dict(zip(self.fit.names, natural(row, scales).tolist(), strict=True)) for row in self.theta]
 
 
-def ensemble(fit: Fit, size: int = 100, seed: int = 0, draws: int | None = None) -> Ensemble:
+def parameter_ensemble(fit: Fit, size: int = 100, seed: int = 0, draws: int | None = None) -> Ensemble:
     """Parameters the data allow: draws from the normal approximation, weighted by their true likelihood and resampled.
 
     Sampling-importance resampling (D. B. Rubin, J. Am. Stat. Assoc. 82, 543 (1987)); ``effective`` says whether it can

@@ -35,7 +35,7 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Pulled:
-    """Derivatives of an objective by raw values, ``raw`` (n, raw values), and given start states, ``start`` (n, states).
+    """Derivatives of an objective: by raw values (n, raw values), and by given start states (n, states).
 
     NaN in rows that failed.
     """

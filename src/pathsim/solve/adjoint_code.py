@@ -184,8 +184,8 @@ def adjoint_step_module(fused: bool) -> str:
 
 
 def _spread(fused: bool, anew: bool) -> Loops:
-    """``spread(bar, theta, ybar, nbar, Dbar, n8)``: hands the derivative by the state at t + theta*h on to y, y1 and the
-    dense output; ``spread_more`` adds it to what is there. ``bar`` and ``ybar`` may be the same.
+    """``spread(bar, theta, ybar, nbar, Dbar, n8)``: hands the derivative by the state at t + theta*h on to y, y1 and
+    the dense output; ``spread_more`` adds it to what is there. ``bar`` and ``ybar`` may be the same.
     """
     f = Loops("spread" if anew else "spread_more", ("theta", "nbar", "Dbar"), "ptr %bar, ptr %ybar, i64 %n8", fused)
     theta = f.read("%theta")

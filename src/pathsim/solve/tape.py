@@ -47,8 +47,8 @@ class Tape(NamedTuple):
 
     ``links`` (capacity, 2): the row of each step, and the jump that followed it or -1. ``jumps`` (capacity, 2 n + p):
     state before, then state and parameters after whatever happened where a lane stopped. ``starts`` (rows, 2 (n + p)):
-    state and parameters before and after what happened at the start of each row. ``counts``: steps and jumps there were,
-    more than fit when the tape was too short.
+    state and parameters before and after what happened at the start of each row. ``counts``: steps and jumps, more
+    than fit when the tape was too short.
     ``limits`` (l, 2): from which time on steps may be no larger than what; row r's are ``first_limit[r]`` and on.
     """
 
