@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         investigate,
         mice_needed,
         seed_protocol,
+        virtual_trial,
         wash_out,
     )
     from .assays.dose_response import dose_response
@@ -76,6 +77,7 @@ _ROOMS = {
         "investigate",
         "mice_needed",
         "seed_protocol",
+        "virtual_trial",
         "wash_out",
         "western_blot",
         "xenograft",
@@ -194,6 +196,7 @@ __all__ = [
     "sobol_indices",
     "survival",
     "synergy",
+    "virtual_trial",
     "wash_out",
     "western_blot",
     "xenograft",

@@ -6,6 +6,7 @@ from .escalation import Escalation, Flask, Rules, escalate, wash_out
 from .glucose import GlucoseStudy, glucose_study
 from .investigate import Investigation, investigate
 from .power import mice_needed
+from .trial import VirtualTrial, virtual_trial
 from .wells import ASSAY_READOUTS, PLATES, Plate, WellNoise, percent_of_vehicle
 from .western_blot import (
     LOADING_CONTROLS,
@@ -31,6 +32,7 @@ __all__ = [
     "Plate",
     "Rules",
     "Trial",
+    "VirtualTrial",
     "WellNoise",
     "combination_screen",
     "dose_response",
@@ -40,6 +42,7 @@ __all__ = [
     "mice_needed",
     "percent_of_vehicle",
     "seed_protocol",
+    "virtual_trial",
     "wash_out",
     "western_blot",
     "xenograft",

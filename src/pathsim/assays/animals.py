@@ -112,17 +112,18 @@ class Study:
     pace: Pace
     pharmacy: Pharmacy
     library: Library
+    species: str = "mouse"
 
     def kinetics(self, regimen: Regimen) -> list[Kinetics]:
         """Pharmacokinetics of every drug of a regimen."""
-        return [self.pharmacy.find(course.drug, "mouse", self.library) for course in regimen.courses]
+        return [self.pharmacy.find(course.drug, self.species, self.library) for course in regimen.courses]
 
     def arm(self, regimen: Regimen, mice: int, days: float, seed: int) -> Followed:
         """An arm by the growth table: fast, and within 2 % of :meth:`arm_coupled`."""
         animals = draw_animals(regimen, self.site, self.pace, mice, seed)
         before, dosed = self.site.dosing_from_days * DAY, (days - self.site.dosing_from_days) * DAY
         if not regimen.courses:  # without drug growth is that of the calibration
-            times = np.arange(0.0, days * DAY + 1.0, DAY / 4)
+            times = np.arange(0.0, days * DAY + 1.0, sampling(days * DAY))
             grown = (self.pace.growth * animals.speed**self.pace.elasticity)[:, None] * times
             return Followed(regimen, animals, times, np.log(animals.cells)[:, None] + grown)
         width = math.exp(REACH * _sigma(self.site.growth_cv) / self.pace.elasticity)
@@ -131,7 +132,7 @@ class Study:
             self.cells, regimen, self.kinetics(regimen), self.site.compartment,
             lambda factor: self.pace.speed * factor, Spread((1 / width, width), (1 / reach, reach)), dosed,
         )  # fmt: skip
-        since = np.arange(0.0, dosed + 1.0, DAY / 4)
+        since = np.arange(0.0, dosed + 1.0, sampling(dosed))
         return self._followed(regimen, animals, before, since, table.curves(animals.clearance, animals.speed, since))
 
     def arm_coupled(self, regimen: Regimen, mice: int, days: float, seed: int) -> Followed:
@@ -171,6 +172,11 @@ class Study:
                 "readout": list(readouts), "value": found,
             }))  # fmt: skip
         return pd.concat(frames, ignore_index=True)
+
+
+def sampling(horizon_min: float) -> float:
+    """Minutes between readings of the tumour: a quarter of a day, whole days in studies of many months."""
+    return DAY / 4 if horizon_min <= 200 * DAY else math.ceil(horizon_min / DAY / 480) * DAY
 
 
 def event_times(arm: Followed, days: float) -> tuple[FloatArray, npt.NDArray[np.bool_]]:

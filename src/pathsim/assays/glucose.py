@@ -43,7 +43,7 @@ HOST_TARGET = "drug_on_p110a_WT"
 
 @dataclass(frozen=True, eq=False)
 class GlucoseStudy:
-    """``host``: arm, time_h, glucose_mM, insulin_nM. ``tumour``: arm, time_h, readout, value. ``summary``: one row an arm.
+    """``host``: arm, time_h, glucose_mM, insulin_nM. ``tumour``: arm, time_h, readout, value. ``summary``: by arm.
 
     Times count from the first dose.
     """
