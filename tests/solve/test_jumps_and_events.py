@@ -180,3 +180,11 @@ def test_samples_before_a_jump_do_not_feel_it() -> None:
     times = np.array([0, 1.9999999, 2.0, 2.0000001])
     found = course("x = 0; x' = piecewise(0, time < 2, 1e6);", times, ["x"])[:, 0]
     assert np.allclose(found, [0, 0, 0, 0.1], atol=1e-6)
+
+
+@pytest.mark.parametrize("growth", [1e2, 1e6, 1e9, 1e12])
+def test_sudden_growth_is_not_damped_away(growth: float) -> None:
+    """An implicit step far longer than the growth would take it for decay; it must be seen, or the row must fail."""
+    text = f"x = 1; x' = piecewise(-x, time < 1, {growth!r}*x);"
+    found = course(text, [0, 1, 1 + 3 / growth], ["x"], Rosenbrock())[:, 0]
+    assert found[2] == pytest.approx(math.exp(2), rel=1e-3)

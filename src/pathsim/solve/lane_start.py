@@ -41,6 +41,8 @@ from .lane_layout import (
 )
 from .lane_modes import settle
 
+LONGEST_LEAP = 1e6
+
 
 def prepare_stage(at: Layout, F: FloatArray, job: Job) -> None:
     """Fill in what all rows of a job share."""
@@ -114,12 +116,26 @@ def _first_steps(code: Code, at: Layout, F: FloatArray, job: Job, count: int) ->
         wish = 1e-3 * span
         if steepest > 1e-15 and math.isfinite(steepest):
             wish = math.sqrt(math.sqrt(0.01 / steepest))  # the fourth root: close to the fifth, and the same everywhere
-        F[START_H, slot] = max(min(100.0 * h, wish, span), 1e-12 * span)
+        fastest = 0.0
+        for i in range(n):
+            fastest = max(fastest, abs(F[at.U + i, slot]) / (abs(F[at.x_start + i, slot]) + atol))
+        F[START_H, slot] = no_leap(max(min(100.0 * h, wish, span), 1e-12 * span), fastest)
 
 
 def square(x: float) -> float:
     """x*x, which ``**`` need not be to the last bit."""
     return x * x
+
+
+def no_leap(h: float, fastest: float) -> float:
+    """A step that is not millions of times longer than the states take to change.
+
+    An implicit method damps whatever is that much faster than its step, growth included, and its error estimate with
+    it; from a shorter step on, the error control sees growth for what it is.
+    """
+    if math.isfinite(fastest) and fastest * h > LONGEST_LEAP:
+        return LONGEST_LEAP / fastest
+    return h
 
 
 def take(

@@ -63,7 +63,7 @@ from .lane_layout import (
 )
 from .lane_modes import flip_modes, next_known_switch, shorten
 from .lane_samples import all_sampled, next_sample, sample_inside, sample_now
-from .lane_start import prepare_stage, stage, take
+from .lane_start import no_leap, prepare_stage, stage, take
 from .lane_switches import find_switches
 from .step_ir import SMALLEST_RELATIVE_STEP, SMALLEST_STEP, WORTH_LANDING
 
@@ -152,21 +152,21 @@ def _begin(
     if status != OK or all_sampled(N, job, lane):
         _finish(at, F, N, results, lane, status)
         return 1
-    status = _aim(code, at, F, N, discrete, lane)
+    status = _aim(code, at, F, N, discrete, job.settings[ATOL], lane)
     if status != OK:
         _finish(at, F, N, results, lane, status)
         return 1
     return 0
 
 
-def _aim(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
+def _aim(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, atol: float, lane: int) -> int:
     """Set what lies ahead of a lane (end, delayed event, switch known in advance; next sample) and fit its step."""
     switch = math.inf
     if at.n_modes > 0:
         switch = next_known_switch(code, at, F, discrete, lane)
         if switch - F[T, lane] <= NO_TIME:  # such as ``time > 0`` at time 0: too near for a step, so it happens here
             F[T, lane] = switch
-            status = _at_stop(code, at, F, N, discrete, lane)
+            status = _at_stop(code, at, F, N, discrete, atol, lane)
             if status != OK:
                 return status
             switch = next_known_switch(code, at, F, discrete, lane)
@@ -242,7 +242,7 @@ def _advance(
         if F[ACCEPTED, lane] > 0.5:
             F[T, lane] = F[T_NEXT, lane]
             if arrived >> lane & 1 and (N[SWITCHED, lane] == MODE_SWITCHED or F[T, lane] >= F[STOP, lane]):
-                status = _at_stop(code, at, F, N, discrete, lane)
+                status = _at_stop(code, at, F, N, discrete, job.settings[ATOL], lane)
         elif F[H, lane] <= SMALLEST_RELATIVE_STEP * abs(F[T, lane]) + SMALLEST_STEP:
             status = STEP_TOO_SMALL
         if status == OK and F[TAKEN, lane] >= F[LIMIT, lane]:
@@ -263,20 +263,31 @@ def _advance(
         if ends:
             status = NO_STEADY_STATE if steady and N[SWITCHED, lane] != AT_REST else OK
         else:
-            status = _aim(code, at, F, N, discrete, lane)
+            status = _aim(code, at, F, N, discrete, job.settings[ATOL], lane)
         if ends or status != OK:
             _finish(at, F, N, results, lane, status)
             done += 1
     return done
 
 
-def _at_stop(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
-    """A lane has arrived where something may happen: modes switch, events fire."""
+def _at_stop(
+    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, atol: float, lane: int
+) -> int:
+    """A lane has arrived where something may happen: modes switch, events fire; and steps may have to be shorter."""
     status = OK
     if at.n_modes > 0:
         status = flip_modes(code, at, F, N, discrete, lane)
     if status == OK and at.n_events > 0:
         status = happen(code, at, F, N, discrete, lane)
+    if status == OK and at.n > 0 and F[T, lane] < F[END, lane]:
+        for i in range(at.n):
+            for other in range(LANES):
+                F[at.D + i, other] = 0.0
+        call4(code.rates, place(at, T), place(at, at.y), place(at, at.k), place(at, at.D))
+        fastest = 0.0
+        for i in range(at.n):
+            fastest = max(fastest, abs(F[at.D + i, lane]) / (abs(F[at.y + i, lane]) + atol))
+        F[WISH, lane] = no_leap(F[WISH, lane], fastest)
     return status
 
 
