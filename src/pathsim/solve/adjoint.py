@@ -24,8 +24,9 @@ from .driver import compiled
 from .engine import Engine, _aligned, _stack, maths_code, step_code
 from .lane_layout import LANES
 from .recording import Recording
-from .sensitivity import _Differentiation, machine_of
+from .sensitivity import _Differentiation
 from .sensitivity_jumps import Crossing
+from .sensitivity_machine import machine_of
 from .solvers import Rosenbrock
 from .system import FloatArray, System
 from .tape import LINK_JUMP, STEP_END
