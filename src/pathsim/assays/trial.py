@@ -54,8 +54,8 @@ class Reported:
 class Cohort:
     """Patients alike in what is assumed of them; every number but the medians is an estimate.
 
-    ``resistant``: alteration of the pre-existing clone, ``clone_share``: its median share of the tumour, ``carriers``: the
-    share of patients who have it. ``treated_months``: median time on drug, exponential.
+    ``resistant``: alteration of the pre-existing clone; ``clone_share``: its median share of a tumour; ``carriers``:
+    the share of patients who have it. ``treated_months``: median time on drug, exponential.
     """
 
     name: str
