@@ -99,13 +99,18 @@ def _png(figure: Figure) -> str:
 
 
 def _table(name: str, frame: pd.DataFrame) -> dict[str, Any]:
-    shown = frame.head(ROWS_SHOWN)
+    import pandas as pd
+
+    shown = frame.head(ROWS_SHOWN).astype({name: object for name in frame.columns if str(name).startswith("median_")})
+    for column in shown.columns[[str(label).startswith("median_") for label in shown.columns]]:
+        values = pd.to_numeric(shown[column])
+        shown[column] = [f"{value:.4g}" if value == value else "not reached" for value in values]
     return {
         "name": name,
         "rows": len(frame),
         "cut": ROWS_SHOWN if len(frame) > ROWS_SHOWN else 0,
         "open": name in _OPEN,
-        "html": shown.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}", na_rep="not reached"),
+        "html": shown.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}", na_rep="–"),
         "csv": base64.b64encode(frame.to_csv(index=False).encode()).decode(),
     }
 

@@ -25,7 +25,7 @@ NONE = np.zeros((1, 1))
 
 @pytest.fixture(scope="module")
 def run() -> Escalation:
-    return escalate(MODEL, "T47D", "alpelisib", factor=2, clones=FEW, seed=3)
+    return escalate(MODEL, "T47D", "alpelisib", factor=2, clones=FEW, rules=Rules(minimum=0.15), seed=3)
 
 
 @pytest.mark.parametrize(("birth", "death"), [(0.8, 0.3), (0.3, 0.8), (0.5, 0.5), (0.7, 0.0), (0.0, 0.4)])

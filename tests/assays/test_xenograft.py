@@ -182,3 +182,9 @@ def test_a_site_must_make_sense() -> None:
         replace(sites()["brain"], growth_cv=-0.1, implanted_cells=1e9, endpoint_cells=1e8)
     assert "growth_cv" in str(caught.value)
     assert "are the endpoint already" in str(caught.value)
+
+
+def test_animals_lost_before_dosing_are_counted_and_named() -> None:
+    trial = xenograft(MODEL, "ATRT", ["vehicle"], mice=30, untreated_days=20, dosing_from_days=19)
+    assert (trial.mice["time_days"] < 19).any()
+    assert any("before dosing began" in note for note in trial.notes)

@@ -19,7 +19,7 @@ import numpy as np
 from ..ensemble import Dish, read_dishes, read_ensemble
 from ..errors import InputError, PathsimError, raise_together
 from ..lab import CellLine, Library, default_library, default_pharmacy
-from ..lab.clones import cell_line_toml
+from ..lab.clones import cell_line_toml, default_clones
 from ..model import Model
 from ..simulation import system_of
 from ..stats import growth_rate, hill, synergy
@@ -141,9 +141,8 @@ class _Work:
         self.tables: dict[str, pd.DataFrame] = {}
         self.facts: dict[str, Any] = {}
         self.folder.mkdir(parents=True, exist_ok=True)
-        content = json.dumps(
-            [asdict(settings), model.digest, repr(PARTNERS), sorted(map(repr, library.drugs.values()))]
-        )
+        science = (library.cell_line(settings.line), library.alterations, library.drugs, default_clones(), PARTNERS)
+        content = json.dumps([asdict(settings), model.digest, *map(repr, science)])
         self.key = hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def step(self, name: str, title: str, run: Callable[[_Work], Found]) -> None:

@@ -178,7 +178,7 @@ def _trial(study: Study, followed: Sequence[Followed], lysate: pd.DataFrame, day
         animals.append(pd.DataFrame(columns))
         volumes.append(_volumes(text, arm, times))
     in_dish = study.cells.raw[study.cells.system.slot("cycle_speed")]
-    notes = (
+    notes: tuple[str, ...] = (
         f"{site.name}: {site.description}; endpoint: {site.endpoint}",
         f"cycle_speed {pace.speed:.3g} in the animal instead of {in_dish:.3g} in the dish: calibrated so that "
         f"untreated animals reach the endpoint in {site.untreated_days:g} days; nothing is fitted to a treated arm",
@@ -187,6 +187,9 @@ def _trial(study: Study, followed: Sequence[Followed], lysate: pd.DataFrame, day
         f"between animals (log-normal CV): growth {site.growth_cv:g}, clearance of each drug {site.clearance_cv:g}, "
         f"take {site.take_cv:g}, endpoint burden {site.endpoint_cv:g}",
     )
+    early = sum(int((part["time_days"] < site.dosing_from_days).sum()) for part in animals)
+    if early:
+        notes += (f"{early} animals reached the endpoint before dosing began; they count as events of their arm",)
     return Trial(
         line=str(study.cells.line), site=site, arms=tuple(str(arm.regimen) for arm in followed),
         mice=pd.concat(animals, ignore_index=True), volumes=pd.concat(volumes, ignore_index=True), lysate=lysate,
