@@ -99,7 +99,7 @@ def test_verdicts_pass_fail_and_name_what_did_not_run(tmp_path: Path) -> None:
         ('value = "a"\nbelow', 'value = "q"\nbelow', "unknown measure 'q'"),
         ('id = "X2"', 'id = "X1"', "stands twice"),
         ('kind = "band"', 'kind = "guess"', "one of direction, band, report"),
-        ("fold = \"pAKT_S473\", treatment", "folds = \"pAKT_S473\", treatment", "needs one of fold"),
+        ('fold = "pAKT_S473", treatment', 'folds = "pAKT_S473", treatment', "needs one of fold"),
     ],
 )
 def test_what_is_wrong_with_a_claim_is_said(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -30,9 +30,7 @@ def read(model: ps.Model, *dishes: tuple[str, str, float, str]) -> list[float]:
 
 
 def fold(model: ps.Model, line: str, drugs: str, minutes: float, readout: str) -> float:
-    treated, untreated = read(
-        model, (line, f"{FULL} + {drugs}", minutes, readout), (line, FULL, minutes, readout)
-    )
+    treated, untreated = read(model, (line, f"{FULL} + {drugs}", minutes, readout), (line, FULL, minutes, readout))
     return treated / untreated
 
 
