@@ -15,13 +15,13 @@ if TYPE_CHECKING:
         combination_screen,
         escalate,
         glucose_study,
-        investigate,
         mice_needed,
         seed_protocol,
         virtual_trial,
         wash_out,
     )
     from .assays.dose_response import dose_response
+    from .assays.investigate import investigate
     from .assays.western_blot import western_blot
     from .assays.xenograft import xenograft
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
