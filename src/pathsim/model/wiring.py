@@ -277,7 +277,8 @@ class _Reader:
         signs = set()
         for point in range(_POINTS):
             rng = random.Random(point)
-            scale = {name: 10.0 ** rng.uniform(-1, 1) for name in sorted(self.values)}
+            # below what is there at the start, so that what is left of a total (total - x) stays positive
+            scale = {name: 10.0 ** rng.uniform(-3, -0.3) for name in sorted(self.values)}
             low = self._value(formula, {}, scale, 1.0)
             high = self._value(formula, dict.fromkeys(names, 1.3), scale, 1.0)
             if math.isfinite(low) and math.isfinite(high) and abs(high - low) > 1e-9 * abs(low):
@@ -292,7 +293,7 @@ class _Reader:
                 return evaluate(self.rules[name], lookup)
             value = self.values.get(name, 1.0)
             if name in self.inputs:
-                value = medium * scale.get(name, 1.0)
+                value = medium * 10.0 * scale.get(name, 0.1)
             elif name in self.rules:
                 value = evaluate(self.rules[name], lambda inner: lookup(inner))
             elif name in self.home:
@@ -350,7 +351,7 @@ def _inputs(model: Model, used: set[str]) -> set[str]:
 
 
 def _typical_values(model: Model) -> dict[str, float]:
-    """A positive value for every symbol: its own, or the largest start of any species for one that starts empty."""
+    """A positive value for every symbol: its own, or a small one for a species that starts empty."""
     values = {item.id: item.value for item in model.parameters if math.isfinite(item.value)}
     values |= {item.id: item.size for item in model.compartments if math.isfinite(item.size)}
     start = {item.id: item.initial for item in model.species if math.isfinite(item.initial)}
@@ -358,7 +359,7 @@ def _typical_values(model: Model) -> dict[str, float]:
         start[rule.variable] = evaluate(rule.math, lambda name: values.get(name, start.get(name, 1.0)))
     for species in model.species:
         values[f"initial {species.id}"] = start.get(species.id, 0.0)
-        values[species.id] = start.get(species.id) or 10.0
+        values[species.id] = start.get(species.id) or 0.5  # below 1, for species that are shares of something
     return values
 
 
