@@ -31,7 +31,7 @@ def draw_trial(trial: VirtualTrial) -> Figure:
     for number, item in enumerate(trial.cohort.reported):
         right.axhline(item.ratio, color=COLOURS[1], lw=1.6 if number == 0 else 0.9, ls="-" if number == 0 else "--")
         right.annotate(f"{item.analysis}: {item.treated:g} vs {item.control:g} months", (1.0, item.ratio),
-                       xycoords=("axes fraction", "data"), xytext=(-2, 3), textcoords="offset points", ha="right",
+                       xycoords=("axes fraction", "data"), xytext=(-2, -9), textcoords="offset points", ha="right",
                        fontsize=7.5, color=COLOURS[1])  # fmt: skip
     right.set(xlabel="share of the effect in cells that reaches patients (%), assumed", yscale="log",
               ylabel="hazard ratio, treated over control")  # fmt: skip

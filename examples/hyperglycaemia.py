@@ -1,0 +1,26 @@
+"""PI3K inhibition raises glucose, insulin answers and drives the tumour again: diet and SGLT2 inhibitor against it.
+
+Directions after Hopkins 2018 Nature; every size in the host is an estimate.
+
+python examples/hyperglycaemia.py [hyperglycaemia.png]
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pathsim as ps
+from pathsim.plot.glucose import draw_glucose
+
+
+def main(target: str) -> None:
+    """One study, its summary, its figure."""
+    study = ps.glucose_study("pi3k_mapk", "ATRT", "paxalisib 15 mg/kg daily")
+    print(f"{study.line}, {study.regimen}")
+    print(study.summary.round(3).to_string(index=False))
+    draw_glucose(study).savefig(target, dpi=160)
+    print(f"wrote {target}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "hyperglycaemia.png")
