@@ -227,7 +227,12 @@ cell_lines = "{folder / "lines.toml"}"
 wells_per_chunk = 64
 """
     command = [sys.executable, "-m", "pathsim", "sweep", str(toml(tmp_path, text)), "-o", str(tmp_path / "out")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs may have it ignored
+    )
     deadline = time.monotonic() + 120
     while len(list((tmp_path / "out").glob("part-*"))) < 3:
         assert time.monotonic() < deadline
