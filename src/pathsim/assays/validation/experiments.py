@@ -17,6 +17,7 @@ from ...units import Dimension, quantity
 from ..escalation import escalate
 from ..xenograft import xenograft
 from .measures import crossing
+from .patients import gbm_cohort, host_insulin
 
 Numbers = dict[str, float]
 
@@ -197,5 +198,7 @@ EXPERIMENTS: Mapping[str, Callable[[Model, Library], Numbers]] = {
     "xenograft_trial": xenograft_trial,
     "escalation": escalation,
     "virtual_trial": virtual_trial,
+    "gbm_cohort": gbm_cohort,
+    "host_insulin": host_insulin,
 }
 """Experiments by the name a claim gives."""
