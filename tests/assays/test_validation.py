@@ -7,10 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pathsim.assays.validation import html_page, read_claims, validate
+from pathsim.assays.glucose import glucose_study
+from pathsim.assays.validation import feedback_free, html_page, read_claims, validate
 from pathsim.assays.validation.expressions import evaluate, names_in
 from pathsim.assays.validation.measures import crossing, read_measure
+from pathsim.assays.validation.patients import ONE_DOSE, gbm_cohort, host_insulin
+from pathsim.ensemble import Dish, read_dishes
 from pathsim.errors import InputError
+from pathsim.lab import default_library
+from pathsim.model import load_model
 
 CLAIMS = """
 [[claim]]
@@ -115,3 +120,41 @@ def test_the_shipped_claims_are_well_formed() -> None:
     letters = {claim.id[0] for claim in claims}
     assert letters >= {"A", "B", "C", "D"}
     assert len(claims) > 80
+
+
+def test_host_claims_report_what_the_studies_show() -> None:
+    """The numbers of a claim are those of the study it names, read here in another way."""
+    library = default_library()
+    model = load_model("pi3k_mapk")
+    found = host_insulin(model, library)
+    line, regimen = ONE_DOSE["alp"]
+    study = glucose_study(model, line, regimen, days=1.0, library=library)
+    drug = study.host[study.host["arm"] == "none"].set_index("time_h")
+    assert found["alp_glucose_3h"] == pytest.approx(drug.at[3.0, "glucose_mM"] / drug.at[0.0, "glucose_mM"])
+    assert found["alp_insulin_1h"] == pytest.approx(drug.at[1.0, "insulin_nM"] / drug.at[0.0, "insulin_nM"])
+    assert drug.index.max() == 24.0  # before the second dose acts
+    growth = study.summary.set_index("arm")["net_growth_per_day"]
+    assert found["alp_spared_diet"] == pytest.approx(growth["none"] - growth["ketogenic diet"])
+
+
+def test_the_cohort_claims_hold_the_reported_ratios() -> None:
+    found = gbm_cohort(load_model("pi3k_mapk"), default_library())
+    assert found["hr_primary"] == pytest.approx(13.84 / 14.77)
+    assert found["hr_secondary"] == pytest.approx(11.89 / 15.54)
+    assert found["hr_low"] < found["hr_high"]
+    assert 0 < found["recurrent_error"] < 0.1
+
+
+def test_without_feedback_no_loop_answers() -> None:
+    """Signals that feedback would move stay where they were under drugs that open every loop."""
+    model, library = load_model("pi3k_mapk"), default_library()
+    times = {"everolimus 20 nM": 4320.0, "MK-2206 1 uM": 4320.0, "trametinib 100 nM": 1440.0}
+    seen = ("GRB10", "receptor_program", "IRS1_protein", "DUSP", "SPRY2", "SOS", "SRC_active", "KMT2D")
+    dishes = [Dish("T47D", f"serum 10 % + {drug}", time, name) for drug, time in times.items() for name in seen]
+    rest = [Dish("T47D", "serum 10 %", 0.0, name) for name in seen]
+    cut = feedback_free(model, library, ["T47D"])
+    moved = read_dishes(model, dishes, lines=cut)[0].reshape(len(times), len(seen))
+    at_rest = read_dishes(model, rest, lines=cut)[0]
+    np.testing.assert_allclose(moved / at_rest, np.ones_like(moved), rtol=0.01)
+    whole = read_dishes(model, dishes)[0].reshape(len(times), len(seen))
+    assert (np.abs(whole / at_rest - 1).max(axis=0) > 0.05).all()

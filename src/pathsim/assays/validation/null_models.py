@@ -10,12 +10,17 @@ from ...ensemble import Dish, read_dishes
 from ...lab import CellLine, Library
 from ...model import Model
 
-SWITCHES = ("feedback_S6K", "feedback_FOXO", "feedback_ERK", "feedback_DUSP", "shielding_AKT")
+# The four feedbacks of the pathway, and the two slower loops that answer to lost ATP and lost AKT activity: with those
+# left on a model still adapts, and then passes claims about adaptation for the wrong reason.
+SWITCHES = ("feedback_S6K", "feedback_FOXO", "feedback_ERK", "feedback_DUSP", "feedback_AMPK", "feedback_SRC",
+            "shielding_AKT")  # fmt: skip
 REFERENCES = {
     "pS6K_reference": "pS6K",
     "mTORC1_reference": "mTORC1_on_S6K",
     "FOXO_reference": "FOXO_nuclear",
     "ERK_reference": "ppERK",
+    "AMPK_reference": "AMPK_active",
+    "SRC_adapted_reference": "SRC_adapted",
 }
 
 
