@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
     from .fitting import (
         Densitometry,
+        Evolution,
         Fides,
         Fit,
         Free,
@@ -85,6 +86,7 @@ _ROOMS = {
     "errors": ("InputError", "PathsimError", "SimulationError", "UnknownNameError", "UnsupportedModelError"),
     "fitting": (
         "Densitometry",
+        "Evolution",
         "Fides",
         "Fit",
         "Free",
@@ -134,6 +136,7 @@ __all__ = [
     "Condition",
     "Densitometry",
     "Drug",
+    "Evolution",
     "Fides",
     "Fit",
     "Free",

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, SimulationError
+from .evolve import Evolution, Screenable, evolve
 from .objective import Objective
 from .optimise import Ledger, Optimiser, TrustRegion, minimise
 from .parallel import in_processes
@@ -22,6 +23,8 @@ from .result import HEAD_FILE, STARTS_FILE, Fit, Start, head, line_of, ordered, 
 FloatArray = npt.NDArray[np.float64]
 MOST_RESAMPLED = 200
 SMALLEST_BOX = 0.2
+MOST_TRIED = 5
+DEFAULT_EVOLUTION = Evolution()
 Report = Callable[[Start], None]
 
 
@@ -40,6 +43,7 @@ def fit(
     *,
     optimiser: Optimiser | None = None,
     candidates: int = 10,
+    evolution: Evolution | None = DEFAULT_EVOLUTION,
     folder: str | Path | None = None,
     resume: bool = False,
     report: Report | None = None,
@@ -52,7 +56,9 @@ def fit(
         seed: where the random start points come from; start i is the same however many starts or workers there are.
         workers: processes; results do not depend on it. Default: as many as there are cores.
         optimiser: default ``TrustRegion()``.
-        candidates: random points of which each start takes the best.
+        candidates: random points of which each start takes the best, where no population is evolved.
+        evolution: how a population is evolved before each local search; objectives that cannot be evaluated at many
+            vectors at once do without, and so does every objective with None.
         folder: where results are appended as they finish.
         resume: go on from what ``folder`` holds, after any kill.
         report: called with each start as it finishes.
@@ -65,7 +71,7 @@ def fit(
     _check(objective, starts, candidates)
     done = _open_folder(objective, folder, resume)
     wanted = [number for number in range(starts) if number not in {start.number for start in done}]
-    job = _Job(objective, seed, optimiser or TrustRegion(), candidates)
+    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, evolution)
     for finished in in_processes(job, wanted, workers):
         done.append(finished)
         if folder is not None:
@@ -92,11 +98,14 @@ class _Job:
     seed: int
     optimiser: Optimiser
     candidates: int
+    evolution: Evolution | None
 
     def __call__(self, number: int) -> Start:
         began = time.perf_counter()
         ledger = Ledger(self.objective)
-        begin, resampled, why = self._begin(number, ledger)
+        begin, resampled, why = self._evolved(number, ledger)
+        if begin is None:
+            begin, resampled, why = self._begin(number, ledger)
         if begin is None:
             nothing = tuple(0.5 * (self.objective.lower + self.objective.upper))
             return Start(number, nothing, nothing, math.inf, False, why, 0, ledger.evaluations, 0, resampled,
@@ -107,6 +116,22 @@ class _Job:
             ended.iterations, ledger.evaluations, ledger.gradients, resampled, time.perf_counter() - began,
             dict(ledger.failures),
         )  # fmt: skip
+
+    def _evolved(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
+        """The best member of an evolved population that can be evaluated; nothing where there is none."""
+        if self.evolution is None or not hasattr(self.objective, "refined_many"):
+            return None, 0, ""
+        rng = np.random.default_rng([self.seed, number])
+        lower, upper = self.objective.lower, self.objective.upper
+        found = evolve(
+            cast(Screenable, self.objective), self.evolution, rng, lambda: _scattered(rng, lower, upper)
+        )
+        ledger.evaluations += found.evaluations
+        for theta in found.members[:MOST_TRIED]:
+            better, value = ledger.refined(theta)
+            if math.isfinite(value):
+                return better, found.failed, ""
+        return None, 0, ""
 
     def _begin(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
         """The best of a few random points that can be evaluated, and how many could not."""

@@ -17,6 +17,7 @@ from ..solve.differentiate import tangents
 from ..solve.evaluate import array_function
 from ..solve.sensitivity import run_tangents
 from . import priors
+from .many import ManyVectors
 from .measurements import Kind
 from .problem import Problem
 from .records import Prior
@@ -200,6 +201,14 @@ class PetabObjective:
         better = theta.copy()
         better[inner] = ended.theta
         return better, ended.value, ""
+
+    def refined_many(self, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Many vectors at once, roughly: see :class:`ManyVectors`."""
+        return self._many.refined(thetas)
+
+    @cached_property
+    def _many(self) -> ManyVectors:
+        return ManyVectors(self.problem, self.outside_simulations)
 
     @cached_property
     def outside_simulations(self) -> npt.NDArray[np.bool_]:
