@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .errors import InputError, SimulationError, raise_together
 from .model import Model, load_model, without_value
 from .solve import Rosenbrock, Rows, Single, Solver, System, build_system, run_rows
+from .units import numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,9 +114,9 @@ class Simulator:
 
 def simulator(
     model: Model | str | Path,
-    times: Iterable[float],
+    times: Iterable[float] | float | str,
     vary: Sequence[str] = (),
-    outputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | str | None = None,
     solver: Solver | None = None,
     parameters: Mapping[str, float] | None = None,
 ) -> Simulator:
@@ -144,9 +145,9 @@ def _prepared(
 
 def simulate(
     model: Model | str | Path,
-    times: Iterable[float],
+    times: Iterable[float] | float | str,
     parameters: Mapping[str, float] | None = None,
-    outputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | str | None = None,
     solver: Solver | None = None,
 ) -> pd.DataFrame:
     """One time course.
@@ -168,10 +169,14 @@ def simulate(
     system = system_of(_open(model))
     changes = parameters or {}
     grid, names = check_times(times), _names(system, outputs)
-    if not changes.keys() <= system.slots.keys() or any(value != value for value in changes.values()):
+    try:
+        values = [float(value) for value in changes.values()]
+    except (TypeError, ValueError):
+        raise InputError(f"parameters must be numbers, not {dict(changes)}") from None
+    if not changes.keys() <= system.slots.keys() or any(value != value for value in values):
         system.raw(changes)  # which says what is wrong
     prepared = _prepared(system, grid.tobytes(), tuple(changes), names, solver or Rosenbrock())
-    return prepared.frame(list(changes.values()))
+    return prepared.frame(values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,8 +215,8 @@ class Batch:
 def simulate_many(
     model: Model | str | Path,
     parameters: pd.DataFrame,
-    times: Iterable[float],
-    outputs: Sequence[str] | None = None,
+    times: Iterable[float] | float | str,
+    outputs: Sequence[str] | str | None = None,
     solver: Solver | None = None,
     workers: int | None = None,
     into: FloatArray | None = None,
@@ -226,6 +231,8 @@ def simulate_many(
     system = system_of(_open(model))
     grid, names = check_times(times), _names(system, outputs)
     nodes = _output_nodes(system, names)
+    if not hasattr(parameters, "columns"):
+        raise InputError("parameters must be a DataFrame: one row per simulation, one column per parameter")
     columns = np.array(_slots(system, [str(name) for name in parameters.columns]), dtype=np.int64)
     settings = _numbers(parameters)
     if into is not None:
@@ -237,8 +244,8 @@ def simulate_many(
 def simulate_stream(
     model: Model | str | Path,
     parameters: pd.DataFrame | Iterable[pd.DataFrame],
-    times: Iterable[float],
-    outputs: Sequence[str] | None = None,
+    times: Iterable[float] | float | str,
+    outputs: Sequence[str] | str | None = None,
     solver: Solver | None = None,
     workers: int | None = None,
     rows_at_once: int = ROWS_AT_ONCE,
@@ -287,9 +294,19 @@ def default_outputs(system: System) -> list[str]:
     return species + [name for name in others if name not in system.model.species_by_id]
 
 
-def check_times(times: Iterable[float]) -> FloatArray:
-    """Sample times as an array. Raises :class:`InputError` unless they are finite, ascending and not negative."""
-    grid = np.atleast_1d(np.asarray(list(times) if not isinstance(times, np.ndarray) else times, dtype=float))
+def check_times(times: Iterable[float] | float | str) -> FloatArray:
+    """Sample times as an array; one number and text such as ``"0 .. 60 x 61"`` are times too.
+
+    Raises :class:`InputError` unless they are finite, ascending and not negative.
+    """
+    if isinstance(times, str):
+        times = numbers(times)
+    elif not isinstance(times, (np.ndarray, int, float)):
+        times = list(times)
+    try:
+        grid = np.atleast_1d(np.asarray(times, dtype=float))
+    except (TypeError, ValueError):
+        raise InputError("times must be numbers, in the model's own time unit") from None
     if grid.ndim != 1 or grid.size == 0:
         raise InputError("no times are given; name at least one")
     if not np.isfinite(grid).all():
@@ -305,7 +322,9 @@ def _open(model: Model | str | Path) -> Model:
     return model if isinstance(model, Model) else load_model(model)
 
 
-def _names(system: System, outputs: Sequence[str] | None) -> tuple[str, ...]:
+def _names(system: System, outputs: Sequence[str] | str | None) -> tuple[str, ...]:
+    if isinstance(outputs, str):
+        return (outputs,)
     return tuple(default_outputs(system) if outputs is None else outputs)
 
 

@@ -179,7 +179,7 @@ def numbers(text: str) -> list[float]:
     return [float(value) for value in np.linspace(values[0], values[1], count)] if count else values
 
 
-_RANGE = re.compile(r"^\s*(?P<first>.+?)\s*\.\.\s*(?P<last>.+?)\s+[x×]\s*(?P<count>\d+)\s*$")
+_RANGE = re.compile(r"^\s*(?P<first>.+?)\s*\.\.\s*(?P<last>.+?)\s*[x×]\s*(?P<count>\d+)\s*$")
 
 
 def _range(text: str) -> tuple[str, str, int]:

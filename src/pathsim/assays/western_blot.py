@@ -64,7 +64,7 @@ def western_blot(
     cell_lines: Sequence[CellLine | str] | CellLine | str,
     treatments: Sequence[Treatment | str] | Treatment | str,
     readouts: Sequence[str] | str,
-    times: Iterable[float] | str,
+    times: Iterable[float] | float | str,
     replicates: int = 1,
     noise: BlotNoise | None = None,
     seed: int = 0,
@@ -199,8 +199,8 @@ def _read_lanes(
     return lines, protocols
 
 
-def _checked_times(times: Iterable[float]) -> list[float]:
-    moments = [float(time) for time in times]
+def _checked_times(times: Iterable[float] | float) -> list[float]:
+    moments = [float(time) for time in ([times] if isinstance(times, (int, float)) else times)]
     problems = [f"time {time!r} min is not a time from 0 on" for time in moments if not 0 <= time < float("inf")]
     raise_together(problems)
     if not moments:
