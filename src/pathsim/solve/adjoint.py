@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from . import jit
 from .adjoint_code import STEP_POINTERS, adjoint_module, adjoint_step_module, outputs_adjoint_module
+from .adjoint_jumps import switching_of
 from .adjoint_lanes import AdjointCode, AdjointLayout, back_lanes
 from .batch import engine_of
 from .codegen import MOST_STRAIGHT_LINE
@@ -68,17 +69,19 @@ class _Pull:
         self.Q = np.zeros((n_rows, system.n_parameters))
         if x_bars is not None:
             self.S[:] = np.asarray(x_bars)[:, self.place]
-        self.discrete = bool(system.modes or system.events)
         if any(event.delay is not None for event in system.events):
             raise NotImplementedError("events with delays")
 
     def run(self) -> Pulled:
         recording, system = self.recording, self.system
         rounds = self.forward._rounds()
-        jumps = {int(row): self._jumps(int(row), len(rounds)) for row in self.forward.row} if self.discrete else {}
+        eventful = bool(system.events)
+        jumps = {int(row): self._jumps(int(row), len(rounds)) for row in self.forward.row} if eventful else {}
         for number in reversed(range(len(rounds))):
             self._stretch(number, rounds[number])
-            if self.discrete:
+            if number > 0 and not eventful:
+                self._switch(number, rounds[number]["tasks"][:, 0])
+            elif eventful:
                 for row in rounds[number]["tasks"][:, 0]:
                     self._over(int(row), jumps[int(row)][number])
         raw = self._start()
@@ -110,6 +113,23 @@ class _Pull:
         )  # fmt: skip
         self.machine.give_back(token)
         self.S[rows], self.Q[rows] = S, Q
+
+    def _switch(self, number: int, rows: IntArray) -> None:
+        """Back over the switches after which these rows began stretch ``number``; no events."""
+        tape, n, jump_of = self.recording.tape, len(self.system.states), self.forward.jump_of
+        records = self.recording.order[[jump_of[row, number - 1] for row in rows.tolist()]]
+        jumps = tape.jumps[tape.links[records, LINK_JUMP]]
+        if number == 1:
+            p = tape.starts[rows, 2 * n + self.system.n_parameters :]
+        else:
+            earlier = self.recording.order[[jump_of[row, number - 2] for row in rows.tolist()]]
+            p = tape.jumps[tape.links[earlier, LINK_JUMP], 2 * n :]
+        x, x_after, S = np.empty((3, len(rows), n))
+        x[:, self.place], x_after[:, self.place], S[:, self.place] = jumps[:, :n], jumps[:, n : 2 * n], self.S[rows]
+        S, self.Q[rows] = switching_of(self.system).back(
+            tape.steps[records, STEP_END], x, x_after, p, jumps[:, 2 * n :], S, self.Q[rows]
+        )
+        self.S[rows] = S[:, self.place]
 
     def _jumps(self, row: int, most: int) -> list[FloatArray]:
         """What happened at the start and at each jump of a row, as matrices on (states, parameters)."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from .graph import BOOLEAN, Graph
 
@@ -41,6 +42,13 @@ def array_function(graph: Graph, outputs: Sequence[int]) -> Callable[..., list[A
     return exact["function"]  # type: ignore[no-any-return]
 
 
+def rows_function(graph: Graph, outputs: Sequence[int]) -> Callable[..., list[Any]]:
+    """As :func:`array_function`, for arrays of one entry per row; conditions may depend on them, too."""
+    exact: dict[str, Any] = _EXACT | {"where": np.where, "floor": np.floor, "tgamma": special.gamma}
+    exec(compile(_source(graph, outputs, _ROW_FORMS), "<graph>", "exec"), exact)
+    return exact["function"]  # type: ignore[no-any-return]
+
+
 def _call(fast: Function, exact: Function, t: float, x: Numbers, p: Numbers) -> list[float]:
     xs, ps = [float(value) for value in x], [float(value) for value in p]
     try:
@@ -51,7 +59,8 @@ def _call(fast: Function, exact: Function, t: float, x: Numbers, p: Numbers) -> 
         return [float(value) for value in values]
 
 
-def _source(graph: Graph, outputs: Sequence[int]) -> str:
+def _source(graph: Graph, outputs: Sequence[int], forms: Mapping[str, Callable[..., str]] | None = None) -> str:
+    forms = _FORMS if forms is None else forms
     lines = ["def function(t, x, p):"]
     names: dict[int, str] = {}
     for node in graph.topological(outputs):
@@ -60,7 +69,7 @@ def _source(graph: Graph, outputs: Sequence[int]) -> str:
             names[node] = _leaf(graph, node)
             continue
         names[node] = f"v{node}"
-        lines.append(f"    v{node} = {_FORMS[op](*args) if op in _FORMS else f'{op}({args[0]})'}")
+        lines.append(f"    v{node} = {forms[op](*args) if op in forms else f'{op}({args[0]})'}")
     results = [f"float({names[node]})" if graph.op(node) in BOOLEAN else names[node] for node in outputs]
     return "\n".join([*lines, f"    return [{', '.join(results)}]"])
 
@@ -90,6 +99,16 @@ _FORMS: dict[str, Callable[..., str]] = {
     "and": lambda a, b: f"{a} and {b}",
     "or": lambda a, b: f"{a} or {b}",
     "not": lambda a: f"not {a}",
+}
+
+_ROW_FORMS = _FORMS | {
+    "sel": lambda c, a, b: f"where({c}, {a}, {b})",
+    "lt": lambda a, b: f"({a} < {b})",
+    "le": lambda a, b: f"({a} <= {b})",
+    "eq": lambda a, b: f"({a} == {b})",
+    "and": lambda a, b: f"({a} & {b})",
+    "or": lambda a, b: f"({a} | {b})",
+    "not": lambda a: f"(~{a})",
 }
 
 

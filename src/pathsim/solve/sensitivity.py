@@ -215,7 +215,8 @@ class _Differentiation:
         for m, row in enumerate(self.row):
             by_row.setdefault(int(row), []).append(m)
         rounds: list[list[tuple[int, ...]]] = []
-        self.samples: list[list[tuple[int, int, float]]] = []
+        counts: list[int] = []
+        samples: list[list[tuple[IntArray, FloatArray]]] = []
         self.jump_of: dict[tuple[int, int], int] = {}
         if tape.counts[JUMPS] == 0:
             return self._one_round(by_row)
@@ -226,24 +227,28 @@ class _Differentiation:
             jumped = tape.links[records, LINK_JUMP]
             cuts = [first, *(first + np.flatnonzero(jumped >= 0) + 1), last]
             stretches = list(pairwise(cuts))
-            where = self._sample_places(row, first, ends, jumped)
+            stretch_of, position = self._sample_places(row, first, ends, jumped)
             for number, (begin, end) in enumerate(stretches):
                 while len(rounds) <= number:
                     rounds.append([])
-                    self.samples.append([])
+                    samples.append([])
+                    counts.append(0)
                 if number:
                     self.jump_of[row, number - 1] = int(begin) - 1
-                chosen = [(p if p >= begin else -1, j, float(recording.times[row, j])) for j, (s, p) in enumerate(where)
-                          if s == number]  # fmt: skip
-                at = len(self.samples[number])
-                self.samples[number] += chosen
-                rounds[number] += [(m, row, int(begin), int(end), at, at + len(chosen), int(self.block[m]))
+                chosen = np.flatnonzero(stretch_of == number)
+                places = np.where(position[chosen] >= begin, position[chosen], -1)
+                samples[number].append((np.stack([places, chosen], axis=1), recording.times[row, chosen]))
+                at, counts[number] = counts[number], counts[number] + len(chosen)
+                rounds[number] += [(m, row, int(begin), int(end), at, counts[number], int(self.block[m]))
                                    for m in members]  # fmt: skip
         found = []
         for entries in rounds:
             table = np.array(entries, dtype=np.int64).reshape(-1, 7)
             found.append({"task": table[:, 0].copy(), "tasks": np.ascontiguousarray(table[:, 1:])})
-        self.places = [_columns(chosen) for chosen in self.samples]
+        self.places = [
+            (np.concatenate([where for where, _ in parts]), np.concatenate([times for _, times in parts]))
+            for parts in samples
+        ]
         self.number = 0
         return found
 
@@ -271,32 +276,28 @@ class _Differentiation:
         self.number = 0
         return [{"task": table[:, 0].copy(), "tasks": np.ascontiguousarray(table[:, 1:])}]
 
-    def _sample_places(self, row: int, first: int, ends: FloatArray, jumped: IntArray) -> list[tuple[int, int]]:
-        """(stretch, position in order) of each sample; position -1 where the stretch begins.
+    def _sample_places(self, row: int, first: int, ends: FloatArray, jumped: IntArray) -> tuple[IntArray, IntArray]:
+        """Stretch, and position in order, of each sample of a row; position -1 where the stretch begins.
 
         A sample taken where something happens sees what happened.
         """
         recording = self.recording
-        stretch_of = np.concatenate([[0], np.cumsum(jumped >= 0)])  # of record i; of the end
-        places: list[tuple[int, int]] = []
-        for time in recording.times[row]:
-            if recording.until_steady:
-                last = len(ends) - 1
-                after = last >= 0 and jumped[last] >= 0
-                places.append((int(stretch_of[-1]), -1 if last < 0 or after else first + last))
-                continue
-            i = int(np.searchsorted(ends, time, side="left"))  # first step that ends at or after
-            if time <= 0.0:
-                places.append((0, -1))
-                continue
-            i = min(i, len(ends) - 1)
-            while i < len(ends) and ends[i] == time and jumped[i] >= 0:
-                i += 1  # whatever follows at the same moment
-                if i == len(ends) or ends[i] != time:
-                    break
-            begins = i > 0 and jumped[i - 1] >= 0 and ends[i - 1] == time
-            places.append((int(stretch_of[i]), -1 if begins else first + i))
-        return places
+        times, jumps = recording.times[row], jumped >= 0
+        stretch_of = np.concatenate([[0], np.cumsum(jumps)])  # of record i; of the end
+        if recording.until_steady:
+            last = len(ends) - 1
+            after = last < 0 or bool(jumps[last])
+            return np.full(len(times), stretch_of[-1]), np.full(len(times), -1 if after else first + last)
+        i = np.minimum(np.searchsorted(ends, times, side="left"), len(ends) - 1)  # first step that ends at or after
+        for sample in np.flatnonzero((times > 0) & (ends[i] == times) & jumps[i]):
+            k, time = int(i[sample]), times[sample]
+            while k < len(ends) and ends[k] == time and jumps[k]:
+                k += 1  # whatever follows at the same moment
+            i[sample] = k
+        before = np.maximum(i - 1, 0)
+        begins = (i > 0) & jumps[before] & (ends[before] == times)
+        at_start = times <= 0.0
+        return np.where(at_start, 0, stretch_of[i]), np.where(at_start | begins, -1, first + i)
 
     def _carry(
         self, tasks: dict[str, IntArray], S: FloatArray, Q: FloatArray, out: FloatArray, sizes: FloatArray
@@ -336,12 +337,6 @@ class _Differentiation:
             )  # fmt: skip
             _split(S, members, dx)
             _split(Q, members, dp)
-
-
-def _columns(chosen: list[tuple[int, int, float]]) -> tuple[IntArray, FloatArray]:
-    """Positions and numbers of samples (s, 2), and their times."""
-    samples = np.array([(p, j) for p, j, _ in chosen], dtype=np.int64).reshape(-1, 2)
-    return samples, np.array([time for _, _, time in chosen], dtype=float)
 
 
 def _relative(seeds: FloatArray, values: FloatArray) -> FloatArray:
