@@ -124,7 +124,7 @@ def _share(flags: Sequence[bool], weights: Sequence[int] | None = None) -> float
 def predicted(found: Finding) -> str:
     """A value with its band, in words."""
     spread = "" if np.isnan(found.low) else f" ({found.low:.3g} to {found.high:.3g})"
-    return f"{found.line} {found.label} = {found.value:.3g}{spread}"
+    return f"{found.line} {found.label} = {found.value:.3g}{spread}".lstrip()
 
 
 def validate(
@@ -238,7 +238,8 @@ def _find(line: str, label: str, values: FloatArray, low: float, high: float, ac
 
 def _why(claim: Claim, findings: Sequence[Finding]) -> str:
     wrong = [item for item in findings if not item.passed]
-    first = f"{wrong[0].line}: {wrong[0].label} is {wrong[0].value:.3g}, accepted is {wrong[0].accepted}"
+    where = f"{wrong[0].line}: " if wrong[0].line else ""
+    first = f"{where}{wrong[0].label} is {wrong[0].value:.3g}, accepted is {wrong[0].accepted}"
     more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
     return f"{first}{more}. {claim.comment}".strip()
 
