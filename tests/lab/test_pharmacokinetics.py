@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,3 +187,31 @@ def test_a_bad_file_is_refused_with_every_reason(tmp_path) -> None:  # type: ign
         read_pharmacy(path, default_library())
     for words in ("did you mean alpelisib", "unknown species 'dog'", "half_life is -1", "unbound needs", "volum"):
         assert words in str(caught.value)
+
+
+def test_oral_intraperitoneal_and_intravenous_routes(tmp_path: Path) -> None:
+    """The same drug by three routes: all of it arrives, from the peritoneum sooner than from the gut, IV at once."""
+    entry = """
+    clearance = { value = 1, unit = "ml/min/kg", source = "test" }
+    volume = { value = 1, unit = "L/kg", source = "test" }
+    unbound = { value = 1, unit = "1", source = "test" }
+    """
+    absorbed = {
+        "oral": 'absorption_half_life = { value = 1, unit = "h", source = "test" }',
+        "ip": 'absorption_half_life = { value = 0.2, unit = "h", source = "test" }',
+        "iv": "",
+    }
+    peaks = []
+    for route, line in absorbed.items():
+        path = tmp_path / f"{route}.toml"
+        path.write_text(f'[alpelisib.mouse]\nroute = "{route}"\n{entry}\n{line}\n')
+        kinetics = read_pharmacy(path, default_library()).kinetics["alpelisib", "mouse"]
+        course = expose_doses(kinetics, np.zeros(1), np.array([10.0]))
+        times = np.linspace(0, 40000, 400001)
+        area = np.trapezoid(course.concentration(times), times)
+        assert area == pytest.approx(10.0 / kinetics.clearance / kinetics.molar_mass * 1e6, rel=1e-4)
+        peaks.append(course.peak()[0])
+    assert peaks[0] > peaks[1] > peaks[2] == 0
+    path.write_text(f'[alpelisib.mouse]\nroute = "orall"\n{entry}\n')
+    with pytest.raises(InputError, match="unknown route 'orall': did you mean oral"):
+        read_pharmacy(path, default_library())

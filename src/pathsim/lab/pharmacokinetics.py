@@ -249,6 +249,10 @@ _KEYS = ("usual", "route", "note", "half_life", "clearance", "volume", "exchange
          "time_to_peak", "absorption_half_life", "unbound", "brain", "flank", "reported")  # fmt: skip
 
 
+ROUTES = ("oral", "ip", "iv")
+"""Where a dose goes: gut, peritoneum (both absorbed at a rate), or blood."""
+
+
 def read_pharmacy(path: str | Path, library: Library) -> Pharmacy:
     """Read a pharmacokinetics file. Raises :class:`InputError` listing every entry that makes no sense."""
     try:
@@ -301,6 +305,9 @@ def _kinetics(
             problems.append(f"{where}.{key} is {value}; it must be positive")
         values[key] = value * _factor(key, str(item.get("unit", "")), species, where, problems)
         sources[key] = str(item["source"])
+    route = str(entry.get("route", "oral")).lower()
+    if route not in ROUTES:
+        problems.append(f"{where}: {unknown('route', route, ROUTES)}")
     if molar_mass is None:
         problems.append(f"{where}: the molar mass of {drug} is unknown")
     problems += [f"{where} needs {key}" for key in ("unbound",) if key not in values]
@@ -316,7 +323,7 @@ def _kinetics(
         MappingProxyType({site: values[site] for site in ("brain", "flank") if site in values}),
         MappingProxyType(sources),
     )  # fmt: skip
-    return base if entry.get("route") == "iv" else replace(base, absorption_per_min=_absorption(base, values))
+    return base if route == "iv" else replace(base, absorption_per_min=_absorption(base, values))
 
 
 def _factor(key: str, unit: str, species: str, where: str, problems: list[str]) -> float:
