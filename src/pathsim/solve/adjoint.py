@@ -76,7 +76,7 @@ class _Pull:
         recording, system = self.recording, self.system
         rounds = self.forward._rounds()
         eventful = bool(system.events)
-        jumps = {int(row): self._jumps(int(row), len(rounds)) for row in self.forward.row} if eventful else {}
+        jumps = {int(row): self._jumps(int(row)) for row in self.forward.row} if eventful else {}
         for number in reversed(range(len(rounds))):
             self._stretch(number, rounds[number])
             if number > 0 and not eventful:
@@ -101,9 +101,8 @@ class _Pull:
         width = n + self.system.n_parameters
         after = recording.tape.starts[rows, width:]
         if number > 0:
-            for i, row in enumerate(rows):
-                record = recording.order[self.forward.jump_of[int(row), number - 1]]
-                after[i] = recording.tape.jumps[recording.tape.links[record, LINK_JUMP], n:]
+            records = recording.order[self.forward.jump_of[rows, number - 1]]
+            after = recording.tape.jumps[recording.tape.links[records, LINK_JUMP], n:]
         samples, times = self.forward.places[number]
         S, Q = self.S[rows], self.Q[rows]
         code, at, F, token = self.machine.borrow(recording.outputs)
@@ -117,12 +116,12 @@ class _Pull:
     def _switch(self, number: int, rows: IntArray) -> None:
         """Back over the switches after which these rows began stretch ``number``; no events."""
         tape, n, jump_of = self.recording.tape, len(self.system.states), self.forward.jump_of
-        records = self.recording.order[[jump_of[row, number - 1] for row in rows.tolist()]]
+        records = self.recording.order[jump_of[rows, number - 1]]
         jumps = tape.jumps[tape.links[records, LINK_JUMP]]
         if number == 1:
             p = tape.starts[rows, 2 * n + self.system.n_parameters :]
         else:
-            earlier = self.recording.order[[jump_of[row, number - 2] for row in rows.tolist()]]
+            earlier = self.recording.order[jump_of[rows, number - 2]]
             p = tape.jumps[tape.links[earlier, LINK_JUMP], 2 * n :]
         x, x_after, S = np.empty((3, len(rows), n))
         x[:, self.place], x_after[:, self.place], S[:, self.place] = jumps[:, :n], jumps[:, n : 2 * n], self.S[rows]
@@ -131,7 +130,7 @@ class _Pull:
         )
         self.S[rows] = S[:, self.place]
 
-    def _jumps(self, row: int, most: int) -> list[FloatArray]:
+    def _jumps(self, row: int) -> list[FloatArray]:
         """What happened at the start and at each jump of a row, as matrices on (states, parameters)."""
         tape, order, n = self.recording.tape, self.recording.order, len(self.system.states)
         width = n + self.system.n_parameters
@@ -140,11 +139,8 @@ class _Pull:
         start = tape.starts[row]
         before, after = start[:width], start[width:]
         found = [np.vstack(crossing.begin(before[:n], before[n:], after[:n], after[n:], unit[:n], unit[n:]))]
-        for number in range(most - 1):
-            position = self.forward.jump_of.get((row, number))
-            if position is None:
-                break
-            record = order[position]
+        for number in range(int(self.forward.many[row]) - 1):
+            record = order[self.forward.jump_of[row, number]]
             jump = tape.jumps[tape.links[record, LINK_JUMP]]
             moved = crossing.cross(float(tape.steps[record, STEP_END]), jump[:n], jump[n : 2 * n], jump[2 * n :],
                                    unit[:n], unit[n:])  # fmt: skip

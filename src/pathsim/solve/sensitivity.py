@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +20,9 @@ from .sensitivity_jumps import Crossing
 from .sensitivity_lanes import run_tasks, start_tasks
 from .sensitivity_machine import machine_of
 from .solvers import Rosenbrock
+from .stretches import find_stretches
 from .system import FloatArray, System
-from .tape import JUMPS, LINK_JUMP, STEP_END, STEP_H, STEP_T
+from .tape import LINK_JUMP, STEP_END, STEP_H, STEP_T
 
 IntArray = npt.NDArray[np.int64]
 
@@ -211,93 +211,30 @@ class _Differentiation:
     def _rounds(self) -> list[dict[str, IntArray]]:
         """Stretches between jumps: round k holds the k-th stretch of every row that has one."""
         recording, tape = self.recording, self.recording.tape
-        by_row: dict[int, list[int]] = {}
-        for m, row in enumerate(self.row):
-            by_row.setdefault(int(row), []).append(m)
-        rounds: list[list[tuple[int, ...]]] = []
-        counts: list[int] = []
-        samples: list[list[tuple[IntArray, FloatArray]]] = []
-        self.jump_of: dict[tuple[int, int], int] = {}
-        if tape.counts[JUMPS] == 0:
-            return self._one_round(by_row)
-        for row, members in by_row.items():
-            first, last = int(recording.first[row]), int(recording.first[row + 1])
-            records = recording.order[first:last]
-            ends = tape.steps[records, STEP_END]
-            jumped = tape.links[records, LINK_JUMP]
-            cuts = [first, *(first + np.flatnonzero(jumped >= 0) + 1), last]
-            stretches = list(pairwise(cuts))
-            stretch_of, position = self._sample_places(row, first, ends, jumped)
-            for number, (begin, end) in enumerate(stretches):
-                while len(rounds) <= number:
-                    rounds.append([])
-                    samples.append([])
-                    counts.append(0)
-                if number:
-                    self.jump_of[row, number - 1] = int(begin) - 1
-                chosen = np.flatnonzero(stretch_of == number)
-                places = np.where(position[chosen] >= begin, position[chosen], -1)
-                samples[number].append((np.stack([places, chosen], axis=1), recording.times[row, chosen]))
-                at, counts[number] = counts[number], counts[number] + len(chosen)
-                rounds[number] += [(m, row, int(begin), int(end), at, counts[number], int(self.block[m]))
-                                   for m in members]  # fmt: skip
-        found = []
-        for entries in rounds:
-            table = np.array(entries, dtype=np.int64).reshape(-1, 7)
-            found.append({"task": table[:, 0].copy(), "tasks": np.ascontiguousarray(table[:, 1:])})
-        self.places = [
-            (np.concatenate([where for where, _ in parts]), np.concatenate([times for _, times in parts]))
-            for parts in samples
-        ]
+        records = recording.order
+        found = find_stretches(
+            tape.steps[records, STEP_END], tape.links[records, LINK_JUMP], recording.first, recording.times,
+            recording.until_steady,
+        )  # fmt: skip
+        self.jump_of, self.many = found.cuts[:, 1:] - 1, found.many
+        rows, rounds = np.unique(self.row), []
+        self.places: list[tuple[IntArray, FloatArray]] = []
+        for number in range(int(found.many[rows].max(initial=0))):
+            here = rows[found.many[rows] > number]
+            chosen = found.stretch[here] == number
+            which, sample = np.nonzero(chosen)
+            self.places.append((
+                np.stack([found.place[here[which], sample], sample], axis=1), recording.times[here[which], sample]
+            ))  # fmt: skip
+            at = np.zeros(len(found.many) + 1, dtype=np.int64)
+            at[here + 1] = chosen.sum(axis=1)
+            at = np.cumsum(at)
+            task = np.flatnonzero(found.many[self.row] > number)
+            row = self.row[task]
+            tasks = [row, found.cuts[row, number], found.cuts[row, number + 1], at[row], at[row + 1], self.block[task]]
+            rounds.append({"task": task, "tasks": np.stack(tasks, axis=1)})
         self.number = 0
-        return found
-
-    def _one_round(self, by_row: dict[int, list[int]]) -> list[dict[str, IntArray]]:
-        """The same where nothing ever jumped: one stretch per row."""
-        recording, tape = self.recording, self.recording.tape
-        ends_of_all = tape.steps[recording.order, STEP_END]
-        positions, entries, count = [], [], 0
-        n_times = recording.times.shape[1]
-        for row, members in by_row.items():
-            first, last = int(recording.first[row]), int(recording.first[row + 1])
-            times = recording.times[row]
-            if recording.until_steady or last == first:
-                place = np.full(n_times, last - 1 if last > first else -1)
-            else:
-                inside = np.searchsorted(ends_of_all[first:last], times, side="left")
-                place = np.where(times <= 0.0, -1, first + np.minimum(inside, last - first - 1))
-            positions.append(np.stack([place, np.arange(n_times)], axis=1))
-            entries += [(m, row, first, last, count, count + n_times, int(self.block[m])) for m in members]
-            count += n_times
-        table = np.array(entries, dtype=np.int64).reshape(-1, 7)
-        samples = np.concatenate(positions) if positions else np.empty((0, 2), dtype=np.int64)
-        rows = np.array(list(by_row), dtype=np.int64)
-        self.places = [(samples.astype(np.int64), recording.times[rows].ravel())]
-        self.number = 0
-        return [{"task": table[:, 0].copy(), "tasks": np.ascontiguousarray(table[:, 1:])}]
-
-    def _sample_places(self, row: int, first: int, ends: FloatArray, jumped: IntArray) -> tuple[IntArray, IntArray]:
-        """Stretch, and position in order, of each sample of a row; position -1 where the stretch begins.
-
-        A sample taken where something happens sees what happened.
-        """
-        recording = self.recording
-        times, jumps = recording.times[row], jumped >= 0
-        stretch_of = np.concatenate([[0], np.cumsum(jumps)])  # of record i; of the end
-        if recording.until_steady:
-            last = len(ends) - 1
-            after = last < 0 or bool(jumps[last])
-            return np.full(len(times), stretch_of[-1]), np.full(len(times), -1 if after else first + last)
-        i = np.minimum(np.searchsorted(ends, times, side="left"), len(ends) - 1)  # first step that ends at or after
-        for sample in np.flatnonzero((times > 0) & (ends[i] == times) & jumps[i]):
-            k, time = int(i[sample]), times[sample]
-            while k < len(ends) and ends[k] == time and jumps[k]:
-                k += 1  # whatever follows at the same moment
-            i[sample] = k
-        before = np.maximum(i - 1, 0)
-        begins = (i > 0) & jumps[before] & (ends[before] == times)
-        at_start = times <= 0.0
-        return np.where(at_start, 0, stretch_of[i]), np.where(at_start | begins, -1, first + i)
+        return rounds
 
     def _carry(
         self, tasks: dict[str, IntArray], S: FloatArray, Q: FloatArray, out: FloatArray, sizes: FloatArray
