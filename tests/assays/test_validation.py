@@ -158,3 +158,19 @@ def test_without_feedback_no_loop_answers() -> None:
     np.testing.assert_allclose(moved / at_rest, np.ones_like(moved), rtol=0.01)
     whole = read_dishes(model, dishes)[0].reshape(len(times), len(seen))
     assert (np.abs(whole / at_rest - 1).max(axis=0) > 0.05).all()
+
+
+def test_a_claim_about_feedback_that_needs_none_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "claims.toml"
+    path.write_text(CLAIMS.replace('basis = "test"', 'basis = "test"\nseparates = true', 1))
+    card = validate(read_claims(path))
+    assert card.undecided() == ["X1"]
+    assert "do not discriminate: X1" in html_page(card)
+
+
+def test_the_feedback_free_model_fails_the_claims_it_must() -> None:
+    """The scoring rule names them; one that passed would mean that a loop is left on."""
+    named = {"A13", "B02", "C01", "C03", "C04", "C11", "C12"}
+    card = validate([claim for claim in read_claims() if claim.id in named])
+    assert len(card.verdicts) == len(named)
+    assert card.undecided() == []

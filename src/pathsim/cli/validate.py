@@ -50,3 +50,5 @@ def validate(
     cli.deliver(card.to_frame(), "scorecard", json, output)
     cli.note(card.summary().to_string(index=False, float_format=lambda share: f"{share:.2f}"), quiet)
     cli.note(f"passed by the model, failed without feedback: {', '.join(card.separating()) or 'none'}", quiet)
+    if undecided := card.undecided():
+        cli.note(f"claims about feedback that a model without it passes too: {', '.join(undecided)}", quiet)

@@ -26,6 +26,7 @@ def html_page(card: Scorecard) -> str:
     heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in others)
     switches = sorted({name for item in card.verdicts for name in item.claim.hypotheses})
     separating = ", ".join(card.separating()) or "none"
+    undecided = ", ".join(card.undecided()) or "none"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>pathsim scorecard</title><style>{_STYLE}</style></head><body>
 <h1>pathsim scorecard</h1>
@@ -33,6 +34,7 @@ def html_page(card: Scorecard) -> str:
 fit the calibration data as well. Failures stay in the table.</p>
 <h2>Scores</h2><div class="wide">{_scores(card)}</div>
 <p>Claims the model passes and its feedback-free version fails: {escape(separating)}.<br>
+Claims about feedback that the feedback-free version passes, so that they do not discriminate: {escape(undecided)}.<br>
 Hypothesis presets and switches in force: {escape(", ".join(switches))}.</p>
 <h2>Claims</h2><div class="wide"><table><tr><th>id</th><th>verdict</th><th>claim</th><th>predicted</th>{heads}</tr>
 {rows}

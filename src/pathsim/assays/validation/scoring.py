@@ -116,6 +116,11 @@ class Scorecard:
         return [item.claim.id for item in self.verdicts
                 if item.passed and item.claim.kind != "report" and other.get(item.claim.id) is False]  # fmt: skip
 
+    def undecided(self) -> list[str]:
+        """Claims that are there to show feedback, and that the feedback-free model passes all the same."""
+        other = {item.claim.id: item.passed for item in self.nulls.get("feedback_free", ())}
+        return [item.claim.id for item in self.verdicts if item.claim.separates and other.get(item.claim.id)]
+
 
 def _share(flags: Sequence[bool], weights: Sequence[int] | None = None) -> float:
     return float(np.average(flags, weights=weights)) if flags else float("nan")
