@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,9 @@ from .lab import CellLine, Condition, Library, Treatment, default_library
 from .model import Model, models_folder
 from .simulation import Plan
 from .solve import Solver
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FloatArray = npt.NDArray[np.float64]
 Constants = Mapping[str, float]
@@ -110,3 +115,24 @@ def read_ensemble(path: str | Path | None = None) -> list[dict[str, float]]:
 def band(values: FloatArray, low: float = 0.05, high: float = 0.95) -> tuple[FloatArray, FloatArray]:
     """Quantiles over the parameter sets (axis 0): the band that a prediction is reported with."""
     return np.quantile(values, low, axis=0), np.quantile(values, high, axis=0)
+
+
+def over_sets(
+    run: Callable[[Callable[[CellLine], CellLine]], pd.DataFrame], sets: Sequence[Constants]
+) -> pd.DataFrame:
+    """An assay with the model's own constants, and how far its values spread over ``sets``.
+
+    ``run`` carries out the assay on its cell lines, each passed through the function it is given. Returns its table
+    with columns ``low`` and ``high`` (5 and 95 % quantiles of ``value`` over the sets) behind ``value``.
+
+    Raises what the assay raises; :class:`InputError` when there are no sets.
+    """
+    if not sets:
+        raise InputError("an ensemble needs at least one parameter set")
+    table = run(lambda line: line)
+    readings = [run(partial(with_constants, constants=constants)) for constants in sets]
+    low, high = band(np.stack([reading["value"].to_numpy(dtype=float) for reading in readings]))
+    place = list(table.columns).index("value") + 1
+    table.insert(place, "low", low)
+    table.insert(place + 1, "high", high)
+    return table

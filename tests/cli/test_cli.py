@@ -78,6 +78,24 @@ def test_the_command_of_the_design_works_as_typed(capsys: pytest.CaptureFixture[
     assert "<svg" in (tmp_path / "blot.svg").read_text()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["blot", "T47D", "--readouts", "pAKT_S473"],
+        ["dose-response", "T47D", "alpelisib", "--doses", "100 nM 1 uM"],
+        ["combine", "T47D", "alpelisib", "trametinib", "--doses", "10 nM 1 uM", "--wells"],
+    ],
+)
+def test_predictions_come_with_bands_over_the_ensemble(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    code, out, _ = run(capsys, *words, "--ensemble", "6")
+    assert code == 0
+    frame = table(out)
+    assert (frame["low"] <= frame["high"]).all()
+    assert (frame["high"] > 1.001 * frame["low"]).any()
+    single = table(run(capsys, *words)[1])
+    assert (frame["value"] == single["value"]).all()
+
+
 @pytest.mark.parametrize("what", ["drugs", "models", "cell-lines", "alterations", "readouts", "network"])
 def test_lists_are_tables(capsys: pytest.CaptureFixture[str], what: str) -> None:
     code, out, _ = run(capsys, "list", what)
@@ -107,6 +125,7 @@ def test_check_counts_and_fails_on_problems(capsys: pytest.CaptureFixture[str], 
         (["blot", "--treatment", "alpelisib 1 uMM"], "unknown unit 'uMM': did you mean uM"),
         (["blot", "--treatment", "alpelisib -1 uM"], "negative dose"),
         (["blot", "--times", "-5 min"], "negative time"),
+        (["blot", "--ensemble", "999"], "parameter sets are shipped"),
         (["blot", "--plot", "blot.tiff"], "must end in .png, .pdf or .svg"),
         (["blot", "--modell", "x"], "No such option"),
         (["blott"], "No such command"),

@@ -63,6 +63,10 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Where random numbers s
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Threads or processes; results do not depend on it.")
 ]
+Ensemble = Annotated[
+    int,
+    typer.Option("--ensemble", min=0, help="Add the band over so many of the parameter sets shipped with the model."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
@@ -215,6 +219,18 @@ def check_plot(path: str | None) -> None:
     """Refuse a figure's ending before the work is done rather than after it."""
     if path is not None and not path.lower().endswith((".png", ".pdf", ".svg")):
         raise InputError(f"--plot {path}: the file must end in .png, .pdf or .svg")
+
+
+def shipped_sets(model: str, number: int) -> Sequence[dict[str, float]]:
+    """The first ``number`` parameter sets of the bundled ensemble. Raises :class:`InputError` for another model."""
+    from ..ensemble import read_ensemble
+
+    if model != "pi3k_mapk":
+        raise InputError(f"--ensemble: the shipped parameter sets belong to pi3k_mapk, not to {model}")
+    sets = read_ensemble()
+    if number > len(sets):
+        raise InputError(f"--ensemble {number}: {len(sets)} parameter sets are shipped")
+    return sets[:number]
 
 
 def settings(pairs: Sequence[str]) -> dict[str, float]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import app as cli
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..lab import CellLine
 
 
 @cli.app.command()
@@ -35,6 +41,7 @@ def blot(
         bool, typer.Option("--noise", help="Densitometry in arbitrary units with loading and band errors, not nM.")
     ] = False,
     model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    ensemble: cli.Ensemble = 0,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,
@@ -46,21 +53,28 @@ def blot(
     Without arguments: parental T47D and its PTEN-null sister under the standard protocol for PI3K inhibitor resistance.
     """
     from ..assays import STANDARD_ANTIBODIES, STANDARD_LINES, BlotNoise, seed_protocol, western_blot
+    from ..ensemble import over_sets
+    from ..lab import default_library
     from ..model import load_model
 
     cli.check_plot(plot)
-    opened = load_model(model)
-    table = western_blot(
-        opened,
-        cell_lines or list(STANDARD_LINES),
-        treatment or seed_protocol(),
-        readouts or list(STANDARD_ANTIBODIES),
-        times,
-        replicates,
-        BlotNoise() if noise else None,
-        seed,
-        workers=workers,
-    )
+    opened, library = load_model(model), default_library()
+    names = cell_lines or list(STANDARD_LINES)
+
+    def run(alter: Callable[[CellLine], CellLine] | None = None) -> pd.DataFrame:
+        return western_blot(
+            opened,
+            [alter(library.cell_line(name)) for name in names] if alter else names,
+            treatment or seed_protocol(),
+            readouts or list(STANDARD_ANTIBODIES),
+            times,
+            replicates,
+            BlotNoise() if noise else None,
+            seed,
+            workers=workers,
+        )
+
+    table = over_sets(run, cli.shipped_sets(model, ensemble)) if ensemble else run()
     if plot is not None:
         from ..plot import draw_blot
 

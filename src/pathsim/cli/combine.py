@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,8 @@ from . import app as cli
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..lab import CellLine
 
 
 class Metric(StrEnum):
@@ -48,6 +51,7 @@ def combine(
     noise: Annotated[bool, typer.Option("--noise", help="Read plates as at the bench, with errors of wells.")] = False,
     wells: Annotated[bool, typer.Option("--wells", help="Print the wells instead of the scores.")] = False,
     model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    ensemble: cli.Ensemble = 0,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,
@@ -60,6 +64,8 @@ def combine(
     The table has one row per combination; the summary with its unit and sign goes to stderr. -o DIR gets wells too.
     """
     from ..assays import WellNoise, combination_screen, percent_of_vehicle
+    from ..ensemble import over_sets
+    from ..lab import default_library
 
     cli.check_plot(plot)
     if plot is not None and len(drugs) != 2:
@@ -68,10 +74,15 @@ def combine(
     if len(series) not in (1, len(drugs)):
         raise InputError(f"--doses is given {len(series)} times for {len(drugs)} drugs; give it once, or once each")
     amounts: Any = series[0] if len(series) == 1 else dict(zip(drugs, series, strict=True))
-    table = combination_screen(
-        model, cell_line, drugs, amounts, time, readout, medium=medium, before=before, plate=plate,
-        replicates=replicates, noise=WellNoise() if noise else None, seed=seed, workers=workers,
-    )  # fmt: skip
+    line = default_library().cell_line(cell_line)
+
+    def run(alter: Callable[[CellLine], CellLine]) -> pd.DataFrame:
+        return combination_screen(
+            model, alter(line), drugs, amounts, time, readout, medium=medium, before=before, plate=plate,
+            replicates=replicates, noise=WellNoise() if noise else None, seed=seed, workers=workers,
+        )  # fmt: skip
+
+    table = over_sets(run, cli.shipped_sets(model, ensemble)) if ensemble else run(lambda line: line)
     if output is not None or wells:
         cli.deliver(table, "wells", json, output)
     if wells and output is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,8 @@ from . import app as cli
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..lab import CellLine
 
 
 @cli.app.command(name="dose-response")
@@ -34,6 +37,7 @@ def dose_response(
     replicates: Annotated[int, typer.Option("--replicates", min=1, help="Plates of the same layout.")] = 1,
     noise: Annotated[bool, typer.Option("--noise", help="Read plates as at the bench, with errors of wells.")] = False,
     model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    ensemble: cli.Ensemble = 0,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,
@@ -45,16 +49,23 @@ def dose_response(
     import pandas as pd
 
     from ..assays import WellNoise, dose_response
+    from ..ensemble import over_sets
+    from ..lab import default_library
 
     cli.check_plot(plot)
-    tables = [
-        dose_response(
-            model, cell_line, drug, doses, readout, time, medium=medium, before=before, plate=plate,
-            replicates=replicates, noise=WellNoise() if noise else None, seed=seed, workers=workers,
-        )
-        for drug in drugs
-    ]  # fmt: skip
-    table = pd.concat(tables, ignore_index=True)
+    line = default_library().cell_line(cell_line)
+
+    def run(alter: Callable[[CellLine], CellLine]) -> pd.DataFrame:
+        tables = [
+            dose_response(
+                model, alter(line), drug, doses, readout, time, medium=medium, before=before, plate=plate,
+                replicates=replicates, noise=WellNoise() if noise else None, seed=seed, workers=workers,
+            )
+            for drug in drugs
+        ]  # fmt: skip
+        return pd.concat(tables, ignore_index=True)
+
+    table = over_sets(run, cli.shipped_sets(model, ensemble)) if ensemble else run(lambda line: line)
     cli.deliver(table, "dose_response", json, output)
     try:
         curves = _curves(table)
