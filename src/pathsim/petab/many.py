@@ -205,7 +205,7 @@ class _Inner:
         values, total = self._at(theta), np.zeros(len(theta))
         for flat, kinds in zip(self.flats, self.many.kinds, strict=True):
             for columns in kinds:
-                y, sigma = columns.kind.function(columns.kind.leaves(flat, values))
+                y, sigma = columns.kind.function(_leaves(columns.kind, flat, values))
                 total -= log_densities(columns.kind, y, sigma).sum(axis=0)
         return np.where(np.isnan(total), math.inf, total)
 
@@ -217,7 +217,7 @@ class _Inner:
         for flat, kinds in zip(self.flats, self.many.kinds, strict=True):
             for columns in kinds:
                 kind, count = columns.kind, len(columns.kind.shape.simulated)
-                out = kind.slopes(kind.leaves(flat, values))
+                out = kind.slopes(_leaves(kind, flat, values))
                 y, sigma = out[0], out[1]
                 by_y = [out[2 + i] * stretch[column] for i, column in columns.leaves]
                 by_sigma = [out[2 + count + i] * stretch[column] for i, column in columns.leaves]
@@ -264,6 +264,13 @@ class _Inner:
         if noise:
             change *= 0.5
         return self.theta + (change / np.where(bend > 0, bend, 1.0)[:, None]).T
+
+
+def _leaves(kind: Kind, outputs: FloatArray, values: FloatArray) -> list[FloatArray]:
+    """As :meth:`Kind.leaves`, each (measurements, m)."""
+    if not len(kind.sources):  # formulas that are plain numbers
+        return [np.zeros((len(kind.rows), values.shape[1]))]
+    return kind.leaves(outputs, values)
 
 
 def residuals(kind: Kind, y: FloatArray, sigma: FloatArray) -> FloatArray:
