@@ -105,6 +105,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         "Alkan_SciSignal2018",
         "Borghans_BiophysChem1997",
         "Giordano_Nature2020",
+        "Crauste_CellSystems2017",  # blows up at loose tolerances
     ],
 )
 def test_rough_values_are_those_of_the_objective(name: str) -> None:
@@ -144,7 +145,7 @@ def test_a_vector_that_cannot_be_simulated_spoils_no_other() -> None:
     easy = objective.refined_many(problem.theta[None])[1][0]
     rng = np.random.default_rng(0)
     hard = rng.uniform(objective.lower, objective.upper, (30, len(problem.theta)))
-    objective._many.solver = ps.Rosenbrock(rtol=1e-4, atol=1e-12, max_steps=55)
+    objective._many.solver = objective._many.careful = ps.Rosenbrock(rtol=1e-4, atol=1e-12, max_steps=55)
     found = objective.refined_many(np.vstack([problem.theta, hard, problem.theta]))[1]
     assert np.isinf(found[1:-1]).any()
     assert np.isfinite(found[1:-1]).any()

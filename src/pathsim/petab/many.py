@@ -23,7 +23,8 @@ from .simulate import GroupRun, Simulator
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-ROUGH_RTOL, ROUGHER_ATOL = 1e-4, 100.0
+ROUGH_RTOL, CAREFUL_RTOL, ROUGHER_ATOL = 1e-4, 1e-6, 100.0
+"""What fails roughly is tried again carefully: states that decay to nearly nothing may overshoot and blow up."""
 MOST_STEPS = 1000
 """A vector whose simulation takes more steps than this is not worth starting from."""
 ROUNDS = 20
@@ -41,6 +42,7 @@ class ManyVectors:
         self.solver = replace(
             exact, rtol=max(exact.rtol, ROUGH_RTOL), atol=exact.atol * ROUGHER_ATOL, max_steps=MOST_STEPS
         )
+        self.careful = replace(self.solver, rtol=max(exact.rtol, CAREFUL_RTOL))
         estimated = [i for i, p in enumerate(problem.parameters) if p.estimated]
         plain = {int(row): int(column) for row, column in problem.value_table.plain}
         proper = problem.value_table.proper
@@ -66,6 +68,9 @@ class ManyVectors:
         flats, good = [], np.ones(len(thetas), dtype=bool)
         for plan in problem.plans:
             flat, fine = _simulate(plan.simulator, values, good, self.solver)
+            if (good & ~fine).any():
+                again, better = _simulate(plan.simulator, values, good & ~fine, self.careful)
+                flat[:, better], fine = again[:, better], fine | better
             flats.append(flat)
             good &= fine
         found = np.full(len(thetas), math.inf)
