@@ -1,8 +1,9 @@
 """How often, and how soon, do random starts reach the published optimum of PEtab problems?
 
 For each problem: starts within 1.92 log-likelihood units of the published best (its nominal parameters), seconds of one
-process until the first of them, and the best found. Beside it what pyPESTO 0.7 with AMICI 1.0.1 and fides was measured
-to need on one core of the machine these problems were chosen on.
+process until the first of them (the whole start: evolving a population, then the local search), and the best found.
+Beside it what pyPESTO 0.7 with AMICI 1.0.1 and fides was measured to need on one core of the machine these problems
+were chosen on.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/fit_collection.py [problem ...] [--starts 20] [--seconds 600] [--out FILE]
 """
