@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -296,8 +296,15 @@ def run(
     if threads <= 1:
         simulate(0, n_rows)
         return
-    size = max(LANES * 8, -(-n_rows // (threads * 8)))
-    slices = [(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
     with ThreadPoolExecutor(threads) as pool:
-        for finished in [pool.submit(simulate, *piece) for piece in slices]:
+        for finished in [pool.submit(simulate, *piece) for piece in _slices(n_rows, threads)]:
             finished.result()
+
+
+def _slices(n_rows: int, threads: int) -> Iterator[tuple[int, int]]:
+    """Slices that get smaller: few ends at which lanes run empty, and no thread left with much to do alone."""
+    first = 0
+    while first < n_rows:
+        last = min(n_rows, first + max(LANES * 4, (n_rows - first) // (threads * 3)))
+        yield first, last
+        first = last
