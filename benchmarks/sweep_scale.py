@@ -83,17 +83,46 @@ def two_workers(pairs: int, rows: int = 20_000) -> None:
     )
 
 
+def one_worker(rows: int = 100_000) -> None:
+    """Median seconds of a sweep with one worker, printed."""
+    model, case, times, outputs = setting()
+    frame = draws(case, {p.id for p in model.parameters}, rows)
+    ps.simulate_many(model, frame.iloc[:1000], times, outputs, workers=1)
+    seconds = []
+    for _ in range(5):
+        started = time.perf_counter()
+        ps.simulate_many(model, frame, times, outputs, workers=1)
+        seconds.append(time.perf_counter() - started)
+    print(json.dumps({"seconds": float(np.median(seconds))}))
+
+
+def machine_limit() -> float:
+    """What two processes with nothing in common gain over one: cores of a machine may share more than they show."""
+    command = [sys.executable, "-W", "ignore", __file__, "--only-one"]
+
+    def together(count: int) -> float:
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+        return max(json.loads(process.communicate()[0].splitlines()[-1])["seconds"] for process in running)
+
+    return 2 * together(1) / together(2)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only-stream", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--only-one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.only_one:
+        one_worker()
+        return
     if options.only_stream:
         stream(options.rows, options.workers)
         return
-    two_workers(options.pairs)
+    two_workers(options.pairs, rows=100_000)
+    print(f"two processes with nothing in common against one, on this machine: {machine_limit():.2f} times")
     command = [sys.executable, "-W", "ignore", __file__, "--only-stream", "--rows", str(options.rows)]
     done = subprocess.run([*command, "--workers", str(options.workers)], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
