@@ -47,8 +47,9 @@ def main(target: str) -> None:
     colonies = dict(zip(names, plate["value"], strict=True))
     print("  colony area after 14 d, % of vehicle: "
           + ", ".join(f"{name.replace(chr(10), ' ')} {value:.3g}" for name, value in colonies.items()))  # fmt: skip
-    figure = Figure(figsize=(12, 9), layout="constrained")
-    matrix, surface, curve, bars = figure.subplots(2, 2).flat
+    figure = Figure(figsize=(13, 9.5))
+    spaces = {"left": 0.07, "right": 0.95, "bottom": 0.08, "top": 0.95, "wspace": 0.42, "hspace": 0.28}
+    matrix, surface, curve, bars = figure.subplots(2, 2, gridspec_kw=spaces).flat
     draw_dose_matrix(screen, ax=matrix)
     draw_synergy(bliss, ax=surface)
     draw_combination_index(index, ax=curve)
