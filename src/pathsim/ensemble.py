@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -118,19 +117,24 @@ def band(values: FloatArray, low: float = 0.05, high: float = 0.95) -> tuple[Flo
 
 
 def over_sets(
-    run: Callable[[Callable[[CellLine], CellLine]], pd.DataFrame], sets: Sequence[Constants]
+    run: Callable[[Sequence[CellLine | str]], pd.DataFrame],
+    lines: Sequence[str],
+    sets: Sequence[Constants],
+    library: Library | None = None,
 ) -> pd.DataFrame:
     """An assay with the model's own constants, and how far its values spread over ``sets``.
 
-    ``run`` carries out the assay on its cell lines, each passed through the function it is given. Returns its table
-    with columns ``low`` and ``high`` (5 and 95 % quantiles of ``value`` over the sets) behind ``value``.
+    ``run`` carries out the assay on cell lines: first on ``lines`` as they are, then with the constants of each set.
+    Returns its table with columns ``low`` and ``high`` (5 and 95 % quantiles of ``value`` over the sets) behind
+    ``value``.
 
     Raises what the assay raises; :class:`InputError` when there are no sets.
     """
     if not sets:
         raise InputError("an ensemble needs at least one parameter set")
-    table = run(lambda line: line)
-    readings = [run(partial(with_constants, constants=constants)) for constants in sets]
+    table = run(lines)  # which says everything that is wrong with the names at once
+    known = [(library or default_library()).cell_line(name) for name in lines]
+    readings = [run([with_constants(line, constants) for line in known]) for constants in sets]
     low, high = band(np.stack([reading["value"].to_numpy(dtype=float) for reading in readings]))
     place = list(table.columns).index("value") + 1
     table.insert(place, "low", low)

@@ -169,6 +169,14 @@ def test_files_that_do_not_parse_say_where(
     assert says in err
 
 
+@pytest.mark.parametrize("more", [[], ["--ensemble", "3"]])
+def test_every_unknown_name_is_said_at_once(capsys: pytest.CaptureFixture[str], more: list[str]) -> None:
+    code, out, err = run(capsys, "dose-response", "T47X", "alpelisb", *more)
+    assert (code, out) == (2, "")
+    assert "did you mean T47D" in err
+    assert "did you mean alpelisib" in err
+
+
 def test_debug_shows_the_traceback(decay: str) -> None:
     with pytest.raises(Exception, match="unknown cell line"):
         main(["blot", "T47X", "--debug"])

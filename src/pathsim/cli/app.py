@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup, TyperOption
 
 from ..errors import InputError, PathsimError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..lab import CellLine
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -52,6 +57,16 @@ app = typer.Typer(
 )
 
 # Options that mean the same in every verb.
+Model = Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")]
+Medium = Annotated[
+    str | None, typer.Option("--medium", help="What all wells contain. Default: full medium, serum 10 %.")
+]
+Before = Annotated[
+    str | None, typer.Option("--before", metavar="STEPS", help="Steps before any drug: 'vehicle for 24 h'.")
+]
+PlateSize = Annotated[int | None, typer.Option("--plate", help="96 or 384: place the wells on plates.")]
+PlateReplicates = Annotated[int, typer.Option("--replicates", min=1, help="Plates of the same layout.")]
+PlateNoise = Annotated[bool, typer.Option("--noise", help="Read plates as at the bench, with errors of wells.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the table as JSON records instead of CSV.")]
 OutputFolder = Annotated[
     str | None, typer.Option("--output", "-o", metavar="DIR", help="Write the table into this folder, not to stdout.")
@@ -205,10 +220,8 @@ def note(message: str, quiet: bool = False) -> None:
 
 
 def save_figure(figure: Any, path: str, quiet: bool = False) -> None:
-    """Write a matplotlib figure. Raises :class:`InputError` for an ending that no format has."""
-    endings = (".png", ".pdf", ".svg")
-    if not path.lower().endswith(endings):
-        raise InputError(f"--plot {path}: the file must end in {', '.join(endings)}")
+    """Write a matplotlib figure. Raises as :func:`check_plot`."""
+    check_plot(path)
     if parent := os.path.dirname(path):
         os.makedirs(parent, exist_ok=True)
     figure.savefig(path, dpi=200)
@@ -219,6 +232,17 @@ def check_plot(path: str | None) -> None:
     """Refuse a figure's ending before the work is done rather than after it."""
     if path is not None and not path.lower().endswith((".png", ".pdf", ".svg")):
         raise InputError(f"--plot {path}: the file must end in .png, .pdf or .svg")
+
+
+def with_band(
+    run: Callable[[Sequence[CellLine | str]], pd.DataFrame], lines: Sequence[str], model: str, ensemble: int
+) -> pd.DataFrame:
+    """What ``--ensemble`` asks for: the assay alone (0), or with the band over so many shipped parameter sets."""
+    if not ensemble:
+        return run(lines)
+    from ..ensemble import over_sets
+
+    return over_sets(run, lines, shipped_sets(model, ensemble))
 
 
 def shipped_sets(model: str, number: int) -> Sequence[dict[str, float]]:
@@ -240,13 +264,12 @@ def settings(pairs: Sequence[str]) -> dict[str, float]:
     values: dict[str, float] = {}
     problems = []
     for pair in pairs:
-        name, sign, text = pair.partition("=")
+        name, _, text = pair.partition("=")
         try:
+            if not name.strip():
+                raise ValueError
             values[name.strip()] = float(text)
         except ValueError:
-            problems.append(f"--set {pair}: write name=number, for example --set k1=0.5")
-            continue
-        if not sign or not name.strip():
             problems.append(f"--set {pair}: write name=number, for example --set k1=0.5")
     raise_together(problems)
     return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,7 +40,7 @@ def blot(
     noise: Annotated[
         bool, typer.Option("--noise", help="Densitometry in arbitrary units with loading and band errors, not nM.")
     ] = False,
-    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    model: cli.Model = "pi3k_mapk",
     ensemble: cli.Ensemble = 0,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -53,18 +53,15 @@ def blot(
     Without arguments: parental T47D and its PTEN-null sister under the standard protocol for PI3K inhibitor resistance.
     """
     from ..assays import STANDARD_ANTIBODIES, STANDARD_LINES, BlotNoise, seed_protocol, western_blot
-    from ..ensemble import over_sets
-    from ..lab import default_library
     from ..model import load_model
 
     cli.check_plot(plot)
-    opened, library = load_model(model), default_library()
-    names = cell_lines or list(STANDARD_LINES)
+    opened = load_model(model)
 
-    def run(alter: Callable[[CellLine], CellLine] | None = None) -> pd.DataFrame:
+    def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return western_blot(
             opened,
-            [alter(library.cell_line(name)) for name in names] if alter else names,
+            lines,
             treatment or seed_protocol(),
             readouts or list(STANDARD_ANTIBODIES),
             times,
@@ -74,7 +71,7 @@ def blot(
             workers=workers,
         )
 
-    table = over_sets(run, cli.shipped_sets(model, ensemble)) if ensemble else run()
+    table = cli.with_band(run, cell_lines or STANDARD_LINES, model, ensemble)
     if plot is not None:
         from ..plot import draw_blot
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,17 +40,13 @@ def combine(
     readout: Annotated[
         str, typer.Option("--readout", help="viability, colony, or any readout of the model (in % of vehicle).")
     ] = "viability",
-    medium: Annotated[
-        str | None, typer.Option("--medium", help="What all wells contain. Default: full medium, serum 10 %.")
-    ] = None,
-    before: Annotated[
-        str | None, typer.Option("--before", metavar="STEPS", help="Steps before the drugs: 'vehicle for 24 h'.")
-    ] = None,
-    plate: Annotated[int | None, typer.Option("--plate", help="96 or 384: place the wells on plates.")] = None,
-    replicates: Annotated[int, typer.Option("--replicates", min=1, help="Plates of the same layout.")] = 1,
-    noise: Annotated[bool, typer.Option("--noise", help="Read plates as at the bench, with errors of wells.")] = False,
+    medium: cli.Medium = None,
+    before: cli.Before = None,
+    plate: cli.PlateSize = None,
+    replicates: cli.PlateReplicates = 1,
+    noise: cli.PlateNoise = False,
     wells: Annotated[bool, typer.Option("--wells", help="Print the wells instead of the scores.")] = False,
-    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    model: cli.Model = "pi3k_mapk",
     ensemble: cli.Ensemble = 0,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -64,8 +60,6 @@ def combine(
     The table has one row per combination; the summary with its unit and sign goes to stderr. -o DIR gets wells too.
     """
     from ..assays import WellNoise, combination_screen, percent_of_vehicle
-    from ..ensemble import over_sets
-    from ..lab import default_library
 
     cli.check_plot(plot)
     if plot is not None and len(drugs) != 2:
@@ -74,15 +68,14 @@ def combine(
     if len(series) not in (1, len(drugs)):
         raise InputError(f"--doses is given {len(series)} times for {len(drugs)} drugs; give it once, or once each")
     amounts: Any = series[0] if len(series) == 1 else dict(zip(drugs, series, strict=True))
-    line = default_library().cell_line(cell_line)
 
-    def run(alter: Callable[[CellLine], CellLine]) -> pd.DataFrame:
+    def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return combination_screen(
-            model, alter(line), drugs, amounts, time, readout, medium=medium, before=before, plate=plate,
+            model, lines[0], drugs, amounts, time, readout, medium=medium, before=before, plate=plate,
             replicates=replicates, noise=WellNoise() if noise else None, seed=seed, workers=workers,
         )  # fmt: skip
 
-    table = over_sets(run, cli.shipped_sets(model, ensemble)) if ensemble else run(lambda line: line)
+    table = cli.with_band(run, [cell_line], model, ensemble)
     if output is not None or wells:
         cli.deliver(table, "wells", json, output)
     if wells and output is None:

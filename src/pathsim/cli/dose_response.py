@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -27,16 +27,12 @@ def dose_response(
     readout: Annotated[
         str, typer.Option("--readout", help="viability, colony, GR, or any readout of the model.")
     ] = "viability",
-    medium: Annotated[
-        str | None, typer.Option("--medium", help="What all wells contain. Default: full medium, serum 10 %.")
-    ] = None,
-    before: Annotated[
-        str | None, typer.Option("--before", metavar="STEPS", help="Steps before the drug: 'vehicle for 24 h'.")
-    ] = None,
-    plate: Annotated[int | None, typer.Option("--plate", help="96 or 384: place the wells on plates.")] = None,
-    replicates: Annotated[int, typer.Option("--replicates", min=1, help="Plates of the same layout.")] = 1,
-    noise: Annotated[bool, typer.Option("--noise", help="Read plates as at the bench, with errors of wells.")] = False,
-    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    medium: cli.Medium = None,
+    before: cli.Before = None,
+    plate: cli.PlateSize = None,
+    replicates: cli.PlateReplicates = 1,
+    noise: cli.PlateNoise = False,
+    model: cli.Model = "pi3k_mapk",
     ensemble: cli.Ensemble = 0,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -49,23 +45,20 @@ def dose_response(
     import pandas as pd
 
     from ..assays import WellNoise, dose_response
-    from ..ensemble import over_sets
-    from ..lab import default_library
 
     cli.check_plot(plot)
-    line = default_library().cell_line(cell_line)
 
-    def run(alter: Callable[[CellLine], CellLine]) -> pd.DataFrame:
+    def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         tables = [
             dose_response(
-                model, alter(line), drug, doses, readout, time, medium=medium, before=before, plate=plate,
+                model, lines[0], drug, doses, readout, time, medium=medium, before=before, plate=plate,
                 replicates=replicates, noise=WellNoise() if noise else None, seed=seed, workers=workers,
             )
             for drug in drugs
         ]  # fmt: skip
         return pd.concat(tables, ignore_index=True)
 
-    table = over_sets(run, cli.shipped_sets(model, ensemble)) if ensemble else run(lambda line: line)
+    table = cli.with_band(run, [cell_line], model, ensemble)
     cli.deliver(table, "dose_response", json, output)
     try:
         curves = _curves(table)

@@ -20,7 +20,7 @@ def escalate(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Follow expected cell numbers instead of drawing them.")
     ] = False,
-    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    model: cli.Model = "pi3k_mapk",
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,

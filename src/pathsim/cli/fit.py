@@ -23,7 +23,7 @@ def fit(
         str | None,
         typer.Option("--free", metavar="FILE", help="TOML: a table per free parameter, with lower, upper, prior."),
     ] = None,
-    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    model: cli.Model = "pi3k_mapk",
     cell_lines: Annotated[
         str | None, typer.Option("--cell-lines", metavar="FILE", help="TOML of cell lines beside the bundled ones.")
     ] = None,

@@ -18,7 +18,7 @@ def investigate(
     fold: Annotated[float, typer.Option("--fold", help="Escalate to this multiple of the parental IC50.")] = 5.0,
     sets: Annotated[int, typer.Option("--sets", min=1, help="Parameter sets for the ranking.")] = 12,
     mice: Annotated[int, typer.Option("--mice", min=1, help="Animals per arm.")] = 10,
-    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    model: cli.Model = "pi3k_mapk",
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     quiet: cli.Quiet = False,

@@ -39,7 +39,7 @@ def sensitivity(
     ] = "0.5 .. 2 log",
     top: Annotated[int, typer.Option("--top", min=1, help="How many of the most elastic to vary.")] = 10,
     points: Annotated[int, typer.Option("--points", help="Base sample (a power of 2) or trajectories.")] = 256,
-    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    model: cli.Model = "pi3k_mapk",
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,

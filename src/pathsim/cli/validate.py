@@ -22,7 +22,7 @@ def validate(
         int,
         typer.Option("--ensemble", min=0, help="Parameter sets that bands are taken over (0: none; 60 are shipped)."),
     ] = 8,
-    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    model: cli.Model = "pi3k_mapk",
     quiet: cli.Quiet = False,
     output: cli.OutputFolder = None,
     json: cli.Json = False,

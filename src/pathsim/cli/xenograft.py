@@ -36,7 +36,7 @@ def xenograft(
     table: Annotated[
         str, typer.Option("--table", help="Which table goes to stdout: summary, mice, volumes, lysate or survival.")
     ] = "summary",
-    model: Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")] = "pi3k_mapk",
+    model: cli.Model = "pi3k_mapk",
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,
