@@ -20,7 +20,7 @@ from ..stats.curve import Potency
 from ..units import dose_nM, number_text
 from .clone_population import Culture, make_culture, step_mean, step_random
 from .dose_response import dose_response
-from .screen_input import open_model
+from .screen_input import open_model, read_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +155,7 @@ def escalate(
     opened, shelf = open_model(model), library or default_library()
     protocol = replace(rules or Rules(), factor=factor)
     problems = protocol.problems()
-    parental = _line(cell_line, shelf, problems)
+    parental = read_line(cell_line, shelf, problems)
     first = _dose(start, problems)
     try:
         shelf.drug(drug)
@@ -304,14 +304,6 @@ def wash_out(run: Escalation, days: float = 90.0, workers: int | None = None) ->
     table = pd.DataFrame(rows, columns=["day", "clone", "fraction"])
     kept = table.groupby("clone")["fraction"].max()
     return table[table["clone"].isin(kept[kept > 1e-3].index)].reset_index(drop=True)
-
-
-def _line(line: CellLine | str, library: Library, problems: list[str]) -> CellLine | None:
-    try:
-        return library.cell_line(line) if isinstance(line, str) else line
-    except PathsimError as error:
-        problems.append(str(error))
-        return None
 
 
 def _dose(start: str | float, problems: list[str]) -> float:

@@ -19,7 +19,7 @@ from ..model import Model, load_model
 from ..simulation import system_of
 from ..solve import run_rows, settle_rows
 from .dosed_cells import DosedCells, dosed_model, prepare, refuse_failures, set_levels
-from .screen_input import open_model
+from .screen_input import open_model, read_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def glucose_study(
     opened, shelf, drugs = open_model(model), library or default_library(), pharmacy or default_pharmacy()
     problems: list[str] = []
     given = _regimen(regimen, problems)
-    cell_line = _line(line, shelf, problems)
+    cell_line = read_line(line, shelf, problems)
     problems += [
         str(unknown("intervention", name, INTERVENTIONS)) for name in interventions if name not in INTERVENTIONS
     ]
@@ -212,14 +212,6 @@ def _study(
 def _regimen(regimen: Regimen | str, problems: list[str]) -> Regimen | None:
     try:
         return Regimen.parse(regimen) if isinstance(regimen, str) else regimen
-    except PathsimError as error:
-        problems.append(str(error))
-        return None
-
-
-def _line(line: CellLine | str, library: Library, problems: list[str]) -> CellLine | None:
-    try:
-        return library.cell_line(line) if isinstance(line, str) else line
     except PathsimError as error:
         problems.append(str(error))
         return None

@@ -19,15 +19,20 @@ def open_model(model: Model | str | Path) -> Model:
     return model if isinstance(model, Model) else load_model(model)
 
 
+def read_line(line: CellLine | str, library: Library, problems: list[str]) -> CellLine | None:
+    """A cell line as a record; None, and a line in ``problems``, when nobody knows it."""
+    try:
+        return library.cell_line(line) if isinstance(line, str) else line
+    except PathsimError as error:
+        problems.append(str(error))
+        return None
+
+
 def read_lines(cell_lines: Sequence[CellLine | str] | CellLine | str, library: Library,
                problems: list[str]) -> list[CellLine]:  # fmt: skip
     """Cell lines as records; unknown and repeated names are added to ``problems``."""
-    lines: list[CellLine] = []
-    for item in [cell_lines] if isinstance(cell_lines, (CellLine, str)) else cell_lines:
-        try:
-            lines.append(library.cell_line(item) if isinstance(item, str) else item)
-        except PathsimError as error:
-            problems.append(str(error))
+    asked = [cell_lines] if isinstance(cell_lines, (CellLine, str)) else cell_lines
+    lines = [line for item in asked if (line := read_line(item, library, problems)) is not None]
     names = [line.name for line in lines]
     problems += [f"cell line '{name}' is named twice" for name in sorted({n for n in names if names.count(n) > 1})]
     if not lines and not problems:

@@ -17,6 +17,7 @@ from ..model import Model, load_model
 from ..simulation import full_plan
 from ..solve import Solver
 from ..units import times_min
+from .screen_input import read_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,12 +177,8 @@ def _read_lanes(
 ) -> tuple[list[CellLine], list[Treatment]]:
     """Lines and treatments as records; every name that is not known is reported at once."""
     problems: list[str] = []
-    lines: list[CellLine] = []
-    for item in [cell_lines] if isinstance(cell_lines, (CellLine, str)) else cell_lines:
-        try:
-            lines.append(library.cell_line(item) if isinstance(item, str) else item)
-        except PathsimError as error:
-            problems.append(str(error))
+    asked = [cell_lines] if isinstance(cell_lines, (CellLine, str)) else cell_lines
+    lines = [line for item in asked if (line := read_line(item, library, problems)) is not None]
     protocols: list[Treatment] = []
     for text in [treatments] if isinstance(treatments, (Treatment, str)) else treatments:
         try:

@@ -20,7 +20,7 @@ from ..solve import Solver
 from ..stats.survival import KaplanMeier, LogRank, by_arm, log_rank
 from .animals import Followed, Study, calibrate, event_times
 from .dosed_cells import prepare
-from .screen_input import open_model
+from .screen_input import open_model, read_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +138,7 @@ def xenograft(
     """
     opened, shelf, drugs = open_model(model), library or default_library(), pharmacy or default_pharmacy()
     problems: list[str] = []
-    cell_line = _line(line, shelf, problems)
+    cell_line = read_line(line, shelf, problems)
     place = _site(site, cell_line, untreated_days, dosing_from_days, problems)
     regimens = _regimens(arms, shelf, drugs, problems)
     if mice < 1:
@@ -210,14 +210,6 @@ def _volumes(text: str, arm: Followed, ends: FloatArray) -> pd.DataFrame:
             "volume_mm3": np.exp(arm.log_cells[i, kept]) / CELLS_PER_MM3,
         }))  # fmt: skip
     return pd.concat(frames, ignore_index=True)
-
-
-def _line(line: CellLine | str, library: Library, problems: list[str]) -> CellLine | None:
-    try:
-        return library.cell_line(line) if isinstance(line, str) else line
-    except PathsimError as error:
-        problems.append(str(error))
-        return None
 
 
 def _site(

@@ -5,7 +5,6 @@ The tables are read from the data folder of the user (none is shipped); ``models
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..ensemble import Dish
 from ..errors import InputError, raise_together
+from ..toml_file import read_toml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +82,7 @@ def read_calibration(config: Path, folder: Path) -> CalibrationData:
 
     Raises :class:`InputError` naming every table that is missing or unknown.
     """
-    with config.open("rb") as file:
-        content = tomllib.load(file)
+    content = read_toml(config)
     bands: list[Band] = []
     ratios: list[Ratio] = []
     growth: list[Growth] = []

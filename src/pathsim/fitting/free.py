@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, near_misses, raise_together
+from ..errors import near_misses, raise_together
+from ..toml_file import read_toml
 
 SCALES = ("lin", "log", "log10")
 KEYS = ("lower", "upper", "scale", "nominal", "prior", "unit", "source", "note")
@@ -49,12 +49,7 @@ def read_free(path: str | Path) -> list[Free]:
     ``[k_phos]`` with ``lower``, ``upper``, ``scale`` (log10, log or lin), and ``prior = {mean = 0.1, sd = 0.5}``, all
     optional. Raises :class:`InputError` that lists everything wrong at once.
     """
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not TOML: {error}") from None
+    content = read_toml(path)
     problems: list[str] = []
     found = [_one(name, table, problems) for name, table in content.items()]
     if not content:

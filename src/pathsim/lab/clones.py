@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, raise_together, unknown
+from ..errors import raise_together, unknown
 from ..model import models_folder
+from ..toml_file import read_toml
 from ..units import number_text
 from .cell_line import CellLine
 from .library import Library, default_library
@@ -36,12 +36,7 @@ def default_clones() -> tuple[Clone, ...]:
 
 def read_clones(path: str | Path, library: Library) -> tuple[Clone, ...]:
     """Read a clone file. Raises :class:`InputError` listing everything that makes no sense."""
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
+    content = read_toml(path)
     problems: list[str] = []
     found = [_clone(name, entry, library, problems) for name, entry in content.get("clone", {}).items()]
     if not found:

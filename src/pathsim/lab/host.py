@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,7 @@ from typing import Any
 
 from ..errors import raise_together, unknown
 from ..model import models_folder
+from ..toml_file import read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ _NUMBERS = (
 @cache
 def host_tables() -> Mapping[str, Any]:
     """The bundled file about hosts, as it stands."""
-    return MappingProxyType(tomllib.loads((models_folder() / "hosts.toml").read_text(encoding="utf-8")))
+    return MappingProxyType(read_toml(models_folder() / "hosts.toml"))
 
 
 def sites() -> dict[str, Site]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 from ..errors import InputError, raise_together, unknown
 from ..model import models_folder
+from ..toml_file import read_toml
 from .cell_line import Alteration, CellLine
 from .drug import Drug
 
@@ -78,19 +78,9 @@ def _find(kind: str, name: str, known: Mapping[str, _Item], hint: str = "") -> _
     raise unknown(kind, name, known, hint)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
-
-
 def _read_drugs(path: Path) -> dict[str, Drug]:
     problems: list[str] = []
-    drugs = {name: _drug(name, entry, problems) for name, entry in _read_toml(path).items()}
+    drugs = {name: _drug(name, entry, problems) for name, entry in read_toml(path).items()}
     raise_together(problems, str(path))
     return drugs
 
@@ -140,7 +130,7 @@ def _sourced(table: Any, where: str, problems: list[str]) -> tuple[dict[str, flo
 
 
 def _read_cell_lines(path: Path) -> tuple[dict[str, CellLine], dict[str, Alteration]]:
-    content = _read_toml(path)
+    content = read_toml(path)
     tables = ("line", "alteration")
     problems = [str(unknown("table", key, tables)) for key in content if key not in tables]
     lines = {name: _line(name, entry, problems) for name, entry in content.get("line", {}).items()}

@@ -8,7 +8,6 @@ jump. Nothing is stepped: a course of any length costs one small matrix product 
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -21,6 +20,7 @@ import numpy.typing as npt
 
 from ..errors import InputError, raise_together, unknown
 from ..model import models_folder
+from ..toml_file import read_toml
 from .library import Library, default_library
 from .schedule import Course, Regimen
 
@@ -255,12 +255,7 @@ ROUTES = ("oral", "ip", "iv")
 
 def read_pharmacy(path: str | Path, library: Library) -> Pharmacy:
     """Read a pharmacokinetics file. Raises :class:`InputError` listing every entry that makes no sense."""
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
+    content = read_toml(path)
     problems: list[str] = []
     kinetics: dict[tuple[str, str], Kinetics] = {}
     reported: list[Reported] = []

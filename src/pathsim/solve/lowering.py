@@ -11,6 +11,7 @@ A formula means different graph nodes depending on when it is evaluated:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,6 +34,12 @@ class Mode:
 
     kind: ModeKind
     margin: int
+
+    def contradicts(self, value: float, margin: float) -> bool:
+        """Whether a mode at ``value`` does not go with where its margin is."""
+        if self.kind == "floor":
+            return not value <= margin < value + 1 and math.isfinite(margin)
+        return (margin > 0 if self.kind == "lt" else margin >= 0) != bool(value)
 
 
 class Symbols(Protocol):

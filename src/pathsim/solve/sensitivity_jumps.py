@@ -134,18 +134,9 @@ class Crossing:
     # modes
 
     def _wrong(self, t: float, x: FloatArray) -> list[int]:
-        system, wrong = self.jumps.system, []
-        first = len(system.parameters)
+        first, modes = len(self.jumps.system.parameters), self.jumps.system.modes
         self.margins = self.jumps.plain.margins(t, x, self.p)
-        for i, margin in enumerate(self.margins):
-            value, kind = self.p[first + i], system.modes[i].kind
-            if kind == "floor":
-                bad = not value <= margin < value + 1 and math.isfinite(margin)
-            else:
-                bad = (margin > 0 if kind == "lt" else margin >= 0) != bool(value)
-            if bad:
-                wrong.append(i)
-        return wrong
+        return [i for i, margin in enumerate(self.margins) if modes[i].contradicts(self.p[first + i], margin)]
 
     def _settle(self, t: float, x: FloatArray) -> None:
         first = len(self.jumps.system.parameters)

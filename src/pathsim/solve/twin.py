@@ -192,17 +192,9 @@ class _Simulation:
 
     def _wrong_modes(self, t: float, x: FloatArray) -> list[int]:
         """Modes whose margin contradicts them at (t, x)."""
-        first = len(self.system.parameters)
-        wrong = []
-        for i, margin in enumerate(self.f.margins(t, x, self.p)):
-            value, kind = self.p[first + i], self.system.modes[i].kind
-            if kind == "floor":
-                bad = not value <= margin < value + 1 and math.isfinite(margin)
-            else:
-                bad = (margin > 0 if kind == "lt" else margin >= 0) != bool(value)
-            if bad:
-                wrong.append(i)
-        return wrong
+        first, modes = len(self.system.parameters), self.system.modes
+        margins = self.f.margins(t, x, self.p)
+        return [i for i, margin in enumerate(margins) if modes[i].contradicts(self.p[first + i], margin)]
 
     def _first_switch(self, start: float, stop: float, curve: Callable[[float], FloatArray]) -> float | None:
         """The first time in (start, stop] at which a mode is wrong, to the last bit; None when all stay right."""

@@ -41,7 +41,6 @@ says.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +52,7 @@ from ..lab import CellLine, Library, default_library
 from ..model import Model, bundled_models, load_model
 from ..simulation import system_of
 from ..solve import Rosenbrock
+from ..toml_file import read_toml
 from ..units import times_min
 from .axes import Axis, Kind, Range, read_axis
 from .chunk import RESERVED, Format
@@ -80,13 +80,7 @@ def read_spec(path: str | Path) -> Spec:
     Raises :class:`InputError` naming the file and every entry that is wrong, all at once.
     """
     path = Path(path)
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML: {error}") from None
-    return make_spec(content, path.parent, str(path))
+    return make_spec(read_toml(path), path.parent, str(path))
 
 
 def make_spec(content: Mapping[str, Any], folder: Path = Path(), where: str = "sweep") -> Spec:

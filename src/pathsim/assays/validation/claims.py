@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from ...errors import InputError, raise_together, unknown
 from ...model import models_folder
+from ...toml_file import read_toml
 from .expressions import names_in
 from .measures import Measure, read_measure
 
@@ -69,13 +69,7 @@ def read_claims(path: str | Path | None = None) -> list[Claim]:
     Raises :class:`InputError` listing every claim that is not well formed.
     """
     where = Path(path) if path is not None else models_folder() / "claims.toml"
-    try:
-        with where.open("rb") as file:
-            content = tomllib.load(file)
-    except OSError as error:
-        raise InputError(f"{where}: cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: not valid TOML: {error}") from None
+    content = read_toml(where)
     problems: list[str] = []
     claims = [_claim(entry, problems) for entry in content.get("claim", ())]
     seen: set[str] = set()
