@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InputError, raise_together
+from .errors import InputError, PathsimError, SimulationError, raise_together
 from .lab import CellLine, Condition, Library, Treatment, default_library
 from .model import Model, models_folder
 from .simulation import Plan
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FloatArray = npt.NDArray[np.float64]
+Study = TypeVar("Study")
 Constants = Mapping[str, float]
 """Constants that replace the model's own; ``name@line`` is the value for one cell line."""
 
@@ -38,12 +39,18 @@ class Dish:
 
 
 def with_constants(line: CellLine, constants: Constants) -> CellLine:
-    """``line`` in a model with other ``constants``; what the line itself sets still wins, except over ``name@line``."""
+    """``line`` in a model with other ``constants``.
+
+    What the line itself sets or scales still applies, except where ``name@line`` gives the line's number; of an altered
+    line (``T47D+PTEN_loss``) that may be ``name@T47D``, on which the alteration then acts.
+    """
     own = {name: value for name, value in constants.items() if "@" not in name}
     own.update(line.set)
-    root = line.name.split("+")[0]
-    own.update({name.split("@")[0]: value for name, value in constants.items() if name.endswith(f"@{root}")})
-    return replace(line, set=MappingProxyType(own))
+    for whose in (line.name.split("+")[0], line.name):
+        own.update({name.split("@")[0]: value for name, value in constants.items() if name.endswith(f"@{whose}")})
+    fixed = {name.split("@")[0] for name in constants if name.endswith(f"@{line.name}")}
+    scale = {name: factor for name, factor in line.scale.items() if name not in fixed}
+    return replace(line, set=MappingProxyType(own), scale=MappingProxyType(scale))
 
 
 def read_dishes(
@@ -93,20 +100,20 @@ def read_dishes(
 def read_ensemble(path: str | Path | None = None) -> list[dict[str, float]]:
     """Parameter sets from a CSV with one column per constant; by default the sets shipped with the bundled model.
 
-    Raises :class:`InputError` naming the file, and every row and column that is not a positive number.
+    Raises :class:`InputError` naming the file, and every row and column that is not a number.
     """
     import pandas as pd
 
     where = Path(path) if path is not None else models_folder() / SHIPPED
     try:
         frame = pd.read_csv(where, comment="#")
-    except (OSError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{where}: cannot be read as an ensemble: {error}") from None
-    problems = []
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{where}: cannot be read as an ensemble: {' '.join(str(error).split())}") from None
+    problems = [] if len(frame) else ["there is no parameter set in it"]
     for name in frame.columns:
         values = pd.to_numeric(frame[name], errors="coerce")
-        problems += [f"row {row + 2}, column '{name}': '{frame[name].iloc[row]}' is not a positive number"
-                     for row in np.flatnonzero(~(values.to_numpy() > 0))]  # fmt: skip
+        problems += [f"row {row + 2}, column '{name}': '{frame[name].iloc[row]}' is not a number"
+                     for row in np.flatnonzero(~np.isfinite(values.to_numpy(dtype=float)))]  # fmt: skip
     raise_together(problems[:20], str(where))
     return [{str(name): float(value) for name, value in row.items()} for row in frame.to_dict("records")]
 
@@ -116,27 +123,90 @@ def band(values: FloatArray, low: float = 0.05, high: float = 0.95) -> tuple[Flo
     return np.quantile(values, low, axis=0), np.quantile(values, high, axis=0)
 
 
+@dataclass(frozen=True, eq=False)
+class Repeats(Generic[Study]):
+    """A study with the model's own constants (``own``), the same under parameter sets (``others``), and in words what
+    went wrong with the sets under which it could not be carried out (``failures``)."""
+
+    own: Study
+    others: tuple[Study, ...]
+    failures: tuple[str, ...] = ()
+
+
+def repeat(
+    run: Callable[[Sequence[CellLine | str]], Study],
+    lines: Sequence[str],
+    sets: Sequence[Constants],
+    library: Library | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Repeats[Study]:
+    """Carry out a study on cell ``lines`` as they are, then on the same lines with the constants of each set.
+
+    Args:
+        run: the study, any assay or whatever stands on assays; it gets the lines.
+        tell: called with a sentence as sets are done.
+
+    Raises:
+        InputError: there are no sets, or what the study raises on the lines as they are.
+        SimulationError: the study failed under every set.
+    """
+    if not sets:
+        raise InputError("an ensemble needs at least one parameter set")
+    own = run(lines)  # which says everything that is wrong with the names at once
+    known = [(library or default_library()).cell_line(name) for name in lines]
+    others: list[Study] = []
+    failures: list[str] = []
+    for number, constants in enumerate(sets, start=1):
+        try:
+            others.append(run([with_constants(line, constants) for line in known]))
+            said = "done"
+        except PathsimError as error:
+            said = f"left out: {error}"
+            failures.append(f"parameter set {number}: {error}")
+        if tell is not None:
+            tell(f"parameter set {number} of {len(sets)}: {said}")
+    if not others:
+        raise SimulationError(f"the study failed under all {len(sets)} parameter sets; {failures[0]}")
+    return Repeats(own, tuple(others), tuple(failures))
+
+
 def over_sets(
     run: Callable[[Sequence[CellLine | str]], pd.DataFrame],
     lines: Sequence[str],
     sets: Sequence[Constants],
     library: Library | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> pd.DataFrame:
     """An assay with the model's own constants, and how far its values spread over ``sets``.
 
     ``run`` carries out the assay on cell lines: first on ``lines`` as they are, then with the constants of each set.
     Returns its table with columns ``low`` and ``high`` (5 and 95 % quantiles of ``value`` over the sets) behind
-    ``value``.
-
-    Raises what the assay raises; :class:`InputError` when there are no sets.
+    ``value``. Sets under which the assay fails are left out, which ``tell`` hears about. Raises as :func:`repeat`.
     """
-    if not sets:
-        raise InputError("an ensemble needs at least one parameter set")
-    table = run(lines)  # which says everything that is wrong with the names at once
-    known = [(library or default_library()).cell_line(name) for name in lines]
-    readings = [run([with_constants(line, constants) for line in known]) for constants in sets]
-    low, high = band(np.stack([reading["value"].to_numpy(dtype=float) for reading in readings]))
-    place = list(table.columns).index("value") + 1
-    table.insert(place, "low", low)
-    table.insert(place + 1, "high", high)
-    return table
+    found = repeat(run, lines, sets, library)
+    if tell is not None:
+        for sentence in found.failures:
+            tell(f"left out of the band: {sentence}")
+    return with_low_and_high(found.own, found.others, {"value": ("low", "high")})
+
+
+def with_low_and_high(
+    table: pd.DataFrame, others: Iterable[pd.DataFrame], columns: Mapping[str, tuple[str, str]]
+) -> pd.DataFrame:
+    """``table`` with the band of some ``columns`` behind each, from tables of ``others`` with the same rows.
+
+    ``columns``: a column and the names of the lower and the upper end of its band.
+    """
+    result = table.copy()
+    readings = list(others)
+    for name, ends in columns.items():
+        values = np.stack([reading[name].to_numpy(dtype=float) for reading in readings])
+        add_band(result, name, ends, band(values))
+    return result
+
+
+def add_band(table: pd.DataFrame, column: str, ends: tuple[str, str], values: tuple[Any, Any]) -> None:
+    """Put the lower and the upper end of a band into ``table`` behind ``column``."""
+    place = list(table.columns).index(column) + 1
+    for shift, (name, end) in enumerate(zip(ends, values, strict=True)):
+        table.insert(place + shift, name, end)

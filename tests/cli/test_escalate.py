@@ -25,6 +25,23 @@ def test_a_line_is_made_and_used(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "MCF7-alpelisibR" in capsys.readouterr().out
 
 
+def test_bands_over_a_file_of_parameter_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = tmp_path / "sets.csv"
+    sets.write_text("SRC_total,IRS1_total\n100,300\n120,250\n")
+    words = ["escalate", "MCF7", "alpelisib", "--factor", "3", "--max-days", "40", "--ensemble", str(sets)]
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "-o", str(tmp_path), "--plot", str(tmp_path / "x.png")])
+    assert ended.value.code == DONE
+    assert "parameter set 2 of 2" in capsys.readouterr().err
+    assert len((tmp_path / "outcomes.csv").read_text().splitlines()) == 4
+    assert "dose_nM_low" in (tmp_path / "history.csv").read_text()
+    sets.write_text("SRC_totl\n1\n")
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == WRONG_USAGE
+    assert "did you mean SRC_total" in capsys.readouterr().err
+
+
 def test_wrong_usage_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["escalate", "T47D", "alpelisib", "--factor", "1"])

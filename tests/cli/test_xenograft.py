@@ -34,9 +34,21 @@ def test_a_folder_takes_every_table_and_the_figure(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_study_has_the_band_of_the_ensemble(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["xenograft", "ATRT", *ARMS[:4], "--mice", "5", "--ensemble", "3", "-o", str(tmp_path), "--plot",
+              str(tmp_path / "x.png")])  # fmt: skip
+    assert ended.value.code == DONE
+    assert "over the parameter sets" in capsys.readouterr().err
+    assert {"ensemble_low", "ensemble_high"} <= set(pd.read_csv(tmp_path / "survival.csv").columns)
+    assert {"low", "high"} <= set(pd.read_csv(tmp_path / "lysate.csv").columns)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["--mice", "0"], "at least 1 animal"), (["--arm", "paxalisib"], "is not a schedule"),
+    [(["--ensemble", "9999"], "parameter sets are shipped"), (["--ensemble", "-1"], "cannot be negative"),
+     (["--ensemble", "no.csv"], "neither a number"), (["--power", "--ensemble", "2"], "one of them"),
+     (["--mice", "0"], "at least 1 animal"), (["--arm", "paxalisib"], "is not a schedule"),
      (["--table", "mouse"], "unknown table")],
 )  # fmt: skip
 def test_wrong_usage_is_one_sentence(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

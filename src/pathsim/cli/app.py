@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup, TyperOption
@@ -21,8 +21,10 @@ from ..errors import InputError, PathsimError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..ensemble import Repeats
     from ..lab import CellLine
 
+Study = TypeVar("Study")
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 VERBS = (
@@ -79,8 +81,13 @@ Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Threads or processes; results do not depend on it.")
 ]
 Ensemble = Annotated[
-    int,
-    typer.Option("--ensemble", min=0, help="Add the band over so many of the parameter sets shipped with the model."),
+    str | None,
+    typer.Option(
+        "--ensemble",
+        metavar="N|FILE",
+        help="Add the band over so many of the parameter sets shipped with the model, or over those of a file "
+        "(pathsim fit --ensemble writes one).",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
@@ -187,7 +194,9 @@ def _is_number(word: str) -> bool:
     return len(word) > 1 and (word[1].isdigit() or word[1] == ".")
 
 
-def deliver(table: Any, name: str, as_json: bool = False, folder: str | None = None) -> None:
+def deliver(
+    table: Any, name: str, as_json: bool = False, folder: str | None = None, quiet: bool = False
+) -> None:
     """Send a DataFrame where the user wants it: stdout, or ``folder/name.csv`` (or ``.json``)."""
     text = table.to_json(orient="records", indent=1) + "\n" if as_json else table.to_csv(index=False)
     if folder is None:
@@ -196,7 +205,7 @@ def deliver(table: Any, name: str, as_json: bool = False, folder: str | None = N
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"{name}.{'json' if as_json else 'csv'}")
     write_whole(path, text)
-    note(f"wrote {path}")
+    note(f"wrote {path}", quiet)
 
 
 def send(text: str) -> None:
@@ -235,26 +244,62 @@ def check_plot(path: str | None) -> None:
 
 
 def with_band(
-    run: Callable[[Sequence[CellLine | str]], pd.DataFrame], lines: Sequence[str], model: str, ensemble: int
+    run: Callable[[Sequence[CellLine | str]], pd.DataFrame], lines: Sequence[str], model: str, ensemble: str | None
 ) -> pd.DataFrame:
-    """What ``--ensemble`` asks for: the assay alone (0), or with the band over so many shipped parameter sets."""
-    if not ensemble:
+    """What ``--ensemble`` asks for: the assay alone, or with the band over parameter sets."""
+    sets = parameter_sets(model, ensemble)
+    if not sets:
         return run(lines)
     from ..ensemble import over_sets
 
-    return over_sets(run, lines, shipped_sets(model, ensemble))
+    return over_sets(run, lines, sets, tell=note)
 
 
-def shipped_sets(model: str, number: int) -> Sequence[dict[str, float]]:
-    """The first ``number`` parameter sets of the bundled ensemble. Raises :class:`InputError` for another model."""
+def repeats(
+    run: Callable[[Sequence[CellLine | str]], Study], line: str, sets: Sequence[dict[str, float]], quiet: bool
+) -> Repeats[Study]:
+    """A study of one cell line, and the same under parameter sets where there are any."""
+    from ..ensemble import Repeats, repeat
+
+    return repeat(run, [line], sets, tell=lambda said: note(said, quiet)) if sets else Repeats(run([line]), ())
+
+
+def parameter_sets(model: str, ensemble: str | None) -> Sequence[dict[str, float]]:
+    """What ``--ensemble`` names: nothing, the first of the shipped parameter sets, or those of a file.
+
+    Raises :class:`InputError` for more than there are, and for constants that the model does not have.
+    """
     from ..ensemble import read_ensemble
+    from ..errors import PathsimError, raise_together
+    from ..model import load_model
+    from ..simulation import system_of
 
-    if model != "pi3k_mapk":
-        raise InputError(f"--ensemble: the shipped parameter sets belong to pi3k_mapk, not to {model}")
-    sets = read_ensemble()
-    if number > len(sets):
-        raise InputError(f"--ensemble {number}: {len(sets)} parameter sets are shipped")
-    return sets[:number]
+    if ensemble is None:
+        return []
+    if ensemble.strip().lstrip("+-").isdigit():
+        number = int(ensemble)
+        if number < 0:
+            raise InputError(f"--ensemble {ensemble}: a number of parameter sets cannot be negative")
+        if not number:
+            return []
+        if model != "pi3k_mapk":
+            raise InputError(
+                f"--ensemble: the shipped parameter sets belong to pi3k_mapk, not to {model}; give a file of its own"
+            )
+        sets = read_ensemble()
+        if number > len(sets):
+            raise InputError(f"--ensemble {number}: {len(sets)} parameter sets are shipped")
+        return sets[:number]
+    if not os.path.isfile(ensemble):
+        raise InputError(f"--ensemble {ensemble}: neither a number of shipped parameter sets nor a file")
+    sets, system, problems = read_ensemble(ensemble), system_of(load_model(model)), []
+    for name in sets[0]:
+        try:
+            system.slot(name.split("@")[0])
+        except PathsimError as error:
+            problems.append(str(error))
+    raise_together(problems, ensemble)
+    return sets
 
 
 def settings(pairs: Sequence[str]) -> dict[str, float]:

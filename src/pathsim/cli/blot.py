@@ -41,7 +41,7 @@ def blot(
         bool, typer.Option("--noise", help="Densitometry in arbitrary units with loading and band errors, not nM.")
     ] = False,
     model: cli.Model = "pi3k_mapk",
-    ensemble: cli.Ensemble = 0,
+    ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,

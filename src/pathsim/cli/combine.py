@@ -47,7 +47,7 @@ def combine(
     noise: cli.PlateNoise = False,
     wells: Annotated[bool, typer.Option("--wells", help="Print the wells instead of the scores.")] = False,
     model: cli.Model = "pi3k_mapk",
-    ensemble: cli.Ensemble = 0,
+    ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,

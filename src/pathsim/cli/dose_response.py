@@ -33,7 +33,7 @@ def dose_response(
     replicates: cli.PlateReplicates = 1,
     noise: cli.PlateNoise = False,
     model: cli.Model = "pi3k_mapk",
-    ensemble: cli.Ensemble = 0,
+    ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import app as cli
+
+if TYPE_CHECKING:
+    from ..assays import Escalation
+    from ..ensemble import Repeats
+    from ..lab import CellLine
 
 
 @cli.app.command()
@@ -21,6 +27,7 @@ def escalate(
         bool, typer.Option("--deterministic", help="Follow expected cell numbers instead of drawing them.")
     ] = False,
     model: cli.Model = "pi3k_mapk",
+    ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,
@@ -37,21 +44,41 @@ def escalate(
     """
     from ..assays import Rules
     from ..assays import escalate as run
+    from ..model import load_model
 
     cli.check_plot(plot)
     rules = Rules(fold=fold, max_days=max_days)
-    done = run(
-        model, cell_line, drug, start, factor, rules=rules, stochastic=not deterministic, seed=seed, workers=workers,
-        progress=lambda sentence: cli.note(sentence, quiet),
-    )  # fmt: skip
-    carried = " + ".join(done.changes) or "no change"
-    cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}", quiet)
+    sets = cli.parameter_sets(model, ensemble)
+    opened = load_model(model)
+
+    def one(lines: Sequence[CellLine | str]) -> Escalation:
+        own = isinstance(lines[0], str)
+        done = run(
+            opened, lines[0], drug, start, factor, rules=rules, stochastic=not deterministic, seed=seed,
+            workers=workers, progress=lambda sentence: cli.note(sentence, quiet or not own),
+        )  # fmt: skip
+        if own:
+            carried = " + ".join(done.changes) or "no change"
+            cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}", quiet)
+        return done
+
+    found = cli.repeats(one, cell_line, sets, quiet)
     if plot is not None:
         from ..plot.escalation import draw_escalation
 
-        cli.save_figure(draw_escalation(done), plot, quiet)
+        cli.save_figure(draw_escalation(found.own, found.others), plot, quiet)
+    _deliver(found, output, json, quiet)
+
+
+def _deliver(found: Repeats[Escalation], output: str | None, json: bool, quiet: bool) -> None:
+    from ..assays.study_bands import escalation_tables
+
+    tables = escalation_tables(found) if found.others else {"history": found.own.history}
     if output is None:
-        cli.deliver(done.history, "history", json)
+        cli.deliver(tables["history"], "history", json)
         return
-    for path in done.save(output):
+    for path in found.own.save(output):
         cli.note(f"wrote {path}", quiet)
+    if found.others:  # the same tables with bands in their place
+        for name, table in tables.items():
+            cli.deliver(table, name, json, output, quiet or name != "outcomes")

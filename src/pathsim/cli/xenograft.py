@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import app as cli
+
+if TYPE_CHECKING:
+    from ..assays import Trial
+    from ..ensemble import Repeats
+    from ..lab import CellLine
+
+TABLES = ("summary", "mice", "volumes", "lysate", "survival")
 
 
 @cli.app.command()
@@ -37,6 +45,7 @@ def xenograft(
         str, typer.Option("--table", help="Which table goes to stdout: summary, mice, volumes, lysate or survival.")
     ] = "summary",
     model: cli.Model = "pi3k_mapk",
+    ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,
@@ -50,31 +59,54 @@ def xenograft(
     """
     from ..assays import xenograft as run
     from ..assays.power import mice_needed
-    from ..errors import unknown
+    from ..errors import InputError, unknown
+    from ..model import load_model
 
-    tables = ("summary", "mice", "volumes", "lysate", "survival")
-    if table not in tables:
-        raise unknown("table", table, tables)
+    if table not in TABLES:
+        raise unknown("table", table, TABLES)
     cli.check_plot(plot)
-    trial = run(
-        model, cell_line, arm or ["vehicle", "paxalisib 15 mg/kg daily"], max(mice, 400) if power else mice, seed,
-        site=site, days=days, untreated_days=untreated_days, dosing_from_days=dosing_from, workers=workers,
-    )  # fmt: skip
-    for line in trial.notes:
+    sets = cli.parameter_sets(model, ensemble)
+    if sets and power:
+        raise InputError("--power and --ensemble: give one of them")
+    opened, arms = load_model(model), arm or ["vehicle", "paxalisib 15 mg/kg daily"]
+
+    def one(lines: Sequence[CellLine | str]) -> Trial:
+        return run(
+            opened, lines[0], arms, max(mice, 400) if power else mice, seed, site=site, days=days,
+            untreated_days=untreated_days, dosing_from_days=dosing_from, workers=workers,
+        )  # fmt: skip
+
+    found = cli.repeats(one, cell_line, sets, quiet)
+    for line in found.own.notes:
         cli.note(line, quiet)
     if power:
-        cli.deliver(mice_needed(trial, seed=seed), "power", json, output)
+        cli.deliver(mice_needed(found.own, seed=seed), "power", json, output)
         return
-    for name, curve in trial.survival.items():
-        cli.note(f"{name}: median {curve.median}, {curve.size} animals", quiet)
-    if len(trial.arms) > 1:
-        cli.note(f"all arms: {trial.log_rank()}", quiet)
+    _say(found, quiet)
     if plot is not None:
         from ..plot.xenograft import draw_xenograft
 
-        cli.save_figure(draw_xenograft(trial), plot, quiet)
+        cli.save_figure(draw_xenograft(found.own, found.others), plot, quiet)
+    _deliver(found, table, json, output)
+
+
+def _say(found: Repeats[Trial], quiet: bool) -> None:
+    """Survival of every arm in words."""
+    from ..assays.study_bands import median_band
+
+    for name, curve in found.own.survival.items():
+        spread = f", {median_band(found.others, name)} over the parameter sets" if found.others else ""
+        cli.note(f"{name}: median {curve.median}, {curve.size} animals{spread}", quiet)
+    if len(found.own.arms) > 1:
+        cli.note(f"all arms: {found.own.log_rank()}", quiet)
+
+
+def _deliver(found: Repeats[Trial], table: str, json: bool, output: str | None) -> None:
+    from ..assays.study_bands import trial_tables
+
+    tables = trial_tables(found) if found.others else found.own.tables()
     if output is None:
-        cli.deliver(trial.tables()[table], table, json)
+        cli.deliver(tables[table], table, json)
         return
-    for name, frame in trial.tables().items():
+    for name, frame in tables.items():
         cli.deliver(frame, name, json, output)

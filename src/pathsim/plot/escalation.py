@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..assays.study_bands import escalation_tables, picked
+from ..ensemble import Repeats
 from .style import COLOURS, INK, PALE, canvas
 
 if TYPE_CHECKING:
@@ -16,15 +20,29 @@ if TYPE_CHECKING:
     from ..assays.escalation import Escalation
 
 
-def draw_escalation(run: Escalation) -> Figure:
-    """Dose staircase and clone fractions over the same days."""
+def draw_escalation(run: Escalation, others: Sequence[Escalation] = ()) -> Figure:
+    """Dose staircase and clone fractions over the same days.
+
+    With ``others``, the same escalation under other parameter sets, 5 to 95 % of the sets are shaded around dose and
+    growth, and the clones that they end with are counted.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.5, 5.6), layout="constrained")
+    figure = Figure(figsize=(7.5, 5.9 if others else 5.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    draw_staircase(run.history, run.drug, run.parental_ic50.value, upper)
+    found = Repeats(run, tuple(others))
+    draw_staircase(escalation_tables(found)["history"] if others else run.history, run.drug, run.parental_ic50.value,
+                   upper)  # fmt: skip
     draw_clones(run.fractions, lower)
     upper.set_xlabel("")
+    if others:
+        counts = picked(others)
+        most = [f"{name} ({count})" for name, count in list(counts.items())[:3]]
+        more = f" and {len(counts) - 3} more" if len(counts) > 3 else ""
+        reached = sum(other.reached for other in others)
+        upper.set_title(f"shaded: 5 to 95 % of {len(others)} parameter sets, {reached} of which reach the target dose",
+                        fontsize=8, loc="left", color=INK)  # fmt: skip
+        lower.set_title(fill(f"the sets end with {', '.join(most)}{more}", 105), fontsize=8, loc="left", color=INK)
     figure.suptitle(f"{run.line.name}: {run.reason}", x=0.01, ha="left", fontsize=10, weight="bold")
     return figure
 
@@ -32,8 +50,15 @@ def draw_escalation(run: Escalation) -> Figure:
 def draw_staircase(
     history: pd.DataFrame, drug: str, parental_ic50_nM: float | None = None, ax: Axes | None = None
 ) -> Axes:
-    """The dose over the months, in nM, and growth relative to untreated parental cells."""
+    """The dose over the months, in nM, and growth relative to untreated parental cells.
+
+    Where ``history`` has bands (``dose_nM_low``, ``relative_growth_low``, ...) they are shaded.
+    """
     axes = canvas(ax, 7.0, 2.8)
+    banded = "dose_nM_low" in history
+    if banded:
+        axes.fill_between(history["day"], history["dose_nM_low"], history["dose_nM_high"], step="pre", lw=0,
+                          color=COLOURS[0], alpha=0.15)  # fmt: skip
     axes.step(history["day"], history["dose_nM"], where="pre", color=COLOURS[0], lw=1.8)
     axes.set(yscale="log", xlabel="days", ylabel=f"{drug} (nM)")
     axes.yaxis.label.set_color(COLOURS[0])
@@ -45,6 +70,9 @@ def draw_staircase(
     growth.spines[["top"]].set_visible(False)
     smooth = history["relative_growth"].clip(lower=-0.5)
     growth.plot(history["day"], 100 * smooth, color=COLOURS[1], lw=1.0)
+    if banded:
+        low, high = (100 * history[f"relative_growth_{end}"].clip(lower=-0.5) for end in ("low", "high"))
+        growth.fill_between(history["day"], low, high, color=COLOURS[1], alpha=0.15, lw=0)
     growth.set_ylabel("growth (% of untreated parental)", color=COLOURS[1])
     growth.axhline(0, color=PALE, lw=0.4)
     return axes
@@ -62,12 +90,13 @@ def draw_clones(fractions: pd.DataFrame, ax: Axes | None = None, label_from: flo
     bottom = np.zeros(len(days))
     for name in order:
         share = table[name].to_numpy()
-        at = int(np.argmax(share))
-        if share[at] >= label_from:
-            near = min(max(days[at], days[0] + 0.2 * np.ptp(days)), days[-1] - 0.15 * np.ptp(days))
-            here = int(np.searchsorted(days, near))
-            height = 100 * (bottom[here] + share[here] / 2)
-            axes.text(near, height, name.replace("+", "\n+ "), ha="center", va="center", fontsize=7, color=INK)
+        if share.max() >= label_from:  # named in the middle of where it is large, inwards from there at the edges
+            middle = float(np.median(days[share >= 0.5 * share.max()]))
+            at = int(np.searchsorted(days, middle))
+            place = (middle - days[0]) / max(np.ptp(days), 1e-9)
+            side = "left" if place < 0.05 else "right" if place > 0.9 else "center"
+            height = min(max(100 * (bottom[at] + share[at] / 2), 4.0), 96.0)
+            axes.text(middle, height, name.replace("+", "\n+ "), ha=side, va="center", fontsize=7, color=INK)
         bottom = bottom + share
     axes.set(xlim=(days[0], days[-1]), ylim=(0, 100), xlabel="days", ylabel="share of culture (%)")
     return axes

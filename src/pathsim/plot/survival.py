@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InputError
 from ..stats.survival import KaplanMeier, LogRank
@@ -14,18 +15,22 @@ from .style import COLOURS, INK, PALE, canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+FloatArray = npt.NDArray[np.float64]
+
 
 def draw_survival(
     curves: Mapping[str, KaplanMeier] | Iterable[KaplanMeier],
     ax: Axes | None = None,
     test: LogRank | None = None,
     event: str = "survival",
+    bands: Mapping[str, tuple[FloatArray, FloatArray, FloatArray]] | None = None,
 ) -> Axes:
     """Draw one curve per arm with its confidence band, a tick for each censored subject, and the number at risk.
 
     Args:
         test: a log-rank test whose p value to write in the corner.
         event: what the curve is the probability of (``"survival"``, ``"progression-free survival"``).
+        bands: by arm, times and the lower and upper end of a band to shade instead of the confidence limits.
 
     Raises :class:`InputError` without curves or with curves in different units of time.
     """
@@ -41,7 +46,9 @@ def draw_survival(
     ax = canvas(ax, width=5.6, height=3.6 + 0.2 * len(arms))
     latest = max(float(curve.times[-1]) for curve in arms)
     for number, (name, curve) in enumerate(zip(names, arms, strict=True)):
-        _draw_arm(ax, name, curve, COLOURS[number % len(COLOURS)])
+        low, high = (np.concatenate([[1.0], limit]) for limit in (curve.low, curve.high))
+        shaded = (bands or {}).get(name) or (np.concatenate([[0.0], curve.times]), low, high)
+        _draw_arm(ax, name, curve, COLOURS[number % len(COLOURS)], shaded)
     ax.set_xlim(0, latest * 1.03)
     ax.set_ylim(0, 1.02)
     ax.set_ylabel(f"{event} (probability)")
@@ -53,14 +60,15 @@ def draw_survival(
     return ax
 
 
-def _draw_arm(ax: Axes, name: str, curve: KaplanMeier, colour: str) -> None:
+def _draw_arm(
+    ax: Axes, name: str, curve: KaplanMeier, colour: str, shaded: tuple[FloatArray, FloatArray, FloatArray]
+) -> None:
     times = np.concatenate([[0.0], curve.times])
     survival = np.concatenate([[1.0], curve.survival])
     median = curve.median
     text = "median not reached" if median.value is None else f"median {median.value:.4g} {median.unit}"
     ax.step(times, survival, where="post", color=colour, linewidth=1.7, label=f"{name} (n = {curve.size}, {text})")
-    low, high = (np.concatenate([[1.0], band]) for band in (curve.low, curve.high))
-    ax.fill_between(times, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
+    ax.fill_between(*shaded, step="post", color=colour, alpha=0.13, linewidth=0)
     lost = curve.censored > 0
     ax.plot(curve.times[lost], curve.survival[lost], marker="|", linestyle="", color=colour, markersize=7)
 
