@@ -14,11 +14,15 @@ from pathsim.plot.glucose import draw_glucose
 
 
 def main(target: str) -> None:
-    """One study, its summary, its figure."""
-    study = ps.glucose_study("pi3k_mapk", "ATRT", "paxalisib 15 mg/kg daily")
+    """One study and the same under ten parameter sets that fit the calibration about as well, summary, figure."""
+    found = ps.repeat(
+        lambda lines: ps.glucose_study("pi3k_mapk", lines[0], "paxalisib 15 mg/kg daily"), ["ATRT"],
+        ps.read_ensemble()[:10],
+    )  # fmt: skip
+    study = found.own
     print(f"{study.line}, {study.regimen}")
     print(study.summary.round(3).to_string(index=False))
-    draw_glucose(study).savefig(target, dpi=160)
+    draw_glucose(study, others=found.others).savefig(target, dpi=160)
     print(f"wrote {target}")
 
 

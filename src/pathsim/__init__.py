@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .assays.investigate import investigate
     from .assays.western_blot import western_blot
     from .assays.xenograft import xenograft
+    from .ensemble import over_sets, read_ensemble, repeat
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
     from .fitting import (
         Densitometry,
@@ -83,6 +84,7 @@ _ROOMS = {
         "western_blot",
         "xenograft",
     ),
+    "ensemble": ("over_sets", "read_ensemble", "repeat"),
     "errors": ("InputError", "PathsimError", "SimulationError", "UnknownNameError", "UnsupportedModelError"),
     "fitting": (
         "Densitometry",
@@ -181,13 +183,16 @@ __all__ = [
     "merge_sweep",
     "mice_needed",
     "morris_effects",
+    "over_sets",
     "parameter_ensemble",
     "petab",
     "profile",
     "read_blots",
+    "read_ensemble",
     "read_free",
     "read_spec",
     "read_table",
+    "repeat",
     "run_sweep",
     "run_sweep_on_dask",
     "sample",

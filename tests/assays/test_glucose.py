@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pathsim.assays.glucose import CLAMPED, INTERVENTIONS, GlucoseStudy, follow_host, glucose_study
+from pathsim.ensemble import read_ensemble, repeat
 from pathsim.errors import InputError
-from pathsim.lab import Regimen, default_library, default_pharmacy
+from pathsim.lab import CellLine, Regimen, default_library, default_pharmacy
 from pathsim.model import check_model, load_model
 from pathsim.plot.glucose import draw_glucose
 from pathsim.timecourse import simulate
@@ -103,3 +105,15 @@ def test_what_cannot_be_asked_is_said(changes: dict[str, object], says: str) -> 
 def test_interventions_name_parameters_of_the_host() -> None:
     known = {parameter.id for parameter in load_model("host_glucose").parameters}
     assert {name for changes in INTERVENTIONS.values() for name in changes} <= known
+
+
+def test_the_figure_has_bands_over_parameter_sets(tmp_path: Path) -> None:
+    def run(lines: Sequence[CellLine | str]) -> GlucoseStudy:
+        return glucose_study(MODEL, lines[0], "paxalisib 15 mg/kg daily", ["none"], 1.0)
+
+    found = repeat(run, ["ATRT"], read_ensemble()[:3])
+    growth = [other.summary["net_growth_per_day"].iloc[0] for other in found.others]
+    assert len(set(growth)) == 3
+    figure = draw_glucose(found.own, others=found.others)
+    figure.savefig(tmp_path / "glucose.png")
+    assert "3 parameter sets" in " ".join(ax.get_title(loc="left") for ax in figure.axes)

@@ -81,3 +81,17 @@ def test_the_figure_is_drawn(trial: VirtualTrial, tmp_path: Path) -> None:
 def test_what_cannot_be_asked_is_said(changes: dict[str, object], says: str) -> None:
     with pytest.raises(InputError, match=says):
         virtual_trial(MODEL, **changes)  # type: ignore[arg-type]
+
+
+def test_trials_take_parameter_sets_in_turn() -> None:
+    """The same constants twice change nothing but who is simulated; others widen what hazard ratios are possible."""
+    sets = [{}, {"MEK_total": 400.0}]
+    found = virtual_trial(MODEL, trials=7, patients=20, sets=sets)
+    assert list(found.trials["set"]) == [1, 2, 1, 2, 1, 2, 1]
+    assert "2 parameter sets" in found.summary()["what"].iloc[-1]
+    alone = virtual_trial(MODEL, trials=7, patients=20)
+    assert found.trials["carried_over"].iloc[0] == alone.trials["carried_over"].iloc[0]
+    few = virtual_trial(MODEL, trials=1, patients=20, sets=sets)
+    assert list(few.trials["set"]) == [1]
+    with pytest.raises(InputError, match="sets is empty"):
+        virtual_trial(MODEL, trials=2, patients=5, sets=[])

@@ -8,6 +8,7 @@ every simulated trial, from nothing to all of it. The text says so wherever numb
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..ensemble import Constants, with_constants
 from ..errors import raise_together, unknown
 from ..lab import Library, Regimen, default_library, default_pharmacy
 from ..lab.host import Site
@@ -101,8 +103,8 @@ ASSUMPTIONS = (
 
 @dataclass(frozen=True, eq=False)
 class VirtualTrial:
-    """``trials``: one row per simulated trial (``carried_over, hazard_ratio``, medians in months of both arms,
-    ``p, events``); ``curves``: Kaplan-Meier curves of all simulated patients by arm."""
+    """``trials``: one row per simulated trial (``set`` of constants from 1, ``carried_over, hazard_ratio``, medians in
+    months of both arms, ``p, events``); ``curves``: Kaplan-Meier curves of all simulated patients by arm."""
 
     cohort: Cohort
     trials: pd.DataFrame
@@ -122,10 +124,12 @@ class VirtualTrial:
         ]  # fmt: skip
         ratio = self.trials["hazard_ratio"].dropna()
         low, middle, high = np.quantile(ratio, [0.05, 0.5, 0.95])
+        sets = self.trials["set"].nunique()
+        over = f"simulated trials and {sets} parameter sets" if sets > 1 else "simulated trials"
         rows.append({
             "row": f"simulated, {len(self.trials)} trials", "treated_months": self.trials["median_treated"].median(),
             "control_months": self.trials["median_control"].median(), "hazard_ratio": float(middle), "low": float(low),
-            "high": float(high), "what": "median and 5 to 95 % over simulated trials; log-rank hazard ratio",
+            "high": float(high), "what": f"median and 5 to 95 % over {over}; log-rank hazard ratio",
         })  # fmt: skip
         return pd.DataFrame(rows)
 
@@ -152,6 +156,7 @@ def virtual_trial(
     seed: int = 0,
     *,
     carried_over: tuple[float, float] = (0.0, 1.0),
+    sets: Sequence[Constants] = ({},),
     library: Library | None = None,
     workers: int | None = None,
 ) -> VirtualTrial:
@@ -161,6 +166,8 @@ def virtual_trial(
         cohort: ``newly diagnosed``, ``recurrent``, or one of your own.
         patients: per arm.
         carried_over: range of the share of the effect in cells that reaches patients, drawn evenly per trial.
+        sets: constants of the model (:func:`pathsim.read_ensemble`), taken by the trials in turn, so that the spread of
+            hazard ratios holds what is not known of them too. Default: the model's own.
 
     Raises:
         InputError: a cohort that does not exist, or numbers that make no sense.
@@ -174,15 +181,22 @@ def virtual_trial(
         problems.append(f"{patients} patients in {trials} trials: at least 2 patients and 1 trial are needed")
     if not 0 <= carried_over[0] <= carried_over[1] <= 1:
         problems.append(f"carried_over is {carried_over}; it is a range between 0 and 1")
+    if not sets:
+        problems.append("sets is empty; leave it out for the model's own constants")
     raise_together(problems, "virtual trial")
     assert group is not None
-    pool = _pool(opened, group, patients, trials, seed, shelf, workers)
-    return _run_trials(group, pool, patients, trials, seed, carried_over)
+    used = sets[:trials]
+    pools = [
+        _pool(opened, group, patients, len(range(number, trials, len(used))), seed + 1_000_003 * number, shelf, workers,
+              constants)
+        for number, constants in enumerate(used)
+    ]  # fmt: skip
+    return _run_trials(group, pools, patients, trials, seed, carried_over)
 
 
 @dataclass(frozen=True, eq=False)
 class _Pool:
-    """All patients of all trials: growth without and with drug, of sensitive and resistant cells (n, times)."""
+    """All patients of some trials: growth without and with drug, of sensitive and resistant cells (n, times)."""
 
     times: FloatArray
     untreated: FloatArray
@@ -193,8 +207,9 @@ class _Pool:
 
 
 def _pool(
-    model: Model, cohort: Cohort, patients: int, trials: int, seed: int, library: Library, workers: int | None
-) -> _Pool:
+    model: Model, cohort: Cohort, patients: int, trials: int, seed: int, library: Library, workers: int | None,
+    constants: Constants,
+) -> _Pool:  # fmt: skip
     n = 2 * patients * trials
     site = Site(
         cohort.name, "patients", "brain", (cohort.line,), "death", cohort.residual_cells, cohort.lethal_cells,
@@ -206,7 +221,8 @@ def _pool(
     grown: list[Followed] = []
     pace: Pace | None = None
     for name in (cohort.line, f"{cohort.line}+{cohort.resistant}"):
-        cells = prepare(model, library.cell_line(name), drugs, library, workers=workers)
+        line = with_constants(library.cell_line(name), constants)
+        cells = prepare(model, line, drugs, library, workers=workers)
         pace = pace or calibrate(cells, site)  # the clone grows in the patient at the speed of the tumour it is part of
         study = Study(cells, site, pace, default_pharmacy(), library, species="human")
         grown.append(study.arm(regimen, n, days, seed))
@@ -219,7 +235,7 @@ def _pool(
 
 
 def _run_trials(
-    cohort: Cohort, pool: _Pool, patients: int, trials: int, seed: int, carried_over: tuple[float, float]
+    cohort: Cohort, pools: Sequence[_Pool], patients: int, trials: int, seed: int, carried_over: tuple[float, float]
 ) -> VirtualTrial:
     import pandas as pd
 
@@ -228,7 +244,8 @@ def _run_trials(
     everyone: dict[str, list[FloatArray]] = {"control": [], "treated": []}
     names = np.array(["control", "treated"]).repeat(patients)
     for number in range(trials):
-        here = np.arange(2 * patients) + number * 2 * patients
+        pool, place = pools[number % len(pools)], number // len(pools)
+        here = np.arange(2 * patients) + place * 2 * patients
         control, treated = here[:patients], here[patients:]
         share = float(random.uniform(*carried_over))
         months = np.concatenate([
@@ -240,7 +257,7 @@ def _run_trials(
         medians = [kaplan_meier(part, seen).median.value
                    for part, seen in zip(np.split(months, 2), np.split(events, 2), strict=True)]  # fmt: skip
         rows.append({
-            "trial": number + 1, "carried_over": share, "hazard_ratio": _ratio(test.observed, test.expected),
+            "trial": number + 1, "set": number % len(pools) + 1, "carried_over": share, "hazard_ratio": _ratio(test.observed, test.expected),
             "median_control": medians[0], "median_treated": medians[1], "p": test.p, "events": int(events.sum()),
         })  # fmt: skip
         for arm, part in zip(everyone.values(), np.split(months, 2), strict=True):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .style import COLOURS, PALE, canvas
+import numpy as np
+
+from ..ensemble import band
+from .style import COLOURS, INK, PALE, canvas
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -12,8 +16,12 @@ if TYPE_CHECKING:
     from ..assays.glucose import GlucoseStudy
 
 
-def draw_glucose(study: GlucoseStudy, hours: float = 24.0) -> Figure:
-    """Glucose, insulin and every tumour readout over the first ``hours``, one colour per arm, and net growth."""
+def draw_glucose(study: GlucoseStudy, hours: float = 24.0, others: Sequence[GlucoseStudy] = ()) -> Figure:
+    """Glucose, insulin and every tumour readout over the first ``hours``, one colour per arm, and net growth.
+
+    With ``others``, the same study under other parameter sets, 5 to 95 % of the sets are shaded around the readouts and
+    drawn as whiskers of growth.
+    """
     from matplotlib.figure import Figure
 
     readouts = list(dict.fromkeys(study.tumour["readout"]))
@@ -32,6 +40,9 @@ def draw_glucose(study: GlucoseStudy, hours: float = 24.0) -> Figure:
             part = study.tumour[(study.tumour["arm"] == arm) & (study.tumour["readout"] == readout)]
             part = part[part["time_h"] <= hours]
             ax.plot(part["time_h"], part["value"], color=colour)
+            if others:
+                low, high = band(np.array([other.tumour.loc[part.index, "value"] for other in others], dtype=float))
+                ax.fill_between(part["time_h"], low, high, color=colour, alpha=0.15, lw=0)
     for ax, readout in zip(axes[2:], readouts, strict=False):
         ax.set(xlabel="hours after the dose", ylabel=f"tumour {readout} (nM)", ylim=(0, None))
     axes[0].set(xlabel="hours after the dose", ylabel="blood glucose (mM)", ylim=(0, None))
@@ -39,6 +50,10 @@ def draw_glucose(study: GlucoseStudy, hours: float = 24.0) -> Figure:
     bars = axes[2 + len(readouts)]
     places = range(len(study.summary))
     bars.barh(places, study.summary["net_growth_per_day"], color=[colours[arm] for arm in study.summary["arm"]])
+    if others:
+        low, high = band(np.array([other.summary["net_growth_per_day"] for other in others], dtype=float))
+        bars.hlines(places, low, high, color=INK, lw=1.0)
+        bars.set_title(f"bands: 5 to 95 % of {len(others)} parameter sets", fontsize=8, loc="left", color=INK)
     bars.set_yticks(places, study.summary["arm"], fontsize=7)
     bars.invert_yaxis()
     bars.axvline(0, color=PALE, lw=0.8)
