@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .errors import InputError, PathsimError, SimulationError, raise_together
 from .lab import CellLine, Condition, Library, Treatment, default_library
 from .model import Model, models_folder
-from .simulation import Plan
+from .simulation import Plan, system_of
 from .solve import Solver
 
 if TYPE_CHECKING:
@@ -116,6 +116,28 @@ def read_ensemble(path: str | Path | None = None) -> list[dict[str, float]]:
                      for row in np.flatnonzero(~np.isfinite(values.to_numpy(dtype=float)))]  # fmt: skip
     raise_together(problems[:20], str(where))
     return [{str(name): float(value) for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def choose_sets(model: Model, wanted: int | str | Path) -> list[dict[str, float]]:
+    """The first ``wanted`` shipped parameter sets, or all those of a file, for ``model``.
+
+    Raises :class:`InputError` for more sets than there are, and for constants that the model does not have.
+    """
+    system, problems = system_of(model), []
+    sets = read_ensemble() if isinstance(wanted, int) else read_ensemble(wanted)
+    for name in sets[0]:
+        try:
+            system.slot(name.split("@")[0])
+        except PathsimError as error:
+            problems.append(str(error))
+    if not isinstance(wanted, int):
+        raise_together(problems, str(wanted))
+        return sets
+    if problems:
+        raise InputError(f"the shipped parameter sets belong to pi3k_mapk, not to {model.id}; give a file of its own")
+    if not 1 <= wanted <= len(sets):
+        raise InputError(f"{wanted} parameter sets are asked for; 1 to {len(sets)} are shipped")
+    return sets[:wanted]
 
 
 def band(values: FloatArray, low: float = 0.05, high: float = 0.95) -> tuple[FloatArray, FloatArray]:

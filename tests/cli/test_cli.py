@@ -96,6 +96,18 @@ def test_predictions_come_with_bands_over_the_ensemble(capsys: pytest.CaptureFix
     assert (frame["value"] == single["value"]).all()
 
 
+def test_time_courses_have_bands_too(capsys: pytest.CaptureFixture[str], decay: str, tmp_path: Path) -> None:
+    sets = tmp_path / "sets.csv"
+    sets.write_text("A\n1\n2\n3\n")
+    code, out, _ = run(capsys, "simulate", decay, "--times", "0 1", "--ensemble", str(sets), "--plot",
+                       str(tmp_path / "band.png"))  # fmt: skip
+    assert code == 0
+    frame = table(out)
+    own, low, high = (frame[f"A{end}"] for end in ("", "_low", "_high"))
+    assert list(low / own) == pytest.approx([1.1, 1.1], rel=1e-5)
+    assert list(high / own) == pytest.approx([2.9, 2.9], rel=1e-5)
+
+
 @pytest.mark.parametrize("what", ["drugs", "models", "cell-lines", "alterations", "readouts", "network"])
 def test_lists_are_tables(capsys: pytest.CaptureFixture[str], what: str) -> None:
     code, out, _ = run(capsys, "list", what)

@@ -46,7 +46,7 @@ def test_a_study_has_the_band_of_the_ensemble(tmp_path: Path, capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(["--ensemble", "9999"], "parameter sets are shipped"), (["--ensemble", "-1"], "cannot be negative"),
+    [(["--ensemble", "9999"], "60 are shipped"), (["--ensemble", "-1"], "-1 parameter sets"),
      (["--ensemble", "no.csv"], "neither a number"), (["--power", "--ensemble", "2"], "one of them"),
      (["--mice", "0"], "at least 1 animal"), (["--arm", "paxalisib"], "is not a schedule"),
      (["--table", "mouse"], "unknown table")],

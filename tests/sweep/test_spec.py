@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from tiny_sweep import content, expected, spec, toml, write_files
 
@@ -14,6 +16,7 @@ from pathsim.lab import Condition, Treatment, default_library
 from pathsim.simulation import full_plan
 from pathsim.sweep import make_spec, read_spec
 from pathsim.sweep.axes import Kind, Listed, Range, read_axis
+from pathsim.sweep.chunk import Format, make_chunk
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +227,27 @@ def test_bad_sweeps(folder: Path, changes: dict[str, Any], said: str) -> None:
 def test_toml_that_does_not_parse(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match=r"sweep\.toml: not valid TOML: .*line 2"):
         read_spec(toml(tmp_path, text))
+
+
+def test_every_well_with_every_parameter_set(folder: Path) -> None:
+    """A set is a line with other constants: what the line sets itself stays, and "set" says which one it is."""
+    (folder / "sets.csv").write_text("k_in\n0.02\n0.03\n")
+    made = make_spec(content(ensemble="sets.csv"), folder)
+    plain = make_spec(content(), folder)
+    assert made.design.wells == 3 * plain.design.wells
+    frame = pd.read_csv(BytesIO(make_chunk(made.design, 0, made.design.wells, Format.CSV).content))
+    alone = pd.read_csv(BytesIO(make_chunk(plain.design, 0, plain.design.wells, Format.CSV).content))
+    own = frame[frame["set"] == 0].drop(columns=["set", "well"]).reset_index(drop=True)
+    pd.testing.assert_frame_equal(own, alone.drop(columns="well"))
+    for number, factor in ((1, 2.0), (2, 3.0)):
+        one = frame[frame["set"] == number]
+        expected = own["value"].where(own["cell_line"] == "quick", factor * own["value"])
+        np.testing.assert_allclose(one["value"], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(3, "belong to pi3k_mapk"), (True, "how many"), ("no.csv", "No such file")]
+)
+def test_a_bad_ensemble_is_refused(folder: Path, value: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        make_spec(content(ensemble=value), folder)

@@ -269,37 +269,16 @@ def parameter_sets(model: str, ensemble: str | None) -> Sequence[dict[str, float
 
     Raises :class:`InputError` for more than there are, and for constants that the model does not have.
     """
-    from ..ensemble import read_ensemble
-    from ..errors import PathsimError, raise_together
+    from ..ensemble import choose_sets
     from ..model import load_model
-    from ..simulation import system_of
 
     if ensemble is None:
         return []
     if ensemble.strip().lstrip("+-").isdigit():
-        number = int(ensemble)
-        if number < 0:
-            raise InputError(f"--ensemble {ensemble}: a number of parameter sets cannot be negative")
-        if not number:
-            return []
-        if model != "pi3k_mapk":
-            raise InputError(
-                f"--ensemble: the shipped parameter sets belong to pi3k_mapk, not to {model}; give a file of its own"
-            )
-        sets = read_ensemble()
-        if number > len(sets):
-            raise InputError(f"--ensemble {number}: {len(sets)} parameter sets are shipped")
-        return sets[:number]
+        return choose_sets(load_model(model), int(ensemble)) if int(ensemble) else []
     if not os.path.isfile(ensemble):
         raise InputError(f"--ensemble {ensemble}: neither a number of shipped parameter sets nor a file")
-    sets, system, problems = read_ensemble(ensemble), system_of(load_model(model)), []
-    for name in sets[0]:
-        try:
-            system.slot(name.split("@")[0])
-        except PathsimError as error:
-            problems.append(str(error))
-    raise_together(problems, ensemble)
-    return sets
+    return choose_sets(load_model(model), ensemble)
 
 
 def settings(pairs: Sequence[str]) -> dict[str, float]:

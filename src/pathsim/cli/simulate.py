@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ from . import app as cli
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..model import Model
     from ..timecourse import FloatArray, Simulator
 
 
@@ -30,6 +32,7 @@ def simulate(
     ] = None,
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-6,
     atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-9,
+    ensemble: cli.Ensemble = None,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -49,18 +52,47 @@ def simulate(
     laps.lap("reading the model")
     engine_of(system_of(opened)).derive()
     laps.lap("deriving its equations")
-    run = simulator(opened, grid, outputs=outputs or None, solver=solver, parameters=cli.settings(changes or []))
+    own = cli.settings(changes or [])
+    sets = cli.parameter_sets(model, ensemble)
+    run = simulator(opened, grid, outputs=outputs or None, solver=solver, parameters=own)
     run.prepare()
     laps.lap("machine code")
     values = run()
     laps.lap("running it")
-    if plot is None and output is None and not json:
+    if sets:
+        _deliver(_banded(run, opened, sets, own), plot, output, json)
+    elif plot is None and output is None and not json:
         cli.send(_csv(run, values))  # without pandas, which takes longer to load than all the rest
     else:
         _deliver(run.frame(), plot, output, json)
     laps.lap("writing")
     if timing:
         laps.report()
+
+
+def _banded(
+    run: Simulator, model: Model, sets: Sequence[Mapping[str, float]], own: Mapping[str, float]
+) -> pd.DataFrame:
+    """The time course with ``X_low`` and ``X_high`` behind every output ``X``; what the user sets stays."""
+    import numpy as np
+    import pandas as pd
+
+    from ..ensemble import add_band, band
+    from ..errors import SimulationError
+    from ..timecourse import simulate_many
+
+    general = [{name: value for name, value in one.items() if "@" not in name} | dict(own) for one in sets]
+    found = simulate_many(model, pd.DataFrame(general), run.times, run.outputs, run.solver)
+    failed = np.flatnonzero(found.status)
+    for row in failed:
+        cli.note(f"left out of the band: parameter set {row + 1}: {found.explain(int(row))}")
+    if len(failed) == len(sets):
+        raise SimulationError(f"the model failed under all {len(sets)} parameter sets; {found.explain(0)}")
+    low, high = band(found.values[found.status == 0])
+    frame = run.frame()
+    for column, name in enumerate(run.outputs):
+        add_band(frame, name, (f"{name}_low", f"{name}_high"), (low[:, column], high[:, column]))
+    return frame
 
 
 def _csv(run: Simulator, values: FloatArray) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 
-RESERVED = ("cell_line", "treatment", "time_min", "readout", "value", "well", "failure")
+RESERVED = ("cell_line", "treatment", "time_min", "readout", "value", "well", "set", "failure")
 """Columns every table of a sweep has; those of its axes stand between ``well`` and ``failure``."""
 
 
@@ -49,7 +49,7 @@ def make_chunk(design: Design, first: int, last: int, format: Format, workers: i
 
 
 def _frame(design: Design, first: int, last: int, values: FloatArray, failures: Mapping[int, str]) -> pd.DataFrame:
-    """Rows: well, time, readout. ``failure`` says why a value is missing."""
+    """Rows: well, time, readout. ``set`` is 0 for the model's own constants. ``failure`` says why a value is missing."""
     import pandas as pd
 
     line, protocol, axes = design.values(first, last)
@@ -66,6 +66,8 @@ def _frame(design: Design, first: int, last: int, values: FloatArray, failures: 
         "value": values.reshape(-1),
         "well": np.arange(first, last).repeat(rows),
     }
+    if design.sets:
+        columns["set"] = (line % (1 + design.sets)).repeat(rows)
     columns |= {axis.column: axes[axis.name].repeat(rows) for axis in design.axes}
     columns["failure"] = said.repeat(rows)
     return pd.DataFrame(columns)
@@ -108,7 +110,7 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     schema = pyarrow.schema(
         [
             (name, pyarrow.dictionary(pyarrow.int32(), pyarrow.string()) if name in texts
-             else pyarrow.int64() if name == "well" else pyarrow.float64())
+             else pyarrow.int64() if name in ("well", "set") else pyarrow.float64())
             for name in frame.columns
         ]
     )  # fmt: skip

@@ -35,7 +35,8 @@ PERCENT = " %"
 class Design:
     """Everything a sweep does.
 
-    Wells are numbered: line slowest, then treatment, listed parameters and factors, sample points, and fastest listed
+    With ``sets`` every line stands 1 + ``sets`` times in ``lines``: with the model's own constants, then with those of
+    each parameter set. Wells are numbered: line slowest, then treatment, listed parameters and factors, sample points, and fastest listed
     durations and doses, so that wells which share a steady state stand together.
     """
 
@@ -47,6 +48,7 @@ class Design:
     times: tuple[float, ...]
     readouts: tuple[str, ...]
     solver: Solver
+    sets: int = 0
 
     @cached_property
     def shape(self) -> tuple[int, ...]:

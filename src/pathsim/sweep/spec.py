@@ -6,6 +6,8 @@
     cell_lines = ["T47D", "T47D+PTEN_loss"]
     alterations = ["none", "SRC_STAT1_adapted"]      # optional: every line with each of these
     treatment = "serum 10 % + alpelisib {alpelisib} + capivasertib {capivasertib}"    # or treatments = [...]
+    ensemble = 20                                    # optional: every well with 20 of the shipped parameter sets too, or
+                                                     # with those of a file; the column "set" is 0 for the model itself
     times = "24 72 h"                                # from the start of the last step
     readouts = ["pS6_S240", "viability %"]           # "%": of the same well with the {doses} at zero
 
@@ -47,6 +49,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..ensemble import choose_sets, with_constants
 from ..errors import InputError, PathsimError, raise_together, unknown
 from ..lab import CellLine, Library, default_library
 from ..model import Model, bundled_models, load_model
@@ -70,8 +73,8 @@ class Spec:
     wells_per_chunk: int
 
 
-_KEYS = ("model", "cell_lines", "alterations", "treatment", "treatments", "times", "readouts", "doses", "durations",
-         "parameters", "scales", "sample", "output", "solver", "libraries")  # fmt: skip
+_KEYS = ("model", "cell_lines", "alterations", "ensemble", "treatment", "treatments", "times", "readouts", "doses",
+         "durations", "parameters", "scales", "sample", "output", "solver", "libraries")  # fmt: skip
 
 
 def read_spec(path: str | Path) -> Spec:
@@ -103,7 +106,8 @@ class _Reader:
         self._check_keys("", self.content, _KEYS)
         library = self._try(self._library) or default_library()
         model = self._try(self._model)
-        lines = self._lines(library)
+        sets = self._try(partial(self._sets, model)) or [] if model else []
+        lines = [with_constants(line, constants) for line in self._lines(library) for constants in ({}, *sets)]
         axes = self._axes()
         sample = self._try(lambda: self._sample(axes))
         times = self._try(self._times) or ()
@@ -113,7 +117,8 @@ class _Reader:
         protocols = self._protocols(axes, library, model, max(times, default=0.0)) if model else ()
         if self.problems or model is None or solver is None:
             return None
-        design = Design(model, line_settings(lines, model), protocols, axes, sample, times, readouts, solver)
+        design = Design(model, line_settings(lines, model), protocols, axes, sample, times, readouts, solver,
+                        len(sets))  # fmt: skip
         self._try(design.check)
         return Spec(design, format, wells_per_chunk)
 
@@ -174,6 +179,14 @@ class _Reader:
                 line = self._try(partial(library.cell_line, full))
                 found += [line] if line else []
         return found
+
+    def _sets(self, model: Model) -> list[dict[str, float]]:
+        wanted = self.content.get("ensemble")
+        if wanted is None:
+            return []
+        if isinstance(wanted, bool) or not isinstance(wanted, (int, str)):
+            raise InputError(f"ensemble is {wanted!r}; write how many of the shipped parameter sets, or a file of sets")
+        return choose_sets(model, self.folder / wanted if isinstance(wanted, str) else wanted)
 
     def _axes(self) -> tuple[Axis, ...]:
         axes: list[Axis] = []
