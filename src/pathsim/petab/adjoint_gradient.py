@@ -1,20 +1,42 @@
-"""Gradients of large PEtab problems by the adjoint: the cost does not grow with the number of parameters."""
+"""Gradients of PEtab problems by the adjoint, at many vectors at once: the cost does not grow with the parameters.
+
+Everything around the solver is one array operation for all vectors, so that small models cost little more than their
+simulations.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from ..solve import Rosenbrock
 from ..solve.adjoint import pull_back
 from ..solve.recording import Recording, record_rows
+from .many import density_slopes, log_densities
 from .problem import PartPlan, Problem
 from .schedule import KEEP
-from .simulate import GroupRun
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+LN10 = math.log(10.0)
+TOGETHER = 64
+"""Vectors whose steps are kept at the same time: more would leave the processor's cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """At m vectors: negative log likelihoods (m,), gradients (m, d) on scale, and why where there is none.
+
+    After a failure the value is infinite and the gradient NaN.
+    """
+
+    values: FloatArray
+    gradients: FloatArray
+    failures: tuple[str, ...]
 
 
 def suits_adjoint(problem: Problem) -> bool:
@@ -29,71 +51,126 @@ def suits_adjoint(problem: Problem) -> bool:
     return isinstance(problem.solver, Rosenbrock)
 
 
-def adjoint_gradient(problem: Problem, theta: FloatArray, slopes: FloatArray) -> tuple[float, FloatArray, str]:
-    """Negative log likelihood, its gradient by theta, and the reason where there is none.
-
-    ``slopes`` (values, d) are the derivatives of the value list by theta.
-    """
-    values = problem.value_table(problem.table_values(theta))
-    value_bars = np.zeros(len(values))
-    total = 0.0
-    for plan in problem.plans:
-        share, why = _part(plan, values, value_bars, problem.solver)  # type: ignore[arg-type]
-        if why:
-            return math.inf, np.zeros(slopes.shape[1]), why
-        total += share
-    return total, value_bars @ slopes, ""
+def adjoint_gradients(problem: Problem, thetas: FloatArray) -> Gradients:
+    """Negative log likelihoods (no priors) and their gradients at ``thetas`` (m, d) of a problem that suits."""
+    assert isinstance(problem.solver, Rosenbrock)
+    pieces = [_Batch(problem, problem.solver, thetas[i : i + TOGETHER]).run() for i in range(0, len(thetas), TOGETHER)]
+    return Gradients(
+        np.concatenate([piece.values for piece in pieces]), np.concatenate([piece.gradients for piece in pieces]),
+        tuple(why for piece in pieces for why in piece.failures),
+    )  # fmt: skip
 
 
-def _part(plan: PartPlan, values: FloatArray, value_bars: FloatArray, solver: Rosenbrock) -> tuple[float, str]:
-    """One part's share of the value; its derivatives are added to ``value_bars``."""
-    simulator = plan.simulator
-    runs: list[GroupRun] = []
-    recordings: list[Recording] = []
-    for group in simulator.schedule.groups:
-        raw, starts = simulator._start(group, values, runs)
-        recording = record_rows(simulator.system, raw, group.times, simulator.nodes, solver, start_states=starts,
-                                until_steady=group.settles)  # fmt: skip
-        failed = np.flatnonzero(recording.rows.status)
-        if failed.size:
-            first = int(failed[0])
-            return math.inf, f"{group.labels[first]}: {recording.rows.sentence(first)}"
-        recordings.append(recording)
-        runs.append(GroupRun(raw, starts, recording.rows.values, recording.rows.x))
-    flat = np.concatenate([run.outputs.ravel() for run in runs])
-    flat_bars = np.zeros(len(flat))
-    total = 0.0
-    for kind in plan.kinds:
-        found = kind.slopes(kind.leaves(flat, values))
-        y, sigma, count = found[0], found[1], len(kind.shape.simulated)
-        total -= float(kind.log_densities(y, sigma).sum())
-        by_y, by_sigma = kind.density_slopes(y, sigma)
-        for i, (simulated, places) in enumerate(zip(kind.shape.simulated, kind.sources, strict=True)):
-            weight = -(by_y * found[2 + i] + by_sigma * found[2 + count + i])
-            np.add.at(flat_bars if simulated else value_bars, places, weight)
-    if not math.isfinite(total):
-        return math.inf, "the likelihood is not a finite number"
-    _back(plan, runs, recordings, flat_bars, value_bars)
-    return total, ""
+class _Batch:
+    """One run of all simulations of some vectors, forth and back."""
+
+    def __init__(self, problem: Problem, solver: Rosenbrock, thetas: FloatArray) -> None:
+        self.problem, self.solver = problem, solver
+        self.m = len(thetas)
+        self.failures = [""] * self.m
+        self.estimated = np.array([i for i, p in enumerate(problem.parameters) if p.estimated], dtype=np.int64)
+        bend = np.array([{"lin": 0.0, "log": 1.0, "log10": LN10}[scale] for scale in problem.scales])[:, None]
+        natural = np.where(bend > 0, np.exp(thetas.T * bend), thetas.T)
+        self.stretch = np.where(bend > 0, natural * bend, 1.0)
+        self.table = np.tile(np.array([[p.nominal] for p in problem.parameters], dtype=float), (1, self.m))
+        self.table[self.estimated] = natural
+        values = problem.value_table
+        self.values = np.tile(values.constants[:, None], (1, self.m))
+        self.values[values.plain[:, 0]] = self.table[values.plain[:, 1]]
+        if values.proper:
+            self.values = np.stack([values(column) for column in self.table.T], axis=1)
+        self.bars = np.zeros_like(self.values)
+        self.total = np.zeros(self.m)
+
+    def run(self) -> Gradients:
+        with np.errstate(all="ignore"):
+            for plan in self.problem.plans:
+                self._part(plan)
+        failed = np.array([bool(why) for why in self.failures])
+        for i in np.flatnonzero(~np.isfinite(self.total) & ~failed):
+            self.failures[i], failed[i] = "the likelihood is not a finite number", True
+        gradients = (self._by_table()[self.estimated] * self.stretch).T
+        gradients[failed] = np.nan
+        return Gradients(np.where(failed, math.inf, self.total), gradients, tuple(self.failures))
+
+    def _by_table(self) -> FloatArray:
+        """Derivatives by the values of the parameter table, (parameters, m)."""
+        values = self.problem.value_table
+        if values.proper:
+            return np.stack(
+                [values.jacobian(column).T @ bar for column, bar in zip(self.table.T, self.bars.T, strict=True)], axis=1
+            )
+        summed: FloatArray = _into(values.plain[:, 1], len(self.table)) @ self.bars[values.plain[:, 0]]
+        return summed
+
+    def _part(self, plan: PartPlan) -> None:
+        recordings = self._forth(plan)
+        flat = np.concatenate([recording.rows.values.reshape(self.m, -1) for recording in recordings], axis=1).T
+        flat_bars = np.zeros_like(flat)
+        for kind in plan.kinds:
+            leaves = kind.leaves(flat, self.values) if len(kind.sources) else [np.zeros((len(kind.rows), self.m))]
+            found, count = kind.slopes(leaves), len(kind.shape.simulated)
+            y, sigma = found[0], found[1]
+            self.total -= log_densities(kind, y, sigma).sum(axis=0)
+            by_y, by_sigma = density_slopes(kind, y, sigma)
+            for i, (simulated, places) in enumerate(zip(kind.shape.simulated, kind.sources, strict=True)):
+                weight = -(by_y * found[2 + i] + by_sigma * found[2 + count + i])
+                if simulated:
+                    flat_bars += _into(places, len(flat)) @ weight
+                else:
+                    self.bars += _into(places, len(self.values)) @ weight
+        ends = np.cumsum([0, *(recording.rows.values[: len(recording.raw) // self.m].size for recording in recordings)])
+        parts = [
+            flat_bars[ends[i] : ends[i + 1]].T.reshape(recording.rows.values.shape)
+            for i, recording in enumerate(recordings)
+        ]
+        self._back(plan, recordings, parts)
+
+    def _forth(self, plan: PartPlan) -> list[Recording]:
+        """Record every group; rows lie vector by vector."""
+        simulator, made = plan.simulator, list[Recording]()
+        for group in simulator.schedule.groups:
+            raw = np.where((group.slots != KEEP)[:, :, None], self.values[group.slots],
+                           simulator.system.defaults[None, :, None])  # fmt: skip
+            starts = None
+            if group.continues:
+                anew = self.values[group.states].transpose(2, 0, 1)
+                kept = np.stack([
+                    made[before].rows.x.reshape(self.m, -1, anew.shape[2])[:, line]
+                    for before, line in simulator.schedule.where[group.parents]
+                ], axis=1)  # fmt: skip
+                starts = np.where(group.states != KEEP, anew, kept).reshape(-1, anew.shape[2])
+            recording = record_rows(
+                simulator.system, raw.transpose(2, 0, 1).reshape(-1, raw.shape[1]), np.tile(group.times, (self.m, 1)),
+                simulator.nodes, self.solver, start_states=starts, until_steady=group.settles,
+            )  # fmt: skip
+            for row in np.flatnonzero(recording.rows.status).tolist():
+                vector, line = divmod(row, len(group.times))
+                self.failures[vector] = self.failures[vector] or f"{group.labels[line]}: {recording.rows.sentence(row)}"
+            made.append(recording)
+        return made
+
+    def _back(self, plan: PartPlan, recordings: list[Recording], parts: list[FloatArray]) -> None:
+        """From derivatives by outputs to derivatives by the value list, last group first."""
+        schedule = plan.simulator.schedule
+        n = len(plan.simulator.system.states)
+        x_bars = [np.zeros((self.m, len(group.times), n)) for group in schedule.groups]
+        for number in reversed(range(len(recordings))):
+            group = schedule.groups[number]
+            pulled = pull_back(recordings[number], parts[number], x_bars[number].reshape(-1, n))
+            given = group.slots != KEEP
+            raw = pulled.raw.reshape(self.m, *group.slots.shape)[:, given]
+            self.bars += _into(group.slots[given], len(self.bars)) @ raw.T
+            if not group.continues:
+                continue
+            start, anew = pulled.start.reshape(self.m, -1, n), group.states != KEEP
+            self.bars += _into(group.states[anew], len(self.bars)) @ start[:, anew].T
+            for row, parent in enumerate(group.parents):
+                before, line = schedule.where[parent]
+                x_bars[before][:, line] += np.where(anew[row], 0.0, start[:, row])
 
 
-def _back(
-    plan: PartPlan, runs: list[GroupRun], recordings: list[Recording], flat_bars: FloatArray, value_bars: FloatArray
-) -> None:
-    """From derivatives by outputs to derivatives by the value list, last group first."""
-    schedule = plan.simulator.schedule
-    offsets = plan.simulator.offsets()
-    x_bars = [np.zeros((len(run.raw), len(plan.simulator.system.states))) for run in runs]
-    for number in reversed(range(len(runs))):
-        group, shape = schedule.groups[number], runs[number].outputs.shape
-        bars = flat_bars[offsets[number] : offsets[number] + math.prod(shape)].reshape(shape)
-        pulled = pull_back(recordings[number], bars, x_bars[number])
-        given = group.slots != KEEP
-        np.add.at(value_bars, group.slots[given], pulled.raw[given])
-        if not group.continues:
-            continue
-        anew = group.states != KEEP
-        np.add.at(value_bars, group.states[anew], pulled.start[anew])
-        for row, parent in enumerate(group.parents):
-            before, line = schedule.where[parent]
-            x_bars[before][line] += np.where(anew[row], 0.0, pulled.start[row])
+def _into(places: IntArray, size: int) -> sparse.csr_array:
+    """The matrix that adds entry i into ``places[i]``."""
+    count = len(places)
+    return sparse.csr_array((np.ones(count), (places, np.arange(count))), shape=(size, count))

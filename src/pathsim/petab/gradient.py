@@ -1,9 +1,8 @@
-"""Exact gradients of PEtab problems: tangents through the schedule of simulations, and the objective of fits."""
+"""Exact gradients of PEtab problems, and the objective of fits."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,140 +12,15 @@ from ..errors import InputError
 from ..fitting.objective import Slopes, checked
 from ..fitting.optimise import Ledger, TrustRegion, minimise
 from ..solve import Rosenbrock
-from ..solve.differentiate import tangents
-from ..solve.evaluate import array_function
-from ..solve.sensitivity import run_tangents
 from . import priors
 from .many import ManyVectors
 from .measurements import Kind
 from .problem import Problem
 from .records import Prior
-from .schedule import KEEP, Group
-from .simulate import GroupRun, Simulator
+from .schedule import KEEP
+from .tangents import Tangents
 
 FloatArray = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class _Moving:
-    """A group with tangents: of raw values (rows, raw, d), outputs (rows, samples, nodes, d), states (rows, n, d)."""
-
-    run: GroupRun
-    raw: FloatArray
-    outputs: FloatArray
-    states: FloatArray
-
-
-class _Tangents:
-    """One run of a schedule with tangents along ``slopes`` (values, d), the derivative of the value list."""
-
-    def __init__(self, simulator: Simulator, values: FloatArray, slopes: FloatArray, solver: Rosenbrock) -> None:
-        self.simulator, self.values, self.slopes, self.solver = simulator, values, slopes, solver
-        self.system = simulator.system
-        self.done: list[_Moving] = []
-        self.failure = ""
-
-    def run(self) -> None:
-        for group in self.simulator.schedule.groups:
-            before = [moving.run for moving in self.done]
-            raw, starts = self.simulator._start(group, self.values, before)
-            seeds, start_seeds = self._start(group, raw, starts)
-            found = run_tangents(
-                self.system, raw, group.times, self.simulator.nodes, seeds, self.solver,
-                start_states=starts, start_seeds=start_seeds, until_steady=group.settles,
-            )  # fmt: skip
-            run = GroupRun(raw, starts, found.rows.values, found.rows.x)
-            self.done.append(_Moving(run, seeds, found.tangents.values, found.tangents.x))
-            failed = np.flatnonzero(found.rows.status)
-            if failed.size:
-                first = int(failed[0])
-                stage = "steady state before it, " if group.settles and not group.continues else ""
-                self.failure = f"{group.labels[first]}: {stage}{found.rows.sentence(first)}"
-                return
-
-    def _start(
-        self, group: Group, raw: FloatArray, starts: FloatArray | None
-    ) -> tuple[FloatArray, FloatArray | None]:
-        """Tangents of what :meth:`Simulator._start` gives."""
-        simulator, d = self.simulator, self.slopes.shape[1]
-        seeds = np.where((group.slots != KEEP)[:, :, None], self.slopes[group.slots], 0.0)
-        if starts is None:
-            for row, formulas in enumerate(group.formulas):
-                if formulas:
-                    self._at_start(raw[row], seeds[row], [(slot, simulator.dynamics.node(f)) for slot, f in formulas])
-            return seeds, None
-        moving = np.zeros((len(raw), len(self.system.states), d))
-        left, left_slopes = np.empty((len(raw), len(simulator.nodes))), np.zeros((len(raw), len(simulator.nodes), d))
-        for row, parent in enumerate(group.parents):
-            before, line = simulator.schedule.where[parent]
-            last = simulator.schedule.groups[before].last[line]
-            parent_run = self.done[before]
-            moving[row] = parent_run.states[line]
-            left[row] = parent_run.run.outputs[line, last]
-            left_slopes[row] = parent_run.outputs[line, last]
-            if group.carries[row]:
-                kept = group.slots[row] == KEEP
-                seeds[row, kept] = parent_run.raw[line, kept]
-                for slot, output in simulator._carried:
-                    if kept[slot]:
-                        seeds[row, slot] = left_slopes[row, output]
-        anew = group.states != KEEP
-        moving[anew] = self.slopes[group.states[anew]]
-        n_parameters = simulator.dynamics.n_parameters
-        for row, formulas in enumerate(group.formulas):
-            for slot, formula in formulas:
-                slope = left_slopes[row, simulator.position[simulator.dynamics.node(formula)]]
-                seeds[row, slot] = slope
-                if slot >= n_parameters:
-                    moving[row, slot - n_parameters] = slope
-                    anew[row, slot - n_parameters] = True
-        self._convert(raw, seeds, starts, moving, left, left_slopes, anew)
-        return seeds, moving
-
-    def _convert(
-        self, raw: FloatArray, seeds: FloatArray, starts: FloatArray, moving: FloatArray, left: FloatArray,
-        left_slopes: FloatArray, anew: npt.NDArray[np.bool_],
-    ) -> None:  # fmt: skip
-        """Tangents of :meth:`Simulator._convert`: start = given * factor, factor = new volume (or its growth)."""
-        n_parameters = self.simulator.dynamics.n_parameters
-        for state, compartment, output in self.simulator._volumes:
-            old, d_old = left[:, output], left_slopes[:, output]
-            slot = self.system.slots.get(compartment, -1)
-            new, d_new = (old, d_old) if slot < 0 else (raw[:, slot], seeds[:, slot])
-            if slot >= n_parameters:
-                new, d_new = starts[:, slot - n_parameters], moving[:, slot - n_parameters]
-            missing = np.isnan(new)
-            new, d_new = np.where(missing, old, new), np.where(missing[:, None], d_old, d_new)
-            fresh = anew[:, state]
-            factor = np.where(fresh, new, new / old)
-            growth = np.where(fresh[:, None], d_new, (d_new - factor[:, None] * d_old) / old[:, None])
-            given = starts[:, state] / factor
-            moving[:, state] = moving[:, state] * factor[:, None] + given[:, None] * growth
-
-    def _at_start(self, raw: FloatArray, seeds: FloatArray, targets: list[tuple[int, int]]) -> None:
-        """Tangents of changes of a first period that depend on the model's own initial values."""
-        system, graph = self.system, self.system.graph
-        n_raw, n, base = len(raw), len(system.states), system.n_parameters
-        before = raw.copy()
-        for slot, _ in targets:
-            before[slot] = system.defaults[slot]
-        raw_seeds = {graph.param(i): graph.param(n_raw + i) for i in range(n_raw)}
-        nodes = [*system.start_parameters, *system.start_states]
-        start = array_function(graph, [*nodes, *tangents(graph, nodes, raw_seeds)])
-        with np.errstate(all="ignore"):
-            found = start(0.0, (), [*before, *seeds])
-        width = len(nodes)
-        split = len(system.parameters)
-        modes = [0.0] * len(system.modes)
-        p, x = [*found[:split], *modes], found[split:width]
-        dp, dx = [*found[width : width + split], *modes], found[width + split :]
-        later = {graph.param(i): graph.param(base + i) for i in range(base)}
-        later |= {graph.state(i): graph.param(2 * base + i) for i in range(n)}
-        change = array_function(graph, tangents(graph, [node for _, node in targets], later))
-        with np.errstate(all="ignore"):
-            slopes = change(0.0, x, [*p, *dp, *dx])
-        for (slot, _), slope in zip(targets, slopes, strict=True):
-            seeds[slot] = slope
 
 
 class PetabObjective:
@@ -230,6 +104,13 @@ class PetabObjective:
         found = likelihood_slopes(self.problem, theta)
         return found if found.failure else self._with_priors(found, theta)
 
+    def slopes_many(self, thetas: FloatArray) -> list[Slopes]:
+        """Slopes at many vectors at once, roughly: see :func:`pathsim.petab.many_slopes.slopes_many`."""
+        from .many_slopes import slopes_many
+
+        found = slopes_many(self.problem, thetas, self._many.solver)
+        return [one if one.failure else self._with_priors(one, theta) for one, theta in zip(found, thetas, strict=True)]
+
     def _with_priors(self, found: Slopes, theta: FloatArray) -> Slopes:
         d = len(self.names)
         gradient, fisher = found.gradient.copy(), found.fisher.copy()
@@ -296,7 +177,7 @@ class _Around:
         total, gradient, fisher = 0.0, np.zeros(d), np.zeros((d, d))
         for plan, flat in zip(problem.plans, self.flats, strict=True):
             for kind in plan.kinds:
-                part = _kind_slopes(kind, flat, None, values, slopes)
+                part = kind_slopes(kind, flat, None, values, slopes)
                 total, gradient, fisher = total + part.value, gradient + part.gradient, fisher + part.fisher
         found = self.whole._with_priors(Slopes(total, gradient, fisher), full)
         return Slopes(
@@ -327,14 +208,13 @@ def likelihood_slopes(problem: Problem, theta: FloatArray) -> Slopes:
     rows: list[FloatArray] = []
     normal = True
     for plan in problem.plans:
-        moving = _Tangents(plan.simulator, values, slopes, solver)
+        moving = Tangents(plan.simulator, values, slopes, solver)
         moving.run()
         if moving.failure:
             return Slopes.failed(d, moving.failure)
-        flat = np.concatenate([done.run.outputs.ravel() for done in moving.done])
-        flat_slopes = np.concatenate([done.outputs.reshape(-1, d) for done in moving.done])
+        flat, flat_slopes = moving.flat
         for kind in plan.kinds:
-            part = _kind_slopes(kind, flat, flat_slopes, values, slopes)
+            part = kind_slopes(kind, flat, flat_slopes, values, slopes)
             total += part.value
             gradient += part.gradient
             fisher += part.fisher
@@ -356,11 +236,12 @@ def likelihood_gradient(problem: Problem, theta: FloatArray) -> tuple[FloatArray
 
     By tangents, or for large problems by the adjoint, whose cost does not grow with the number of parameters.
     """
-    from .adjoint_gradient import adjoint_gradient, suits_adjoint
+    from .adjoint_gradient import adjoint_gradients, suits_adjoint
 
     size = max(len(plan.simulator.system.states) for plan in problem.plans) * len(theta)
     if size > MANY and np.isfinite(theta).all() and suits_adjoint(problem):
-        _, gradient, why = adjoint_gradient(problem, theta, value_slopes(problem, problem.table_values(theta), theta))
+        many = adjoint_gradients(problem, theta[None])
+        gradient, why = many.gradients[0], many.failures[0]
         if not why and not np.isfinite(gradient).all():
             why = "the gradient is not finite"
         return -gradient, why
@@ -372,7 +253,7 @@ NOISE_OFFSET = 50.0
 """Makes 2 log(sigma) positive, so that it can be a squared residual; it only adds a constant to the objective."""
 
 
-def _kind_slopes(
+def kind_slopes(
     kind: Kind, flat: FloatArray, flat_slopes: FloatArray | None, values: FloatArray, slopes: FloatArray
 ) -> Slopes:
     """The part of one kind of measurements; ``flat_slopes`` None means that simulations do not move."""

@@ -294,6 +294,13 @@ def log_densities(kind: Kind, y: FloatArray, sigma: FloatArray) -> FloatArray:
         return found
 
 
+def density_slopes(kind: Kind, y: FloatArray, sigma: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """As :meth:`Kind.density_slopes`, for y and sigma (measurements, m)."""
+    r = residuals(kind, y, sigma)
+    by_residual = -np.sign(r) if kind.shape.distribution == "laplace" else -r
+    return by_residual / sigma * _scale_slope(y, kind.shape.scale), -(1.0 + by_residual * r) / sigma
+
+
 def _scaled(x: FloatArray, scale: str) -> FloatArray:
     if scale == "lin":
         return x
