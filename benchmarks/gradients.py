@@ -1,8 +1,9 @@
 """What does a full gradient cost, in units of the simulation it belongs to?
 
 For published models: processor time per simulation of (a) a plain sweep, (b) the exact discrete adjoint (record the
-steps, run them back: derivatives of one number by all raw values), (c) forward tangents along the estimated parameters
-(derivatives of every output). AMICI's forward sensitivities are measured in the same run where AMICI is installed.
+steps, run them back: derivatives of one number by all estimated parameters), (c) forward tangents along the estimated
+parameters (derivatives of every output). AMICI's forward sensitivities are measured in the same run where AMICI is
+installed.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/gradients.py [problem ...] [--rows 256]
 """
@@ -44,7 +45,7 @@ def measure(name: str, rows: int) -> None:
     for column in table.columns:
         raw[:, system.slot(str(column))] = table[column]
     nodes = [system.output(state) for state in system.states]
-    estimated = [system.slot(name) for name in case.estimated if name in system.slots]
+    estimated = sorted({system.slot(name) for name in case.estimated if name in system.slots})
     solver = ps.Rosenbrock(rtol=1e-6, atol=1e-12)
     bars = np.random.default_rng(0).standard_normal((rows, len(case.times), len(nodes)))
     seeds = np.zeros((rows, raw.shape[1], len(estimated)))
@@ -54,7 +55,7 @@ def measure(name: str, rows: int) -> None:
         run_rows(system, raw, case.times, nodes, solver, workers=1)
 
     def adjoint() -> None:
-        pull_back(record_rows(system, raw, case.times, nodes, solver), bars)
+        pull_back(record_rows(system, raw, case.times, nodes, solver, keep_stages=False), bars, columns=estimated)
 
     def forward() -> None:
         differentiate(record_rows(system, raw[:32], case.times, nodes, solver), seeds[:32], solver=solver)

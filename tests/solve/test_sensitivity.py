@@ -170,7 +170,7 @@ def test_a_failed_row_gives_nan_and_spares_its_neighbours(tmp_path: Path) -> Non
 
 def pulled_and_pushed(system: System, rows: FloatArray, times: FloatArray, nodes: list[int], rng: np.random.Generator,
                       until_steady: bool = False) -> tuple[FloatArray, FloatArray]:  # fmt: skip
-    """The gradient of one random number by all raw values, backwards and forwards."""
+    """The gradient of one random number by all raw values, backwards (with and without kept stages) and forwards."""
     from pathsim.solve.adjoint import pull_back
 
     recording = record_rows(system, rows, times, nodes, TIGHT, until_steady=until_steady)
@@ -181,7 +181,15 @@ def pulled_and_pushed(system: System, rows: FloatArray, times: FloatArray, nodes
     seeds = np.tile(np.eye(n_raw), (len(rows), 1, 1))
     forwards = differentiate(recording, seeds)
     pushed = np.einsum("rtod,rto->rd", forwards.values, bars) + np.einsum("rsd,rs->rd", forwards.x, x_bars)
-    return pull_back(recording, bars, x_bars).raw, pushed
+    short = record_rows(system, rows, times, nodes, TIGHT, until_steady=until_steady, keep_stages=False)
+    assert short.tape.steps.shape[1] < recording.tape.steps.shape[1]
+    backwards = pull_back(short, bars, x_bars).raw
+    np.testing.assert_array_equal(pull_back(recording, bars, x_bars).raw, backwards)
+    some = list(range(0, n_raw, 2))
+    np.testing.assert_allclose(
+        pull_back(short, bars, x_bars, some).raw, backwards[:, some], rtol=1e-12, atol=1e-12 * np.abs(backwards).max()
+    )
+    return backwards, pushed
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -7,7 +7,7 @@ the number of parameters, unlike that of :mod:`pathsim.solve.sensitivity`, which
 
 from __future__ import annotations
 
-import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -16,28 +16,28 @@ import numpy as np
 import numpy.typing as npt
 
 from . import jit
-from .adjoint_code import STEP_POINTERS, adjoint_module, adjoint_step_module, outputs_adjoint_module
+from .adjoint_code import adjoint_module, outputs_adjoint_module
 from .adjoint_jumps import switching_of
-from .adjoint_lanes import AdjointCode, AdjointLayout, back_lanes
+from .adjoint_lanes import AdjointCode, AdjointLayout, Bars, Lanes, Starts, Tasks, back_lanes, start_back
+from .adjoint_step_ir import STEP_POINTERS, adjoint_step_module
 from .batch import engine_of
 from .codegen import MOST_STRAIGHT_LINE
 from .driver import compiled
-from .engine import Engine, _aligned, _stack, maths_code, step_code
+from .engine import Engine, _aligned, _stack, identity_of, maths_code, step_code
 from .lane_layout import LANES
-from .recording import Recording
-from .sensitivity import _Differentiation
+from .recording import Recording, stretches_of
 from .sensitivity_jumps import Crossing
 from .sensitivity_machine import machine_of
-from .solvers import Rosenbrock
+from .stretches import rounds_of
 from .system import FloatArray, System
-from .tape import LINK_JUMP, STEP_END
+from .tape import LINK_JUMP, STEP_END, STEP_Y, stages_column
 
 IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Pulled:
-    """Derivatives of an objective: by raw values (n, raw values), and by given start states (n, states).
+    """Derivatives of an objective: by raw values (n, columns), and by given start states (n, states).
 
     NaN in rows that failed.
     """
@@ -46,25 +46,34 @@ class Pulled:
     start: FloatArray
 
 
-def pull_back(recording: Recording, bars: FloatArray, x_bars: FloatArray | None = None) -> Pulled:
+def pull_back(
+    recording: Recording, bars: FloatArray, x_bars: FloatArray | None = None, columns: Sequence[int] | None = None
+) -> Pulled:
     """Derivatives of an objective from those by what was recorded.
 
     Args:
         bars: (n, times, outputs), by the sampled outputs.
         x_bars: (n, states), by the last states; zero by default.
+        columns: the raw values of interest; all by default. Code is compiled for each choice, which is quicker the
+            fewer there are.
     """
-    return _Pull(recording, bars, x_bars).run()
+    chosen = range(len(recording.system.defaults)) if columns is None else columns
+    return _Pull(recording, bars, x_bars, tuple(int(column) for column in chosen)).run()
 
 
 class _Pull:
-    def __init__(self, recording: Recording, bars: FloatArray, x_bars: FloatArray | None) -> None:
+    def __init__(
+        self, recording: Recording, bars: FloatArray, x_bars: FloatArray | None, columns: tuple[int, ...]
+    ) -> None:
         self.recording, self.bars = recording, np.ascontiguousarray(bars, dtype=float)
         system = self.system = recording.system
         n_rows = len(recording.rows.status)
-        # one direction per row: what the tangents of any direction would run through is what is run back here
-        self.forward = _Differentiation(recording, np.ones((n_rows, len(system.defaults), 1)), None, Rosenbrock())
-        self.machine = adjoint_of(system)
-        self.place = self.forward.place
+        self.rows = np.flatnonzero(recording.rows.status == 0)
+        found = stretches_of(recording)
+        self.jump_of, self.many = found.cuts[:, 1:] - 1, found.many
+        self.rounds = rounds_of(found, self.rows, recording.times)
+        self.machine = adjoint_of(system, columns)
+        self.place = self.machine.engine.order
         self.S = np.zeros((n_rows, len(system.states)))
         self.Q = np.zeros((n_rows, system.n_parameters))
         if x_bars is not None:
@@ -73,49 +82,47 @@ class _Pull:
             raise NotImplementedError("events with delays")
 
     def run(self) -> Pulled:
-        recording, system = self.recording, self.system
-        rounds = self.forward._rounds()
-        eventful = bool(system.events)
-        jumps = {int(row): self._jumps(int(row)) for row in self.forward.row} if eventful else {}
-        for number in reversed(range(len(rounds))):
-            self._stretch(number, rounds[number])
+        recording = self.recording
+        eventful = bool(self.system.events)
+        jumps = {int(row): self._jumps(int(row)) for row in self.rows} if eventful else {}
+        for number in reversed(range(len(self.rounds))):
+            rows = self.rounds[number].rows
+            self._stretch(number)
             if number > 0 and not eventful:
-                self._switch(number, rounds[number]["tasks"][:, 0])
+                self._switch(number, rows)
             elif eventful:
-                for row in rounds[number]["tasks"][:, 0]:
+                for row in rows:
                     self._over(int(row), jumps[int(row)][number])
         raw = self._start()
-        start = np.zeros((len(self.S), len(system.states)))
+        start = np.zeros_like(self.S)
         if recording.from_states:
             start[:, self.place] = self.S
         failed = recording.rows.status != 0
         raw[failed], start[failed] = np.nan, np.nan
         return Pulled(raw, start)
 
-    def _stretch(self, number: int, tasks: dict[str, IntArray]) -> None:
-        recording, n = self.recording, len(self.system.states)
-        table = tasks["tasks"]
-        table = table[np.argsort(table[:, 1] - table[:, 2], kind="stable")]  # alike lengths side by side
-        table = np.ascontiguousarray(table)
+    def _stretch(self, number: int) -> None:
+        recording, n, one = self.recording, len(self.system.states), self.rounds[number]
+        longest = np.argsort(one.first - one.last, kind="stable")  # alike lengths side by side
+        columns = [one.rows, one.first, one.last, one.first_sample, one.last_sample, np.zeros_like(one.rows)]
+        table = np.stack(columns, axis=1)[longest]
         rows = table[:, 0]
-        width = n + self.system.n_parameters
-        after = recording.tape.starts[rows, width:]
-        if number > 0:
-            records = recording.order[self.forward.jump_of[rows, number - 1]]
+        if number == 0:
+            after = recording.tape.starts[rows, n + self.system.n_parameters :]
+        else:
+            records = recording.order[self.jump_of[rows, number - 1]]
             after = recording.tape.jumps[recording.tape.links[records, LINK_JUMP], n:]
-        samples, times = self.forward.places[number]
         S, Q = self.S[rows], self.Q[rows]
-        code, at, F, token = self.machine.borrow(recording.outputs)
-        compiled(back_lanes)(
-            code, at, F, recording.tape, recording.order, table, np.ascontiguousarray(after[:, :n]),
-            np.ascontiguousarray(after[:, n:]), samples, times, self.bars, S, Q,
-        )  # fmt: skip
+        code, at, F, lanes, token = self.machine.borrow(recording.outputs)
+        todo = Tasks(table, recording.order, np.ascontiguousarray(after[:, :n]),
+                     np.ascontiguousarray(after[:, n:]), one.samples, one.times)  # fmt: skip
+        compiled(back_lanes)(code, at, F, lanes, recording.tape, todo, Bars(self.bars, S, Q))
         self.machine.give_back(token)
         self.S[rows], self.Q[rows] = S, Q
 
     def _switch(self, number: int, rows: IntArray) -> None:
         """Back over the switches after which these rows began stretch ``number``; no events."""
-        tape, n, jump_of = self.recording.tape, len(self.system.states), self.forward.jump_of
+        tape, n, jump_of = self.recording.tape, len(self.system.states), self.jump_of
         records = self.recording.order[jump_of[rows, number - 1]]
         jumps = tape.jumps[tape.links[records, LINK_JUMP]]
         if number == 1:
@@ -139,8 +146,8 @@ class _Pull:
         start = tape.starts[row]
         before, after = start[:width], start[width:]
         found = [np.vstack(crossing.begin(before[:n], before[n:], after[:n], after[n:], unit[:n], unit[n:]))]
-        for number in range(int(self.forward.many[row]) - 1):
-            record = order[self.forward.jump_of[row, number]]
+        for number in range(int(self.many[row]) - 1):
+            record = order[self.jump_of[row, number]]
             jump = tape.jumps[tape.links[record, LINK_JUMP]]
             moved = crossing.cross(float(tape.steps[record, STEP_END]), jump[:n], jump[n : 2 * n], jump[2 * n :],
                                    unit[:n], unit[n:])  # fmt: skip
@@ -154,28 +161,27 @@ class _Pull:
         self.S[row], self.Q[row] = moved[:n], moved[n:]
 
     def _start(self) -> FloatArray:
-        """From initial states and parameters to raw values, eight rows at a time."""
+        """From initial states and parameters to raw values."""
         recording, system = self.recording, self.system
         n_raw, n_p, n = len(system.defaults), len(system.parameters), len(system.states)
-        function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)(self.machine.code.addresses["start_adjoint"])
-        found = np.zeros((len(self.S), n_raw))
-        t, raw, w, out = (_aligned(size) for size in (1, n_raw, n_p + n, n_raw))
-        for first in range(0, len(found), LANES):
-            rows = np.minimum(np.arange(first, first + LANES), len(found) - 1)
-            raw[:n_raw] = recording.raw[rows].T
-            w[:n_p] = self.Q[rows, :n_p].T
-            if not recording.from_states:
-                w[n_p + self.place] = self.S[rows].T
-            out[:] = 0.0
-            function(*(array.ctypes.data for array in (t, raw, w, out)))
-            last = min(LANES, len(found) - first)
-            found[first : first + last] = out[:n_raw, :last].T
+        found = np.zeros((len(self.S), len(self.machine.columns)))
+        memory = [_aligned(size) for size in (1, n_raw, n_p + n, found.shape[1])]
+        t, raw, weights, bars = (array.ctypes.data for array in memory)
+        S = np.empty((len(found), 0))
+        if not recording.from_states:
+            S = np.empty_like(self.S)
+            S[:, self.place] = self.S
+        starts = Starts(recording.raw, found, memory[1], memory[2], memory[3], t, raw, weights, bars,
+                        self.machine.code.addresses["start_adjoint"])  # fmt: skip
+        compiled(start_back)(starts, S, self.Q, np.array([n]))
         return found
 
 
 @lru_cache(maxsize=1)
 def _adjoint_step() -> jit.Code:
-    return jit.compile_ir(adjoint_step_module(jit.machine().fused), optimise=True)
+    return jit.compile_lazily(
+        identity_of("adjoint step"), lambda: adjoint_step_module(jit.machine().fused), optimise=True
+    )
 
 
 @dataclass(eq=False)
@@ -183,6 +189,7 @@ class AdjointMachine:
     """Compiled transposes of one system; those of outputs are compiled when first asked for."""
 
     system: System
+    columns: tuple[int, ...]
     _outputs: dict[tuple[int, ...], jit.Code] = field(default_factory=dict)
     _idle: dict[tuple[int, ...], list[Any]] = field(default_factory=dict)
 
@@ -194,64 +201,76 @@ class AdjointMachine:
     def code(self) -> jit.Code:
         maths_code()
         small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
-        return jit.compile_ir(adjoint_module(self.engine.program, jit.machine().fused), optimise=small)
+        return jit.compile_ir(
+            adjoint_module(self.engine.program, self.columns, jit.machine().fused), effort=2 if small else 0
+        )
 
-    def borrow(self, nodes: tuple[int, ...]) -> tuple[AdjointCode, AdjointLayout, FloatArray, Any]:
+    def borrow(self, nodes: tuple[int, ...]) -> tuple[AdjointCode, AdjointLayout, FloatArray, Lanes, Any]:
         """Addresses, layout and memory for outputs ``nodes``; hand the last item to :meth:`give_back`."""
         if nodes not in self._outputs:
             maths_code()
             self._outputs[nodes] = jit.compile_ir(
-                outputs_adjoint_module(self.engine.program, nodes, jit.machine().fused)
+                outputs_adjoint_module(self.engine.program, nodes, self.columns, jit.machine().fused)
             )
         idle = self._idle.setdefault(nodes, [])
         found = idle.pop() if idle else self._workspace(nodes)
-        return found[0], found[1], found[2], (nodes, found)
+        return found[0], found[1], found[2], found[3], (nodes, found)
 
     def give_back(self, token: Any) -> None:
         """Keep a workspace for the next call."""
         nodes, found = token
         self._idle[nodes].append(found)
 
-    def _workspace(self, nodes: tuple[int, ...]) -> tuple[AdjointCode, AdjointLayout, FloatArray, Any]:
-        engine, system, program = self.engine, self.system, self.engine.program
+    def _workspace(self, nodes: tuple[int, ...]) -> tuple[AdjointCode, AdjointLayout, FloatArray, Lanes, Any]:
+        system, program = self.system, self.engine.program
         n, n_p, n_k = len(system.states), system.n_parameters, len(program.hoisted)
-        entries, factors = len(program.jacobian), len(program.elimination.entries)
-        sizes = {"t": 1, "ts": 1, "h": 1, "theta": 1, "ig": 1, "y": n, "yn": n, "p": n_p, "k": n_k, "U": 8 * n,
-                 "D": 3 * n, "xs": n, "ybar": n, "nbar": n, "Dbar": 3 * n, "Jbar": entries, "kbar": n_k, "pbar": n_p,
-                 "xbar": n, "w": len(nodes), "u": n, "J": entries, "A": factors, "Ubar": 8 * n, "sbar": n,
-                 "work": n}  # fmt: skip
+        entries, factors, width = len(program.jacobian), len(program.elimination.entries), stages_column(n)
+        sizes = {"t": 1, "h": 1, "end": 1, "counts": 1, "y": width - STEP_Y,  # as in a record
+                 "ts": 1, "theta": 1, "ig": 1, "yn": n, "p": n_p, "k": n_k, "U": 8 * n, "u": 8 * n, "D": 3 * n,
+                 "xs": n, "slope": n, "J": entries, "A": factors, "ybar": n, "nbar": n, "Dbar": 3 * n, "V": 8 * n,
+                 "xbar": 8 * n, "sbar": n, "kbar": n_k, "pbar": n_p, "w": len(nodes), "work": n}  # fmt: skip
         rows, total = _stack(sizes, 0)
         F = _aligned(total)
         table = np.zeros(len(STEP_POINTERS), dtype=np.int64)
         at = AdjointLayout(
-            n=n, n_parameters=n_p, n_hoisted=n_k, n_entries=entries, n_outputs=len(nodes), table=table.ctypes.data,
+            n=n, n_parameters=n_p, n_hoisted=n_k, n_outputs=len(nodes), table=table.ctypes.data,
             base=F.ctypes.data, **{name: rows[name] for name in AdjointLayout._fields if name in rows},
         )  # fmt: skip
+        records, still = np.zeros(2 * LANES, dtype=np.int64), np.zeros((LANES, width))
+        lanes = Lanes(records, records.ctypes.data, np.zeros(LANES, dtype=np.int64), still, still.ctypes.data)
         lu = machine_of(system)._factor_table(F.ctypes.data + rows["work"] * LANES * 8)
-        shared = _adjoint_step().addresses
-        model, own, step = engine.code.addresses, self.code.addresses, step_code().addresses
         found = {name: F.ctypes.data + row * LANES * 8 for name, row in rows.items()}
-        found |= {
-            "lu": lu.ctypes.data,
+        found |= {"lu": lu.ctypes.data} | self._step_functions()
+        table[:] = [found[name] for name in STEP_POINTERS]
+        return self._code(nodes), at, F, lanes, (table, lu)
+
+    def _step_functions(self) -> dict[str, int]:
+        model, own = self.engine.code.addresses, self.code.addresses
+        return {
+            "f_rates": model["rates"],
             "f_jacobian": model["jacobian"],
-            "f_factor": model.get("factor", step["table_factor"]),
+            "f_slopes": model.get("slopes", 0),
+            "f_factor": model.get("factor", step_code().addresses["table_factor"]),
+            "f_solve": model["solve"],
             "f_solve_transposed": own["solve_transposed"],
             "f_rates_adjoint": own["rates_adjoint"],
             "f_jacobian_adjoint": own["jacobian_adjoint"],
             "f_slopes_adjoint": own.get("slopes_adjoint", 0),
-            "f_outer": own["outer"],
         }
-        table[:] = [found[name] for name in STEP_POINTERS]
-        code = AdjointCode(
-            prep=model["prep"], prep_adjoint=own["prep_adjoint"], step=shared["adjoint_step"],
-            **{name: shared[name] for name in ("spread", "spread_more", "complete", "clear")},
+
+    def _code(self, nodes: tuple[int, ...]) -> AdjointCode:
+        shared, step, own = _adjoint_step().addresses, step_code().addresses, self.code.addresses
+        same = ("gather", "back", "back_dense", "hand", "spread", "spread_more", "clear")
+        return AdjointCode(
+            prep=self.engine.code.addresses["prep"], prep_adjoint=own["prep_adjoint"],
+            restage=shared["restage_timed" if self.engine.program.has_time else "restage"],
             prepare_dense=step["prepare_dense"], dense=step["dense"],
             outputs_adjoint=self._outputs[nodes].addresses["outputs_adjoint"],
+            **{name: shared[name] for name in same},
         )  # fmt: skip
-        return code, at, F, (table, lu)
 
 
 @lru_cache(maxsize=64)
-def adjoint_of(system: System) -> AdjointMachine:
-    """The transposes of a system, compiled once."""
-    return AdjointMachine(system)
+def adjoint_of(system: System, columns: tuple[int, ...]) -> AdjointMachine:
+    """The transposes of a system with respect to some of its raw values, compiled once."""
+    return AdjointMachine(system, columns)

@@ -22,6 +22,11 @@ def _step(address: int) -> Any:
     return ctypes.CFUNCTYPE(None, _INTEGER, _INTEGER, _INTEGER, _DOUBLE, _DOUBLE, _DOUBLE)(address)
 
 
+@cache
+def _record(address: int) -> Any:
+    return ctypes.CFUNCTYPE(None, *[_INTEGER] * 3, *[_DOUBLE] * 3, *[_INTEGER] * 5)(address)
+
+
 def call2(address: int, a: int, b: int) -> None:
     """``f(a, b)``."""
     _function(address, 2)(a, b)
@@ -52,7 +57,16 @@ def call_step(address: int, table: int, n8: int, most: int, rtol: float, atol: f
     _step(address)(table, n8, most, rtol, atol, share)
 
 
+def call_record(
+    address: int, table: int, n8: int, most: int, rtol: float, atol: float, share: float, block: int, width: int,
+    advance: int, stages: int, attempts: int,
+) -> None:  # fmt: skip
+    """``record(table, n8, most, rtol, atol, share, block, width, advance, stages, attempts)``."""
+    _record(address)(table, n8, most, rtol, atol, share, block, width, advance, stages, attempts)
+
+
 def forget_calls() -> None:
     """Drop cached ctypes functions (addresses of freed code may be used again for other code)."""
     _function.cache_clear()
     _step.cache_clear()
+    _record.cache_clear()

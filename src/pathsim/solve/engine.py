@@ -36,18 +36,18 @@ _KINDS = {"lt": lane_layout.LT, "le": lane_layout.LE, "floor": lane_layout.FLOOR
 @cache
 def step_code() -> jit.Code:
     """The compiled step, shared by all systems."""
-    return jit.compile_lazily(_identity("step"), lambda: step_module(jit.machine().fused), optimise=True)
+    return jit.compile_lazily(identity_of("step"), lambda: step_module(jit.machine().fused), optimise=True)
 
 
 @cache
 def maths_code() -> jit.Code:
     """The vector functions, shared by all systems, which find them by name."""
-    code = jit.compile_lazily(_identity("maths"), lambda: maths_module(jit.machine().fused), optimise=True)
+    code = jit.compile_lazily(identity_of("maths"), lambda: maths_module(jit.machine().fused), optimise=True)
     jit.publish(code)
     return code
 
 
-def _identity(module: str) -> bytes:
+def identity_of(module: str) -> bytes:
     """What code that depends on no model follows from: the sources of this folder."""
     return source_of(Path(__file__).parent) + module.encode()
 
@@ -145,7 +145,7 @@ class Engine:
         return Code(
             **{name: model.get(name, 0) for name in
                ("start", "prep", "rates", "margins", "switches", "triggers", "effects")},
-            **{name: step[name] for name in ("step", "prepare_dense", "dense", "commit")},
+            **{name: step[name] for name in ("step", "record", "prepare_dense", "dense", "commit")},
             outputs=outputs.addresses["outputs"],
         )  # fmt: skip
 

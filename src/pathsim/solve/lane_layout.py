@@ -48,6 +48,7 @@ class Code(NamedTuple):
     prep: int
     rates: int
     step: int
+    record: int
     prepare_dense: int
     dense: int
     commit: int

@@ -23,6 +23,10 @@ class Loops(Function):
         """Address of double number ``offset``."""
         return self.emit(f"getelementptr inbounds double, ptr {pointer}, i64 {offset}")
 
+    def parts(self, pointer: str, count: int) -> list[str]:
+        """Addresses of ``count`` arrays of states, one behind the other."""
+        return [pointer] + [self.at(pointer, self.emit(f"mul i64 %n8, {j}")) for j in range(1, count)]
+
     def read(self, pointer: str) -> str:
         return self.emit(f"load {VECTOR}, ptr {pointer}, align {ALIGN}")
 
@@ -104,6 +108,10 @@ class Loops(Function):
         body()
         self.lines += [f"br label %after{number}", f"after{number}:"]
         self._block = f"after{number}"
+
+    def in_block(self, name: str) -> None:
+        """Say which block the lines to come are in, where its label was written by hand."""
+        self._block = name
 
     def _new_block(self) -> int:
         self._blocks += 1

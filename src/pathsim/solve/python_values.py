@@ -46,7 +46,8 @@ Thing = Value | Array | Record
 NUMBERS: dict[Any, str] = {int: INT, float: FLOAT, bool: BOOL}
 _ARRAYS: list[tuple[Any, str]] = [(FloatArray, FLOAT), (IntArray, INT)]
 _CALLS = {function: function.__name__ for function in
-          (calls.call2, calls.call3, calls.call4, calls.call6, calls.call7, calls.call_step)}  # fmt: skip
+          (calls.call2, calls.call3, calls.call4, calls.call6, calls.call7, calls.call_step,
+           calls.call_record)}  # fmt: skip
 _INT_OPS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor",
             ast.LShift: "shl", ast.RShift: "ashr", ast.Mod: "srem", ast.FloorDiv: "sdiv"}  # fmt: skip
 _FLOAT_OPS = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}

@@ -12,12 +12,25 @@ import numpy.typing as npt
 
 from .batch import Rows, at_rest, engine_of
 from .driver import compiled
-from .engine import Engine
-from .lane_layout import LANES, STATE, STATUS, STEPS_TAKEN, TIME, Job, Results
+from .engine import Engine, arrange
+from .lane_layout import LANES, STATE, STATUS, STEPS_TAKEN, TIME, UNTIL_STEADY, Job, Results
 from .solvers import Rosenbrock
-from .step_ir import POINTERS
+from .stretches import Stretches, find_stretches
 from .system import FloatArray, System
-from .tape import JUMPS, LINK_ROW, STEP_END, STEP_H, STEP_T, STEP_Y, STEPS, Tape, record_lanes
+from .tape import (
+    CALLS,
+    JUMPS,
+    LINK_JUMP,
+    STEP_COUNTS,
+    STEP_END,
+    STEP_H,
+    STEP_T,
+    STEP_Y,
+    Tape,
+    record_lanes,
+    sort_steps,
+    stages_column,
+)
 from .twin import LONGEST
 
 IntArray = npt.NDArray[np.int64]
@@ -57,11 +70,13 @@ def record_rows(
     start_states: FloatArray | None = None,
     until_steady: bool = False,
     limits: Sequence[FloatArray] | None = None,
+    keep_stages: bool = True,
 ) -> Recording:
     """Simulate as :func:`pathsim.solve.run_rows` does (or :func:`settle_rows`, ``until_steady``), keeping every step.
 
     The last states are always kept. One thread; what a row gives does not depend on the other rows. ``limits`` are,
-    for each row, (l, 2): from which time on no step may be larger than what.
+    for each row, (l, 2): from which time on no step may be larger than what. Tangents need the stages of every step,
+    eight times as many numbers as the adjoint, which works them out again: writing and reading them costs more.
     """
     solver = solver or Rosenbrock()
     settings = np.ascontiguousarray(settings, dtype=float)
@@ -71,29 +86,36 @@ def record_rows(
     order = engine.order
     starts = np.empty((0, len(order))) if start_states is None else np.ascontiguousarray(start_states[:, order])
     tolerances = np.array([solver.rtol, solver.atol, solver.max_steps, 0.0, float(until_steady)])
-    capacity, jumps = 250 * n + 200, (40 * n + 40) * bool(system.modes or system.events)
+    calls, jumps = 40 * n + 200, (40 * n + 40) * bool(system.modes or system.events)
     while True:
         results = Results(np.full((n, grid.shape[1], len(nodes)), np.nan), np.zeros((n, 4)), np.empty((n, len(order))))
         results.ends[:, STATE] = -1
-        tape = _blank(system, n, capacity, jumps, limits)
+        tape = _blank(system, n, calls, jumps, limits, 8 * len(order) * keep_stages)
         _record(engine, columns, settings, grid, nodes, tolerances, starts, results, tape)
-        if tape.counts[STEPS] <= capacity and tape.counts[JUMPS] <= jumps:
+        if tape.counts[CALLS] <= calls and tape.counts[JUMPS] <= jumps:
             break
-        capacity, jumps = int(tape.counts[STEPS]), int(tape.counts[JUMPS])
+        calls, jumps = max(calls, int(tape.counts[CALLS])), max(jumps, int(tape.counts[JUMPS]))
     rows = _rows(system, results, order)
     if until_steady:
         rows = at_rest(rows, settings, solver, columns, nodes, start_states)
-        tape = _dwell(tape, rows, order)
     raw = np.tile(system.defaults, (n, 1))
     raw[:, columns] = settings
-    row_of = tape.links[: tape.counts[STEPS], LINK_ROW]
+    memory = tape.steps
+    tape, places, first = _sorted(tape, rows, order, DWELL * until_steady)
     made = Recording(
-        system, rows, nodes, raw, np.broadcast_to(grid, (n, grid.shape[1])), tape,
-        np.argsort(row_of, kind="stable"), np.concatenate([[0], np.cumsum(np.bincount(row_of, minlength=n))]),
+        system, rows, nodes, raw, np.broadcast_to(grid, (n, grid.shape[1])), tape, places, first,
         start_states is not None, until_steady,
     )  # fmt: skip
-    weakref.finalize(made, _pool().give_back, tape.steps)
+    weakref.finalize(made, _pool().give_back, memory)
     return made
+
+
+def stretches_of(recording: Recording) -> Stretches:
+    """The stretches between jumps of all rows."""
+    tape, order = recording.tape, recording.order
+    return find_stretches(
+        tape.ends[order], tape.links[order, LINK_JUMP], recording.first, recording.times, recording.until_steady
+    )
 
 
 MOST_IDLE = 8
@@ -124,42 +146,58 @@ def _pool() -> _Pool:
     return _Pool()
 
 
-def _blank(system: System, n: int, steps: int, jumps: int, limits: Sequence[FloatArray] | None) -> Tape:
-    states, width = len(system.states), len(system.states) + system.n_parameters
-    lists = limits or [np.empty((0, 2))] * n
+def _blank(system: System, n: int, calls: int, jumps: int, limits: Sequence[FloatArray] | None, n_stages: int) -> Tape:
+    states, parameters = len(system.states), system.n_parameters
+    records, width, counts = LANES * calls, stages_column(states) + n_stages, np.zeros(3, dtype=np.int64)
+    steps = _pool().take((records + LANES) * width).reshape(records + LANES, width)
     return Tape(
-        steps=_pool().take((steps + 1) * (3 + 9 * states)).reshape(steps + 1, 3 + 9 * states),
-        links=np.empty((steps, 2), dtype=np.int64),
-        jumps=np.empty((jumps, states + width)),
-        starts=np.empty((n, 2 * width)),
-        counts=np.zeros(2, dtype=np.int64),
-        limits=np.concatenate([np.empty((0, 2)), *lists]),
-        first_limit=np.cumsum([0, *(len(one) for one in lists)], dtype=np.int64),
+        steps=steps,
+        address=steps.ctypes.data,
+        n_stages=n_stages,
+        ends=np.empty(records),
+        links=np.empty((records, 2), dtype=np.int64),
+        jumps=np.empty((jumps, 2 * states + parameters)),
+        starts=np.empty((n, 2 * (states + parameters))),
+        taken=np.zeros(n, dtype=np.int64),
+        counts=counts,
+        counts_address=counts.ctypes.data,
+        limits=np.concatenate([np.empty((0, 2)), *(limits or ())]),
+        first_limit=np.cumsum([0, *map(len, limits)]) if limits else np.zeros(n + 1, dtype=np.int64),
         lane_limit=np.zeros(LANES, dtype=np.int64),
-        lane_row=np.zeros(LANES, dtype=np.int64),
         lane_stop=np.zeros(LANES),
         lane_record=np.zeros(LANES, dtype=np.int64),
     )
 
 
-def _dwell(tape: Tape, settled: Rows, order: IntArray) -> Tape:
-    """Add steps that stay at the steady state, so that tangents reach theirs however soon the state had."""
-    taken = int(tape.counts[STEPS])
-    last = np.full(len(settled.status), -1, dtype=np.int64)
-    last[tape.links[:taken, LINK_ROW]] = np.arange(taken)
-    last = last[(last >= 0) & (settled.status == 0)]
-    n = len(order)
-    still = np.zeros((len(last), 3 + 9 * n))
-    rows = tape.links[last, LINK_ROW]
+def _sorted(tape: Tape, rows: Rows, order: IntArray, dwell: int) -> tuple[Tape, IntArray, IntArray]:
+    """The tape, its records row by row, and where each row's begin.
+
+    ``dwell`` steps that stay at the steady state are added, so that tangents reach theirs however soon the state had.
+    """
+    first = np.concatenate([[0], np.cumsum(tape.taken)])
+    places, following = np.empty(int(first[-1]), dtype=np.int64), first[:-1].copy()
+    compiled(sort_steps)(tape, following, places)
+    settled = np.flatnonzero((tape.taken > 0) & (rows.status == 0))
+    if not dwell or not settled.size:
+        return tape, places, first
+    last = places[following[settled] - 1]
+    still = np.zeros((len(settled), tape.steps.shape[1]))
     still[:, STEP_H] = tape.steps[last, STEP_H]
     still[:, STEP_T] = still[:, STEP_END] = tape.steps[last, STEP_END]
-    still[:, STEP_Y : STEP_Y + n] = settled.x[rows][:, order]
-    links = np.stack([rows, np.full(len(rows), -1)], axis=1)
-    tape.counts[STEPS] += DWELL * len(last)
-    return tape._replace(
-        steps=np.concatenate([tape.steps[:taken], *[still] * DWELL]),
-        links=np.concatenate([tape.links[:taken], *[links] * DWELL]),
-    )
+    still[:, STEP_COUNTS] = 1.0
+    still[:, STEP_Y : STEP_Y + len(order)] = rows.x[settled][:, order]
+    taken = int(tape.counts[CALLS]) * LANES
+    steps = np.concatenate([tape.steps[:taken], *[still] * dwell])
+    links = np.stack([settled, np.full(len(settled), -1)], axis=1)
+    added = taken + np.arange(dwell)[None, :] * len(settled) + np.arange(len(settled))[:, None]
+    places = np.insert(places, np.repeat(following[settled], dwell), added.ravel())
+    many = tape.taken.copy()
+    many[settled] += dwell
+    longer = tape._replace(
+        steps=steps, address=steps.ctypes.data, ends=np.ascontiguousarray(steps[:, STEP_END]),
+        links=np.concatenate([tape.links[:taken], *[links] * dwell]), taken=many,
+    )  # fmt: skip
+    return longer, places, np.concatenate([[0], np.cumsum(many)])
 
 
 def _record(
@@ -176,13 +214,9 @@ def _record(
     if not len(settings):
         return
     code = engine.addresses(engine.output_code(nodes))
-    direct = engine.direct_outputs(nodes)
     workspace = engine.borrow(len(nodes))
-    workspace.table[POINTERS.index("f_factor")] = engine.factor_address(len(settings))
-    at = workspace.layout._replace(
-        n_outputs=len(nodes), computes_outputs=int((direct < 0).any()), attempts_at_once=1
-    )
-    sources = np.where(direct < 0, at.o + np.arange(len(nodes)), at.y + direct)
+    until_steady = bool(tolerances[UNTIL_STEADY])
+    at, sources = arrange(engine, workspace, nodes, engine.factor_address(len(settings)), until_steady)
     job = Job(engine.system.defaults, columns, settings, starts, sources, grid, tolerances, 0, len(settings))
     compiled(record_lanes)(code, at, workspace.F, workspace.N, engine.discrete, job, results, tape)
     engine.give_back(workspace)

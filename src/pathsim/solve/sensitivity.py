@@ -15,12 +15,12 @@ import numpy.typing as npt
 from .batch import Rows
 from .driver import compiled
 from .lane_layout import LANES
-from .recording import Recording, record_rows
+from .recording import Recording, record_rows, stretches_of
 from .sensitivity_jumps import Crossing
 from .sensitivity_lanes import run_tasks, start_tasks
 from .sensitivity_machine import machine_of
 from .solvers import Rosenbrock
-from .stretches import find_stretches
+from .stretches import Round, rounds_of
 from .system import FloatArray, System
 from .tape import LINK_JUMP, STEP_END, STEP_H, STEP_T
 
@@ -121,13 +121,12 @@ class _Differentiation:
         S, Q = self._start()
         rounds = self._rounds()
         sizes = self._sizes()
-        for number, tasks in enumerate(rounds):
-            here = tasks["task"]
+        for number, (here, table, one) in enumerate(rounds):
             part_S, part_Q = S[here], Q[here]
-            self._carry(tasks, part_S, part_Q, out, sizes[here])
+            self._carry(number, table, one, part_S, part_Q, out, sizes[here])
             S[here] = part_S
             if number + 1 < len(rounds):
-                self._jump(number, rounds[number + 1]["task"], S, Q)
+                self._jump(number, rounds[number + 1][0], S, Q)
         values = np.zeros((*self.shape, self.d))
         x = np.zeros((self.shape[0], n_states, self.d))
         for row, active in enumerate(self.active):
@@ -208,55 +207,34 @@ class _Differentiation:
             _split(S, members, dx)
             _split(Q, members, dp)
 
-    def _rounds(self) -> list[dict[str, IntArray]]:
-        """Stretches between jumps: round k holds the k-th stretch of every row that has one."""
-        recording, tape = self.recording, self.recording.tape
-        records = recording.order
-        found = find_stretches(
-            tape.steps[records, STEP_END], tape.links[records, LINK_JUMP], recording.first, recording.times,
-            recording.until_steady,
-        )  # fmt: skip
-        self.jump_of, self.many = found.cuts[:, 1:] - 1, found.many
-        rows, rounds = np.unique(self.row), []
-        self.places: list[tuple[IntArray, FloatArray]] = []
-        for number in range(int(found.many[rows].max(initial=0))):
-            here = rows[found.many[rows] > number]
-            chosen = found.stretch[here] == number
-            which, sample = np.nonzero(chosen)
-            self.places.append((
-                np.stack([found.place[here[which], sample], sample], axis=1), recording.times[here[which], sample]
-            ))  # fmt: skip
-            at = np.zeros(len(found.many) + 1, dtype=np.int64)
-            at[here + 1] = chosen.sum(axis=1)
-            at = np.cumsum(at)
-            task = np.flatnonzero(found.many[self.row] > number)
-            row = self.row[task]
-            tasks = [row, found.cuts[row, number], found.cuts[row, number + 1], at[row], at[row + 1], self.block[task]]
-            rounds.append({"task": task, "tasks": np.stack(tasks, axis=1)})
-        self.number = 0
+    def _rounds(self) -> list[tuple[IntArray, IntArray, Round]]:
+        """Stretches between jumps: round k holds the k-th stretch of every row that has one; its tasks."""
+        found = stretches_of(self.recording)
+        self.jump_of = found.cuts[:, 1:] - 1
+        rounds = []
+        for one in rounds_of(found, np.unique(self.row), self.recording.times):
+            at = np.full(len(found.many), -1)
+            at[one.rows] = np.arange(len(one.rows))
+            task = np.flatnonzero(at[self.row] >= 0)
+            i = at[self.row[task]]
+            columns = [self.row[task], one.first[i], one.last[i], one.first_sample[i], one.last_sample[i]]
+            rounds.append((task, np.stack([*columns, self.block[task]], axis=1), one))
         return rounds
 
     def _carry(
-        self, tasks: dict[str, IntArray], S: FloatArray, Q: FloatArray, out: FloatArray, sizes: FloatArray
-    ) -> None:
+        self, number: int, table: IntArray, one: Round, S: FloatArray, Q: FloatArray, out: FloatArray,
+        sizes: FloatArray,
+    ) -> None:  # fmt: skip
         recording, n = self.recording, len(self.recording.system.states)
-        number, self.number = self.number, self.number + 1
-        table = tasks["tasks"]
-        X = np.empty((len(table), n))
-        P = np.empty((len(table), recording.system.n_parameters))
-        width = n + P.shape[1]
         if number == 0:
-            after = recording.tape.starts[table[:, 0], width:]
-            X[:], P[:] = after[:, :n], after[:, n:]
+            after = recording.tape.starts[table[:, 0], n + recording.system.n_parameters :]
         else:
-            for i, row in enumerate(table[:, 0]):
-                record = recording.order[self.jump_of[int(row), number - 1]]
-                after = recording.tape.jumps[recording.tape.links[record, LINK_JUMP], n:]
-                X[i], P[i] = after[:n], after[n:]
-        samples, times = self.places[number]
+            records = recording.order[self.jump_of[table[:, 0], number - 1]]
+            after = recording.tape.jumps[recording.tape.links[records, LINK_JUMP], n:]
+        X, P = np.ascontiguousarray(after[:, :n]), np.ascontiguousarray(after[:, n:])
         code, at, V, keep = self.machine.borrow(recording.outputs)
         compiled(run_tasks)(
-            code, at, V, recording.tape, recording.order, table, X, P, S, Q, samples, times, out, sizes,
+            code, at, V, recording.tape, recording.order, table, X, P, S, Q, one.samples, one.times, out, sizes,
             self.tolerances, self.errors,
         )  # fmt: skip
         self.machine.give_back(keep)

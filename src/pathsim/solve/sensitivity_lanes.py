@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .calls import call2, call3, call4, call6
 from .lane_layout import LANES, FloatArray, IntArray
-from .tape import LINK_JUMP, STEP_END, STEP_H, STEP_T, STEP_Y, Tape
+from .tape import ENDED_EARLY, STEP_COUNTS, STEP_END, STEP_H, STEP_T, STEP_Y, Tape, stages_column
 
 # columns of tasks
 TASK_ROW, TASK_FIRST, TASK_LAST, TASK_SAMPLE, TASK_LAST_SAMPLE, TASK_COLUMN = range(6)
@@ -122,7 +122,7 @@ def run_tasks(
             if n > 0:
                 call2(code.step, at.table, n8)
                 errors[position] = max(errors[position], _error(at, F, sizes, m, tolerances[0], tolerances[1]))
-            shortened = _is_shortened(tape, record)
+            shortened = tape.steps[record, STEP_COUNTS] == ENDED_EARLY
             if shortened or (s < last and samples[s, 0] == position):
                 _prepare_dense(code, at, n8)
             t, h = tape.steps[record, STEP_T], tape.steps[record, STEP_H]
@@ -151,8 +151,9 @@ def _load(at: TangentLayout, F: FloatArray, steps: FloatArray, record: int) -> N
         value = steps[record, STEP_Y + i]
         for lane in range(LANES):
             F[at.x + i, lane] = value
+    column = stages_column(n)
     for i in range(8 * n):
-        value = steps[record, STEP_Y + n + i]
+        value = steps[record, column + i]
         for lane in range(LANES):
             F[at.U + i, lane] = value
 
@@ -173,12 +174,6 @@ def _error(at: TangentLayout, F: FloatArray, sizes: FloatArray, m: int, rtol: fl
     for lane in range(LANES):
         worst = max(worst, F[at.theta, lane])
     return math.sqrt(worst / n)
-
-
-def _is_shortened(tape: Tape, record: int) -> bool:
-    """Whether a step was ended early, at a switch."""
-    t, h, end = tape.steps[record, STEP_T], tape.steps[record, STEP_H], tape.steps[record, STEP_END]
-    return tape.links[record, LINK_JUMP] >= 0 and end - t < (1.0 - 1e-9) * h  # type: ignore[no-any-return]
 
 
 def _prepare_dense(code: TangentCode, at: TangentLayout, n8: int) -> None:

@@ -8,10 +8,12 @@ lane, and the table-driven factorisation for models too large to write it out.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from .loop_ir import Loops
 from .table_lu_ir import table_factor
 from .tableau import RODAS5P
+from .tape_ir import RECORD_ARGUMENTS, Note, note_attempt, nothing_to_note
 from .vector_ir import LANES, MASK, VECTOR, Function, join_module, splat
 from .vector_maths import rough_definitions
 
@@ -35,12 +37,14 @@ of order 5, those of the dense output of order 4."""
 
 
 def step_module(fused: bool) -> str:
-    """IR of ``step(table, n8, most, rtol, atol, 1/n)``, ``dense(...)``, ``prepare_dense(...)`` and ``commit(...)``."""
+    """IR of ``step(table, n8, most, rtol, atol, 1/n)``, ``record(...)``, ``dense(...)``, ``prepare_dense(...)`` and
+    ``commit(...)``."""
     functions: list[Function] = [
         _attempt("attempt", fused, timed=False),
         _attempt("attempt_timed", fused, timed=True),
         _commit(fused),
-        _entry(fused),
+        _entry("step", "", fused, nothing_to_note),
+        _entry("record", RECORD_ARGUMENTS, fused, note_attempt),
         _prepare_dense(fused),
         _dense(fused),
         table_factor(fused),
@@ -49,13 +53,14 @@ def step_module(fused: bool) -> str:
                        {name for function in functions for name in function.declarations})  # fmt: skip
 
 
-def _entry(fused: bool) -> Function:
+def _entry(name: str, more: str, fused: bool, note: Note) -> Function:
     """``step``: attempts on all lanes until one of them needs the driver, at most ``%most`` of them.
 
     A live lane needs the driver when it has reached its next sample or stop, when its step became too small, or when
-    it has taken as many steps as it may. The last attempt is left uncommitted for the driver to look at.
+    it has taken as many steps as it may. The last attempt is left uncommitted for the driver to look at. ``note`` is
+    shown every attempt, see :mod:`pathsim.solve.tape_ir`; ``more`` are the arguments it needs.
     """
-    f = Loops("step", ("table",), "i64 %n8, i64 %most, double %rtol, double %atol, double %share", fused)
+    f = Loops(name, ("table",), f"i64 %n8, i64 %most, double %rtol, double %atol, double %share{more}", fused)
     pointer = {name: f.pointer("%table", index) for index, name in enumerate(POINTERS)}
     timed = f.emit(f"icmp ne ptr {pointer['f_slopes']}, null")
     live = f.read(pointer["live"])
@@ -63,6 +68,7 @@ def _entry(fused: bool) -> Function:
     arguments = ", ".join(f"ptr {pointer[name]}" for name in POINTERS)
     call = f"({arguments}, i64 %n8, double %rtol, double %atol, double %share)"
     f.lines += ["br label %again", "again:", "%count = phi i64 [ 1, %entry ], [ %countn, %after_commit ]"]
+    f.in_block("look")
     f.lines += [f"br i1 {timed}, label %with, label %without"]
     f.lines += ["with:", f"call void @attempt_timed{call}", "br label %look"]
     f.lines += ["without:", f"call void @attempt{call}", "br label %look", "look:"]
@@ -70,6 +76,7 @@ def _entry(fused: bool) -> Function:
     steps = f.binary("fadd", f.read(pointer["taken"]), live)
     f.write(pointer["taken"], steps)
     t, now, accepted = f.read(pointer["t"]), f.read(pointer["t_next"]), f.read(pointer["accepted"])
+    note(f, "%count", pointer, [t, f.read(pointer["h"]), now, f.binary("fmul", accepted, live)])
     nearest = f.intrinsic("minnum", f.read(pointer["aim"]), f.read(pointer["stop"]))
     arrived = f.choose("oge", now, nearest, accepted, zero)
     floor = f.multiply_add(f.intrinsic("fabs", t), splat(SMALLEST_RELATIVE_STEP), splat(SMALLEST_STEP))
@@ -101,16 +108,14 @@ def _attempt(name: str, fused: bool, timed: bool) -> Function:
     h, t = f.read("%h"), f.read("%t")
     inverse_h = f.binary("fdiv", splat(1.0), h)
     f.write("%ig", f.binary("fmul", inverse_h, splat(1 / T.gamma)))
-    U = ["%U"]
-    for j in range(1, T.stages):
-        U.append(f.at("%U", f.emit(f"mul i64 %n8, {j}")))
+    U = f.parts("%U", T.stages)
     f.lines.append("call void %f_jacobian(ptr %t, ptr %y, ptr %k, ptr %J)")
     f.lines.append("call void %f_factor(ptr %J, ptr %ig, ptr %A, ptr %lu)")
     if timed:
         f.lines.append("call void %f_slopes(ptr %t, ptr %y, ptr %k, ptr %slope)")
     for i in range(T.stages):
         target = "%y" if i == 0 else ("%yn" if i == T.stages - 1 else "%u")
-        f.loop(_stage_input(f, i, U, target, h, inverse_h, timed))
+        f.loop(stage_input(f, i, U, Point("%y", "%u", target), h, inverse_h, "%slope" if timed else None))
         time = t if T.c[i] == 0 else f.multiply_add(h, splat(T.c[i]), t)
         f.write("%ts", time)
         f.lines.append(f"call void %f_rates(ptr %ts, ptr {target}, ptr %k, ptr {U[i]})")
@@ -120,26 +125,34 @@ def _attempt(name: str, fused: bool, timed: bool) -> Function:
     return f
 
 
-def _stage_input(
-    f: Loops, i: int, U: Sequence[str], target: str, h: str, inverse_h: str, timed: bool
+class Point(NamedTuple):
+    """Where the state of a stage is computed from and goes: the state at the start, of the stage before, this one's."""
+
+    start: str
+    before: str
+    target: str
+
+
+def stage_input(
+    f: Loops, i: int, U: Sequence[str], point: Point, h: str, inverse_h: str, slope: str | None
 ) -> Callable[[str], None]:
-    """u = y + sum a_ij U_j into ``target``; U_i = sum (C_ij/h) U_j + h d_i f_t, to which the rates are added."""
+    """u = y + sum a_ij U_j into ``point.target``; U_i = sum (C_ij/h) U_j + h d_i f_t, to which the rates are added."""
     T = RODAS5P
     weights = [f.binary("fmul", splat(C), inverse_h) for C in T.C[i]]
-    slope_weight = f.binary("fmul", h, splat(T.d[i])) if timed and T.d[i] else None
+    slope_weight = f.binary("fmul", h, splat(T.d[i])) if slope is not None and T.d[i] else None
 
     def body(index: str) -> None:
         known = [f.read(f.at(U[j], index)) for j in range(i)]
         if i > 1 and T.a[i] == (*T.a[i - 1], 1.0):  # the stiffly accurate tail: one more stage than before
-            f.write(f.at(target, index), f.binary("fadd", f.read(f.at("%u", index)), known[-1]))
+            f.write(f.at(point.target, index), f.binary("fadd", f.read(f.at(point.before, index)), known[-1]))
         elif i > 0:
             terms = [(a, known[j]) for j, a in enumerate(T.a[i]) if a]
-            f.write(f.at(target, index), f.combine(terms, f.read(f.at("%y", index))))
+            f.write(f.at(point.target, index), f.combine(terms, f.read(f.at(point.start, index))))
         right = f.binary("fmul", weights[0], known[0]) if i > 0 else splat(0.0)
         for weight, value in zip(weights[1:], known[1:], strict=True):
             right = f.multiply_add(weight, value, right)
         if slope_weight is not None:
-            right = f.multiply_add(slope_weight, f.read(f.at("%slope", index)), right)
+            right = f.multiply_add(slope_weight, f.read(f.at(str(slope), index)), right)
         f.write(f.at(U[i], index), right)
 
     return body
@@ -224,8 +237,7 @@ def _prepare_dense(fused: bool) -> Function:
     """``prepare_dense(U, D, n8)``: D_k = sum_j H_kj U_j."""
     T = RODAS5P
     f = Loops("prepare_dense", ("U", "D"), "i64 %n8", fused)
-    U = ["%U"] + [f.at("%U", f.emit(f"mul i64 %n8, {j}")) for j in range(1, T.stages)]
-    D = ["%D"] + [f.at("%D", f.emit(f"mul i64 %n8, {j}")) for j in range(1, len(T.H))]
+    U, D = f.parts("%U", T.stages), f.parts("%D", len(T.H))
 
     def body(index: str) -> None:
         values = [f.read(f.at(u, index)) for u in U]
@@ -241,7 +253,7 @@ def _dense(fused: bool) -> Function:
     f = Loops("dense", ("y", "yn", "D", "theta", "o"), "i64 %n8", fused)
     theta = f.read("%theta")
     rest = f.binary("fsub", splat(1.0), theta)
-    D = ["%D"] + [f.at("%D", f.emit(f"mul i64 %n8, {j}")) for j in (1, 2)]
+    D = f.parts("%D", len(RODAS5P.H))
 
     def body(index: str) -> None:
         inner = f.multiply_add(theta, f.read(f.at(D[2], index)), f.read(f.at(D[1], index)))

@@ -48,6 +48,40 @@ def find_stretches(
     return found
 
 
+class Round(NamedTuple):
+    """The k-th stretch of every row that has one: of ``rows[i]`` the records ``order[first[i]:last[i]]`` and the
+    samples ``first_sample[i]`` to ``last_sample[i]``; ``samples`` (s, 2) are position of the record and number, at
+    ``times``.
+    """
+
+    rows: IntArray
+    first: IntArray
+    last: IntArray
+    first_sample: IntArray
+    last_sample: IntArray
+    samples: IntArray
+    times: FloatArray
+
+
+def rounds_of(found: Stretches, rows: IntArray, times: FloatArray) -> list[Round]:
+    """The stretches of some rows, round by round; ``times`` (n, samples) are those of all rows."""
+    rounds = []
+    for number in range(int(found.many[rows].max(initial=0))):
+        here = rows[found.many[rows] > number]
+        chosen = found.stretch[here] == number
+        which, sample = np.nonzero(chosen)
+        row = here[which]
+        last = np.cumsum(chosen.sum(axis=1))
+        first = np.concatenate([[0], last[:-1]])
+        samples = np.stack([found.place[row, sample], sample], axis=1)
+        rounds.append(
+            Round(
+                here, found.cuts[here, number], found.cuts[here, number + 1], first, last, samples, times[row, sample]
+            )
+        )
+    return rounds
+
+
 def place_samples(
     ends: FloatArray, jumps: IntArray, before: IntArray, first: IntArray, times: FloatArray, stretch: IntArray,
     place: IntArray, steady: IntArray,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .calls import call_step
+from .calls import call_record
 from .lane_layout import (
     ACCEPTED,
     ATOL,
@@ -33,36 +33,51 @@ from .lane_layout import (
 from .lane_start import prepare_stage, stage, take
 from .lanes import _after_step, _begin, _fill_spare_lanes, _jump
 
-# columns of Tape.steps before the state
-STEP_T, STEP_H, STEP_END = range(3)
-STEP_Y = 3
+# columns of Tape.steps before the state, see pathsim.solve.tape_ir
+STEP_T, STEP_H, STEP_END, STEP_COUNTS = range(4)
+STEP_Y = 4
+ENDED_EARLY = 2.0
+"""What a step counts as that was cut short where something happened: its end is inside it."""
 # columns of Tape.links
 LINK_ROW, LINK_JUMP = range(2)
-# entries of Tape.counts
-STEPS, JUMPS = range(2)
+# entries of Tape.counts: attempts, of which eight are one call; jumps; where the compiled step leaves its attempts
+CALLS, JUMPS, JUST_NOW = range(3)
 
 
 class Tape(NamedTuple):
-    """``steps`` (capacity + 1, 3 + 9 n): time, size, time of its end, state, stages U_1 ... U_8 of accepted steps.
+    """``steps`` (8 * (calls + 1), width): time, size, time of its end, whether it counts (0: rejected; 1; or
+    :data:`ENDED_EARLY`) and state of every attempted step, the eight lanes of a call one after another; from column
+    :func:`stages_column` on the stages U_1 ... U_8, ``n_stages`` numbers or 0 where they are not kept. ``address`` is
+    that of ``steps``.
 
-    ``links`` (capacity, 2): the row of each step, and the jump that followed it or -1. ``jumps`` (capacity, 2 n + p):
-    state before, then state and parameters after whatever happened where a lane stopped. ``starts`` (rows, 2 (n + p)):
-    state and parameters before and after what happened at the start of each row. ``counts``: steps and jumps, more
-    than fit when the tape was too short.
+    ``ends`` (8 * calls,): times of the ends once more. ``links`` (8 * calls, 2): the row of each step that counts
+    (else -1), and the jump that followed it or -1. ``jumps`` (capacity, 2 n + p): state before, then state and
+    parameters after whatever happened where a lane stopped. ``starts`` (rows, 2 (n + p)): state and parameters before
+    and after what happened at the start of each row. ``taken`` (rows,): steps that count. ``counts``: calls and jumps,
+    more than fit when the tape was too short; ``counts_address`` is its address.
     ``limits`` (l, 2): from which time on steps may be no larger than what; row r's are ``first_limit[r]`` and on.
     """
 
     steps: FloatArray
+    address: int
+    n_stages: int
+    ends: FloatArray
     links: IntArray
     jumps: FloatArray
     starts: FloatArray
+    taken: IntArray
     counts: IntArray
+    counts_address: int
     limits: FloatArray
     first_limit: IntArray
     lane_limit: IntArray
-    lane_row: IntArray
     lane_stop: FloatArray
     lane_record: IntArray
+
+
+def stages_column(n: int) -> int:
+    """The first column behind the state: the next multiple of eight."""
+    return (STEP_Y + n + LANES - 1) // LANES * LANES
 
 
 def record_lanes(
@@ -76,8 +91,6 @@ def record_lanes(
     first_staged, staged = job.first, 0
     live = 0
     calls = 0
-    n8 = at.n * LANES
-    share = 1.0 / max(at.n, 1)
     rtol, atol = job.settings[RTOL], job.settings[ATOL]
     width = at.n + at.n_parameters + at.n_modes
     while live > 0 or next_row < job.last:
@@ -100,11 +113,12 @@ def record_lanes(
         if live == 0:
             continue
         if at.n > 0:
-            call_step(code.step, at.table, n8, 1, rtol, atol, share)
+            _attempt(code, at, tape, rtol, atol)
         else:
             _jump(F)
+            _note_jump(F, tape)
         calls += 1
-        _note_steps(at, F, N, tape)
+        _note_steps(F, N, tape)
         live -= _after_step(code, at, F, N, discrete, job, results)
         _note_ends(at, F, N, tape)
         for lane in range(LANES):
@@ -135,49 +149,62 @@ def _copy(at: Layout, F: FloatArray, target: FloatArray, record: int, first: int
         target[record, first + at.n + i] = F[at.p + i, lane]
 
 
-def _note_steps(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
-    """Write down the steps just accepted."""
-    waste = tape.steps.shape[0] - 1  # where lanes without an accepted step write, so that all can write together
-    any_lane = False
+def _attempt(code: Code, at: Layout, tape: Tape, rtol: float, atol: float) -> None:
+    """Attempts until the driver is needed, written down as long as there is room."""
+    room, width = tape.links.shape[0] // LANES - tape.counts[CALLS], tape.steps.shape[1]
+    most = 1 if tape.limits.shape[0] > 0 else at.attempts_at_once
+    advance = LANES * width * 8
+    block = tape.counts[CALLS]
+    if room > 0:
+        most = min(most, room)
+    else:
+        block = tape.links.shape[0] // LANES
+        advance = 0
+    place = tape.address + block * LANES * width * 8
+    call_record(code.record, at.table, at.n * LANES, most, rtol, atol, 1.0 / at.n, place, width, advance, tape.n_stages,
+                tape.counts_address + JUST_NOW * 8)  # fmt: skip
+
+
+def _note_jump(F: FloatArray, tape: Tape) -> None:
+    """The record of a step of a system without states."""
+    tape.counts[JUST_NOW] = 1
+    first = min(tape.counts[CALLS] * LANES, tape.links.shape[0])
     for lane in range(LANES):
-        tape.lane_row[lane] = N[ROW, lane]
-        tape.lane_record[lane] = waste
-        if N[ROW, lane] < 0 or F[ACCEPTED, lane] < 0.5:
-            continue
-        tape.lane_stop[lane] = F[STOP, lane]
-        record = tape.counts[STEPS]
-        tape.counts[STEPS] = record + 1
-        if record >= waste:
-            continue
-        any_lane = True
-        tape.lane_record[lane] = record
-        tape.links[record, LINK_ROW] = N[ROW, lane]
+        tape.steps[first + lane, STEP_T] = F[T, lane]
+        tape.steps[first + lane, STEP_H] = F[H, lane]
+        tape.steps[first + lane, STEP_COUNTS] = 1.0
+
+
+def _note_steps(F: FloatArray, N: IntArray, tape: Tape) -> None:
+    """Say whose the steps just attempted are."""
+    first = tape.counts[CALLS] * LANES
+    now = tape.counts[JUST_NOW] * LANES
+    last = min(first + now, tape.links.shape[0])
+    tape.counts[CALLS] += tape.counts[JUST_NOW]
+    for record in range(first, last):
+        lane = record & (LANES - 1)
+        row = N[ROW, lane]
         tape.links[record, LINK_JUMP] = -1
-        tape.steps[record, STEP_T] = F[T, lane]
-        tape.steps[record, STEP_H] = F[H, lane]
-    if not any_lane:
-        return
-    a, b, c, d = tape.lane_record[0], tape.lane_record[1], tape.lane_record[2], tape.lane_record[3]
-    e, f, g, h = tape.lane_record[4], tape.lane_record[5], tape.lane_record[6], tape.lane_record[7]
-    for i in range(9 * at.n):
-        row = at.y + i if i < at.n else at.U + i - at.n
-        tape.steps[a, STEP_Y + i] = F[row, 0]
-        tape.steps[b, STEP_Y + i] = F[row, 1]
-        tape.steps[c, STEP_Y + i] = F[row, 2]
-        tape.steps[d, STEP_Y + i] = F[row, 3]
-        tape.steps[e, STEP_Y + i] = F[row, 4]
-        tape.steps[f, STEP_Y + i] = F[row, 5]
-        tape.steps[g, STEP_Y + i] = F[row, 6]
-        tape.steps[h, STEP_Y + i] = F[row, 7]
+        if row >= 0 and tape.steps[record, STEP_COUNTS] > 0.5:
+            tape.links[record, LINK_ROW] = row
+            tape.ends[record] = tape.steps[record, STEP_END]
+            tape.taken[row] += 1
+        else:
+            tape.links[record, LINK_ROW] = -1
+    for lane in range(LANES):
+        tape.lane_record[lane] = -1
+        tape.lane_stop[lane] = F[STOP, lane]
+        if N[ROW, lane] >= 0 and F[ACCEPTED, lane] > 0.5 and first + now <= tape.links.shape[0]:
+            tape.lane_record[lane] = first + now - LANES + lane
 
 
 def _note_ends(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
-    """Write down where the steps ended, and the jump there when the lane had to stop."""
+    """Write down where the last steps ended, and the jump there when the lane had to stop."""
     for lane in range(LANES):
         record = tape.lane_record[lane]
-        if record >= tape.steps.shape[0] - 1:
+        if record < 0:
             continue
-        tape.steps[record, STEP_END] = F[T, lane]
+        tape.steps[record, STEP_END] = tape.ends[record] = F[T, lane]
         if at.n_modes + at.n_events == 0:
             continue
         if N[SWITCHED, lane] != MODE_SWITCHED and F[T, lane] < tape.lane_stop[lane]:
@@ -187,6 +214,19 @@ def _note_ends(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
         if jump >= tape.jumps.shape[0]:
             continue
         tape.links[record, LINK_JUMP] = jump
+        if F[T, lane] - tape.steps[record, STEP_T] < (1.0 - 1e-9) * tape.steps[record, STEP_H]:
+            tape.steps[record, STEP_COUNTS] = ENDED_EARLY
         for i in range(at.n):
             tape.jumps[jump, i] = F[at.yn + i, lane]
         _copy(at, F, tape.jumps, jump, at.n, lane)
+
+
+def sort_steps(tape: Tape, following: IntArray, order: IntArray) -> int:
+    """List the records that count row by row in ``order``; ``following`` (rows,) come in as first places, leave as
+    last."""
+    for record in range(min(tape.counts[CALLS] * LANES, tape.links.shape[0])):
+        row = tape.links[record, LINK_ROW]
+        if row >= 0:
+            order[following[row]] = record
+            following[row] += 1
+    return 0
