@@ -134,6 +134,25 @@ def test_known_parameters_are_found_again(model: ps.Model) -> None:
     assert fit.parameters["AKT_total@MCF7"] == pytest.approx(50, rel=0.1)
 
 
+@pytest.mark.parametrize("log_normal", [True, False], ids=["log-normal", "normal"])
+def test_least_squares_find_the_optimum_of_the_default(model: ps.Model, log_normal: bool) -> None:
+    """Scales, offsets and noise are projected out of the residuals, censored bands are among them."""
+    table = blots(model, noise=0.1, k_off=0.35, k_ds6=0.02)
+    if log_normal:
+        table["censored"] = table["value"] < table["value"].quantile(0.1)
+    free = ["k_off", "k_ds6", ps.Free("k_s6", 0.001, 1.0, mean=0.05, sd=0.5)]
+    rules = ps.Densitometry(log_normal, ("pS6",), ())
+    problem = ps.blot_problem(model, table, free, rules, library=library())
+    fits = [ps.fit(problem, starts=3, workers=1, candidates=3, optimiser=optimiser)
+            for optimiser in (ps.TrustRegion(), ps.LeastSquares())]  # fmt: skip
+    assert fits[1].best.converged
+    assert fits[1].best.value == pytest.approx(fits[0].best.value, abs=2e-3)
+    slopes = problem.slopes(problem.nominal + 0.1)
+    assert slopes.residuals is not None
+    assert slopes.jacobian is not None
+    np.testing.assert_allclose(slopes.jacobian.T @ slopes.residuals, slopes.gradient, rtol=1e-5, atol=1e-5)
+
+
 def test_what_only_appears_behind_a_free_scale_is_blind(model: ps.Model) -> None:
     table = blots(model)
     table = table[(table["cell_line"] == "T47D") & (table["readout"] == "pAKT")]

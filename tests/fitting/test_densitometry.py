@@ -80,6 +80,31 @@ def test_normal_slopes_and_optimum(offset: bool, sd: FloatArray | None) -> None:
     assert found.value == pytest.approx(best, abs=1e-3)
 
 
+def cases() -> list[tuple[str, Callable[[FloatArray], Solved]]]:
+    lifted, sd = BANDS + np.array([60.0, 900.0])[GEL], 0.1 * BANDS + 3
+    return [
+        ("log-normal", lambda s: log_normal(BANDS, NOBODY, GEL, s)),
+        ("some below detection", lambda s: log_normal(BANDS, SOME, GEL, s)),
+        ("known noise", lambda s: log_normal(BANDS, SOME, GEL, s, 0.4)),
+        ("hardly any noise", lambda s: log_normal(30.0 * SIGNAL * (1 + 1e-4 * np.cos(np.arange(12))), NOBODY, GEL, s)),
+        ("normal", lambda s: normal(BANDS, GEL, s, False)),
+        ("normal with offset", lambda s: normal(lifted, GEL, s, True)),
+        ("normal, sd given", lambda s: normal(lifted, GEL, s, True, sd)),
+        ("falling line", lambda s: normal(BANDS, GEL, 1 / s, True)),
+    ]
+
+
+@pytest.mark.parametrize("solve", [case for _, case in cases()], ids=[name for name, _ in cases()])
+def test_residuals_are_the_likelihood_and_their_jacobian_its_gradient(solve: Callable[[FloatArray], Solved]) -> None:
+    here, there = solve(SIGNAL), solve(SIGNAL * np.exp(0.05 * np.cos(np.arange(12))))
+    halves = [0.5 * float(found.residuals @ found.residuals) for found in (here, there)]
+    assert halves[1] - halves[0] == pytest.approx(there.value - here.value, abs=1e-8)
+    gradient = here.by_residual().T @ here.residuals
+    np.testing.assert_allclose(gradient, here.by_signal, atol=1e-6 * max(np.abs(here.by_signal).max(), 1e-9))
+    # what a scale can make up for is not in the Jacobian
+    np.testing.assert_allclose(here.by_residual() @ (SIGNAL * (GEL == 1)), 0, atol=1e-6)
+
+
 def test_a_scale_hides_the_size_of_the_signal() -> None:
     for solve in (
         lambda s: log_normal(BANDS, SOME, GEL, s),

@@ -15,6 +15,7 @@ import pathsim as ps
 from pathsim import InputError, UnsupportedModelError
 from pathsim.fitting.free import Free
 from pathsim.petab import export, load
+from pathsim.petab.export import export_objective
 
 TREATMENTS = (
     "serum 10 %",
@@ -111,6 +112,84 @@ def test_a_column_of_standard_deviations_is_normal_noise(tmp_path: Path) -> None
     plain = _plain(table)
     chi2 = ((plain[0] - 1.0) / 0.5) ** 2 + ((plain[1] - 2.0) / 2.0) ** 2
     assert problem.chi2() == pytest.approx(chi2, rel=1e-6)
+
+
+CELL = """
+model cell
+  serum = 0; IGF1 = 0; k = 0.1; AKT_total = 100;
+  species S = 1, T = 1;
+  R1: -> S; k*AKT_total*(0.1 + IGF1/(1 + IGF1)); R2: S -> ; k*S;
+  R3: -> T; 0.05*S; R4: T -> ; 0.05*T;
+end
+"""
+
+
+def _cell_blots(folder: Path) -> tuple[Path, pd.DataFrame, ps.Library]:
+    path = folder / "cell.ant"
+    path.write_text(CELL)
+    drugs = {
+        "IGF1": ps.Drug("IGF1", kind="ligand", per_nM={"IGF1": 1.0}),
+        "serum": ps.Drug("serum", kind="medium", per_percent={"serum": 1.0}),
+    }
+    shelf = ps.Library(
+        drugs,
+        {"plain": ps.CellLine("plain"), "low": ps.CellLine("low", set={"AKT_total": 60.0}, scale={"k": 0.5})}, {},
+    )  # fmt: skip
+    random = np.random.default_rng(4)
+    rows = [
+        (line, "vehicle for 24 h then IGF1 5 nM", time, readout,
+         (300.0 + 100 * gel) * (20 + 3 * time) * np.exp(0.2 * random.standard_normal()), f"gel {gel}")
+        for line in ("plain", "low") for gel in (1, 2) for time in (0.0, 5.0, 20.0) for readout in ("S", "T")
+    ]  # fmt: skip
+    columns = ["cell_line", "treatment", "time_min", "readout", "value", "gel"]
+    return path, pd.DataFrame(rows, columns=columns), shelf
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ps.Densitometry(),
+        ps.Densitometry(background=("S", "T"), saturation=("T",)),
+        ps.Densitometry(log_normal=False),
+        ps.Densitometry(log_normal=False, background=("T",), saturation=("S", "T")),
+    ],
+    ids=["log-normal", "background and saturation", "normal", "normal, offset and saturation"],
+)
+def test_the_problem_read_back_has_the_same_likelihood(tmp_path: Path, rules: ps.Densitometry) -> None:
+    """At the start and at other parameters, free for one line (which sets or scales them itself) or for all."""
+    from petab.v2 import Problem
+
+    model, table, shelf = _cell_blots(tmp_path)
+    free = ["k", "AKT_total@low", "k@low"]
+    exact = ps.Rosenbrock(rtol=1e-8, atol=1e-14)
+    objective = ps.blot_problem(model, table, free, rules, library=shelf, solver=exact)
+    for number, shift in enumerate((0.0, 0.13, -0.2)):
+        theta = np.clip(objective.nominal + shift * np.arange(1, len(objective.names) + 1) / 3, objective.lower,
+                        objective.upper)  # fmt: skip
+        path = export_objective(objective, tmp_path / f"petab {number}", theta)
+        assert not Problem.from_yaml(str(path)).validate().has_errors()
+        assert load(path).log_likelihood() == pytest.approx(-objective.value(theta)[0], rel=1e-6)
+    plain = load(export(model, table, tmp_path / "plain", free, shelf, rules))
+    assert plain.log_likelihood() == pytest.approx(-objective.value(objective.nominal)[0], rel=1e-6)
+
+
+def test_loading_controls_divide_before_export(tmp_path: Path) -> None:
+    model, table, shelf = _cell_blots(tmp_path)
+    controls = table[table["readout"] == "S"].assign(readout="vinculin")
+    controls["value"] = 50.0 + np.arange(len(controls))
+    both = pd.concat([table, controls])
+    objective = ps.blot_problem(model, both, ["k"], library=shelf)
+    problem = load(export(model, both, tmp_path / "out", ["k"], shelf))
+    assert problem.n_measurements == len(table)
+    assert problem.log_likelihood() == pytest.approx(-objective.value(objective.nominal)[0], rel=1e-5)
+
+
+def test_bands_below_detection_have_no_form_in_petab(tmp_path: Path) -> None:
+    model, table, shelf = _cell_blots(tmp_path)
+    table = table.astype({"value": object})
+    table.loc[[2, 5], "value"] = "<400"
+    with pytest.raises(InputError, match="rows 4, 7: PEtab has no measurements below a detection limit; leave"):
+        export(model, table, tmp_path / "out", ["k"], shelf)
 
 
 def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:

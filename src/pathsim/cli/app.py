@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..ensemble import Repeats
-    from ..lab import CellLine
+    from ..lab import CellLine, Library
 
 Study = TypeVar("Study")
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -88,6 +88,18 @@ Ensemble = Annotated[
         help="Add the band over so many of the parameter sets shipped with the model, or over those of a file "
         "(pathsim fit --ensemble writes one).",
     ),
+]
+CellLines = Annotated[
+    str | None, typer.Option("--cell-lines", metavar="FILE", help="TOML of cell lines beside the bundled ones.")
+]
+Drugs = Annotated[
+    str | None, typer.Option("--drugs", metavar="FILE", help="TOML of drugs beside the bundled ones.")
+]
+Background = Annotated[
+    list[str] | None, typer.Option("--background", metavar="READOUT...", help="Bands with an unknown background.")
+]
+Saturation = Annotated[
+    list[str] | None, typer.Option("--saturation", metavar="READOUT...", help="Bands on film that saturates.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
@@ -279,6 +291,16 @@ def parameter_sets(model: str, ensemble: str | None) -> Sequence[dict[str, float
     if not os.path.isfile(ensemble):
         raise InputError(f"--ensemble {ensemble}: neither a number of shipped parameter sets nor a file")
     return choose_sets(load_model(model), ensemble)
+
+
+def library(cell_lines: str | None, drugs: str | None) -> Library:
+    """The bundled drugs and cell lines, with those of ``--cell-lines`` and ``--drugs``."""
+    from ..lab import default_library
+
+    found = default_library()
+    if cell_lines is not None:
+        found = found.with_cell_lines(cell_lines)
+    return found if drugs is None else found.with_drugs(drugs)
 
 
 def settings(pairs: Sequence[str]) -> dict[str, float]:

@@ -24,19 +24,11 @@ def fit(
         typer.Option("--free", metavar="FILE", help="TOML: a table per free parameter, with lower, upper, prior."),
     ] = None,
     model: cli.Model = "pi3k_mapk",
-    cell_lines: Annotated[
-        str | None, typer.Option("--cell-lines", metavar="FILE", help="TOML of cell lines beside the bundled ones.")
-    ] = None,
-    drugs: Annotated[
-        str | None, typer.Option("--drugs", metavar="FILE", help="TOML of drugs beside the bundled ones.")
-    ] = None,
+    cell_lines: cli.CellLines = None,
+    drugs: cli.Drugs = None,
     starts: Annotated[int, typer.Option("--starts", min=1, help="Local searches from random points.")] = 20,
-    background: Annotated[
-        list[str] | None, typer.Option("--background", metavar="READOUT...", help="Bands with an unknown background.")
-    ] = None,
-    saturation: Annotated[
-        list[str] | None, typer.Option("--saturation", metavar="READOUT...", help="Bands on film that saturates.")
-    ] = None,
+    background: cli.Background = None,
+    saturation: cli.Saturation = None,
     normal_noise: Annotated[
         bool, typer.Option("--normal-noise", help="Noise of the same size on all bands, not in proportion to them.")
     ] = False,
@@ -88,7 +80,6 @@ def open_problem(task: dict[str, Any]) -> Objective:
     """The objective that a task describes."""
     from .. import fitting
     from ..errors import InputError
-    from ..lab import default_library
 
     if str(task["data"]).lower().endswith((".yaml", ".yml")):
         from ..petab import load
@@ -100,11 +91,7 @@ def open_problem(task: dict[str, Any]) -> Objective:
     rules = fitting.Densitometry(
         not task["normal_noise"], tuple(task["background"]), tuple(task["saturation"])
     )
-    library = default_library()
-    if task["cell_lines"] is not None:
-        library = library.with_cell_lines(task["cell_lines"])
-    if task["drugs"] is not None:
-        library = library.with_drugs(task["drugs"])
+    library = cli.library(task["cell_lines"], task["drugs"])
     blots = fitting.read_blots(task["data"])
     return fitting.blot_problem(task["model"], blots, fitting.read_free(task["free"]), rules, library=library)
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..lab import CellLine
+from ..model import Model
 from .conditions import Dishes, Signals, plain_value
 from .densitometry import Solved, log_normal, normal
 from .free import Free, on_scale
@@ -79,6 +80,11 @@ class BlotObjective:
     # what there is to fit
 
     @property
+    def model(self) -> Model:
+        """The model whose parameters are free."""
+        return self.dishes.system.model
+
+    @property
     def names(self) -> tuple[str, ...]:
         return self._names
 
@@ -116,7 +122,7 @@ class BlotObjective:
         signals = self.dishes.values(self._free_values(theta))
         if signals.failure:
             return math.inf, signals.failure
-        total = self._prior(theta)[0]
+        total = 0.5 * float(np.sum(self._prior(theta)[0] ** 2))
         for antibody in self.antibodies:
             film = self._film(antibody, signals, theta)
             if not np.isfinite(film.signal).all():
@@ -130,7 +136,9 @@ class BlotObjective:
         signals = self.dishes.slopes(free)
         if signals.failure:
             return Slopes.failed(d, signals.failure)
-        total, gradient, fisher = self._prior(theta)
+        prior, by_theta = self._prior(theta)
+        total, gradient, fisher = 0.5 * float(prior @ prior), by_theta.T @ prior, by_theta.T @ by_theta
+        residuals, jacobians = [prior], [by_theta]
         stretch = _stretch(theta[: len(self.free)], [item.scale for item in self.free])
         for antibody in self.antibodies:
             film = self._film(antibody, signals, theta)
@@ -146,7 +154,9 @@ class BlotObjective:
             total += solved.value
             gradient += solved.by_signal @ J
             fisher += J.T @ solved.weights @ J
-        return checked(Slopes(total, gradient, fisher))
+            residuals.append(solved.residuals)
+            jacobians.append(solved.by_residual() @ J)
+        return checked(Slopes(total, gradient, fisher, np.concatenate(residuals), np.concatenate(jacobians)))
 
     def solved(self, theta: FloatArray) -> dict[str, Solved]:
         """Scales, offsets, noise and predicted bands of each antibody at ``theta``."""
@@ -155,6 +165,11 @@ class BlotObjective:
             antibody.name: self._solve(antibody, self._film(antibody, signals, theta).signal)
             for antibody in self.antibodies
         }
+
+    def films(self, theta: FloatArray) -> dict[str, FloatArray]:
+        """What the film shows of each antibody's bands at ``theta``, before its unknown scale."""
+        signals = self.dishes.values(self._free_values(theta))
+        return {antibody.name: self._film(antibody, signals, theta).signal for antibody in self.antibodies}
 
     def predicted(self, theta: FloatArray) -> pd.DataFrame:
         """The measured table with ``predicted``, the band the fit expects (median), and ``sigma`` of its noise."""
@@ -169,32 +184,33 @@ class BlotObjective:
     def _free_values(self, theta: FloatArray) -> FloatArray:
         return natural(theta[: len(self.free)], tuple(item.scale for item in self.free))
 
-    def _prior(self, theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        """Normal priors on scale, up to a constant."""
-        total, gradient, fisher = 0.0, np.zeros(len(self._names)), np.zeros((len(self._names),) * 2)
-        for i, item in enumerate(self.free):
-            if item.mean is not None and item.sd is not None:
-                z = (theta[i] - on_scale(item.mean, item.scale)) / item.sd
-                total, gradient[i], fisher[i, i] = total + 0.5 * z * z, z / item.sd, 1.0 / item.sd**2
-        return total, gradient, fisher
+    def _prior(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Normal priors on scale as residuals, and their Jacobian."""
+        rows = [
+            ((theta[i] - on_scale(item.mean, item.scale)) / item.sd, np.eye(len(self._names))[i] / item.sd)
+            for i, item in enumerate(self.free)
+            if item.mean is not None and item.sd is not None
+        ]
+        distances, slopes = zip(*rows, strict=True) if rows else ((), ())
+        return np.array(distances, dtype=float), np.array(slopes, dtype=float).reshape(-1, len(self._names))
 
     def _film(self, antibody: Antibody, signals: Signals, theta: FloatArray) -> _Film:
         """What the film shows of each band before its unknown scale; see :class:`_Film`."""
         m = signals.values[antibody.condition, antibody.time, antibody.output]
         extra: dict[int, FloatArray] = {}
         by_model = np.ones(len(m))
-        floor = SMALLEST_SIGNAL * self._typical[antibody.name]
+        floor = SMALLEST_SIGNAL * self.typical[antibody.name]
         if self.is_log_normal:
             by_model = np.where(m > floor, 1.0, 0.0)
             m = np.maximum(m, floor)
         position = self._background.get(antibody.name)
         if position is not None:
-            background = self._typical[antibody.name] * 10.0 ** theta[position]
+            background = self.typical[antibody.name] * 10.0 ** theta[position]
             m = m + background
             extra[position] = np.full(len(m), background * math.log(10.0))
         position = self._saturation.get(antibody.name)
         if position is not None:
-            half = self._typical[antibody.name] * 10.0 ** theta[position]
+            half = self.typical[antibody.name] * 10.0 ** theta[position]
             share = 1.0 / (1.0 + m / half)
             by_film = share**2
             extra = {at: column * by_film for at, column in extra.items()}
@@ -204,7 +220,7 @@ class BlotObjective:
         return _Film(m, by_model, extra)
 
     @cached_property
-    def _typical(self) -> dict[str, float]:
+    def typical(self) -> dict[str, float]:
         """The mean simulated signal of each readout at the model's own parameters: the unit of what is unknown."""
         signals = self.dishes.values(self._free_values(self.nominal))
         found = {}

@@ -165,8 +165,15 @@ def blot_problem(
     """
     opened = model if isinstance(model, Model) else load_model(model)
     table = read_blots(blots) if isinstance(blots, (str, Path)) else _checked(blots)
-    rules, shelf = densitometry or Densitometry(), library or default_library()
-    chosen = as_free(free)
+    return blots_of(opened, table, as_free(free), densitometry or Densitometry(), library=library, solver=solver)
+
+
+def blots_of(
+    opened: Model, table: pd.DataFrame, chosen: Sequence[Free], rules: Densitometry, *, library: Library | None = None,
+    solver: Rosenbrock | None = None,
+) -> BlotObjective:  # fmt: skip
+    """As :func:`blot_problem`, from what it reads; nothing need be free. Raises as it."""
+    shelf = library or default_library()
     problems: list[str] = []
     lines = _cell_lines(table, shelf, problems)
     _check_names(opened, table, rules, shelf, problems)
@@ -274,8 +281,8 @@ def _assemble(
     dishes = Dishes(model, conditions, targets, times, [system.output(name) for name in readouts], library,
                     solver or Rosenbrock())  # fmt: skip
     raise_together([
-        f"free {target.parameter} changes nothing: every cell line of the table sets it; fit it for a line, as "
-        f"'{target.parameter}@{next(iter(lines))}'"
+        f"'{target.parameter}' cannot be estimated: every cell line of the table sets it to a number of its own; fit it "
+        f"for a line, as '{target.parameter}@{next(iter(lines))}'"
         for target in dishes.without_effect
     ], "blot problem")  # fmt: skip
     place = {pair: i for i, pair in enumerate(pairs)}

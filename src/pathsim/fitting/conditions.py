@@ -85,7 +85,7 @@ class Dishes:
             for name, value in zip((*self.system.parameters, *self.system.states), self.system.defaults, strict=True)
             if not math.isnan(value)
         }
-        self._library = library
+        self.library = library
         self._build(conditions)
 
     def _build(self, conditions: Sequence[Condition]) -> None:
@@ -127,7 +127,7 @@ class Dishes:
         raw = self.system.defaults.copy()
         for name, value in defaults.items():
             raw[self.system.slots[name]] = value
-        settings = condition.settings(step, defaults, self._library)
+        settings = condition.settings(step, defaults, self.library)
         missing = sorted(name for name in settings if name not in self.system.slots)
         if missing:
             raise InputError(

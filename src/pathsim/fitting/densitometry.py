@@ -6,6 +6,10 @@ straight line per gel. Bands below detection make the log-normal case a censored
 in (log scale / sigma, 1 / sigma) (R. J. Olsen, Econometrica 46, 1211 (1978)) and is climbed by Newton's method. Since
 the inner optimum is exact, the gradient by the signals is the partial derivative there (L. Schmiester et al.,
 Bioinformatics 36, 594 (2020), on hierarchical optimisation).
+
+For least squares the likelihood is written as a sum of squares: a residual per band, and per estimated sigma one of size
+sqrt(2 n (log sigma + c)) (A. Raue et al., PLoS ONE 8, e74335 (2013)). What is solved for is projected out of their
+Jacobian (L. Kaufman, BIT 15, 49 (1975), on variable projection), which leaves the gradient exact.
 """
 
 from __future__ import annotations
@@ -33,6 +37,9 @@ class Solved:
     ``value``: negative log likelihood; ``by_signal`` (bands,): its derivative by each signal; ``weights`` (bands,
     bands): its expected second derivative, positive semidefinite. ``scale`` and ``offset`` are per gel; ``sigma`` is of
     the logarithm (log-normal) or in the units of the bands (normal). ``predicted`` (bands,) are medians.
+    ``residuals`` (bands, and one more where sigma is estimated) have half their squares add up to ``value`` but for a
+    constant; ``bend`` (bands,) is the derivative of each by its own signal, ``solved_for`` (residuals, k) are the
+    derivatives by what is at its best.
     """
 
     value: float
@@ -43,6 +50,18 @@ class Solved:
     sigma: float
     predicted: FloatArray
     residuals: FloatArray
+    bend: FloatArray
+    solved_for: FloatArray
+
+    def by_residual(self) -> FloatArray:
+        """Derivatives (residuals, bands) of the residuals by the signals, what is solved for following."""
+        direct = np.zeros((len(self.residuals), len(self.bend)))
+        np.fill_diagonal(direct, self.bend)
+        sizes = np.linalg.norm(self.solved_for, axis=0)
+        used = self.solved_for[:, sizes > 0] / sizes[sizes > 0]
+        basis, values, _ = np.linalg.svd(used, full_matrices=False)
+        basis = basis[:, values > 1e-10]
+        return np.asarray(direct - basis @ (basis.T @ direct))
 
 
 def log_normal(
@@ -64,10 +83,28 @@ def log_normal(
     bend = np.where(censored, hazard * (z + hazard), 1.0) / spread**2
     weights = _without_means(bend, gel, gels)
     stretch = 1.0 / signal
+    far = np.sqrt(np.maximum(-2.0 * log_tail, 1e-300))
+    residuals, by_z = np.where(censored, far, z), np.where(censored, -hazard / far, 1.0)
+    solved_for = [-by_z / spread * (gel == g) for g in range(gels)]
+    if sigma is None and not censored.all():
+        own = -by_z * z if spread > SMALLEST_SIGMA * (1 + 1e-12) else np.zeros(len(z))
+        residuals, solved_for = _with_noise(residuals, solved_for, own, int((~censored).sum()), spread, SMALLEST_SIGMA)
     return Solved(
         float(density.sum()), by_mu * stretch, weights * np.outer(stretch, stretch), np.exp(shift), np.zeros(gels),
-        spread, np.exp(shift)[gel] * signal, np.where(censored, -hazard, z),
+        spread, np.exp(shift)[gel] * signal, residuals, -by_z / spread * stretch, np.stack(solved_for, axis=1),
     )  # fmt: skip
+
+
+def _with_noise(
+    residuals: FloatArray, solved_for: list[FloatArray], by_log_sigma: FloatArray, seen: int, sigma: float, least: float
+) -> tuple[FloatArray, list[FloatArray]]:
+    """Residuals with the one that stands for the size of the noise, and what they depend on with the noise.
+
+    ``by_log_sigma`` is zero where the noise is held at its ``least``.
+    """
+    size = math.sqrt(2.0 * seen * (math.log(sigma / least) + 0.5))
+    columns = [np.append(column, 0.0) for column in solved_for]
+    return np.append(residuals, size), [*columns, np.append(by_log_sigma, seen / size if by_log_sigma.any() else 0.0)]
 
 
 def _hazard(z: FloatArray) -> FloatArray:
@@ -161,9 +198,9 @@ def normal(
     predicted = scale[gel] * signal + offset[gel]
     r = bands - predicted
     square = float(w @ r**2)
+    floor = max(SMALLEST_SIGMA * float(np.mean(np.abs(bands))), 1e-300)
     if sigma is None:
-        floor = SMALLEST_SIGMA * float(np.mean(np.abs(bands)))
-        spread = max(math.sqrt(square / len(bands)), floor, 1e-300)
+        spread = max(math.sqrt(square / len(bands)), floor)
         w = w / spread**2
         value = len(bands) * (math.log(spread) + HALF_LOG_TWO_PI) + 0.5 * square / spread**2
     else:
@@ -178,7 +215,16 @@ def normal(
         Q = np.linalg.qr(B)[0] if np.linalg.matrix_rank(B) == B.shape[1] else np.zeros((len(bands), 0))
         moved = Q * (np.sqrt(w) * slope)[:, None]
         weights -= moved @ moved.T
-    return Solved(value, -w * r * slope, weights, scale, offset, spread, predicted, r * np.sqrt(w))
+    root = np.sqrt(w)
+    residuals = r * root
+    solved_for = [-root * signal * (gel == g) for g in range(gels) if scale[g] > 0]
+    solved_for += [-root * (gel == g) for g in range(gels) if free_offset[g]]
+    solved_for = solved_for or [np.zeros(len(bands))]
+    if sigma is None:
+        own = -residuals if spread > floor * (1 + 1e-12) else np.zeros(len(bands))
+        residuals, solved_for = _with_noise(residuals, solved_for, own, len(bands), spread, floor)
+    return Solved(value, -w * r * slope, weights, scale, offset, spread, predicted, residuals, -root * slope,
+                  np.stack(solved_for, axis=1))  # fmt: skip
 
 
 def _line(y: FloatArray, x: FloatArray, w: FloatArray, has_offset: bool) -> tuple[float, float, bool]:

@@ -36,7 +36,7 @@ class TrustRegion:
 
 @dataclass(frozen=True, slots=True)
 class LeastSquares:
-    """scipy's trust-region reflective least squares; needs normal noise."""
+    """scipy's trust-region reflective least squares; needs noise that is normal, or normal on a logarithmic scale."""
 
     tolerance: float = 1e-8
     most: int = 500
@@ -147,7 +147,7 @@ def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> E
     if slopes.failure:
         return Ended(theta, math.inf, False, f"the start cannot be evaluated: {slopes.failure}", 0)
     value, radius, calm = slopes.value, settings.radius, 0
-    curvature = _Curvature(len(theta))
+    curvature = Curvature(len(theta))
     for iteration in range(1, settings.most + 1):
         step, expected = bounded_step(
             slopes.gradient, curvature.hessian(slopes.fisher), theta, lower, upper, radius
@@ -180,7 +180,7 @@ def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> E
     return Ended(theta, value, False, f"{settings.most} iterations were not enough", settings.most)
 
 
-class _Curvature:
+class Curvature:
     """The Hessian of the model: Fisher information, plus what gradients have taught about the rest of it.
 
     The rest matters where residuals are large. It is a symmetric rank-one secant approximation, used only while it has

@@ -1,37 +1,47 @@
-"""Dishes, blots and free parameters as a PEtab version 2 problem that other tools can fit.
+"""Blots and free parameters as a PEtab version 2 problem that other tools can fit.
 
 Everything done to a cell is arithmetic on the parameter vector, so a cell line under a treatment is a row of periods
-and a period a list of parameters: export is a rename.
+and a period a list of parameters: export is a rename. What a fit in pathsim solves for (scale, offset, background,
+half saturation, size of noise) becomes parameters that start at their best.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError, PathsimError, UnsupportedModelError, raise_together, unknown
-from ..fitting.free import FOLD, Free, as_free
-from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step, Treatment, default_library
+from ..errors import InputError, UnsupportedModelError
+from ..fitting.blot_objective import BACKGROUND_BOUNDS, SATURATION_BOUNDS, Antibody, BlotObjective
+from ..fitting.blots import Densitometry, blots_of, check_blots, read_blots
+from ..fitting.densitometry import SMALLEST_SIGMA, Solved
+from ..fitting.free import Free, as_free
+from ..fitting.objective import natural
+from ..lab import Condition, Library, Treatment
 from ..model import Model, load_model
 from ..model.maths import nodes
-from ..simulation import PASSAGING, Plan, system_of
-from ..table import check_table, read_table
+from .export_periods import Periods, Tables, identifier
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FloatArray = npt.NDArray[np.float64]
-SIGMA = (0.02, 5.0)
-"""Bounds of an estimated spread of the logarithm: the best densitometry, and no information at all."""
-SCALE_FOLD = 1e4
-"""How far the scale of a gel may be from the one that fits best at the model's own values."""
+LARGEST_SIGMA = 5.0
+"""An estimated spread of the logarithm that is no information at all."""
+FOLD = 1e4
+"""How far a scale, an offset or the size of normal noise may be from where it starts."""
+HEADERS = {
+    "parameter": "parameterId lowerBound upperBound nominalValue estimate priorDistribution priorParameters",
+    "condition": "conditionId targetId targetValue",
+    "experiment": "experimentId time conditionId",
+    "observable": "observableId observableFormula noiseFormula noiseDistribution observablePlaceholders "
+    "noisePlaceholders",
+    "measurement": "observableId experimentId time measurement observableParameters noiseParameters",
+}
 
 
 def export(
@@ -40,12 +50,15 @@ def export(
     folder: str | Path,
     free: Iterable[str | Free] = (),
     library: Library | None = None,
+    densitometry: Densitometry | None = None,
 ) -> Path:
     """Write measurements in the one schema and a model with free parameters as a PEtab version 2 problem.
 
     Cells start at steady state in full medium; time zero is the start of the last step of a treatment. With a column
-    ``gel``, each gel and readout has an unknown scale. With a column ``sd``, noise is normal with those numbers, else
-    log-normal with one estimated spread per readout. Scales and spreads start at their best for the model's own values.
+    ``gel``, each gel and readout has an unknown scale, and loading controls divide the bands of their lane; without one,
+    values are in the units of the model. Noise is log-normal with an estimated spread per readout, or normal where
+    ``densitometry`` says so or the table has a column ``sd``. The read-back problem has the log-likelihood of
+    :func:`pathsim.blot_problem` at the model's own values.
 
     Args:
         model: a bundled name, a path to an ``.ant``, ``.xml`` or ``.sbml`` file, or a model read from one.
@@ -54,24 +67,64 @@ def export(
         free: parameters to estimate, by name (bounds: a hundredth to a hundred times the model's own value) or as
             :class:`~pathsim.fitting.free.Free`; ``parameter@cell line`` is estimated for one line only.
         library: drugs and cell lines; default the bundled ones.
+        densitometry: noise, background and saturation.
 
     Returns:
         The path of ``problem.yaml``.
 
     Raises:
-        InputError: naming every row, parameter or line that cannot be written; UnsupportedModelError: a model with
-            explicit time, whose clock would not restart with each step.
+        InputError: naming every row, parameter or line that cannot be written, bands below detection among them, which
+            PEtab has no form for; UnsupportedModelError: a model with explicit time, whose clock would not restart with
+            each step.
     """
     opened = model if isinstance(model, Model) else load_model(model)
-    frame = read_table(table) if isinstance(table, (str, Path)) else check_table(table)
+    _refuse_clock(opened)
+    given = _columns(table)
+    read = read_blots(table) if isinstance(table, (str, Path)) else check_blots(table)
+    rules = densitometry or Densitometry(log_normal="sd" not in read)
     named = list(free)
-    chosen = as_free(named) if named else []
-    _refuse(opened, frame)
-    writer = _Writer(opened, frame.reset_index(drop=True), chosen, library or default_library())
-    return writer.write(Path(folder))
+    objective = blots_of(opened, read, as_free(named) if named else [], rules, library=library)
+    return export_objective(objective, folder, scaled="gel" in given)
 
 
-def _refuse(model: Model, table: pd.DataFrame) -> None:
+def export_objective(
+    objective: BlotObjective, folder: str | Path, theta: FloatArray | None = None, scaled: bool = True
+) -> Path:
+    """Write a blot problem as :func:`export` does, starting at ``theta`` (default: the model's own values).
+
+    ``scaled``: whether bands have an unknown scale per gel, as in fits they do.
+    """
+    _refuse_clock(objective.model)
+    _refuse_censored(objective)
+    tables = Tables({*objective.model.symbols})
+    at = objective.nominal if theta is None else np.asarray(theta, dtype=float)
+    pairs = list(dict.fromkeys(zip(objective.bands["cell_line"], objective.bands["treatment"], strict=True)))
+    dishes = [Condition(objective.lines[line], Treatment.parse(text)) for line, text in pairs]
+    periods = Periods(objective.dishes.system, dishes, objective.free, objective.dishes.library, tables)
+    values = natural(at[: len(objective.free)], tuple(item.scale for item in objective.free))
+    for item, value in zip(objective.free, values.tolist(), strict=True):
+        assert item.lower is not None
+        assert item.upper is not None
+        within = min(max(value, item.lower), item.upper)
+        tables.parameters.append((periods.names[item.name], item.lower, item.upper, within, "true", *_prior(item)))
+    experiments = dict(zip(pairs, periods.write(), strict=True))
+    _Bands(objective, at, tables, scaled).write([experiments[pair] for pair in zip(
+        objective.bands["cell_line"], objective.bands["treatment"], strict=True)])  # fmt: skip
+    return _files(Path(folder), objective.model, tables)
+
+
+def _columns(table: pd.DataFrame | str | Path) -> set[str]:
+    import pandas as pd
+
+    if not isinstance(table, (str, Path)):
+        return set(table.columns)
+    try:
+        return set(pd.read_csv(table, nrows=0, skipinitialspace=True).columns)
+    except (OSError, ValueError):  # said by whoever reads the whole
+        return set()
+
+
+def _refuse_clock(model: Model) -> None:
     rules = (*model.assignment_rules, *model.rate_rules, *model.initial_assignments)
     formulas = [rule.math for rule in rules] + [reaction.rate for reaction in model.reactions]
     formulas += [event.trigger for event in model.events]
@@ -80,284 +133,115 @@ def _refuse(model: Model, table: pd.DataFrame) -> None:
             f"{model.source}: the model uses time itself, which starts anew with each step of a treatment in pathsim "
             "and runs on in PEtab"
         )
-    if "censored" in table and table["censored"].any():
-        rows = ", ".join(str(row + 2) for row in np.flatnonzero(table["censored"])[:10])
-        raise InputError(f"PEtab has no measurements below a detection limit: rows {rows}")
 
 
-@dataclass
-class _Tables:
-    """Rows of the PEtab tables."""
-
-    parameters: list[tuple[object, ...]] = field(default_factory=list)
-    conditions: list[tuple[object, ...]] = field(default_factory=list)
-    experiments: list[tuple[object, ...]] = field(default_factory=list)
-    observables: list[tuple[object, ...]] = field(default_factory=list)
-    measurements: list[tuple[object, ...]] = field(default_factory=list)
+def _refuse_censored(objective: BlotObjective) -> None:
+    below = objective.bands.index[objective.bands["censored"].to_numpy(dtype=bool)]
+    if len(below):
+        shown = ", ".join(map(str, below[:10])) + (f" and {len(below) - 10} more" if len(below) > 10 else "")
+        raise InputError(
+            f"rows {shown}: PEtab has no measurements below a detection limit; leave these rows out to export the rest"
+        )
 
 
-class _Writer:
-    """Collects the tables of one problem."""
+class _Bands:
+    """Observables and measurements, with the parameters that only they know."""
 
-    def __init__(self, model: Model, table: pd.DataFrame, free: Sequence[Free], library: Library) -> None:
-        self.model, self.table, self.free, self.library = model, table, free, library
-        self.system = system_of(model)
-        self.taken: set[str] = {*model.symbols}
-        self.tables = _Tables()
-        self.defaults = {
-            name: float(value)
-            for name, value in zip((*self.system.parameters, *self.system.states), self.system.defaults, strict=True)
-            if not math.isnan(value)
-        }
-        self.dishes = self._dishes()
-        self.touched = self._touched()
-        self.names = self._free_names()
-        self._conditions: dict[tuple[tuple[str, str], ...], str] = {}
+    def __init__(self, objective: BlotObjective, theta: FloatArray, tables: Tables, scaled: bool) -> None:
+        self.objective, self.theta, self.tables, self.scaled = objective, theta, tables, scaled
+        self.solved, self.films = objective.solved(theta), objective.films(theta)
 
-    def write(self, folder: Path) -> Path:
-        experiments = {pair: self._experiment(dish) for pair, dish in self.dishes.items()}
-        self._refuse_idle()
-        self._measurements(experiments)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.xml").write_text(_sbml(self.model), encoding="utf-8")
-        lines = ["format_version: 2.0.0", "model_files:", f"  {_identifier(self.model.id)}:", "    location: model.xml",
-                 "    language: sbml"]  # fmt: skip
-        for name, header, rows in (
-            ("parameter", "parameterId lowerBound upperBound nominalValue estimate priorDistribution priorParameters",
-             self.tables.parameters),
-            ("condition", "conditionId targetId targetValue", self.tables.conditions),
-            ("experiment", "experimentId time conditionId", self.tables.experiments),
-            ("observable", "observableId observableFormula noiseFormula noiseDistribution observablePlaceholders "
-             "noisePlaceholders", self.tables.observables),
-            ("measurement", "observableId experimentId time measurement observableParameters noiseParameters",
-             self.tables.measurements),
-        ):  # fmt: skip
-            text = ["\t".join(header.split()), *("\t".join(_cell(cell) for cell in row) for row in rows)]
-            (folder / f"{name}s.tsv").write_text("\n".join(text) + "\n", encoding="utf-8")
-            lines.append(f"{name}_files: [{name}s.tsv]")
-        path = folder / "problem.yaml"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
+    def write(self, experiments: list[str]) -> None:
+        """Everything; ``experiments`` has the experiment of each band."""
+        for antibody in self.objective.antibodies:
+            self._antibody(antibody, self.solved[antibody.name], experiments)
 
-    # dishes
-
-    def _dishes(self) -> dict[tuple[str, str], Condition]:
-        """One condition per cell line and treatment of the table, in order of appearance."""
-        problems: list[str] = []
-        lines: dict[str, CellLine] = {}
-        known = {*self.model.symbols, *self.model.readouts}
-        dishes: dict[tuple[str, str], Condition] = {}
-        for row, (line, text, readout) in enumerate(
-            zip(self.table["cell_line"], self.table["treatment"], self.table["readout"], strict=True)
-        ):
-            try:
-                lines[line] = lines.get(line) or self.library.cell_line(line)
-                dishes[line, text] = dishes.get((line, text)) or Condition(lines[line], Treatment.parse(text))
-                for name in dishes[line, text].treatment.names:
-                    self.library.drug(name)
-                if readout not in known:
-                    raise unknown("readout", readout, self.model.readouts or known, "(pathsim list readouts)")
-            except PathsimError as error:
-                problems.append(f"row {row + 2}: {error}")
-        raise_together(list(dict.fromkeys(problems))[:20], "table")
-        return dishes
-
-    def _touched(self) -> set[str]:
-        """Parameters that some dish sets."""
-        touched = {PASSAGING} & self.system.slots.keys()
-        for dish in self.dishes.values():
-            for step in (self._rest, *dish.treatment.steps):
-                settings = dish.settings(step, self.defaults, self.library)
-                for name in settings:
-                    self.system.slot(name)
-                touched |= settings.keys()
-        return touched | {item.parameter for item in self.free if item.line}
-
-    @property
-    def _rest(self) -> Step:
-        return FULL_MEDIUM if "serum" in self.defaults else Step(())
-
-    def _free_names(self) -> dict[str, str]:
-        """Free parameter -> id in the parameter table: the model's own where no condition sets it."""
-        names, problems = {}, []
-        lines = {str(dish.cell_line) for dish in self.dishes.values()}
-        for item in self.free:
-            value = self.defaults.get(item.parameter, math.nan)
-            try:
-                self.system.slot(item.parameter)
-            except InputError as error:
-                problems.append(str(error))
-                continue
-            if item.line and item.line not in lines:
-                problems.append(f"{item.name}: {unknown('cell line of the table', item.line, lines)}")
-            lower = item.lower if item.lower is not None else value / FOLD
-            upper = item.upper if item.upper is not None else value * FOLD
-            if not lower < upper:
-                problems.append(f"{item.name}: its value in the model is {value:g}, so lower and upper must be given")
-                continue
-            names[item.name] = item.parameter
-            if item.parameter in self.touched:
-                names[item.name] = self._new(f"{item.parameter}__{item.line or 'all_lines'}")
-            nominal = value if math.isfinite(value) else 0.5 * (lower + upper)
-            self.tables.parameters.append(
-                (names[item.name], lower, upper, min(max(nominal, lower), upper), "true", *_prior(item))
-            )
-        raise_together(problems, "free parameters")
-        return names
-
-    # periods
-
-    def _experiment(self, dish: Condition) -> str:
-        """Writes the periods of a dish: what changes from one to the next, since PEtab keeps the rest."""
-        steps = dish.treatment.steps
-        starts = [-sum(step.minutes or 0.0 for step in steps[i:-1]) for i in range(len(steps))]
-        periods = [(-math.inf, self._settings(dish, self._rest)), *zip(
-            starts, (self._settings(dish, step) for step in steps), strict=True)]  # fmt: skip
-        if PASSAGING in self.system.slots:
-            periods[0][1][PASSAGING] = "1"
-        names = self._set_for(dish.cell_line)
-        experiment = self._new(_identifier(f"{dish.cell_line}__{dish.treatment}")[:60])
-        before: dict[str, str] = {}
-        for i, (start, settings) in enumerate(periods):
-            now = {name: settings.get(name, _number(self.defaults.get(name, 0.0))) for name in names}
-            changes = {name: value for name, value in now.items() if before.get(name) != value}
-            medium = " + ".join(map(str, (self._rest, *steps)[i].doses)) or "vehicle"
-            text = f"{dish.cell_line} at rest in {medium}" if i == 0 else medium
-            self.tables.experiments.append((experiment, start, self._condition(text, changes)))
-            before = now
-        return experiment
-
-    def _set_for(self, line: CellLine) -> list[str]:
-        """Everything that any dish of a line sets: all start from one condition at rest, simulated once."""
-        found = {PASSAGING} & self.system.slots.keys()
-        for dish in self.dishes.values():
-            if dish.cell_line == line:
-                for step in (self._rest, *dish.treatment.steps):
-                    found |= self._settings(dish, step).keys()
-        return sorted(found)
-
-    def _refuse_idle(self) -> None:
-        """A free parameter that every line sets to a number of its own changes nothing."""
-        used = " ".join(str(value) for *_, value in self.tables.conditions)
-        raise_together(
-            [f"'{free}' cannot be estimated: the cell lines it applies to set it to numbers of their own"
-             for free, name in self.names.items() if free.partition("@")[0] in self.touched
-             and not re.search(rf"\b{name}\b", used)],
-            "free parameters",
-        )  # fmt: skip
-
-    def _condition(self, text: str, settings: Mapping[str, str]) -> str:
-        """The id of a condition; equal settings share one. Nothing to set is no condition."""
-        if not settings:
-            return ""
-        key = tuple(sorted(settings.items()))
-        if key not in self._conditions:
-            self._conditions[key] = name = self._new(_identifier(text)[:60])
-            self.tables.conditions += [(name, target, value) for target, value in key]
-        return self._conditions[key]
-
-    def _settings(self, dish: Condition, step: Step) -> dict[str, str]:
-        """What a dish sets during a step: a number, or a formula of the free parameters it depends on."""
-        line = str(dish.cell_line)
-        own = {item.parameter: item for item in self.free if item.line == line}
-        applying = {item.parameter: item for item in self.free if not item.line} | own
-        free = {name: self.names[item.name] for name, item in applying.items() if name in self.touched}
-        at = [dish.settings(step, {**self.defaults, **dict.fromkeys(free, x)}, self.library) for x in (0.0, 1.0)]
-        found = {}
-        for name in at[0].keys() | free.keys():
-            offset = at[0].get(name, 0.0)
-            factor = at[1].get(name, 1.0) - offset if name in free else 0.0
-            found[name] = _number(offset)
-            if factor:
-                term = free[name] if factor == 1 else f"{_number(factor)} * {free[name]}"
-                found[name] = f"{_number(offset)} + {term}" if offset else term
-        return found
-
-    # measurements
-
-    def _measurements(self, experiments: Mapping[tuple[str, str], str]) -> None:
-        table = self.table
-        simulated = self._simulated()
-        has_sd = "sd" in table
-        if not has_sd:
-            bad = np.flatnonzero(~(table["value"] > 0))
-            wrong = "must be positive for log-normal noise; give a column sd for normal noise"
-            raise_together([f"row {row + 2}: value {table['value'][row]:g} {wrong}" for row in bad], "table")
-        for readout, rows in table.groupby("readout", sort=False).groups.items():
-            self._readout(str(readout), np.asarray(rows), simulated, experiments, has_sd)
-
-    def _readout(
-        self, readout: str, rows: npt.NDArray[np.int64], simulated: FloatArray,
-        experiments: Mapping[tuple[str, str], str], has_sd: bool,
-    ) -> None:  # fmt: skip
-        observable = self._new(f"obs_{readout}")
-        measured = self.table["value"].to_numpy(dtype=float)
-        scales = self._scales(readout, rows, measured, simulated) if "gel" in self.table else {}
-        factor, noise = (self._new(f"{kind}_of_{observable}") for kind in ("scale", "noise"))
-        formula = f"{factor} * {readout}" if scales else readout
-        sigma = noise if has_sd else self._sigma(readout, rows, measured, simulated, scales)
+    def _antibody(self, antibody: Antibody, solved: Solved, experiments: list[str]) -> None:
+        observable = self.tables.new(f"obs_{antibody.name}")
+        placeholders, per_gel = self._per_gel(antibody, solved, observable)
+        formula = self._formula(antibody)
+        if self.scaled:
+            formula = f"{placeholders[0]} * {formula}" + (f" + {placeholders[1]}" if len(placeholders) > 1 else "")
+        known = antibody.sd is not None and not self.objective.is_log_normal
+        noise = self.tables.new(f"noise_of_{observable}") if known else self._sigma(antibody, solved)
         self.tables.observables.append(
-            (observable, formula, sigma, "normal" if has_sd else "log-normal", factor if scales else "",
-             noise if has_sd else "")
+            (observable, formula, noise, "log-normal" if self.objective.is_log_normal else "normal",
+             ";".join(placeholders), noise if known else "")
         )  # fmt: skip
-        for row in rows:
-            entry = self.table.loc[row]
-            scale = scales[str(entry["gel"])][0] if scales else ""
-            experiment = experiments[entry["cell_line"], entry["treatment"]]
+        times = self.objective.bands["time_min"].to_numpy(dtype=float)
+        for i, row in enumerate(antibody.rows):
+            sd = float(antibody.sd[i]) if known and antibody.sd is not None else ""
             self.tables.measurements.append(
-                (observable, experiment, float(entry["time_min"]), float(entry["value"]), scale,
-                 float(entry["sd"]) if has_sd else "")
+                (observable, experiments[row], float(times[row]), float(antibody.value[i]),
+                 per_gel[antibody.gel[i]], sd)
             )  # fmt: skip
 
-    def _simulated(self) -> FloatArray:
-        """What the model's own values give for each row."""
-        pairs = list(self.dishes)
-        readouts = list(dict.fromkeys(self.table["readout"]))
-        plan = Plan(
-            model=self.model,
-            conditions=tuple(self.dishes.values()),
-            readouts=tuple(readouts),
-            condition=np.array([pairs.index(pair) for pair in zip(self.table["cell_line"], self.table["treatment"],
-                                                                  strict=True)]),
-            time_min=self.table["time_min"].to_numpy(dtype=float),
-            readout=np.array([readouts.index(name) for name in self.table["readout"]]),
-        )  # fmt: skip
-        return plan.run(self.library)
+    def _per_gel(self, antibody: Antibody, solved: Solved, observable: str) -> tuple[list[str], list[str]]:
+        """Placeholders of what differs between gels, and for each gel the parameters in their place."""
+        if not self.scaled:
+            return [], [""] * len(antibody.gels)
+        has_offset = antibody.background and not self.objective.is_log_normal
+        kinds = ["scale", "offset"] if has_offset else ["scale"]
+        filled = []
+        for g, gel in enumerate(antibody.gels):
+            names = []
+            for kind in kinds:
+                start = float((solved.scale if kind == "scale" else solved.offset)[g])
+                typical = float(np.mean(antibody.value[antibody.gel == g]))
+                if kind == "scale":
+                    start = start if start > 0 else typical / max(float(self.films[antibody.name].mean()), 1e-12)
+                    lower, upper = start / FOLD, start * FOLD
+                else:
+                    lower, upper = 0.0, FOLD * max(start, typical)
+                names.append(self.tables.new(f"{kind}_{antibody.name}_{gel}"))
+                self.tables.parameters.append((names[-1], lower, upper, start, "true", "", ""))
+            filled.append(";".join(names))
+        return [self.tables.new(f"{kind}_of_{observable}") for kind in kinds], filled
 
-    def _scales(
-        self, readout: str, rows: npt.NDArray[np.int64], measured: FloatArray, simulated: FloatArray
-    ) -> dict[str, tuple[str, float]]:
-        """A parameter per gel, starting at the ratio of the sums of bands and signals."""
-        found = {}
-        for gel, lanes in self.table.loc[rows].groupby("gel", sort=False).groups.items():
-            bands, signals = measured[lanes].sum(), simulated[lanes].sum()
-            start = bands / signals if bands > 0 and signals > 0 else 1.0
-            name = self._new(_identifier(f"scale_{readout}_{gel}"))
-            self.tables.parameters.append((name, start / SCALE_FOLD, start * SCALE_FOLD, start, "true", "", ""))
-            found[str(gel)] = (name, start)
-        return found
+    def _formula(self, antibody: Antibody) -> str:
+        """What is on the film before its scale: the readout, with background and saturation where there are any."""
+        formula = antibody.name
+        for kind, (low, high) in (("background", BACKGROUND_BOUNDS), ("saturation", SATURATION_BOUNDS)):
+            if f"{kind}:{antibody.name}" not in self.objective.names:
+                continue
+            position = self.objective.names.index(f"{kind}:{antibody.name}")
+            unit = self.objective.typical[antibody.name]
+            name = self.tables.new(f"{kind}_{antibody.name}")
+            ends = [unit * 10.0**end for end in (low, high, float(self.theta[position]))]
+            self.tables.parameters.append((name, *ends, "true", "", ""))
+            formula = f"({formula} + {name})" if kind == "background" else f"({formula} / (1 + {formula} / {name}))"
+        return formula
 
-    def _sigma(
-        self, readout: str, rows: npt.NDArray[np.int64], measured: FloatArray, simulated: FloatArray,
-        scales: Mapping[str, tuple[str, float]],
-    ) -> str:  # fmt: skip
-        """The spread of the logarithm, starting at what is left at the model's own values."""
-        factors = np.array([scales[str(gel)][1] for gel in self.table["gel"][rows]]) if scales else 1.0
-        with np.errstate(all="ignore"):
-            left = np.log(measured[rows] / (factors * simulated[rows]))
-        start = float(np.sqrt(np.mean(left[np.isfinite(left)] ** 2))) if np.isfinite(left).any() else 0.2
-        name = self._new(_identifier(f"sigma_{readout}"))
-        self.tables.parameters.append((name, *SIGMA, min(max(start, SIGMA[0]), SIGMA[1]), "true", "", ""))
+    def _sigma(self, antibody: Antibody, solved: Solved) -> str:
+        """An estimated size of the noise, starting at its best."""
+        best = solved.sigma
+        if not self.scaled:
+            film = self.films[antibody.name]
+            left = np.log(antibody.value / film) if self.objective.is_log_normal else antibody.value - film
+            best = float(np.sqrt(np.mean(left[np.isfinite(left)] ** 2))) if np.isfinite(left).any() else 0.2
+        if self.objective.is_log_normal:
+            lower, upper = SMALLEST_SIGMA, LARGEST_SIGMA
+        else:
+            lower, upper = best / FOLD, best * FOLD
+        name = self.tables.new(f"sigma_{antibody.name}")
+        self.tables.parameters.append((name, lower, upper, min(max(best, lower), upper), "true", "", ""))
         return name
 
-    def _new(self, wanted: str) -> str:
-        """An id that nothing else has."""
-        name, number = wanted, 1
-        while name in self.taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self.taken.add(name)
-        return name
+
+def _files(folder: Path, model: Model, tables: Tables) -> Path:
+    """Write the model, the tables and the file that names them; returns the path of the last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.xml").write_text(_sbml(model), encoding="utf-8")
+    lines = ["format_version: 2.0.0", "model_files:", f"  {identifier(model.id)}:", "    location: model.xml",
+             "    language: sbml"]  # fmt: skip
+    for name, header in HEADERS.items():
+        rows = getattr(tables, f"{name}s")
+        text = ["\t".join(header.split()), *("\t".join(_cell(cell) for cell in row) for row in rows)]
+        (folder / f"{name}s.tsv").write_text("\n".join(text) + "\n", encoding="utf-8")
+        lines.append(f"{name}_files: [{name}s.tsv]")
+    path = folder / "problem.yaml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
 
 
 def _prior(item: Free) -> tuple[str, str]:
@@ -382,15 +266,8 @@ def _sbml(model: Model) -> str:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from None
 
 
-def _identifier(text: str) -> str:
-    """Letters, digits and underscores, not starting with a digit."""
-    name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
-    return name if name and not name[0].isdigit() else f"_{name}"
-
-
-def _number(value: float) -> str:
-    return repr(float(value))
-
-
 def _cell(cell: object) -> str:
     return repr(float(cell)) if isinstance(cell, float) else str(cell)
+
+
+__all__ = ["export", "export_objective"]
