@@ -247,3 +247,32 @@ def test_free_parameters_from_toml(tmp_path: Path) -> None:
     for part in ("[a] lowr: not a known key (is 'lower' meant?)", "[b] lower 3 is not below upper 2", "[c] scale 'ln'",
                  "[d] lower -1 must be positive"):  # fmt: skip
         assert part in str(caught.value)
+
+
+def test_a_fit_is_resumed_for_the_same_content_only(model: ps.Model, tmp_path: Path) -> None:
+    """Equal content read anew goes on; one other band, prior, option or model is another problem."""
+    table, free = blots(model), ["k_off", "k_ds6"]
+    shelf = library()
+    ps.fit(ps.blot_problem(model, table, free, library=shelf), starts=1, workers=1, candidates=1, folder=tmp_path)
+    again = ps.blot_problem(model, table.copy(), list(free), library=library())
+    assert len(ps.load_fit(tmp_path, again).starts) == 1
+    band = table.copy()
+    band.loc[3, "value"] *= 1.0 + 1e-9
+    other = ps.Library(shelf.drugs, shelf.cell_lines | {"MCF7": ps.CellLine("MCF7", scale={"AKT_total": 0.4})}, {})
+    tight = ps.Free("k_off", prior_free(model).lower, prior_free(model).upper, mean=0.2, sd=0.1)
+    for changed in (
+        ps.blot_problem(model, band, free, library=shelf),
+        ps.blot_problem(model, table, free, library=other),
+        ps.blot_problem(model, table, [tight, "k_ds6"], library=shelf),
+        ps.blot_problem(model, table, free, ps.Densitometry(log_normal=False), library=shelf),
+        ps.blot_problem(model_with(model, {p.id: p.value * 1.01 for p in model.parameters}), table,
+                        [prior_free(model), ps.Free("k_ds6", 0.0004, 4.0)], library=shelf),
+    ):  # fmt: skip
+        with pytest.raises(ps.InputError, match="another problem"):
+            ps.load_fit(tmp_path, changed)
+
+
+def prior_free(model: ps.Model) -> ps.Free:
+    """k_off with the bounds it has by default."""
+    value = next(item.value for item in model.parameters if item.id == "k_off")
+    return ps.Free("k_off", value / 100, value * 100)

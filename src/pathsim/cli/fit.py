@@ -58,7 +58,7 @@ def fit(
     }  # fmt: skip
     objective = open_problem(task)
     if output is not None:
-        _remember(output, task)
+        _remember(output, task, objective)
 
     def report(start: Any) -> None:
         value = f"{-start.value:.4f}" if start.value < float("inf") else "failed"
@@ -104,16 +104,22 @@ def open_folder(folder: str) -> Fit:
     path = os.path.join(folder, PROBLEM_FILE)
     if not os.path.exists(path):
         raise InputError(f"{folder}: holds no fit of 'pathsim fit ... -o {folder}' ({PROBLEM_FILE} is missing)")
-    with open(path, encoding="utf-8") as file:
-        task = text_json.load(file)
+    try:
+        with open(path, encoding="utf-8") as file:
+            task = text_json.load(file)
+    except ValueError as error:
+        raise InputError(f"{path}: not the file of a fit: {error}") from None
     return load_fit(folder, open_problem(task))
 
 
-def _remember(folder: str, task: dict[str, Any]) -> None:
+def _remember(folder: str, task: dict[str, Any], objective: Objective) -> None:
+    """Keep the task beside its fit, unless the folder holds another one's."""
+    from ..fitting.result import HEAD_FILE, load_fit
+
+    if os.path.exists(os.path.join(folder, HEAD_FILE)):
+        load_fit(folder, objective)
     os.makedirs(folder, exist_ok=True)
-    path = os.path.join(folder, PROBLEM_FILE)
-    if not os.path.exists(path):
-        cli.write_whole(path, text_json.dumps(task, indent=1) + "\n")
+    cli.write_whole(os.path.join(folder, PROBLEM_FILE), text_json.dumps(task, indent=1) + "\n")
 
 
 def _best(found: Fit) -> Any:

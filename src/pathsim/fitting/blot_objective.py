@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,6 +88,16 @@ class BlotObjective:
     @property
     def names(self) -> tuple[str, ...]:
         return self._names
+
+    @cached_property
+    def content(self) -> str:
+        """A digest of model, bands, dishes, free parameters with their priors, and how bands become numbers."""
+        rules = [(a.name, a.background, a.saturates, a.sd is None) for a in self.antibodies]
+        plain = repr((self.model.digest, self.free, self.is_log_normal, rules, self.dishes.solver))
+        digest = hashlib.sha256(plain.encode())
+        digest.update(self.bands.to_csv(index=False).encode())
+        digest.update(self.dishes.content)
+        return digest.hexdigest()
 
     @property
     def scales(self) -> tuple[str, ...]:

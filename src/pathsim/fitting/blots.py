@@ -281,8 +281,8 @@ def _assemble(
     dishes = Dishes(model, conditions, targets, times, [system.output(name) for name in readouts], library,
                     solver or Rosenbrock())  # fmt: skip
     raise_together([
-        f"'{target.parameter}' cannot be estimated: every cell line of the table sets it to a number of its own; fit it "
-        f"for a line, as '{target.parameter}@{next(iter(lines))}'"
+        f"'{target.parameter}' cannot be estimated: every cell line of the table sets it to a number of its own; "
+        f"fit it for a line, as '{target.parameter}@{next(iter(lines))}'"
         for target in dishes.without_effect
     ], "blot problem")  # fmt: skip
     place = {pair: i for i, pair in enumerate(pairs)}

@@ -144,6 +144,15 @@ class Dishes:
         factors = np.concatenate([np.array(stage.factor) for stage in (self.settling, *self.stages)])
         return [target for k, target in enumerate(self.targets) if not factors[:, k].any()]
 
+    @property
+    def content(self) -> bytes:
+        """Everything that is done to the cells, as bytes: what cell lines and drugs have become."""
+        parts: list[bytes] = [self.times.tobytes()]
+        for stage in (self.settling, *self.stages):
+            for array in (stage.raw, stage.factor, stage.parent, stage.minutes):
+                parts.append(np.array(array, dtype=float).tobytes())
+        return b"".join(parts)
+
     # running
 
     def _filled(self, stage: _Stage, free: FloatArray, chosen: IntArray | None = None) -> FloatArray:

@@ -7,8 +7,8 @@ in (log scale / sigma, 1 / sigma) (R. J. Olsen, Econometrica 46, 1211 (1978)) an
 the inner optimum is exact, the gradient by the signals is the partial derivative there (L. Schmiester et al.,
 Bioinformatics 36, 594 (2020), on hierarchical optimisation).
 
-For least squares the likelihood is written as a sum of squares: a residual per band, and per estimated sigma one of size
-sqrt(2 n (log sigma + c)) (A. Raue et al., PLoS ONE 8, e74335 (2013)). What is solved for is projected out of their
+For least squares the likelihood is written as a sum of squares: a residual per band, and per estimated sigma one of
+size sqrt(2 n (log sigma + c)) (A. Raue et al., PLoS ONE 8, e74335 (2013)). What is solved for is projected out of their
 Jacobian (L. Kaufman, BIT 15, 49 (1975), on variable projection), which leaves the gradient exact.
 """
 

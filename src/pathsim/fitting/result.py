@@ -139,11 +139,17 @@ def head(objective: Objective) -> dict[str, Any]:
 
 
 def fingerprint(objective: Objective) -> str:
-    """A digest of names, bounds and the objective's value in the middle of its bounds."""
-    middle = 0.5 * (objective.lower + objective.upper)
-    value, why = objective.value(np.where(np.isfinite(middle), middle, 0.0))
+    """A digest of names, bounds and what the objective says its content is.
+
+    Objectives without a ``content`` (of one's own making) are told apart by their value in the middle of their bounds.
+    """
     text = repr((objective.names, objective.scales, objective.lower.tolist(), objective.upper.tolist()))
-    return hashlib.sha256(f"{text}{'' if why else f'{value:.8g}'}".encode()).hexdigest()[:16]
+    content = getattr(objective, "content", None)
+    if content is None:
+        middle = 0.5 * (objective.lower + objective.upper)
+        value, why = objective.value(np.where(np.isfinite(middle), middle, 0.0))
+        content = "" if why else f"{value:.8g}"
+    return hashlib.sha256(f"{text}{content}".encode()).hexdigest()[:16]
 
 
 def line_of(start: Start) -> str:
@@ -158,9 +164,16 @@ def read_starts(folder: Path, objective: Objective) -> list[Start]:
     """
     if not (folder / HEAD_FILE).exists():
         raise InputError(f"{folder}: no fit is saved here ({HEAD_FILE} is missing)")
-    kept = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
-    if kept != head(objective):
-        raise InputError(f"{folder} holds the fit of another problem (names, bounds or data differ); use a new folder")
+    try:
+        kept = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{folder / HEAD_FILE}: not the file of a fit: {error}") from None
+    wanted = head(objective)
+    if kept != wanted:
+        called = {"names": "free parameters", "scales": "scales", "lower": "bounds", "upper": "bounds"}
+        differ = dict.fromkeys(called[key] for key in called if kept.get(key) != wanted[key])
+        what = ", ".join(differ) or "data, model, priors or options"
+        raise InputError(f"{folder} holds the fit of another problem ({what} differ); use a new folder")
     found: dict[int, Start] = {}
     path = folder / STARTS_FILE
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:

@@ -55,8 +55,8 @@ def export(
     """Write measurements in the one schema and a model with free parameters as a PEtab version 2 problem.
 
     Cells start at steady state in full medium; time zero is the start of the last step of a treatment. With a column
-    ``gel``, each gel and readout has an unknown scale, and loading controls divide the bands of their lane; without one,
-    values are in the units of the model. Noise is log-normal with an estimated spread per readout, or normal where
+    ``gel``, each gel and readout has an unknown scale, and loading controls divide the bands of their lane; without
+    one, values are in the units of the model. Noise is log-normal with an estimated spread per readout, or normal where
     ``densitometry`` says so or the table has a column ``sd``. The read-back problem has the log-likelihood of
     :func:`pathsim.blot_problem` at the model's own values.
 

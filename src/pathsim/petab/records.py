@@ -5,6 +5,7 @@ Version 1 conditions become experiments of one or two periods; version 2 experim
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -113,3 +114,9 @@ class Description:
     version: int
     parameters: tuple[TableParameter, ...]
     parts: tuple[Part, ...]
+
+    @property
+    def content(self) -> str:
+        """A digest of everything the problem says, wherever its files lie."""
+        parts = [(part.model.digest, part.observables, part.experiments, part.measurements) for part in self.parts]
+        return hashlib.sha256(repr((self.version, self.parameters, parts)).encode()).hexdigest()
