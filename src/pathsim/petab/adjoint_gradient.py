@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +19,19 @@ from ..solve import Rosenbrock
 from ..solve.adjoint import pull_back
 from ..solve.recording import Recording, record_rows
 from .many import density_slopes, log_densities
-from .problem import PartPlan, Problem
 from .schedule import KEEP
+from .slopes import likelihood_slopes, value_slopes
+from .tangents import Tangents
+
+if TYPE_CHECKING:
+    from .problem import PartPlan, Problem
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 LN10 = math.log(10.0)
+DIRECTIONS = 8
+LARGEST_ERROR = 30.0
+"""Of tangents, over what is tolerated; where states stand still it is in the thousands."""
 TOGETHER = 64
 """Vectors whose steps are kept at the same time: more would leave the processor's cache."""
 
@@ -39,6 +48,22 @@ class Gradients:
     failures: tuple[str, ...]
 
 
+def likelihood_gradient(problem: Problem, theta: FloatArray) -> tuple[FloatArray, str]:
+    """The gradient of the log likelihood by theta, and the reason where there is none.
+
+    By the adjoint, whose cost does not grow with the number of parameters; by tangents where that cannot go back
+    through all that happens, or where steps that suit the states do not suit their derivatives.
+    """
+    if np.isfinite(theta).all() and suits_adjoint(problem) and steps_suit_tangents(problem):
+        many = adjoint_gradients(problem, theta[None])
+        gradient, why = many.gradients[0], many.failures[0]
+        if not why and not np.isfinite(gradient).all():
+            why = "the gradient is not finite"
+        return -gradient, why
+    found = likelihood_slopes(problem, theta)
+    return -found.gradient, found.failure
+
+
 def suits_adjoint(problem: Problem) -> bool:
     """Whether periods hand on nothing but states, and no event waits: what the adjoint goes back through."""
     for plan in problem.plans:
@@ -49,6 +74,27 @@ def suits_adjoint(problem: Problem) -> bool:
             if group.carries.any() or any(group.formulas):
                 return False
     return isinstance(problem.solver, Rosenbrock)
+
+
+@lru_cache(maxsize=64)
+def steps_suit_tangents(problem: Problem) -> bool:
+    """Whether steps chosen for the states alone resolve their derivatives too, where parameters are nominal.
+
+    They do not where a state stands still that a parameter would move. Looked at along a few random directions, once.
+    """
+    assert isinstance(problem.solver, Rosenbrock)
+    theta = np.where(np.isfinite(problem.theta), problem.theta, 0.5 * (problem.lower + problem.upper))
+    if not np.isfinite(theta).all():
+        return False
+    table = problem.table_values(theta)
+    directions = np.random.default_rng(0).standard_normal((len(theta), DIRECTIONS))
+    slopes = value_slopes(problem, table, theta) @ directions
+    for plan in problem.plans:
+        moving = Tangents(plan.simulator, problem.value_table(table), slopes, problem.solver)
+        moving.run()
+        if moving.failure or moving.error > LARGEST_ERROR:
+            return False
+    return True
 
 
 def adjoint_gradients(problem: Problem, thetas: FloatArray) -> Gradients:
@@ -84,8 +130,8 @@ class _Batch:
 
     def run(self) -> Gradients:
         with np.errstate(all="ignore"):
-            for plan in self.problem.plans:
-                self._part(plan)
+            for plan, columns in zip(self.problem.plans, self.problem.moving_columns, strict=True):
+                self._part(plan, columns)
         failed = np.array([bool(why) for why in self.failures])
         for i in np.flatnonzero(~np.isfinite(self.total) & ~failed):
             self.failures[i], failed[i] = "the likelihood is not a finite number", True
@@ -103,7 +149,7 @@ class _Batch:
         summed: FloatArray = _into(values.plain[:, 1], len(self.table)) @ self.bars[values.plain[:, 0]]
         return summed
 
-    def _part(self, plan: PartPlan) -> None:
+    def _part(self, plan: PartPlan, columns: IntArray) -> None:
         recordings = self._forth(plan)
         flat = np.concatenate([recording.rows.values.reshape(self.m, -1) for recording in recordings], axis=1).T
         flat_bars = np.zeros_like(flat)
@@ -124,7 +170,7 @@ class _Batch:
             flat_bars[ends[i] : ends[i + 1]].T.reshape(recording.rows.values.shape)
             for i, recording in enumerate(recordings)
         ]
-        self._back(plan, recordings, parts)
+        self._back(plan, columns, recordings, parts)
 
     def _forth(self, plan: PartPlan) -> list[Recording]:
         """Record every group; rows lie vector by vector."""
@@ -142,7 +188,7 @@ class _Batch:
                 starts = np.where(group.states != KEEP, anew, kept).reshape(-1, anew.shape[2])
             recording = record_rows(
                 simulator.system, raw.transpose(2, 0, 1).reshape(-1, raw.shape[1]), np.tile(group.times, (self.m, 1)),
-                simulator.nodes, self.solver, start_states=starts, until_steady=group.settles,
+                simulator.nodes, self.solver, start_states=starts, until_steady=group.settles, keep_stages=False,
             )  # fmt: skip
             for row in np.flatnonzero(recording.rows.status).tolist():
                 vector, line = divmod(row, len(group.times))
@@ -150,17 +196,23 @@ class _Batch:
             made.append(recording)
         return made
 
-    def _back(self, plan: PartPlan, recordings: list[Recording], parts: list[FloatArray]) -> None:
-        """From derivatives by outputs to derivatives by the value list, last group first."""
+    def _back(
+        self, plan: PartPlan, columns: IntArray, recordings: list[Recording], parts: list[FloatArray]
+    ) -> None:
+        """From derivatives by outputs to derivatives by the value list, last group first.
+
+        ``columns`` are the raw values that the estimated parameters move.
+        """
         schedule = plan.simulator.schedule
         n = len(plan.simulator.system.states)
         x_bars = [np.zeros((self.m, len(group.times), n)) for group in schedule.groups]
         for number in reversed(range(len(recordings))):
             group = schedule.groups[number]
-            pulled = pull_back(recordings[number], parts[number], x_bars[number].reshape(-1, n))
-            given = group.slots != KEEP
-            raw = pulled.raw.reshape(self.m, *group.slots.shape)[:, given]
-            self.bars += _into(group.slots[given], len(self.bars)) @ raw.T
+            pulled = pull_back(recordings[number], parts[number], x_bars[number].reshape(-1, n), columns.tolist())
+            slots = group.slots[:, columns]
+            given = slots != KEEP
+            raw = pulled.raw.reshape(self.m, *slots.shape)[:, given]
+            self.bars += _into(slots[given], len(self.bars)) @ raw.T
             if not group.continues:
                 continue
             start, anew = pulled.start.reshape(self.m, -1, n), group.states != KEEP

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,11 @@ from scipy import sparse
 
 from ..solve import Rosenbrock, run_rows, settle_rows
 from .measurements import Kind
-from .problem import Problem
 from .schedule import Group
 from .simulate import GroupRun, Simulator
+
+if TYPE_CHECKING:
+    from .problem import Problem
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,11 +11,13 @@ from ..fitting.objective import Slopes, checked
 from ..solve import Rosenbrock
 from ..solve.recording import record_rows
 from ..solve.sensitivity import differentiate
-from .gradient import kind_slopes, value_slopes
-from .problem import Problem
 from .schedule import Group
 from .simulate import GroupRun
+from .slopes import kind_slopes, value_slopes
 from .tangents import Moving, Tangents
+
+if TYPE_CHECKING:
+    from .problem import Problem
 
 FloatArray = npt.NDArray[np.float64]
 

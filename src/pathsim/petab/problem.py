@@ -15,19 +15,21 @@ from ..errors import InputError, SimulationError, raise_together, unknown
 from ..model.maths import symbols
 from ..solve import Rosenbrock, Solver
 from . import priors
+from .adjoint_gradient import likelihood_gradient
 from .dynamics import Dynamics, prepare
+from .gradient import PetabObjective
 from .measurements import Kind, Measuring
 from .records import Description, Part, TableParameter
-from .schedule import Scheduler
+from .scales import from_scale, on_scale
+from .schedule import KEEP, Scheduler
 from .simulate import Runs, Simulator
 from .values import Values, ValueTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .gradient import PetabObjective
-
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 SOLVER = Rosenbrock(rtol=1e-8, atol=1e-14)
 """Tighter than a plain simulation: published problems count in moles per litre as well as in cells, some amplify errors
@@ -114,22 +116,33 @@ class Problem:
     @cached_property
     def theta(self) -> FloatArray:
         """The nominal parameter vector, on scale."""
-        return np.array([_on_scale(p.nominal, p.scale) for p in self.estimated])
+        return np.array([on_scale(p.nominal, p.scale) for p in self.estimated])
 
     @cached_property
     def lower(self) -> FloatArray:
         """Lower bounds, on scale."""
-        return np.array([_on_scale(p.lower, p.scale) for p in self.estimated])
+        return np.array([on_scale(p.lower, p.scale) for p in self.estimated])
 
     @cached_property
     def upper(self) -> FloatArray:
         """Upper bounds, on scale."""
-        return np.array([_on_scale(p.upper, p.scale) for p in self.estimated])
+        return np.array([on_scale(p.upper, p.scale) for p in self.estimated])
 
     @property
     def n_measurements(self) -> int:
         """Rows of the measurement table."""
         return sum(len(plan.part.measurements) for plan in self.plans)
+
+    @cached_property
+    def moving_columns(self) -> tuple[IntArray, ...]:
+        """For each part, the raw values of its system that depend on estimated parameters in any simulation."""
+        moving = self.value_table.depends_on(self._estimated)
+        return tuple(
+            np.unique(np.concatenate([
+                np.nonzero((group.slots != KEEP) & moving[group.slots])[1] for group in plan.simulator.schedule.groups
+            ]))
+            for plan in self.plans
+        )  # fmt: skip
 
     # evaluation
 
@@ -197,7 +210,7 @@ class Problem:
         found = {}
         for parameter, scaled in zip(self.estimated, self.vector(theta), strict=True):
             if parameter.prior is not None:
-                x = scaled if parameter.prior.on_scale else _from_scale(scaled, parameter.scale)
+                x = scaled if parameter.prior.on_scale else from_scale(scaled, parameter.scale)
                 found[parameter.id] = priors.log_density(parameter.prior, float(x), parameter.lower, parameter.upper)
         return found
 
@@ -272,13 +285,13 @@ class Problem:
             if scales.get(name, "lin") != "lin" and not value > 0
         ]
         raise_together(problems)
-        return {name: _on_scale(value, scales[name]) for name, value in values.items()}
+        return {name: on_scale(value, scales[name]) for name, value in values.items()}
 
     def table_values(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> FloatArray:
         """Values of all parameters of the table, not on scale."""
         values = np.array([parameter.nominal for parameter in self.parameters], dtype=float)
         values[self._estimated] = [
-            _from_scale(x, p.scale) for x, p in zip(self.vector(theta), self.estimated, strict=True)
+            from_scale(x, p.scale) for x, p in zip(self.vector(theta), self.estimated, strict=True)
         ]
         return values
 
@@ -287,8 +300,6 @@ class Problem:
 
         Raises :class:`SimulationError` where the likelihood cannot be computed.
         """
-        from .gradient import likelihood_gradient
-
         gradient, why = likelihood_gradient(self, self.vector(theta))
         if why:
             raise SimulationError(why)
@@ -296,8 +307,6 @@ class Problem:
 
     def objective(self) -> PetabObjective:
         """The negative log posterior that :func:`pathsim.fit` minimises."""
-        from .gradient import PetabObjective
-
         return PetabObjective(self)
 
     def with_solver(self, solver: Solver) -> Problem:
@@ -333,17 +342,3 @@ def _nonsense(plan: PartPlan, observables: FloatArray, noises: FloatArray, densi
         f"measurement {first + 1} of '{measurement.observable}' at time {measurement.time:g} has no likelihood: its "
         f"simulation is {observables[first]:.6g} and its noise {noises[first]:.6g}"
     )
-
-
-def _on_scale(value: float, scale: str) -> float:
-    if scale == "lin" or math.isnan(value):
-        return value
-    if value <= 0:
-        return -math.inf if value == 0 else math.nan
-    return math.log(value) if scale == "log" else math.log10(value)
-
-
-def _from_scale(value: float, scale: str) -> float:
-    if scale == "lin":
-        return float(value)
-    return float(np.exp(value)) if scale == "log" else float(10.0 ** float(value))

@@ -35,6 +35,8 @@ class Tangents:
         self.system = simulator.system
         self.done: list[Moving] = []
         self.failure = ""
+        self.error = 0.0
+        """The largest error of tangents over what is tolerated, before steps were made smaller."""
 
     def run(self) -> None:
         for group in self.simulator.schedule.groups:
@@ -45,6 +47,8 @@ class Tangents:
             )  # fmt: skip
             run = GroupRun(raw, starts, found.rows.values, found.rows.x)
             self.done.append(Moving(run, seeds, found.tangents.values, found.tangents.x))
+            if not group.settles:
+                self.error = max(self.error, float(found.errors.max(initial=0.0)))
             failed = np.flatnonzero(found.rows.status)
             if failed.size:
                 first = int(failed[0])

@@ -82,6 +82,14 @@ class ValueTable:
             entries = np.concatenate([entries, slopes])
         return sparse.csr_array((entries, (rows, columns)), shape=(len(self.constants), self.n_parameters))
 
+    def depends_on(self, parameters: IntArray) -> npt.NDArray[np.bool_]:
+        """Which formulas depend on any of ``parameters``, whatever their values."""
+        rows, columns, _ = self._slopes
+        found = np.zeros(len(self.constants), dtype=bool)
+        for row, column in (self.plain.T, (rows, columns)):
+            found[row[np.isin(column, parameters)]] = True
+        return found
+
     @cached_property
     def _function(self) -> Function:
         return python_function(self.graph, self.nodes)

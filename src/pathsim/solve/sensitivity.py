@@ -40,10 +40,14 @@ class Tangents:
 
 @dataclass(frozen=True, eq=False)
 class Differentiated:
-    """Simulated rows and their derivatives."""
+    """Simulated rows and their derivatives.
+
+    ``errors`` (n,): the largest error of a step's tangents over what is tolerated, before steps were made smaller.
+    """
 
     rows: Rows
     tangents: Tangents
+    errors: FloatArray
 
 
 LOOSER = 100.0
@@ -82,9 +86,11 @@ def run_tangents(
         )  # fmt: skip
         carried = _Differentiation(recording, seeds, start_seeds, chosen)
         found = carried.run()
+        if attempt == 0:
+            errors = carried.row_errors()
         if until_steady or attempt == MOST_REFINEMENTS or not carried.refine(limits):
             break
-    return Differentiated(recording.rows, found)
+    return Differentiated(recording.rows, found, errors)
 
 
 def differentiate(
@@ -137,6 +143,12 @@ class _Differentiation:
         failed = recording.rows.status != 0
         values[failed], x[failed] = np.nan, np.nan
         return Tangents(values, x)
+
+    def row_errors(self) -> FloatArray:
+        """The largest error of each row's steps."""
+        first = self.recording.first
+        filled = np.append(self.errors, 0.0)
+        return np.where(np.diff(first) > 0, np.maximum.reduceat(filled, first[:-1]), 0.0)
 
     def refine(self, limits: list[FloatArray]) -> bool:
         """Put smaller limits on steps whose tangents are too inaccurate; returns whether there were any."""
