@@ -16,6 +16,7 @@ from .lab import CellLine, Condition, Library, Treatment, default_library
 from .model import Model, models_folder
 from .simulation import Plan, system_of
 from .solve import Solver
+from .table import read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,10 +106,7 @@ def read_ensemble(path: str | Path | None = None) -> list[dict[str, float]]:
     import pandas as pd
 
     where = Path(path) if path is not None else models_folder() / SHIPPED
-    try:
-        frame = pd.read_csv(where, comment="#")
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{where}: cannot be read as an ensemble: {' '.join(str(error).split())}") from None
+    frame = read_csv(where, comment="#")
     problems = [] if len(frame) else ["there is no parameter set in it"]
     for name in frame.columns:
         values = pd.to_numeric(frame[name], errors="coerce")

@@ -7,7 +7,7 @@ The simulator fills ``value``; the bench fills the same column.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, near_misses, raise_together
 
@@ -25,15 +25,26 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
     Raises :class:`InputError` that lists every bad row at once.
     """
+    return check_table(read_csv(path, skipinitialspace=True), str(path))
+
+
+def read_csv(path: str | Path, **options: Any) -> pd.DataFrame:
+    """A CSV file as pandas reads it. Raises :class:`InputError` in one line for a file that is none."""
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path, skipinitialspace=True)
+        frame: pd.DataFrame = pd.read_csv(path, **options)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a CSV table: {error}") from None
-    return check_table(frame, str(path))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a CSV table: byte {error.start + 1} is not UTF-8 text") from None
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{path}: not a CSV table: the file is empty") from None
+    except pd.errors.ParserError as error:
+        raise InputError(f"{path}: not a CSV table: {' '.join(str(error).split())}") from None
+    return frame
 
 
 def check_table(frame: pd.DataFrame, where: str = "table") -> pd.DataFrame:

@@ -202,6 +202,21 @@ def test_every_bad_row_is_said_at_once_with_its_line(tmp_path: Path) -> None:
         assert line in message, line
 
 
+def test_bad_rows_and_bad_names_are_said_together(model: ps.Model, tmp_path: Path) -> None:
+    path = tmp_path / "blots.csv"
+    rows = ["T47D,vehicle,0,pAKT,100,g1,1", "T47D,vehicle,0,pAKT,-3,g1,2", "T47E,vehicle,0,pATK,x,g1,1",
+            "MCF7,inhibitr 1 uM,0,pAKT,3,g1,1", ",vehicle,5,,1,g2,1"]  # fmt: skip
+    path.write_text("cell_line,treatment,time_min,readout,value,gel,replicate\n" + "\n".join(rows) + "\n")
+    with pytest.raises(ps.InputError) as caught:
+        ps.blot_problem(model, path, ["k_of"], library=library())
+    message = str(caught.value)
+    assert message.startswith(f"{path} (8 problems)")
+    for part in ("'k_of'", "row 3: value -3 must be positive", "row 4: value is 'x'", "row 4: unknown cell line 'T47E'",
+                 "row 4: unknown readout 'pATK'", "row 5: unknown drug 'inhibitr'", "row 6: cell_line is empty",
+                 "row 6: readout is empty"):  # fmt: skip
+        assert part in message, part
+
+
 def test_names_that_do_not_exist_are_said_at_once(model: ps.Model) -> None:
     table = blots(model)
     table.loc[0, "readout"] = "pATK"

@@ -92,8 +92,15 @@ def open_problem(task: dict[str, Any]) -> Objective:
         not task["normal_noise"], tuple(task["background"]), tuple(task["saturation"])
     )
     library = cli.library(task["cell_lines"], task["drugs"])
-    blots = fitting.read_blots(task["data"])
-    return fitting.blot_problem(task["model"], blots, fitting.read_free(task["free"]), rules, library=library)
+    try:
+        free = fitting.read_free(task["free"])
+    except InputError as error:
+        try:  # both files are said in one go
+            fitting.read_blots(task["data"])
+        except InputError as other:
+            raise InputError(f"{error}\n{other}") from None
+        raise
+    return fitting.blot_problem(task["model"], task["data"], free, rules, library=library)
 
 
 def open_folder(folder: str) -> Fit:

@@ -16,8 +16,8 @@ from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..model import Model, load_model
 from ..simulation import system_of
 from ..solve import Rosenbrock
-from ..table import COLUMNS, check_table
 from .blot_objective import Antibody, BlotObjective
+from .blot_table import CENSORED, LOADING_CONTROLS, check_blots, in_order, read_blots, read_frame, with_problems
 from .conditions import Dishes, Target, plain_value
 from .free import FOLD, Free, as_free, on_scale
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FloatArray = npt.NDArray[np.float64]
-LOADING_CONTROLS = ("vinculin", "GAPDH", "actin", "tubulin", "Coomassie")
-"""Readouts that measure how much of a lane was loaded; bands are divided by them."""
-CENSORED = "censored"
-TRUE, FALSE = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "", "nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,102 +39,6 @@ class Densitometry:
     log_normal: bool = True
     background: tuple[str, ...] = ()
     saturation: tuple[str, ...] = ()
-
-
-def read_blots(path: str | Path) -> pd.DataFrame:
-    """Read densitometry: a CSV in the one schema with ``gel`` and ``replicate``.
-
-    Missing ``gel`` or ``replicate`` columns mean one gel, one replicate. A band below detection has ``<limit`` as its
-    value, or its limit and ``true`` in a column ``censored``. Readouts that are loading controls (vinculin, GAPDH, ...)
-    divide the bands of their lane.
-
-    Returns:
-        The table with float values, and a boolean column ``censored``; its index is the line in the file.
-
-    Raises:
-        InputError: naming every bad row with its line.
-    """
-    import pandas as pd
-
-    try:
-        frame = pd.read_csv(path, skipinitialspace=True, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a CSV table: {' '.join(str(error).split())}") from None
-    return check_blots(frame, str(path))
-
-
-def check_blots(frame: pd.DataFrame, where: str = "blots") -> pd.DataFrame:
-    """A table as :func:`read_blots` gives it, from one with text or numbers. Raises as :func:`read_blots`."""
-    import pandas as pd
-
-    table = frame.reset_index(drop=True).copy()
-    problems: list[str] = []
-    if "value" in table.columns:
-        text = table["value"].astype(str).str.strip()
-        below = text.str.startswith("<")
-        table["value"] = text.where(~below, text.str.lstrip("<").str.strip())
-        given = table[CENSORED].astype(str).str.strip().str.lower() if CENSORED in table else below.map(str).str.lower()
-        odd = ~given.isin([*TRUE, *FALSE])
-        problems += [f"row {i + 2}: {CENSORED} is '{given[i]}', neither true nor false" for i in np.flatnonzero(odd)]
-        table[CENSORED] = given.isin(TRUE) | below
-    for column, default in (("gel", "gel 1"), ("replicate", 1)):
-        if column not in table.columns:
-            table[column] = default
-    if "sd" in table.columns and (table["sd"].astype(str).str.strip() == "").all():
-        table = table.drop(columns="sd")
-    try:
-        table = check_table(table, where)
-    except InputError as error:
-        problems += _lines_of(str(error), where)
-        if not set(COLUMNS) <= set(table.columns):
-            raise_together(problems, where)
-        for column in ("time_min", "value", *(["sd"] if "sd" in table else [])):
-            table[column] = pd.to_numeric(table[column], errors="coerce").astype(float)
-    if not len(table):
-        problems.append("the table has no rows")
-    said = {problem.split(":")[0] for problem in problems}
-    problems += [problem for problem in _row_problems(table) if problem.split(":")[0] not in said]
-    raise_together(sorted(problems, key=_row_number), where)
-    table.index = table.index + 2
-    return table
-
-
-def _lines_of(message: str, where: str) -> list[str]:
-    """The separate problems of an error that lists several."""
-    lines = [line.strip() for line in message.splitlines()]
-    return lines[1:] if len(lines) > 1 else [message.removeprefix(f"{where}: ")]
-
-
-def _row_problems(table: pd.DataFrame) -> list[str]:
-    problems = []
-    for treatment, rows in table.groupby("treatment").groups.items():
-        try:
-            parsed = Treatment.parse(str(treatment))
-        except PathsimError as error:
-            problems += [f"row {row + 2}: {error}" for row in rows]
-            continue
-        last = parsed.steps[-1].minutes
-        if last is not None:
-            late = table.loc[rows, "time_min"] > last
-            problems += [f"row {row + 2}: lysed {table['time_min'][row]:g} min into a last step of {last:g} min"
-                         for row in late[late].index]  # fmt: skip
-    key = ["cell_line", "treatment", "time_min", "readout", "gel", "replicate"]
-    doubled = table.duplicated(key, keep="first")
-    for row in table.index[doubled]:
-        same = (table[key] == table.loc[row, key]).all(axis=1)
-        problems.append(f"row {row + 2}: the same band as row {same.idxmax() + 2} (give lanes that repeat a replicate)")
-    if "sd" in table.columns:
-        problems += [f"row {row + 2}: sd must be positive" for row in table.index[~(table["sd"] > 0)]]
-    return problems
-
-
-def _row_number(problem: str) -> int:
-    """Which row a problem is about; -1 for the table as a whole."""
-    words = problem.split()
-    number = words[1].rstrip(":") if len(words) > 1 and words[0] == "row" else ""
-    return int(number) if number.isdigit() else -1
 
 
 def blot_problem(
@@ -164,62 +64,76 @@ def blot_problem(
         InputError: listing every unknown name, every bad row with its line, and every bound that makes no sense.
     """
     opened = model if isinstance(model, Model) else load_model(model)
-    table = read_blots(blots) if isinstance(blots, (str, Path)) else _checked(blots)
-    return blots_of(opened, table, as_free(free), densitometry or Densitometry(), library=library, solver=solver)
+    return blots_of(opened, blots, as_free(free), densitometry or Densitometry(), library=library, solver=solver)
 
 
 def blots_of(
-    opened: Model, table: pd.DataFrame, chosen: Sequence[Free], rules: Densitometry, *, library: Library | None = None,
-    solver: Rosenbrock | None = None,
+    opened: Model, blots: pd.DataFrame | str | Path, chosen: Sequence[Free], rules: Densitometry | None = None, *,
+    library: Library | None = None, solver: Rosenbrock | None = None,
 ) -> BlotObjective:  # fmt: skip
-    """As :func:`blot_problem`, from what it reads; nothing need be free. Raises as it."""
-    shelf = library or default_library()
-    problems: list[str] = []
+    """As :func:`blot_problem`, but nothing need be free, and noise is normal where rules are left out and the table has
+    a column ``sd``. Raises as it."""
+    shelf, where = library or default_library(), str(blots) if isinstance(blots, (str, Path)) else "blot problem"
+    table, problems = _read(blots, where)
+    rules = rules or Densitometry(log_normal="sd" not in table)
     lines = _cell_lines(table, shelf, problems)
     _check_names(opened, table, rules, shelf, problems)
     settled = [_settled(opened, item, lines, problems) for item in chosen]
     if rules.log_normal:
-        bad = ~(table["value"] > 0)
+        bad = table["value"] <= 0
         problems += [f"row {row}: value {table['value'][row]:g} must be positive with log-normal noise (write '<limit' "
                      "for a band below detection)" for row in table.index[bad]]  # fmt: skip
     elif table[CENSORED].any():
         first = table.index[table[CENSORED]][0]
         problems.append(f"row {first}: bands below detection need log-normal noise")
-    raise_together(problems, "blot problem")
+    raise_together(in_order(problems), where)
     loaded = _divide_by_loading(table)
     bands = loaded[~loaded["readout"].isin(LOADING_CONTROLS)]
     return _assemble(opened, bands, [item for item in settled if item is not None], rules, shelf, lines, solver)
 
 
-def _checked(blots: pd.DataFrame) -> pd.DataFrame:
-    known = {CENSORED, "gel", "replicate"} <= set(blots.columns) and blots.index.min() == 2
-    return blots if known and blots[CENSORED].dtype == bool else check_blots(blots)
+def _read(blots: pd.DataFrame | str | Path, where: str) -> tuple[pd.DataFrame, list[str]]:
+    """The table and what is wrong with it; one that was checked before keeps the lines of its file as index."""
+    if isinstance(blots, (str, Path)):
+        return with_problems(read_frame(blots), where)
+    known = {CENSORED, "gel", "replicate"} <= set(blots.columns) and len(blots) and blots.index.min() >= 2
+    return (blots, []) if known and blots[CENSORED].dtype == bool else with_problems(blots, where)
 
 
 def _cell_lines(table: pd.DataFrame, library: Library, problems: list[str]) -> dict[str, CellLine]:
     found: dict[str, CellLine] = {}
-    for name, rows in table.groupby("cell_line", sort=False).groups.items():
+    for name, rows in _named(table, "cell_line"):
         try:
-            found[str(name)] = library.cell_line(str(name))
+            found[name] = library.cell_line(name)
         except PathsimError as error:
             problems.append(f"row {rows[0]}{f' and {len(rows) - 1} more' if len(rows) > 1 else ''}: {error}")
     return found
+
+
+def _named(table: pd.DataFrame, column: str) -> list[tuple[str, pd.Index]]:
+    """Every name of a column with its rows; empty ones are left out."""
+    groups = table.groupby(column, sort=False).groups.items()
+    return [(str(name), rows) for name, rows in groups if str(name).strip()]
 
 
 def _check_names(
     model: Model, table: pd.DataFrame, rules: Densitometry, library: Library, problems: list[str]
 ) -> None:
     known = {*model.symbols, *model.readouts}
-    for name, rows in table.groupby("readout", sort=False).groups.items():
+    for name, rows in _named(table, "readout"):
         if name not in known and name not in LOADING_CONTROLS:
-            error = unknown("readout", str(name), [*(model.readouts or model.symbols), *LOADING_CONTROLS])
+            error = unknown("readout", name, [*(model.readouts or model.symbols), *LOADING_CONTROLS])
             problems.append(f"row {rows[0]}{f' and {len(rows) - 1} more' if len(rows) > 1 else ''}: {error}")
     measured = list(table["readout"].unique())
     for name in (*rules.background, *rules.saturation):
         if name not in measured:
             problems.append(str(unknown("measured readout", name, measured)))
-    for name, rows in table.groupby("treatment", sort=False).groups.items():
-        for drug in Treatment.parse(str(name)).names:
+    for name, rows in _named(table, "treatment"):
+        try:
+            drugs = Treatment.parse(name).names
+        except PathsimError:  # said already
+            continue
+        for drug in drugs:
             try:
                 library.drug(drug)
             except PathsimError as error:

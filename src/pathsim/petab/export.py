@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ..errors import InputError, UnsupportedModelError
 from ..fitting.blot_objective import BACKGROUND_BOUNDS, SATURATION_BOUNDS, Antibody, BlotObjective
-from ..fitting.blots import Densitometry, blots_of, check_blots, read_blots
+from ..fitting.blots import Densitometry, blots_of
 from ..fitting.densitometry import SMALLEST_SIGMA, Solved
 from ..fitting.free import Free, as_free
 from ..fitting.objective import natural
@@ -80,10 +80,8 @@ def export(
     opened = model if isinstance(model, Model) else load_model(model)
     _refuse_clock(opened)
     given = _columns(table)
-    read = read_blots(table) if isinstance(table, (str, Path)) else check_blots(table)
-    rules = densitometry or Densitometry(log_normal="sd" not in read)
     named = list(free)
-    objective = blots_of(opened, read, as_free(named) if named else [], rules, library=library)
+    objective = blots_of(opened, table, as_free(named) if named else [], densitometry, library=library)
     return export_objective(objective, folder, scaled="gel" in given)
 
 
