@@ -64,6 +64,7 @@ def likelihood_gradient(problem: Problem, theta: FloatArray) -> tuple[FloatArray
     return -found.gradient, found.failure
 
 
+@lru_cache(maxsize=64)
 def suits_adjoint(problem: Problem) -> bool:
     """Whether periods hand on nothing but states, and no event waits: what the adjoint goes back through."""
     for plan in problem.plans:
@@ -146,7 +147,8 @@ class _Batch:
             return np.stack(
                 [values.jacobian(column).T @ bar for column, bar in zip(self.table.T, self.bars.T, strict=True)], axis=1
             )
-        summed: FloatArray = _into(values.plain[:, 1], len(self.table)) @ self.bars[values.plain[:, 0]]
+        summed = np.zeros_like(self.table)
+        _add(summed, values.plain[:, 1], self.bars[values.plain[:, 0]])
         return summed
 
     def _part(self, plan: PartPlan, columns: IntArray) -> None:
@@ -161,10 +163,7 @@ class _Batch:
             by_y, by_sigma = density_slopes(kind, y, sigma)
             for i, (simulated, places) in enumerate(zip(kind.shape.simulated, kind.sources, strict=True)):
                 weight = -(by_y * found[2 + i] + by_sigma * found[2 + count + i])
-                if simulated:
-                    flat_bars += _into(places, len(flat)) @ weight
-                else:
-                    self.bars += _into(places, len(self.values)) @ weight
+                _add(flat_bars if simulated else self.bars, places, weight)
         ends = np.cumsum([0, *(recording.rows.values[: len(recording.raw) // self.m].size for recording in recordings)])
         parts = [
             flat_bars[ends[i] : ends[i + 1]].T.reshape(recording.rows.values.shape)
@@ -212,17 +211,21 @@ class _Batch:
             slots = group.slots[:, columns]
             given = slots != KEEP
             raw = pulled.raw.reshape(self.m, *slots.shape)[:, given]
-            self.bars += _into(slots[given], len(self.bars)) @ raw.T
+            _add(self.bars, slots[given], raw.T)
             if not group.continues:
                 continue
             start, anew = pulled.start.reshape(self.m, -1, n), group.states != KEEP
-            self.bars += _into(group.states[anew], len(self.bars)) @ start[:, anew].T
+            _add(self.bars, group.states[anew], start[:, anew].T)
             for row, parent in enumerate(group.parents):
                 before, line = schedule.where[parent]
                 x_bars[before][:, line] += np.where(anew[row], 0.0, start[:, row])
 
 
-def _into(places: IntArray, size: int) -> sparse.csr_array:
-    """The matrix that adds entry i into ``places[i]``."""
-    count = len(places)
-    return sparse.csr_array((np.ones(count), (places, np.arange(count))), shape=(size, count))
+def _add(target: FloatArray, places: IntArray, weights: FloatArray) -> None:
+    """``target[places[i]] += weights[i]`` for all i, (count, m)."""
+    size, count = len(target), len(places)
+    if weights.shape[1] == 1:
+        target[:, 0] += np.bincount(places, weights[:, 0], size)
+    else:
+        into = sparse.csr_array((np.ones(count), (places, np.arange(count))), shape=(size, count))
+        target += np.asarray(into @ weights)

@@ -7,6 +7,7 @@ the number of parameters, unlike that of :mod:`pathsim.solve.sensitivity`, which
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import jit
-from .adjoint_code import adjoint_module, outputs_adjoint_module
+from .adjoint_code import adjoint_module, moments_move, outputs_adjoint_module
 from .adjoint_jumps import switching_of
 from .adjoint_lanes import AdjointCode, AdjointLayout, Bars, Lanes, Starts, Tasks, back_lanes, start_back
 from .adjoint_step_ir import STEP_POINTERS, adjoint_step_module
@@ -88,7 +89,7 @@ class _Pull:
         for number in reversed(range(len(self.rounds))):
             rows = self.rounds[number].rows
             self._stretch(number)
-            if number > 0 and not eventful:
+            if number > 0 and not eventful and self.machine.moments_move:
                 self._switch(number, rows)
             elif eventful:
                 for row in rows:
@@ -192,6 +193,7 @@ class AdjointMachine:
     columns: tuple[int, ...]
     _outputs: dict[tuple[int, ...], jit.Code] = field(default_factory=dict)
     _idle: dict[tuple[int, ...], list[Any]] = field(default_factory=dict)
+    _lock: Any = field(default_factory=threading.Lock)
 
     @cached_property
     def engine(self) -> Engine:
@@ -205,15 +207,20 @@ class AdjointMachine:
             adjoint_module(self.engine.program, self.columns, jit.machine().fused), effort=2 if small else 0
         )
 
+    @cached_property
+    def moments_move(self) -> bool:
+        """Whether switches have anything to say."""
+        return moments_move(self.engine.program, self.columns)
+
     def borrow(self, nodes: tuple[int, ...]) -> tuple[AdjointCode, AdjointLayout, FloatArray, Lanes, Any]:
         """Addresses, layout and memory for outputs ``nodes``; hand the last item to :meth:`give_back`."""
-        if nodes not in self._outputs:
-            maths_code()
-            self._outputs[nodes] = jit.compile_ir(
-                outputs_adjoint_module(self.engine.program, nodes, self.columns, jit.machine().fused)
-            )
-        idle = self._idle.setdefault(nodes, [])
-        found = idle.pop() if idle else self._workspace(nodes)
+        with self._lock:
+            if nodes not in self._outputs:
+                maths_code()
+                module = outputs_adjoint_module(self.engine.program, nodes, self.columns, jit.machine().fused)
+                self._outputs[nodes] = jit.compile_ir(module)
+            idle = self._idle.setdefault(nodes, [])
+            found = idle.pop() if idle else self._workspace(nodes)
         return found[0], found[1], found[2], found[3], (nodes, found)
 
     def give_back(self, token: Any) -> None:
@@ -260,7 +267,7 @@ class AdjointMachine:
 
     def _code(self, nodes: tuple[int, ...]) -> AdjointCode:
         shared, step, own = _adjoint_step().addresses, step_code().addresses, self.code.addresses
-        same = ("gather", "back", "back_dense", "hand", "spread", "spread_more", "clear")
+        same = ("gather", "back", "back_dense", "hand", "add", "spread", "spread_more", "clear")
         return AdjointCode(
             prep=self.engine.code.addresses["prep"], prep_adjoint=own["prep_adjoint"],
             restage=shared["restage_timed" if self.engine.program.has_time else "restage"],

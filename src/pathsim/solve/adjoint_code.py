@@ -144,6 +144,15 @@ def _moving_parameters(system: System, raw: Container[int]) -> list[int]:
     return [i for i, node in enumerate(system.start_parameters) if node in found or i in assigned]
 
 
+def moments_move(program: Program, columns: Sequence[int]) -> bool:
+    """Whether raw values of interest can move the moment of any switch, through the state or by themselves."""
+    system, graph = program.system, program.system.graph
+    parameters = _moving_parameters(system, {graph.param(slot) for slot in columns})
+    on = {graph.state(i) for i in range(len(system.states))} | {graph.param(i) for i in parameters}
+    margins = [mode.margin for mode in system.modes]
+    return not _depending(graph, margins, on).isdisjoint(margins)
+
+
 def adjoint_module(program: Program, columns: Sequence[int], fused: bool) -> str:
     """IR of every transpose that does not depend on what is asked for."""
     system, order = program.system, program.elimination.order

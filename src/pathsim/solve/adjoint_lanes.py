@@ -25,6 +25,7 @@ class AdjointCode(NamedTuple):
     back: int
     back_dense: int
     hand: int
+    add: int
     spread: int
     spread_more: int
     clear: int
@@ -265,8 +266,12 @@ def _samples_inside(
                 F[at.ts, lane] = F[at.t, lane]
                 for i in range(at.n_outputs):
                     F[at.w + i, lane] = 0.0
+        if at.n > 0:
+            call2(code.clear, place(at, at.xbar), n8)
         if not inside or at.n == 0:
-            _outputs_back(code, at, F, at.yn, at.nbar)
+            _outputs_back(code, at, F, at.yn)
+            if at.n > 0:
+                call3(code.add, place(at, at.xbar), place(at, at.nbar), n8)
             continue
         if not dense:
             call2(code.clear, place(at, at.Dbar), 3 * n8)
@@ -275,16 +280,15 @@ def _samples_inside(
             call3(code.prepare_dense, place(at, at.U), place(at, at.D), n8)
             ready = True
         call6(code.dense, place(at, at.y), place(at, at.yn), place(at, at.D), place(at, at.theta), place(at, at.xs), n8)
-        call2(code.clear, place(at, at.xbar), n8)
-        _outputs_back(code, at, F, at.xs, at.xbar)
+        _outputs_back(code, at, F, at.xs)
         call6(code.spread_more, place(at, at.theta), place(at, at.nbar), place(at, at.Dbar), place(at, at.xbar),
               place(at, at.ybar), n8)  # fmt: skip
 
 
-def _outputs_back(code: AdjointCode, at: AdjointLayout, F: FloatArray, state: int, bar: int) -> None:
+def _outputs_back(code: AdjointCode, at: AdjointLayout, F: FloatArray, state: int) -> None:
     if at.n_outputs > 0:
         call6(code.outputs_adjoint, place(at, at.ts), place(at, state), place(at, at.p), place(at, at.w),
-              place(at, bar), place(at, at.pbar))  # fmt: skip
+              place(at, at.xbar), place(at, at.pbar))  # fmt: skip
 
 
 def _sample_beginnings(
@@ -309,7 +313,7 @@ def _sample_beginnings(
                 F[at.xbar + i, lane] = 0.0
         if due == 0:
             return
-        _outputs_back(code, at, F, at.y, at.xbar)
+        _outputs_back(code, at, F, at.y)
         for lane in range(LANES):
             if due >> lane & 1:
                 for i in range(at.n):

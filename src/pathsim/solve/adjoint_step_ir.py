@@ -36,8 +36,8 @@ def adjoint_step_module(fused: bool) -> str:
     functions = [
         _restage("restage", fused, timed=False), _restage("restage_timed", fused, timed=True),
         _back("back", fused, dense=False), _back("back_dense", fused, dense=True),
-        _hand(fused), _spread("spread", fused, anew=True), _spread("spread_more", fused, anew=False), _clear(fused),
-        gather(fused),
+        _hand(fused), _add(fused), _spread("spread", fused, anew=True), _spread("spread_more", fused, anew=False),
+        _clear(fused), gather(fused),
     ]  # fmt: skip
     declared = {name for function in functions for name in function.declarations}
     return join_module([function.text() for function in functions], declared)
@@ -170,6 +170,18 @@ def _hand(fused: bool) -> Loops:
         place = f.at("%ybar", index)
         f.write(f.at("%nbar", index), f.read(place))
         f.write(place, splat(0.0))
+
+    f.loop(body)
+    return f
+
+
+def _add(fused: bool) -> Loops:
+    """``add(a, b, n8)``: b += a."""
+    f = Loops("add", ("a", "b"), "i64 %n8", fused)
+
+    def body(index: str) -> None:
+        place = f.at("%b", index)
+        f.write(place, f.binary("fadd", f.read(place), f.read(f.at("%a", index))))
 
     f.loop(body)
     return f

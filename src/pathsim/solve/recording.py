@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,11 +127,13 @@ class _Pool:
 
     def __init__(self) -> None:
         self.idle: list[FloatArray] = []
+        self.lock = threading.Lock()
 
     def take(self, size: int) -> FloatArray:
-        for i, block in enumerate(self.idle):
-            if size <= block.size <= 4 * size + 4096:
-                return self.idle.pop(i)[:size]
+        with self.lock:
+            for i, block in enumerate(self.idle):
+                if size <= block.size <= 4 * size + 4096:
+                    return self.idle.pop(i)[:size]
         return np.empty(size)
 
     def give_back(self, steps: FloatArray) -> None:
