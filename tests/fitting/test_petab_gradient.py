@@ -97,3 +97,13 @@ def test_the_adjoint_gives_the_same_gradient(name: str) -> None:
         assert found.values[i] == pytest.approx(-problem.log_likelihood(theta), rel=1e-8)
         expected = likelihood_slopes(problem, theta).gradient
         np.testing.assert_allclose(found.gradients[i], expected, rtol=1e-5, atol=2e-6 * np.abs(expected).max())
+
+
+def test_gradients_are_the_same_for_any_number_of_workers() -> None:
+    problem = load(DATA / "Alkan_SciSignal2018" / "Alkan_SciSignal2018.yaml")
+    found = []
+    for workers in (1, 2, 3):
+        problem.workers = workers
+        found.append(problem.gradient(problem.theta + 0.01))
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])

@@ -16,8 +16,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ..solve import Rosenbrock
-from ..solve.adjoint import pull_back
-from ..solve.recording import Recording, record_rows
+from ..solve.recording_parts import Parts, record_parts
 from .many import density_slopes, log_densities
 from .schedule import KEEP
 from .slopes import likelihood_slopes, value_slopes
@@ -153,7 +152,7 @@ class _Batch:
 
     def _part(self, plan: PartPlan, columns: IntArray) -> None:
         recordings = self._forth(plan)
-        flat = np.concatenate([recording.rows.values.reshape(self.m, -1) for recording in recordings], axis=1).T
+        flat = np.concatenate([recording.values.reshape(self.m, -1) for recording in recordings], axis=1).T
         flat_bars = np.zeros_like(flat)
         for kind in plan.kinds:
             leaves = kind.leaves(flat, self.values) if len(kind.sources) else [np.zeros((len(kind.rows), self.m))]
@@ -164,16 +163,16 @@ class _Batch:
             for i, (simulated, places) in enumerate(zip(kind.shape.simulated, kind.sources, strict=True)):
                 weight = -(by_y * found[2 + i] + by_sigma * found[2 + count + i])
                 _add(flat_bars if simulated else self.bars, places, weight)
-        ends = np.cumsum([0, *(recording.rows.values[: len(recording.raw) // self.m].size for recording in recordings)])
+        ends = np.cumsum([0, *(recording.values.size // self.m for recording in recordings)])
         parts = [
-            flat_bars[ends[i] : ends[i + 1]].T.reshape(recording.rows.values.shape)
+            flat_bars[ends[i] : ends[i + 1]].T.reshape(recording.values.shape)
             for i, recording in enumerate(recordings)
         ]
         self._back(plan, columns, recordings, parts)
 
-    def _forth(self, plan: PartPlan) -> list[Recording]:
+    def _forth(self, plan: PartPlan) -> list[Parts]:
         """Record every group; rows lie vector by vector."""
-        simulator, made = plan.simulator, list[Recording]()
+        simulator, made = plan.simulator, list[Parts]()
         for group in simulator.schedule.groups:
             raw = np.where((group.slots != KEEP)[:, :, None], self.values[group.slots],
                            simulator.system.defaults[None, :, None])  # fmt: skip
@@ -181,22 +180,23 @@ class _Batch:
             if group.continues:
                 anew = self.values[group.states].transpose(2, 0, 1)
                 kept = np.stack([
-                    made[before].rows.x.reshape(self.m, -1, anew.shape[2])[:, line]
+                    made[before].x.reshape(self.m, -1, anew.shape[2])[:, line]
                     for before, line in simulator.schedule.where[group.parents]
                 ], axis=1)  # fmt: skip
                 starts = np.where(group.states != KEEP, anew, kept).reshape(-1, anew.shape[2])
-            recording = record_rows(
+            recording = record_parts(
                 simulator.system, raw.transpose(2, 0, 1).reshape(-1, raw.shape[1]), np.tile(group.times, (self.m, 1)),
-                simulator.nodes, self.solver, start_states=starts, until_steady=group.settles, keep_stages=False,
+                simulator.nodes, self.solver, start_states=starts, until_steady=group.settles,
+                workers=self.problem.workers,
             )  # fmt: skip
-            for row in np.flatnonzero(recording.rows.status).tolist():
+            for row, why in recording.failures.items():
                 vector, line = divmod(row, len(group.times))
-                self.failures[vector] = self.failures[vector] or f"{group.labels[line]}: {recording.rows.sentence(row)}"
+                self.failures[vector] = self.failures[vector] or f"{group.labels[line]}: {why}"
             made.append(recording)
         return made
 
     def _back(
-        self, plan: PartPlan, columns: IntArray, recordings: list[Recording], parts: list[FloatArray]
+        self, plan: PartPlan, columns: IntArray, recordings: list[Parts], parts: list[FloatArray]
     ) -> None:
         """From derivatives by outputs to derivatives by the value list, last group first.
 
@@ -207,7 +207,7 @@ class _Batch:
         x_bars = [np.zeros((self.m, len(group.times), n)) for group in schedule.groups]
         for number in reversed(range(len(recordings))):
             group = schedule.groups[number]
-            pulled = pull_back(recordings[number], parts[number], x_bars[number].reshape(-1, n), columns.tolist())
+            pulled = recordings[number].pull_back(parts[number], x_bars[number].reshape(-1, n), columns.tolist())
             slots = group.slots[:, columns]
             given = slots != KEEP
             raw = pulled.raw.reshape(self.m, *slots.shape)[:, given]
