@@ -218,3 +218,29 @@ def test_help_is_quick_to_import_and_a_closed_pipe_is_no_error(decay: str) -> No
     )  # fmt: skip
     assert piped.stdout.startswith("time")
     assert "Traceback" not in piped.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["blot", "T47D", "-o", "{file}/out"], "is a file and not a folder"),
+        (["blot", "T47D", "--plot", "{file}/x.png"], "is a file and not a folder"),
+        (["blot", "T47D", "--plot", "{folder}/x.gif"], "must end in .png"),
+        (["sweep", "merge", "x", "-o", "{folder}"], "a folder; name a file in it"),
+        (["petab", "{bytes}"], "byte 1 is not UTF-8 text"),
+        (["fit", "{bytes}", "--free", "{file}"], "byte 1 is not UTF-8 text"),
+        (["fit", "{folder}", "--free", "{file}"], "cannot be read: Is a directory"),
+        (["blot", "T47D", "--ensemble", "{bytes}"], "byte 1 is not UTF-8 text"),
+    ],
+)
+def test_places_and_files_are_refused_before_any_work(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: list[str], says: str
+) -> None:
+    places = {name: str(tmp_path / name) for name in ("file", "bytes", "folder")}
+    Path(places["file"]).write_text("[k]\n")
+    Path(places["bytes"]).write_bytes(b"\xff\xfebad")
+    Path(places["folder"]).mkdir()
+    code, out, err = run(capsys, *(word.format(**places) for word in words))
+    assert (code, out) == (2, "")
+    assert says in err
+    assert "Traceback" not in err

@@ -58,6 +58,40 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+def new_folder(path: str | None) -> str | None:
+    """Refuse a folder that cannot be written to before the work is done rather than after it."""
+    if path is not None:
+        _refuse_place(path, path)
+    return path
+
+
+def new_file(path: str | None) -> str | None:
+    """Refuse a file that cannot be written before the work is done rather than after it."""
+    if path is not None:
+        if os.path.isdir(path):
+            raise InputError(f"{path}: a folder; name a file in it")
+        _refuse_place(path, os.path.dirname(path) or ".")
+    return path
+
+
+def new_figure(path: str | None) -> str | None:
+    """As :func:`new_file`, and the ending must be one of a figure."""
+    if path is not None and not path.lower().endswith((".png", ".pdf", ".svg")):
+        raise InputError(f"--plot {path}: the file must end in .png, .pdf or .svg")
+    return new_file(path)
+
+
+def _refuse_place(path: str, folder: str) -> None:
+    """Raise :class:`InputError` unless ``folder`` is one, or can be made, that files can be written into."""
+    place = os.path.abspath(folder)
+    while not os.path.exists(place):
+        place = os.path.dirname(place)
+    if not os.path.isdir(place):
+        raise InputError(f"{path}: cannot be written, because {place} is a file and not a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot be written, because {place} may not be written to")
+
+
 # Options that mean the same in every verb.
 Model = Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")]
 Medium = Annotated[
@@ -71,10 +105,16 @@ PlateReplicates = Annotated[int, typer.Option("--replicates", min=1, help="Plate
 PlateNoise = Annotated[bool, typer.Option("--noise", help="Read plates as at the bench, with errors of wells.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the table as JSON records instead of CSV.")]
 OutputFolder = Annotated[
-    str | None, typer.Option("--output", "-o", metavar="DIR", help="Write the table into this folder, not to stdout.")
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="DIR", callback=new_folder, help="Write the table into this folder, not to stdout."
+    ),
 ]
 Plot = Annotated[
-    str | None, typer.Option("--plot", metavar="FILE", help="Draw the figure: .png, .pdf or .svg by its ending.")
+    str | None,
+    typer.Option(
+        "--plot", metavar="FILE", callback=new_figure, help="Draw the figure: .png, .pdf or .svg by its ending."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Where random numbers start; equal seeds, equal results.")]
 Workers = Annotated[
@@ -241,18 +281,11 @@ def note(message: str, quiet: bool = False) -> None:
 
 
 def save_figure(figure: Any, path: str, quiet: bool = False) -> None:
-    """Write a matplotlib figure. Raises as :func:`check_plot`."""
-    check_plot(path)
+    """Write a matplotlib figure."""
     if parent := os.path.dirname(path):
         os.makedirs(parent, exist_ok=True)
     figure.savefig(path, dpi=200)
     note(f"wrote {path}", quiet)
-
-
-def check_plot(path: str | None) -> None:
-    """Refuse a figure's ending before the work is done rather than after it."""
-    if path is not None and not path.lower().endswith((".png", ".pdf", ".svg")):
-        raise InputError(f"--plot {path}: the file must end in .png, .pdf or .svg")
 
 
 def with_band(

@@ -55,7 +55,6 @@ def blot(
     from ..assays import STANDARD_ANTIBODIES, STANDARD_LINES, BlotNoise, seed_protocol, western_blot
     from ..model import load_model
 
-    cli.check_plot(plot)
     opened = load_model(model)
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:

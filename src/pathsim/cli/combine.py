@@ -61,7 +61,6 @@ def combine(
     """
     from ..assays import WellNoise, combination_screen, percent_of_vehicle
 
-    cli.check_plot(plot)
     if plot is not None and len(drugs) != 2:
         raise InputError(f"--plot draws the matrix of two drugs; {len(drugs)} are named")
     series = doses or ["1 nM .. 10 uM x 7"]

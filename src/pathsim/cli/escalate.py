@@ -33,7 +33,7 @@ def escalate(
     plot: cli.Plot = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Write the line (.toml), history and fractions there."),
+        typer.Option("--output", "-o", metavar="DIR", callback=cli.new_folder, help="Write line (.toml) and tables there."),
     ] = None,
     json: cli.Json = False,
     quiet: cli.Quiet = False,
@@ -46,7 +46,6 @@ def escalate(
     from ..assays import escalate as run
     from ..model import load_model
 
-    cli.check_plot(plot)
     rules = Rules(fold=fold, max_days=max_days)
     sets = cli.parameter_sets(model, ensemble)
     opened = load_model(model)

@@ -19,7 +19,12 @@ def export(
             "pathsim fit, whose best parameters are then where the problem starts."
         ),
     ],
-    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Where problem.yaml and its tables go.")],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="DIR", callback=cli.new_folder, help="Where problem.yaml and its tables go."
+        ),
+    ],
     model: Annotated[str, typer.Option("--model", help="A bundled model, or a path to a model file.")] = "pi3k_mapk",
     free: Annotated[
         list[str] | None,

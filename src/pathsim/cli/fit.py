@@ -48,7 +48,6 @@ def fit(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: the cores are for the starts
     from .. import fitting
 
-    cli.check_plot(plot)
     task = {
         "data": os.path.abspath(data), "free": None if free is None else os.path.abspath(free),
         "model": os.path.abspath(model) if os.path.exists(model) else model,

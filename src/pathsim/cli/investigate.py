@@ -14,7 +14,9 @@ from . import app as cli
 def investigate(
     cell_line: Annotated[str, typer.Argument(metavar="LINE", help="Parental line, with alterations after +.")],
     drug: Annotated[str, typer.Argument(metavar="DRUG", help="The PI3K inhibitor.")],
-    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Folder of the report.")] = "report",
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="DIR", callback=cli.new_folder, help="Folder of the report.")
+    ] = "report",
     fold: Annotated[float, typer.Option("--fold", help="Escalate to this multiple of the parental IC50.")] = 5.0,
     sets: Annotated[int, typer.Option("--sets", min=1, help="Parameter sets for the ranking.")] = 12,
     mice: Annotated[int, typer.Option("--mice", min=1, help="Animals per arm.")] = 10,

@@ -37,7 +37,6 @@ def list_shelf(
     """List drugs, models, cell lines, alterations, readouts, or the wiring of a model (--plot draws it)."""
     from ..errors import InputError, unknown
 
-    cli.check_plot(plot)
     if what not in set(Shelf):
         raise unknown("list", what, list(Shelf))
     shelf = Shelf(what)

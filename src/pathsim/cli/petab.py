@@ -17,7 +17,8 @@ def petab(
         typer.Option("--set", metavar="NAME=NUMBER...", help="Values of estimated parameters, not on log scale."),
     ] = None,
     simulate: Annotated[
-        str | None, typer.Option("--simulate", metavar="FILE", help="Write the PEtab simulation table (tsv).")
+        str | None,
+        typer.Option("--simulate", metavar="FILE", callback=cli.new_file, help="Write the PEtab simulation table."),
     ] = None,
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-8,
     atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-14,
@@ -33,7 +34,6 @@ def petab(
     from ..petab import load
     from ..solve import Rosenbrock
 
-    cli.check_plot(plot)
     loaded = load(problem, Rosenbrock(rtol=rtol, atol=atol), workers)
     theta = loaded.on_scale(cli.settings(changes or []))
     evaluation = loaded.evaluate(theta)

@@ -31,7 +31,6 @@ def profile(
     from ..fitting import profile as compute
     from .fit import open_folder
 
-    cli.check_plot(plot)
     fit = open_folder(folder)
     count = len(parameters or fit.names)
     done: list[str] = []

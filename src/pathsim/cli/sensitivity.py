@@ -51,7 +51,6 @@ def sensitivity(
     from ..model import load_model
     from ..sweep import elasticities, morris_effects, sobol_indices
 
-    cli.check_plot(plot)
     opened = load_model(model)
     if method is Method.elasticity or parameters is None:
         table = elasticities(opened, cell_line, treatment, readouts, time, parameters or None, workers=workers)

@@ -45,7 +45,6 @@ def simulate(
     from ..timecourse import simulator, system_of
     from ..units import numbers
 
-    cli.check_plot(plot)
     grid, solver = numbers(times), Rosenbrock(rtol=rtol, atol=atol)
     laps.lap("imports")
     opened = load_model(model)

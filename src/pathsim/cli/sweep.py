@@ -47,7 +47,9 @@ cli.app.add_typer(sweep)
 @sweep.command(name="run")
 def run(
     spec: Annotated[str, typer.Argument(metavar="SPEC.toml", help="What to sweep; see the manual of pathsim.sweep.")],
-    output: Annotated[str, typer.Option("--output", "-o", metavar="DIR", help="Where chunks are written.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="DIR", callback=cli.new_folder, help="Where chunks are written.")
+    ],
     workers: cli.Workers = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a sweep that was stopped.")] = False,
     shard: Annotated[
@@ -80,7 +82,9 @@ def run(
 @sweep.command(name="merge")
 def merge(
     folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="Folders of one sweep (one per shard).")],
-    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The table: .csv or .parquet.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", callback=cli.new_file, help="The table: .csv or .parquet.")
+    ],
 ) -> None:
     """Join the chunks of a finished sweep into one table."""
     from ..sweep import merge_sweep

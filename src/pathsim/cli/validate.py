@@ -12,16 +12,20 @@ from . import app as cli
 @cli.app.command()
 def validate(
     html: Annotated[
-        str | None, typer.Option("--html", metavar="FILE", help="Write the scorecard as one HTML page.")
+        str | None,
+        typer.Option("--html", metavar="FILE", callback=cli.new_file, help="Write the scorecard as one HTML page."),
     ] = None,
     claims: Annotated[
         str | None, typer.Option("--claims", metavar="FILE", help="Claims in TOML instead of the shipped ones.")
     ] = None,
     only: Annotated[list[str] | None, typer.Option("--only", metavar="ID...", help="Only these claims.")] = None,
-    sets: Annotated[
-        int,
-        typer.Option("--ensemble", min=0, help="Parameter sets that bands are taken over (0: none; 60 are shipped)."),
-    ] = 8,
+    ensemble: Annotated[
+        str | None,
+        typer.Option(
+            "--ensemble", metavar="N|FILE", help="Shipped parameter sets that bands are taken over, or a file of sets; "
+            "0: none. Default: 8 for the bundled model."
+        ),
+    ] = None,
     model: cli.Model = "pi3k_mapk",
     quiet: cli.Quiet = False,
     output: cli.OutputFolder = None,
@@ -34,7 +38,6 @@ def validate(
     """
     from ..assays.validation import html_page, read_claims
     from ..assays.validation import validate as score
-    from ..ensemble import read_ensemble
     from ..errors import raise_together, unknown
     from ..model import load_model
 
@@ -42,7 +45,7 @@ def validate(
     known = [claim.id for claim in asked]
     raise_together([str(unknown("claim", name, known)) for name in only or () if name not in known])
     chosen = [claim for claim in asked if not only or claim.id in only]
-    members = read_ensemble()[:sets] if sets and model == "pi3k_mapk" else []
+    members = cli.parameter_sets(model, ensemble or ("8" if model == "pi3k_mapk" else None))
     card = score(chosen, load_model(model), ensemble=members, progress=lambda text: cli.note(text, quiet))
     if html is not None:
         cli.write_whole(html, html_page(card))

@@ -64,7 +64,6 @@ def xenograft(
 
     if table not in TABLES:
         raise unknown("table", table, TABLES)
-    cli.check_plot(plot)
     sets = cli.parameter_sets(model, ensemble)
     if sets and power:
         raise InputError("--power and --ensemble: give one of them")

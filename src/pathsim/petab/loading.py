@@ -49,6 +49,8 @@ def _yaml(source: Path) -> dict[str, Any]:
         contents = yaml.safe_load(source.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: not a PEtab problem file: byte {error.start + 1} is not UTF-8 text") from None
     except yaml.YAMLError as error:
         raise InputError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(contents, dict):
