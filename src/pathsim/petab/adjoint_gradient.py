@@ -91,7 +91,7 @@ def steps_suit_tangents(problem: Problem) -> bool:
     slopes = value_slopes(problem, table, theta) @ directions
     for plan in problem.plans:
         moving = Tangents(plan.simulator, problem.value_table(table), slopes, problem.solver)
-        moving.run()
+        moving.run(refinements=0)
         if moving.failure or moving.error > LARGEST_ERROR:
             return False
     return True

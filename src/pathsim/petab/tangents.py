@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..solve import Rosenbrock
 from ..solve.differentiate import tangents
 from ..solve.evaluate import array_function
-from ..solve.sensitivity import run_tangents
+from ..solve.sensitivity import MOST_REFINEMENTS, run_tangents
 from .schedule import KEEP, Group
 from .simulate import GroupRun, Simulator
 
@@ -38,12 +38,14 @@ class Tangents:
         self.error = 0.0
         """The largest error of tangents over what is tolerated, before steps were made smaller."""
 
-    def run(self) -> None:
+    def run(self, refinements: int = MOST_REFINEMENTS) -> None:
+        """Run all groups; rows whose tangents are inaccurate again with smaller steps, so many times at most."""
         for group in self.simulator.schedule.groups:
             raw, starts, seeds, start_seeds = self.begin(group)
             found = run_tangents(
                 self.system, raw, group.times, self.simulator.nodes, seeds, self.solver,
                 start_states=starts, start_seeds=start_seeds, until_steady=group.settles,
+                refinements=refinements,
             )  # fmt: skip
             run = GroupRun(raw, starts, found.rows.values, found.rows.x)
             self.done.append(Moving(run, seeds, found.tangents.values, found.tangents.x))

@@ -15,6 +15,10 @@ KEPT = 1 << 24
 """Parameters numbered from here on stand for what an array holds already, to which something is added."""
 
 
+MOST_WEIGHTS = 100
+"""In one function."""
+
+
 def _loaded_weight(f: Function, i: int) -> str:
     return f.load("w", i)
 
@@ -90,20 +94,40 @@ class AdjointWriter:
         self._write("start_adjoint", ["t", "raw", "w", "rawbar"], nodes, [("rawbar", self.raw)], {}, raw="raw")
 
     def jacobian(self) -> None:
-        """``jacobian_adjoint(t, x, k, p, V, U, xbar, kbar)``: the weight of entry (i, j) is the sum of V_i U_j over
-        the stages, ``V`` and ``U`` being theirs one behind the other."""
-        places, n = list(self.program.placed_jacobian), len(self.place)
+        """``jacobian_adjoint(t, x, k, p, V, U, W, xbar, kbar)``: the weight of entry (i, j) is the sum of V_i U_j over
+        the stages, ``V`` and ``U`` being theirs one behind the other; ``W`` is room for the weights."""
+        pointers = ["t", "x", "k", "p", "V", "U", "W", "xbar", "kbar"]
+        used: set[int] = set()
 
         def weight(f: Function, entry: int) -> str:
-            i, j = places[entry]
-            total = f.binary("fmul", f.load("V", i), f.load("U", j))
-            for stage in range(1, RODAS5P.stages):
-                total = f.multiply_add(f.load("V", stage * n + i), f.load("U", stage * n + j), total)
-            return total
+            used.add(entry)
+            return f.load("W", entry)
 
-        self._write("jacobian_adjoint", ["t", "x", "k", "p", "V", "U", "xbar", "kbar"],
-                    list(self.program.jacobian.values()), [("xbar", self.states), ("kbar", self.hoisted)],
-                    self.program.hoisted, weight=weight)  # fmt: skip
+        rows: dict[int, list[tuple[int, int]]] = {}
+        for q, (i, j) in enumerate(self.program.placed_jacobian):
+            rows.setdefault(i, []).append((q, j))
+        self._write("jacobian_adjoint_weighted", pointers, list(self.program.jacobian.values()),
+                    [("xbar", self.states), ("kbar", self.hoisted)], self.program.hoisted, weight=weight)  # fmt: skip
+        parts = self._weigh({i: [(q, j) for q, j in row if q in used] for i, row in rows.items()}, pointers)
+        f = self.writer.function("jacobian_adjoint", pointers)
+        arguments = ", ".join(f"ptr %{name}" for name in pointers)
+        f.lines += [f"call void @{name}({arguments})" for name in (*parts, "jacobian_adjoint_weighted")]
+
+    def _weigh(self, rows: Mapping[int, Sequence[tuple[int, int]]], pointers: Sequence[str]) -> list[str]:
+        """Functions that work out weights, a few rows each: compilers take long over long ones."""
+        n, names, room = len(self.place), list[str](), 0
+        for i, row in rows.items():
+            if room < len(row):
+                names.append(f"jacobian_weights_{len(names)}")
+                f, room = self.writer.function(names[-1], pointers), max(len(row), MOST_WEIGHTS)
+            room -= len(row)
+            V = [f.load("V", stage * n + i) for stage in range(RODAS5P.stages)] if row else []
+            for q, j in row:
+                total = f.binary("fmul", V[0], f.load("U", j))
+                for stage in range(1, RODAS5P.stages):
+                    total = f.multiply_add(V[stage], f.load("U", stage * n + j), total)
+                f.store("W", q, total)
+        return names
 
     def solve_transposed(self) -> None:
         """``solve_transposed(A, b, lu)``: the operations of ``solve`` transposed, in reverse."""

@@ -110,7 +110,8 @@ def _back(name: str, fused: bool, dense: bool) -> Loops:
         target = of["ybar"] if i == 0 else of["nbar"] if i >= ALIKE else arrays["xbar"][i]
         f.call("rates_adjoint", of["ts"], point, of["k"], of["p"], arrays["V"][i], target, of["kbar"])
     f.loop(_state_bar(f, arrays["xbar"]))
-    f.call("jacobian_adjoint", of["t"], of["y"], of["k"], of["p"], of["V"], of["U"], of["ybar"], of["kbar"])
+    f.call("jacobian_adjoint", of["t"], of["y"], of["k"], of["p"], of["V"], of["U"], of["J"],
+           of["ybar"], of["kbar"])  # fmt: skip
     timed = f.emit(f"icmp ne ptr {of['f_slopes_adjoint']}, null")
     f.when(timed, lambda: _slopes_back(f, arrays["V"], h))
     return f

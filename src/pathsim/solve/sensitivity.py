@@ -67,11 +67,12 @@ def run_tangents(
     start_states: FloatArray | None = None,
     start_seeds: FloatArray | None = None,
     until_steady: bool = False,
+    refinements: int = MOST_REFINEMENTS,
 ) -> Differentiated:
     """Simulate rows as :func:`pathsim.solve.run_rows` (or ``settle_rows``) does, with derivatives along ``seeds``.
 
     Where the state stands still its step size says nothing about the tangents; so where their error estimate is too
-    large the row is simulated again with smaller steps there.
+    large the row is simulated again with smaller steps there, up to ``refinements`` times.
 
     Args:
         seeds: (n, raw values, d), the derivative of each row's raw values (all of them) in each direction.
@@ -79,7 +80,7 @@ def run_tangents(
     """
     chosen = solver or Rosenbrock()
     limits: list[FloatArray] = [np.empty((0, 2))] * len(settings)
-    for attempt in range(MOST_REFINEMENTS + 1):
+    for attempt in range(refinements + 1):
         recording = record_rows(
             system, settings, times, outputs, chosen, columns=columns, start_states=start_states,
             until_steady=until_steady, limits=limits,
@@ -88,7 +89,7 @@ def run_tangents(
         found = carried.run()
         if attempt == 0:
             errors = carried.row_errors()
-        if until_steady or attempt == MOST_REFINEMENTS or not carried.refine(limits):
+        if until_steady or attempt == refinements or not carried.refine(limits):
             break
     return Differentiated(recording.rows, found, errors)
 
