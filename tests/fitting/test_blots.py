@@ -163,6 +163,27 @@ def test_what_only_appears_behind_a_free_scale_is_blind(model: ps.Model) -> None
     assert last["meaning"] == "AKT_total (+1)"
 
 
+def test_structure_is_told_in_words(tmp_path: Path) -> None:
+    """A product, a ratio, a gain behind the scales, a parameter that reaches no band."""
+    text = ANT.replace("k_on*(basal", "k_a*k_b*(basal").replace("k_on = 0.3", "k_a = 0.3; k_b = 1; idle = 1; gain = 1")
+    text = text.replace("k_s6*pAKT", "(k_s6/k_loss)*pAKT").replace("basal = 0.05;", "basal = 0.05; k_loss = 1;")
+    path = tmp_path / "cascade.ant"
+    text = text.replace("pAKT, pS6;", "pAKT, pS6, x; x = idle;")
+    path.write_text(text.replace("end\n", "  film := gain*pAKT;\nend\n"))
+    made = ps.load_model(path)
+    table = blots(made)
+    table["readout"] = table["readout"].replace("pAKT", "film")
+    free = ["k_a", "k_b", "k_off", "idle", "gain", "k_s6", "k_loss", "k_ds6"]
+    fit = ps.fit(ps.blot_problem(made, table, free, library=library()), starts=2, workers=1)
+    assert set(ps.hints(fit)) == {
+        "k_a and k_b: the data know only their product k_a * k_b",
+        "k_s6 and k_loss: the data know only their ratio k_s6 / k_loss",
+        "idle: it reaches no band",
+        "gain: the scale of the gels makes up for it",
+    }
+    assert ps.hints(fit)["idle: it reaches no band"] == ("idle",)
+
+
 def test_loading_controls_divide_their_lanes(model: ps.Model) -> None:
     table = blots(model, noise=0.0)
     lanes = table[["cell_line", "treatment", "time_min", "gel", "replicate"]].drop_duplicates()

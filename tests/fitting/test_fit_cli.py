@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import io
 import math
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -60,6 +65,56 @@ def test_fit_profile_and_resume(folder: Path, capsys: pytest.CaptureFixture[str]
     assert table.splitlines()[1].startswith("k,0.")
     assert "identifiable" in table
     assert (folder / "profile.png").stat().st_size > 5000
+
+
+def test_parameter_sets_of_a_fit_are_for_every_verb(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "sets"
+    words = ["fit", str(folder / "noisy.csv"), "--free", str(folder / "priors.toml"), "--model",
+             str(folder / "decay.ant"), "--cell-lines", str(folder / "lines.toml"), "-o", str(out),
+             "--starts", "2", "--workers", "1"]  # fmt: skip
+    table = pd.read_csv(folder / "blots.csv")
+    table["value"] *= [1.1, 0.9, 1.0, 1.15, 0.85]
+    table.to_csv(folder / "noisy.csv", index=False)
+    assert run(*words[:-6], "--ensemble", "5") == 2
+    assert "name one with -o" in capsys.readouterr().err
+    assert run(*words, "--mcmc", "50") == 2
+    assert run(*words, "--ensemble", "30") == 0
+    drawn = pd.read_csv(out / "ensemble.csv")
+    assert list(drawn.columns) == ["k"]
+    assert len(drawn) == 30
+    assert 0.02 < drawn["k"].std() / drawn["k"].mean() < 1
+    capsys.readouterr()
+    assert run("simulate", str(folder / "decay.ant"), "--times", "0 10", "--set", "IGF1=1", "--ensemble",
+               str(out / "ensemble.csv")) == 0  # fmt: skip
+    last = pd.read_csv(io.StringIO(capsys.readouterr().out)).iloc[-1]
+    assert last["S_low"] < last["S"] < last["S_high"]
+    if importlib.util.find_spec("emcee") is not None:
+        assert run(*words, "--resume", "--ensemble", "20", "--mcmc", "200") == 0
+        assert "acceptance" in capsys.readouterr().err
+        assert len(pd.read_csv(out / "ensemble.csv")) == 20
+        assert "r_hat" in pd.read_csv(out / "posterior.csv").columns
+
+
+def test_a_killed_fit_leaves_no_process_and_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "killed"
+    words = ["fit", str(folder / "blots.csv"), "--free", str(folder / "priors.toml"), "--model",
+             str(folder / "decay.ant"), "--cell-lines", str(folder / "lines.toml"), "-o", str(out)]  # fmt: skip
+    running = subprocess.Popen([sys.executable, "-m", "pathsim", *words, "--starts", "5000", "--workers", "2"],
+                               stderr=subprocess.PIPE)  # fmt: skip
+    assert running.stderr is not None
+    for line in running.stderr:  # until some starts are done
+        if line.startswith(b"start 9 "):
+            break
+    running.kill()
+    running.wait()
+    began = time.monotonic()
+    while running.stderr.read(1 << 16) and time.monotonic() < began + 20:  # workers hold the pipe open while they live
+        pass
+    assert time.monotonic() < began + 10
+    with (out / "starts.jsonl").open("a") as file:
+        file.write('{"number": 3, "be')  # torn by the kill
+    assert run(*words, "--starts", "8", "--resume", "--workers", "1") == 0
+    assert "8 of 8 starts" in capsys.readouterr().err
 
 
 def test_mistakes_are_usage_errors_in_one_message(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ def escalate(
     plot: cli.Plot = None,
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="DIR", callback=cli.new_folder, help="Write line (.toml) and tables there."),
+        typer.Option("--output", "-o", metavar="DIR", callback=cli.new_folder, help="Write line and tables there."),
     ] = None,
     json: cli.Json = False,
     quiet: cli.Quiet = False,

@@ -32,6 +32,14 @@ def fit(
     normal_noise: Annotated[
         bool, typer.Option("--normal-noise", help="Noise of the same size on all bands, not in proportion to them.")
     ] = False,
+    ensemble: Annotated[
+        int,
+        typer.Option("--ensemble", metavar="N", min=0, help="Write so many parameter sets that the data allow to "
+                     "ensemble.csv in the output folder, which --ensemble of other verbs takes."),
+    ] = 0,
+    mcmc: Annotated[
+        int, typer.Option("--mcmc", metavar="STEPS", min=0, help="Draw them by so many steps of ensemble MCMC (emcee).")
+    ] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from what the output folder holds.")] = False,
     plot: cli.Plot = None,
     seed: cli.Seed = 0,
@@ -47,7 +55,12 @@ def fit(
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: the cores are for the starts
     from .. import fitting
+    from ..errors import InputError
 
+    if (ensemble or mcmc) and output is None:
+        raise InputError("--ensemble writes into the output folder; name one with -o")
+    if mcmc and not ensemble:
+        raise InputError("--mcmc draws the parameter sets of --ensemble; say how many, --ensemble 50")
     task = {
         "data": os.path.abspath(data), "free": None if free is None else os.path.abspath(free),
         "model": os.path.abspath(model) if os.path.exists(model) else model,
@@ -60,19 +73,54 @@ def fit(
         _remember(output, task, objective)
 
     def report(start: Any) -> None:
-        value = f"{-start.value:.4f}" if start.value < float("inf") else "failed"
-        cli.note(f"start {start.number + 1} of {starts}: log likelihood {value} in {start.seconds:.1f} s", quiet)
+        if start.value < float("inf"):
+            value = f"log likelihood {-start.value:.4f} in {start.seconds:.1f} s"
+            value += "" if start.converged else f", not converged: {start.message}"
+        else:
+            value = f"failed: {start.message}"
+        cli.note(f"start {start.number + 1} of {starts}: {value}", quiet)
 
-    found = fitting.fit(objective, starts, seed, workers, folder=output, resume=resume, report=report)
+    def watch(line: str) -> None:
+        cli.note(line, quiet)
+
+    found = fitting.fit(
+        objective, starts, seed, workers, folder=output, resume=resume, report=report, watch=watch
+    )
     cli.note(found.summary, quiet)
     for reason, count in _reasons(found).items():
         cli.note(f"  {count} evaluations failed: {reason}", quiet)
+    if not found.best.converged:
+        cli.note(f"the best start did not converge ({found.best.message}); do not trust it, run more starts", quiet)
     _predictions(found, output)
+    if ensemble:
+        _ensemble(found, ensemble, mcmc, seed, output, quiet)
     if plot is not None:
         from ..plot.fit import draw_fit
 
         cli.save_figure(draw_fit(found), plot, quiet)
     cli.deliver(_best(found), "best", json, output)
+
+
+def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, quiet: bool) -> None:
+    """Write parameter sets that the data allow, and say how far to trust them."""
+    from ..fitting import parameter_ensemble, sample
+
+    assert folder is not None
+    if steps:
+        drawn = sample(found, steps, seed=seed)
+        cli.deliver(drawn.table, "posterior", False, folder, quiet)
+        worst = float(drawn.table["r_hat"].max())
+        cli.note(f"MCMC: acceptance {drawn.acceptance:.2f}, largest R-hat {worst:.3f}"
+                 + ("" if worst < 1.05 else "; above 1.05 the walkers have not met: take more steps"), quiet)  # fmt: skip
+        members = drawn.ensemble(size, seed)
+    else:
+        members = parameter_ensemble(found, size, seed)
+        if members.effective < 0.5 * size:
+            cli.note(f"the {size} parameter sets are worth {members.effective:.0f} independent ones, because the "
+                     "likelihood is not normal; --mcmc 2000 draws better ones", quiet)  # fmt: skip
+    path = os.path.join(folder, "ensemble.csv")
+    members.save(path)
+    cli.note(f"wrote {path}", quiet)
 
 
 def open_problem(task: dict[str, Any]) -> Objective:

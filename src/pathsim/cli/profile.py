@@ -25,9 +25,11 @@ def profile(
 ) -> None:
     """Profile likelihoods of a fit: intervals, and what is identifiable, practically unidentifiable, or at a bound.
 
-    Profiles are kept in the fit's folder as they finish; run again, and only missing ones are computed.
+    Profiles are kept in the fit's folder as they finish; run again, and only missing ones are computed. The last column
+    says which parameters no data of this kind can tell apart: products, ratios, what hides behind a free scale.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: the cores are for the profiles
+    from ..fitting import directions, hints
     from ..fitting import profile as compute
     from .fit import open_folder
 
@@ -43,8 +45,15 @@ def profile(
     better = max(p.better for p in profiles.profiles)
     if better > 0.1:
         cli.note(f"a profile found a likelihood {better:.2f} higher than the fit: run more starts", quiet)
+    table = profiles.table
+    said = hints(fit)
+    table["hint"] = ["; ".join(text for text, about in said.items() if name in about) for name in table["parameter"]]
+    for text in said:
+        cli.note(f"by structure, {text}", quiet)
+    if output is not None:
+        cli.deliver(directions(fit), "directions", json, output, quiet)
     if plot is not None:
         from ..plot.fit import draw_profiles
 
         cli.save_figure(draw_profiles(profiles), plot, quiet)
-    cli.deliver(profiles.table, "profiles", json, output)
+    cli.deliver(table, "profiles", json, output)

@@ -9,7 +9,7 @@ from .profile import Profile, Profiles, profile
 from .result import Fit, Start, load_fit
 from .sample import Sampled, sample
 from .search import fit
-from .uncertainty import Ensemble, bands, directions, parameter_ensemble
+from .uncertainty import Ensemble, bands, directions, hints, parameter_ensemble
 
 __all__ = [
     "Densitometry",
@@ -32,6 +32,7 @@ __all__ = [
     "check_blots",
     "directions",
     "fit",
+    "hints",
     "load_fit",
     "parameter_ensemble",
     "profile",

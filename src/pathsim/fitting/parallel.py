@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from importlib.util import find_spec
+from threading import Thread
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -42,11 +44,19 @@ _adopted: list[Callable[[int], Any]] = []  # in a worker process: the one job it
 
 def _adopt(job: Callable[[int], Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     if find_spec("threadpoolctl") is not None:  # small matrices: threads of linear algebra only get in each other's way
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(1)
     _adopted[:] = [job]
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, which a kill leaves no time to end it."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _run(number: int) -> Any:

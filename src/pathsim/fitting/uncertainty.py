@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,6 +55,64 @@ def _meaning(vector: FloatArray, names: tuple[str, ...]) -> str:
     return ", ".join(f"{names[i]} ({vector[i] / first:+.2g})" for i in large)
 
 
+def hints(fit: Fit) -> dict[str, tuple[str, ...]]:
+    """Sentences on what the data cannot tell for reasons of structure, with the parameters each is about.
+
+    Parameters that reach no band, hide behind a free scale, or appear only as products or ratios; from the blind
+    directions of :func:`directions`, written with as few parameters as they allow. On linear scales a product is not
+    told from another combination.
+    """
+    table = directions(fit)
+    blind = table.loc[table["kind"] == "blind", list(fit.names)].to_numpy(dtype=float)
+    found: dict[str, tuple[str, ...]] = {}
+    for vector in _sparse(blind):
+        large = np.flatnonzero(np.abs(vector) > 0.03 * np.abs(vector).max())
+        names = tuple(fit.names[i] for i in large)
+        logarithmic = all(fit.objective.scales[i] != "lin" for i in large)
+        if len(names) == 1:
+            found[f"{names[0]}: {_why_unseen(fit, int(large[0]))}"] = names
+        elif len(names) == 2 and logarithmic:
+            ratio = float(vector[large[1]] / vector[large[0]])
+            found[f"{names[0]} and {names[1]}: the data know only {_invariant(*names, ratio)}"] = names
+        else:
+            moving = _meaning(vector / np.linalg.norm(vector), fit.names)
+            found[f"{', '.join(names)}: can move together without a change in the data, as {moving}"] = names
+    return found
+
+
+def _sparse(vectors: FloatArray) -> FloatArray:
+    """The same space spanned by rows each of which has an entry that the others do not (reduced echelon form)."""
+    rows = vectors.copy()
+    for i in range(len(rows)):
+        pivot = int(np.argmax(np.abs(rows[i])))
+        rows[i] /= rows[i, pivot]
+        for k in range(len(rows)):
+            if k != i:
+                rows[k] -= rows[k, pivot] * rows[i]
+    return rows
+
+
+def _invariant(first: str, second: str, ratio: float) -> str:
+    """What stays the same while log ``second`` moves ``ratio`` times as far as log ``first``."""
+    if abs(ratio + 1) < 0.02:
+        return f"their product {first} * {second}"
+    if abs(ratio - 1) < 0.02:
+        return f"their ratio {first} / {second}"
+    return f"{second} * {first}^{-ratio:.3g}"
+
+
+def _why_unseen(fit: Fit, k: int) -> str:
+    """Whether a parameter without information reaches no band, or a scale makes up for it."""
+    films = getattr(fit.objective, "films", None)
+    if films is None:
+        return "the data say nothing about it"
+    there = fit.theta.copy()
+    there[k] += 1e-2 * (1.0 if there[k] + 1e-2 <= fit.objective.upper[k] else -1.0)
+    before, after = films(fit.theta), films(there)
+    moved = any(not np.allclose(after[name], before[name], rtol=1e-4) for name in before)
+    return "the scale of the gels makes up for it" if moved else "it reaches no band"
+
+
 @dataclass(frozen=True, eq=False)
 class Ensemble:
     """Parameter vectors that the data allow, equally likely: ``theta`` (n, d), on scale.
@@ -70,6 +129,17 @@ class Ensemble:
         """Each vector as a mapping, not on scale."""
         scales = self.fit.objective.scales
         return [dict(zip(self.fit.names, natural(row, scales).tolist(), strict=True)) for row in self.theta]
+
+    @property
+    def constants(self) -> list[dict[str, float]]:
+        """As :attr:`parameters`, without those of the film (``background:...``): what :func:`pathsim.repeat` takes."""
+        return [{name: value for name, value in one.items() if ":" not in name} for one in self.parameters]
+
+    def save(self, path: str | Path) -> None:
+        """Write :attr:`constants` to a CSV that ``--ensemble`` of every verb and :func:`pathsim.read_ensemble` read."""
+        import pandas as pd
+
+        pd.DataFrame(self.constants).to_csv(path, index=False)
 
 
 def parameter_ensemble(fit: Fit, size: int = 100, seed: int = 0, draws: int | None = None) -> Ensemble:
