@@ -65,10 +65,10 @@ def likelihood_gradient(problem: Problem, theta: FloatArray) -> tuple[FloatArray
 
 @lru_cache(maxsize=64)
 def suits_adjoint(problem: Problem) -> bool:
-    """Whether periods hand on nothing but states, and no event waits: what the adjoint goes back through."""
+    """Whether periods hand on nothing but states: what the adjoint goes back through."""
     for plan in problem.plans:
         simulator = plan.simulator
-        if simulator._volumes or any(event.delay is not None for event in simulator.system.events):
+        if simulator._volumes:
             return False
         for group in simulator.schedule.groups:
             if group.carries.any() or any(group.formulas):
@@ -83,7 +83,9 @@ def steps_suit_tangents(problem: Problem) -> bool:
     They do not where a state stands still that a parameter would move. Looked at along a few random directions, once.
     """
     assert isinstance(problem.solver, Rosenbrock)
-    theta = np.where(np.isfinite(problem.theta), problem.theta, 0.5 * (problem.lower + problem.upper))
+    with np.errstate(invalid="ignore"):
+        middle = 0.5 * (problem.lower + problem.upper)
+    theta = np.where(np.isfinite(problem.theta), problem.theta, middle)
     if not np.isfinite(theta).all():
         return False
     table = problem.table_values(theta)

@@ -79,21 +79,21 @@ class _Pull:
         self.Q = np.zeros((n_rows, system.n_parameters))
         if x_bars is not None:
             self.S[:] = np.asarray(x_bars)[:, self.place]
-        if any(event.delay is not None for event in system.events):
-            raise NotImplementedError("events with delays")
 
     def run(self) -> Pulled:
         recording = self.recording
         eventful = bool(self.system.events)
         jumps = {int(row): self._jumps(int(row)) for row in self.rows} if eventful else {}
+        width = self.S.shape[1] + self.Q.shape[1]
+        waits = {row: np.zeros(len(matrices[-1]) - width) for row, matrices in jumps.items()}
         for number in reversed(range(len(self.rounds))):
             rows = self.rounds[number].rows
             self._stretch(number)
             if number > 0 and not eventful and self.machine.moments_move:
                 self._switch(number, rows)
             elif eventful:
-                for row in rows:
-                    self._over(int(row), jumps[int(row)][number])
+                for row in rows.tolist():
+                    waits[row] = self._over(row, jumps[row][number], waits[row])
         raw = self._start()
         start = np.zeros_like(self.S)
         if recording.from_states:
@@ -139,27 +139,31 @@ class _Pull:
         self.S[rows] = S[:, self.place]
 
     def _jumps(self, row: int) -> list[FloatArray]:
-        """What happened at the start and at each jump of a row, as matrices on (states, parameters)."""
+        """What happened at the start and at each jump of a row, as matrices on (states, parameters, what waits)."""
         tape, order, n = self.recording.tape, self.recording.order, len(self.system.states)
         width = n + self.system.n_parameters
         unit = np.eye(width)
         crossing = Crossing(machine_of(self.system).jumps, width)
         start = tape.starts[row]
         before, after = start[:width], start[width:]
-        found = [np.vstack(crossing.begin(before[:n], before[n:], after[:n], after[n:], unit[:n], unit[n:]))]
+        moved = crossing.begin(before[:n], before[n:], after[:n], after[n:], unit[:n], unit[n:])
+        found = [np.vstack([*moved, crossing.waiting()])]
         for number in range(int(self.many[row]) - 1):
             record = order[self.jump_of[row, number]]
             jump = tape.jumps[tape.links[record, LINK_JUMP]]
+            crossing.set_apart(width)
+            unit = np.eye(crossing.d)
             moved = crossing.cross(float(tape.steps[record, STEP_END]), jump[:n], jump[n : 2 * n], jump[2 * n :],
-                                   unit[:n], unit[n:])  # fmt: skip
-            found.append(np.vstack(moved))
+                                   unit[:n], unit[n:width])  # fmt: skip
+            found.append(np.vstack([*moved, crossing.waiting()]))
         return found
 
-    def _over(self, row: int, matrix: FloatArray) -> None:
-        """Back over what happened where a stretch begins."""
-        n = self.S.shape[1]
-        moved = matrix.T @ np.concatenate([self.S[row], self.Q[row]])
-        self.S[row], self.Q[row] = moved[:n], moved[n:]
+    def _over(self, row: int, matrix: FloatArray, waits: FloatArray) -> FloatArray:
+        """Back over what happened where a stretch begins; ``waits`` are derivatives by what waits after and before."""
+        n, n_p = self.S.shape[1], self.Q.shape[1]
+        moved: FloatArray = matrix.T @ np.concatenate([self.S[row], self.Q[row], waits])
+        self.S[row], self.Q[row] = moved[:n], moved[n : n + n_p]
+        return moved[n + n_p :]
 
     def _start(self) -> FloatArray:
         """From initial states and parameters to raw values."""

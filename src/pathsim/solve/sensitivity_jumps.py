@@ -97,6 +97,19 @@ class Crossing:
         moment = due[0].slope if due else self._moment(t, inner, self._rows(dx), dp)
         return self._happen(t, x, x_after, p_after, dx, dp, moment)
 
+    def waiting(self) -> FloatArray:
+        """Tangents of all that waits, (numbers, d): of each event its moment, then its values."""
+        rows = [slope for item in self.pending for slope in (item.slope, *item.slopes)]
+        return np.array(rows).reshape(-1, self.d)
+
+    def set_apart(self, d: int) -> None:
+        """Let there be ``d`` directions, and one more for each number that waits, along which it alone moves."""
+        count = len(self.waiting())
+        self.d = d + count
+        own = iter(np.eye(self.d)[d:])
+        for item in self.pending:
+            item.slope, item.slopes = next(own), [next(own) for _ in item.slopes]
+
     def _happen(
         self, t: float, x: FloatArray, x_after: FloatArray, p_after: FloatArray, dx: FloatArray, dp: FloatArray,
         moment: FloatArray,
