@@ -175,21 +175,22 @@ class _Batch:
     def _forth(self, plan: PartPlan) -> list[Parts]:
         """Record every group; rows lie vector by vector."""
         simulator, made = plan.simulator, list[Parts]()
-        for group in simulator.schedule.groups:
+        schedule, n = simulator.schedule, len(simulator.system.states)
+        for group in schedule.groups:
             raw = np.where((group.slots != KEEP)[:, :, None], self.values[group.slots],
                            simulator.system.defaults[None, :, None])  # fmt: skip
             starts = None
             if group.continues:
                 anew = self.values[group.states].transpose(2, 0, 1)
                 kept = np.stack([
-                    made[before].x.reshape(self.m, -1, anew.shape[2])[:, line]
-                    for before, line in simulator.schedule.where[group.parents]
+                    made[before].x.reshape(self.m, len(schedule.groups[before].times), n)[:, line]
+                    for before, line in schedule.where[group.parents]
                 ], axis=1)  # fmt: skip
-                starts = np.where(group.states != KEEP, anew, kept).reshape(-1, anew.shape[2])
+                starts = np.where(group.states != KEEP, anew, kept).reshape(len(group.times) * self.m, n)
+            times = np.tile(group.times, (self.m, 1))
             recording = record_parts(
-                simulator.system, raw.transpose(2, 0, 1).reshape(-1, raw.shape[1]), np.tile(group.times, (self.m, 1)),
-                simulator.nodes, self.solver, start_states=starts, until_steady=group.settles,
-                workers=self.problem.workers,
+                simulator.system, raw.transpose(2, 0, 1).reshape(len(times), raw.shape[1]), times, simulator.nodes,
+                self.solver, start_states=starts, until_steady=group.settles, workers=self.problem.workers,
             )  # fmt: skip
             for row, why in recording.failures.items():
                 vector, line = divmod(row, len(group.times))
@@ -209,14 +210,15 @@ class _Batch:
         x_bars = [np.zeros((self.m, len(group.times), n)) for group in schedule.groups]
         for number in reversed(range(len(recordings))):
             group = schedule.groups[number]
-            pulled = recordings[number].pull_back(parts[number], x_bars[number].reshape(-1, n), columns.tolist())
+            x_bar = x_bars[number].reshape(len(parts[number]), n)
+            pulled = recordings[number].pull_back(parts[number], x_bar, columns.tolist())
             slots = group.slots[:, columns]
             given = slots != KEEP
             raw = pulled.raw.reshape(self.m, *slots.shape)[:, given]
             _add(self.bars, slots[given], raw.T)
             if not group.continues:
                 continue
-            start, anew = pulled.start.reshape(self.m, -1, n), group.states != KEEP
+            start, anew = pulled.start.reshape(self.m, len(group.times), n), group.states != KEEP
             _add(self.bars, group.states[anew], start[:, anew].T)
             for row, parent in enumerate(group.parents):
                 before, line = schedule.where[parent]

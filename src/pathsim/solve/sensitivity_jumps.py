@@ -100,7 +100,7 @@ class Crossing:
     def waiting(self) -> FloatArray:
         """Tangents of all that waits, (numbers, d): of each event its moment, then its values."""
         rows = [slope for item in self.pending for slope in (item.slope, *item.slopes)]
-        return np.array(rows).reshape(-1, self.d)
+        return np.array(rows).reshape(len(rows), self.d)
 
     def set_apart(self, d: int) -> None:
         """Let there be ``d`` directions, and one more for each number that waits, along which it alone moves."""
