@@ -78,9 +78,10 @@ def main() -> None:
     profiles = ps.profile(fit, SHOWN, report=lambda p: say(f"{p.name}: {p.verdict}"))
     draw_profiles(profiles).savefig(chosen.output / "fit_westerns_profiles.png", dpi=150)
     # bands: the range of predictions over every parameter vector on the profiles that the data allow
-    predictions = np.array([problem.predicted(theta)["predicted"] for theta in profiles.ensemble().theta])
+    predictions = np.array([problem.curves(theta)["predicted"] for theta in profiles.ensemble().theta])
     ends = predictions.min(axis=0), predictions.max(axis=0)
-    draw_blot_fit(problem.predicted(fit.theta), ends).savefig(chosen.output / "fit_westerns_bands.png", dpi=150)
+    figure = draw_blot_fit(problem.predicted(fit.theta), problem.curves(fit.theta), ends)
+    figure.savefig(chosen.output / "fit_westerns_bands.png", dpi=150)
     print(profiles.table.round(4).to_string(index=False))
     say("done")
 

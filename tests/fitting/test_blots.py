@@ -11,6 +11,7 @@ import pytest
 
 import pathsim as ps
 from pathsim.fitting import check_blots
+from pathsim.plot.fit import draw_blot_fit
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -151,6 +152,26 @@ def test_least_squares_find_the_optimum_of_the_default(model: ps.Model, log_norm
     assert slopes.residuals is not None
     assert slopes.jacobian is not None
     np.testing.assert_allclose(slopes.jacobian.T @ slopes.residuals, slopes.gradient, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "rules", [ps.Densitometry(background=("pS6",)), ps.Densitometry(False, ("pS6",), ("pAKT",))],
+    ids=["log-normal", "normal"],
+)  # fmt: skip
+def test_curves_go_through_the_predictions(model: ps.Model, rules: ps.Densitometry, tmp_path: Path) -> None:
+    problem = ps.blot_problem(model, blots(model), ["k_off"], rules, library=library())
+    theta = problem.nominal + 0.1
+    curves, predicted = problem.curves(theta), problem.predicted(theta)
+    assert len(curves) > 4 * 2 * 50
+    key = ["cell_line", "treatment", "readout", "gel", "time_min"]
+    both = predicted.merge(curves, on=key)
+    assert len(both) == len(predicted) / 2  # each curve is on the scale of one of the two gels
+    np.testing.assert_allclose(both["predicted_x"], both["predicted_y"], rtol=1e-4)
+    figure = draw_blot_fit(predicted, curves, (0.9 * curves["predicted"], 1.1 * curves["predicted"]))
+    figure.savefig(tmp_path / "fit.png")
+    assert [ax.get_title(loc="left") for ax in figure.axes[:2]] == ["pAKT", "pS6"]
+    line = figure.axes[0].get_lines()[0]
+    assert len(line.get_xdata()) > 50
 
 
 def test_what_only_appears_behind_a_free_scale_is_blind(model: ps.Model) -> None:

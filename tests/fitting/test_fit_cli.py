@@ -78,7 +78,8 @@ def test_parameter_sets_of_a_fit_are_for_every_verb(folder: Path, capsys: pytest
     assert run(*words[:-6], "--ensemble", "5") == 2
     assert "name one with -o" in capsys.readouterr().err
     assert run(*words, "--mcmc", "50") == 2
-    assert run(*words, "--ensemble", "30") == 0
+    assert run(*words, "--ensemble", "30", "--plot-blots", str(out / "blots.png")) == 0
+    assert (out / "blots.png").stat().st_size > 5000
     drawn = pd.read_csv(out / "ensemble.csv")
     assert list(drawn.columns) == ["k"]
     assert len(drawn) == 30

@@ -11,7 +11,7 @@ import typer
 from . import app as cli
 
 if TYPE_CHECKING:
-    from ..fitting import Fit, Objective
+    from ..fitting import Ensemble, Fit, Objective
 
 PROBLEM_FILE = "problem.json"
 
@@ -42,6 +42,11 @@ def fit(
     ] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from what the output folder holds.")] = False,
     plot: cli.Plot = None,
+    plot_blots: Annotated[
+        str | None,
+        typer.Option("--plot-blots", metavar="FILE", callback=cli.new_figure, help="Draw the bands and their fit over "
+                     "time, with what the parameter sets of --ensemble leave open."),
+    ] = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     output: cli.OutputFolder = None,
@@ -92,8 +97,9 @@ def fit(
     if not found.best.converged:
         cli.note(f"the best start did not converge ({found.best.message}); do not trust it, run more starts", quiet)
     _predictions(found, output)
-    if ensemble:
-        _ensemble(found, ensemble, mcmc, seed, output, quiet)
+    members = _ensemble(found, ensemble, mcmc, seed, output, quiet) if ensemble else None
+    if plot_blots is not None:
+        cli.save_figure(_blots_figure(found, members), plot_blots, quiet)
     if plot is not None:
         from ..plot.fit import draw_fit
 
@@ -101,17 +107,35 @@ def fit(
     cli.deliver(_best(found), "best", json, output)
 
 
-def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, quiet: bool) -> None:
+def _blots_figure(found: Fit, members: Ensemble | None) -> Any:
+    """Bands, fit, and where there are ``members`` 95 % of their predictions."""
+    import numpy as np
+
+    from ..errors import InputError
+    from ..fitting.blot_objective import BlotObjective
+    from ..plot.fit import draw_blot_fit
+
+    if not isinstance(found.objective, BlotObjective):
+        raise InputError("--plot-blots draws fits of blots; pathsim petab --plot draws a PEtab problem")
+    objective, spread = found.objective, None
+    if members is not None:
+        curves = np.array([objective.curves(theta)["predicted"] for theta in members.theta])
+        low, high = np.quantile(curves, [0.025, 0.975], axis=0)
+        spread = low, high
+    return draw_blot_fit(objective.predicted(found.theta), objective.curves(found.theta), spread)
+
+
+def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, quiet: bool) -> Ensemble:
     """Write parameter sets that the data allow, and say how far to trust them."""
     from ..fitting import parameter_ensemble, sample
 
     assert folder is not None
     if steps:
-        drawn = sample(found, steps, seed=seed)
+        drawn = sample(found, steps, seed=seed, report=lambda done: cli.note(f"MCMC: step {done} of {steps}", quiet))
         cli.deliver(drawn.table, "posterior", False, folder, quiet)
         worst = float(drawn.table["r_hat"].max())
-        cli.note(f"MCMC: acceptance {drawn.acceptance:.2f}, largest R-hat {worst:.3f}"
-                 + ("" if worst < 1.05 else "; above 1.05 the walkers have not met: take more steps"), quiet)  # fmt: skip
+        advice = "" if worst < 1.05 else "; above 1.05 the walkers have not met: take more steps"
+        cli.note(f"MCMC: acceptance {drawn.acceptance:.2f}, largest R-hat {worst:.3f}{advice}", quiet)
         members = drawn.ensemble(size, seed)
     else:
         members = parameter_ensemble(found, size, seed)
@@ -121,6 +145,7 @@ def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, 
     path = os.path.join(folder, "ensemble.csv")
     members.save(path)
     cli.note(f"wrote {path}", quiet)
+    return members
 
 
 def open_problem(task: dict[str, Any]) -> Objective:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -191,6 +191,34 @@ class BlotObjective:
             predicted[antibody.rows] = solved[antibody.name].predicted
             sigma[antibody.rows] = solved[antibody.name].sigma
         return frame.assign(predicted=predicted, sigma=sigma)
+
+    def curves(self, theta: FloatArray, points: int = 61) -> pd.DataFrame:
+        """What the fit expects over time: ``cell_line, treatment, readout, gel, time_min, predicted``.
+
+        One curve per condition and readout, from 0 to its last band, on the scale of the first gel that holds it.
+        """
+        import pandas as pd
+
+        last = float(self.dishes.times.max())
+        grid = np.unique(np.concatenate([np.linspace(0.0, last, points), self.dishes.times]))
+        signals, solved = self.dishes.at(grid).values(self._free_values(theta)), self.solved(theta)
+        names = self.bands[["cell_line", "treatment"]].to_numpy()
+        frames = []
+        for antibody in self.antibodies:
+            found = solved[antibody.name]
+            for condition in dict.fromkeys(antibody.condition.tolist()):
+                own = np.flatnonzero(antibody.condition == condition)
+                moments = np.flatnonzero(grid <= self.dishes.times[antibody.time[own]].max())
+                gel = int(antibody.gel[own[0]])
+                dense = replace(antibody, condition=np.full(len(moments), condition), time=moments,
+                                output=np.full(len(moments), antibody.output[0]))  # fmt: skip
+                film = self._film(dense, signals, theta).signal
+                line, treatment = names[antibody.rows[own[0]]]
+                frames.append(pd.DataFrame({
+                    "cell_line": line, "treatment": treatment, "readout": antibody.name, "gel": antibody.gels[gel],
+                    "time_min": grid[moments], "predicted": found.scale[gel] * film + found.offset[gel],
+                }))  # fmt: skip
+        return pd.concat(frames, ignore_index=True)
 
     def _free_values(self, theta: FloatArray) -> FloatArray:
         return natural(theta[: len(self.free)], tuple(item.scale for item in self.free))

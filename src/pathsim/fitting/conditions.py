@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -152,6 +153,12 @@ class Dishes:
             for array in (stage.raw, stage.factor, stage.parent, stage.minutes):
                 parts.append(np.array(array, dtype=float).tobytes())
         return b"".join(parts)
+
+    def at(self, times: FloatArray) -> Dishes:
+        """The same dishes sampled at other times."""
+        other = copy(self)
+        other.times = times
+        return other
 
     # running
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -56,13 +57,17 @@ class Sampled:
         return Ensemble(self.fit, flat[chosen], float(self.table["effective_draws"].min()))
 
 
-def sample(fit: Fit, steps: int = 1000, walkers: int | None = None, seed: int = 0, burn_in: float = 0.3) -> Sampled:
+def sample(
+    fit: Fit, steps: int = 1000, walkers: int | None = None, seed: int = 0, burn_in: float = 0.3,
+    report: Callable[[int], None] | None = None,
+) -> Sampled:  # fmt: skip
     """Draw from the posterior (flat within the bounds, times the priors) around the best fit.
 
     Args:
         steps: steps of every walker, burn-in included.
         walkers: default four per parameter, at least 16.
         burn_in: share of the steps that is thrown away.
+        report: called with the number of steps done, ten times.
 
     Raises:
         InputError: emcee is not installed, or numbers that make no sense.
@@ -90,7 +95,9 @@ def sample(fit: Fit, steps: int = 1000, walkers: int | None = None, seed: int = 
     start = np.clip(start, objective.lower + edge, objective.upper - edge)
     sampler = emcee.EnsembleSampler(count, d, log_posterior)
     sampler.random_state = np.random.RandomState(rng.integers(2**31)).get_state()
-    sampler.run_mcmc(start, steps)
+    for done, _ in enumerate(sampler.sample(start, iterations=steps), start=1):
+        if report is not None and done % max(steps // 10, 1) == 0:
+            report(done)
     first = int(burn_in * steps)
     return Sampled(
         fit, sampler.get_chain()[first:], sampler.get_log_prob()[first:], float(np.mean(sampler.acceptance_fraction))

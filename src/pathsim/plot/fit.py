@@ -126,13 +126,20 @@ def draw_profile(profile: Profile, ax: Axes | None = None) -> Axes:
 
 
 def draw_blot_fit(
-    predicted: pd.DataFrame, bands: tuple[FloatArray, FloatArray] | None = None, columns: int = 3
+    predicted: pd.DataFrame,
+    curves: pd.DataFrame | None = None,
+    bands: tuple[FloatArray, FloatArray] | None = None,
+    columns: int = 3,
 ) -> Figure:
     """Measured bands and their fit over time: one panel per readout, one colour per cell line and treatment.
 
-    ``predicted`` is :meth:`BlotObjective.predicted`. Bands are divided by the scale of their gel (so that gels lie on
-    one another): what is drawn is in units of the median prediction of the panel. ``bands``: lower and upper ends of
-    the predictions, row by row of ``predicted``.
+    Bands are divided by the scale of their gel (so that gels lie on one another): what is drawn is in units of the
+    median prediction of the panel. Bands below detection are open triangles at their limit.
+
+    Args:
+        predicted: :meth:`BlotObjective.predicted`.
+        curves: :meth:`BlotObjective.curves`; without them the predictions of the bands are joined.
+        bands: lower and upper ends, row by row of ``curves`` (or of ``predicted``).
     """
     from matplotlib.figure import Figure
 
@@ -142,26 +149,21 @@ def draw_blot_fit(
     rows = -(-len(readouts) // columns)
     figure = Figure(figsize=(2.5 * columns + 0.4, 2.1 * rows + 0.5 + 0.16 * len(conditions)), layout="constrained")
     axes = np.atleast_1d(np.asarray(figure.subplots(rows, columns))).ravel()
-    lower, upper = bands if bands is not None else (None, None)
+    lines = (predicted if curves is None else curves).reset_index(drop=True)
+    if bands is not None:
+        lines = lines.assign(lower=bands[0], upper=bands[1])
     for ax, readout in zip(axes, readouts, strict=False):
         canvas(ax, 0, 0)
-        here = (predicted["readout"] == readout).to_numpy()
-        table = predicted[here]
-        unit = table.groupby("gel")["predicted"].transform("median").to_numpy()
+        measured = predicted[predicted["readout"] == readout]
+        unit = measured.groupby("gel")["predicted"].median()
         for colour, (line, treatment) in zip(_cycle(len(conditions)), conditions, strict=True):
-            own = ((table["cell_line"] == line) & (table["treatment"] == treatment)).to_numpy()
-            if not own.any():
-                continue
-            time = table["time_min"].to_numpy()[own]
-            ax.scatter(time, table["value"].to_numpy()[own] / unit[own], s=9, color=colour, alpha=0.7, linewidth=0)
-            order = np.argsort(time, kind="stable")
-            unique, first = np.unique(time[order], return_index=True)
-            chosen = np.flatnonzero(own)[order][first]
-            ax.plot(unique, table["predicted"].to_numpy()[chosen] / unit[chosen], color=colour, linewidth=1.2,
-                    label=f"{line}: {treatment}")  # fmt: skip
-            if lower is not None and upper is not None:
-                ax.fill_between(unique, lower[here][chosen] / unit[chosen], upper[here][chosen] / unit[chosen],
-                                color=colour, alpha=0.2, linewidth=0)  # fmt: skip
+            points, curve = (
+                table[(table["cell_line"] == line) & (table["treatment"] == treatment)]
+                for table in (measured, lines[lines["readout"] == readout])
+            )
+            if len(points):
+                _draw_points(ax, points, unit, colour)
+                _draw_curve(ax, curve, unit, colour, f"{line}: {treatment}")
         ax.set_title(readout, fontsize=8, loc="left")
         ax.set_ylim(bottom=0)
         ax.set_xlabel("time (min)", fontsize=7)
@@ -169,9 +171,26 @@ def draw_blot_fit(
     for ax in axes[len(readouts) :]:
         ax.set_visible(False)
     axes[0].set_ylabel("band (median prediction of its gel = 1)", fontsize=7)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", frameon=False, fontsize=6)
+    named = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    figure.legend(list(named.values()), list(named), loc="outside lower left", frameon=False, fontsize=6)
     return figure
+
+
+def _draw_points(ax: Axes, points: pd.DataFrame, unit: pd.Series[float], colour: str) -> None:
+    below = points["censored"].to_numpy(dtype=bool) if "censored" in points else np.zeros(len(points), dtype=bool)
+    value = (points["value"] / points["gel"].map(unit)).to_numpy(dtype=float)
+    time = points["time_min"].to_numpy(dtype=float)
+    ax.scatter(time[~below], value[~below], s=9, color=colour, alpha=0.7, linewidth=0)
+    ax.scatter(time[below], value[below], s=14, marker="v", facecolor="none", edgecolor=colour, linewidth=0.7)
+
+
+def _draw_curve(ax: Axes, curve: pd.DataFrame, unit: pd.Series[float], colour: str, label: str) -> None:
+    """The prediction on the first gel that holds the condition."""
+    own = curve[curve["gel"] == curve["gel"].iloc[0]].drop_duplicates("time_min").sort_values("time_min")
+    size = float(unit[own["gel"].iloc[0]])
+    ax.plot(own["time_min"], own["predicted"] / size, color=colour, linewidth=1.2, label=label)
+    if "lower" in own:
+        ax.fill_between(own["time_min"], own["lower"] / size, own["upper"] / size, color=colour, alpha=0.2, linewidth=0)
 
 
 def _cycle(count: int) -> list[str]:
