@@ -50,6 +50,10 @@ def test_gradients_agree_with_differences(name: str) -> None:
             slope = (8 * (v[0] - v[1]) - (v[2] - v[3])) / (12 * size)
             errors.append(abs(slope - found.gradient[k]) / (abs(slope) + 1e-3 * largest))
         assert min(errors) < 1e-6, (problem.parameter_ids[k], errors)
+    value, gradient, why = objective.gradient(theta)
+    assert not why
+    assert value == pytest.approx(found.value, rel=1e-8)
+    np.testing.assert_allclose(gradient, found.gradient, rtol=1e-7, atol=1e-8 * largest)
     without_priors = problem.gradient(theta)
     if not any(parameter.prior for parameter in problem.estimated):
         np.testing.assert_allclose(without_priors, -found.gradient, rtol=1e-7, atol=1e-8 * largest)
@@ -110,6 +114,7 @@ def test_a_vector_that_cannot_be_simulated_is_a_failure_not_an_error() -> None:
     assert np.isinf(found.value)
     tired = problem.with_solver(ps.Rosenbrock(max_steps=3)).objective()
     assert "limit on steps" in tired.slopes(problem.theta).failure
+    assert "limit on steps" in tired.gradient(problem.theta)[2]
     assert "limit on steps" in tired.value(problem.theta)[1]
 
 

@@ -71,6 +71,13 @@ class Refinable(Objective, Protocol):
         """``theta`` with those parameters at their best, the value there, and why where it is infinite."""
 
 
+class Differentiable(Objective, Protocol):
+    """An objective whose gradient alone costs less than its slopes."""
+
+    def gradient(self, theta: FloatArray) -> tuple[float, FloatArray, str]:
+        """Value, gradient, and the reason where the value is infinite (the gradient is zero then)."""
+
+
 def checked(slopes: Slopes) -> Slopes:
     """``slopes``, or a failure where any of its numbers is not finite: NaN must never reach an optimiser."""
     if slopes.failure:

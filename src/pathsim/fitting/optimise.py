@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
-from .objective import Objective, Refinable, Slopes
+from .objective import Differentiable, Objective, Refinable, Slopes
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -65,7 +65,7 @@ Optimiser = TrustRegion | LeastSquares | Lbfgsb | Fides
 class Ledger:
     """Evaluations of one search: how many, which failed and why, and the best point seen."""
 
-    objective: Objective | Refinable
+    objective: Objective | Refinable | Differentiable
     evaluations: int = 0
     gradients: int = 0
     failures: Counter[str] = field(default_factory=Counter)
@@ -105,6 +105,19 @@ class Ledger:
         elif found.value < self.best:
             self.best, self.at = found.value, theta.copy()
         return found
+
+    def gradient(self, theta: FloatArray) -> tuple[float, FloatArray]:
+        """The objective and its gradient alone; infinite and zero where it fails."""
+        if not hasattr(self.objective, "gradient"):
+            found = self.slopes(theta)
+            return found.value, found.gradient
+        value, gradient, why = self.objective.gradient(theta)
+        self.gradients += 1
+        if why:
+            self.failures[short(why)] += 1
+        elif value < self.best:
+            self.best, self.at = value, theta.copy()
+        return value, gradient
 
 
 @dataclass(frozen=True)
@@ -320,11 +333,11 @@ def _lbfgsb(ledger: Ledger, start: FloatArray, settings: Lbfgsb) -> Ended:
     wall = [math.inf]
 
     def function(theta: FloatArray) -> tuple[float, FloatArray]:
-        found = ledger.slopes(theta)
-        if found.failure:
-            return wall[0], np.zeros(len(theta))
-        wall[0] = max(abs(found.value) * 10, 1e6) if math.isinf(wall[0]) else wall[0]
-        return found.value, found.gradient
+        value, gradient = ledger.gradient(theta)
+        if math.isinf(value):
+            return wall[0], gradient
+        wall[0] = max(abs(value) * 10, 1e6) if math.isinf(wall[0]) else wall[0]
+        return value, gradient
 
     if not math.isfinite(function(start)[0]):
         return Ended(start, math.inf, False, "the start cannot be evaluated", 0)

@@ -47,20 +47,18 @@ class Gradients:
     failures: tuple[str, ...]
 
 
-def likelihood_gradient(problem: Problem, theta: FloatArray) -> tuple[FloatArray, str]:
-    """The gradient of the log likelihood by theta, and the reason where there is none.
+def likelihood_gradient(problem: Problem, theta: FloatArray) -> tuple[float, FloatArray, str]:
+    """The negative log likelihood (no priors), its gradient by theta, and the reason where there is none.
 
     By the adjoint, whose cost does not grow with the number of parameters; by tangents where that cannot go back
     through all that happens, or where steps that suit the states do not suit their derivatives.
     """
     if np.isfinite(theta).all() and suits_adjoint(problem) and steps_suit_tangents(problem):
         many = adjoint_gradients(problem, theta[None])
-        gradient, why = many.gradients[0], many.failures[0]
-        if not why and not np.isfinite(gradient).all():
-            why = "the gradient is not finite"
-        return -gradient, why
+        value, gradient, why = float(many.values[0]), many.gradients[0], many.failures[0]
+        return value, gradient, why or ("" if np.isfinite(gradient).all() else "the gradient is not finite")
     found = likelihood_slopes(problem, theta)
-    return -found.gradient, found.failure
+    return found.value, found.gradient, found.failure
 
 
 @lru_cache(maxsize=64)

@@ -14,6 +14,7 @@ from ..fitting.objective import Slopes, checked
 from ..fitting.optimise import Ledger, TrustRegion, minimise
 from ..solve import Rosenbrock
 from . import priors
+from .adjoint_gradient import likelihood_gradient
 from .many import ManyVectors
 from .many_slopes import slopes_many
 from .records import Prior
@@ -112,6 +113,15 @@ class PetabObjective:
     def slopes(self, theta: FloatArray) -> Slopes:
         found = likelihood_slopes(self.problem, theta)
         return found if found.failure else self._with_priors(found, theta)
+
+    def gradient(self, theta: FloatArray) -> tuple[float, FloatArray, str]:
+        """Value and gradient alone, which cost a few simulations whatever the number of parameters."""
+        value, gradient, why = likelihood_gradient(self.problem, theta)
+        if why:
+            return math.inf, np.zeros(len(theta)), why
+        for i, prior, x, steepness in self._priors(theta):
+            gradient[i] -= priors.slope(prior, x) * steepness
+        return value - self.problem.log_prior(theta), gradient, ""
 
     def slopes_many(self, thetas: FloatArray) -> list[Slopes]:
         """Slopes at many vectors at once, roughly: see :func:`pathsim.petab.many_slopes.slopes_many`."""

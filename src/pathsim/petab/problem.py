@@ -300,10 +300,10 @@ class Problem:
 
         Raises :class:`SimulationError` where the likelihood cannot be computed.
         """
-        gradient, why = likelihood_gradient(self, self.vector(theta))
+        _, gradient, why = likelihood_gradient(self, self.vector(theta))
         if why:
             raise SimulationError(why)
-        return gradient
+        return -gradient
 
     def objective(self) -> PetabObjective:
         """The negative log posterior that :func:`pathsim.fit` minimises."""
