@@ -6,6 +6,8 @@ Every search keeps a ledger of evaluations, so that what could not be computed i
 from __future__ import annotations
 
 import math
+import re
+import textwrap
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +20,8 @@ from ..errors import InputError
 from .objective import Differentiable, Objective, Refinable, Slopes
 
 FloatArray = npt.NDArray[np.float64]
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d+)?(e[-+]?\d+)?(?!\w)")
+"""A number that stands alone, and is not part of a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +136,9 @@ class Ended:
 
 
 def short(why: str) -> str:
-    """A failure without its numbers, so that equal failures count together."""
-    words = [word for word in why.split() if not any(character.isdigit() for character in word)]
-    return " ".join(words)[:120]
+    """The first sentence of a failure without its numbers, so that equal failures count together."""
+    first = why.split(". ")[0].rstrip(".")
+    return textwrap.shorten(NUMBER.sub("...", first), 160, placeholder=" ...")
 
 
 def minimise(ledger: Ledger, start: FloatArray, optimiser: Optimiser) -> Ended:
