@@ -1,9 +1,10 @@
 """What does a full gradient cost, in units of the simulation it belongs to?
 
-For published models: processor time per simulation of (a) a plain sweep, (b) the exact discrete adjoint (record the
-steps, run them back: derivatives of one number by all estimated parameters), (c) forward tangents along the estimated
-parameters (derivatives of every output). AMICI's forward sensitivities are measured in the same run where AMICI is
-installed.
+First for sweeps over published models, processor time per simulation of (a) a plain sweep, (b) the exact discrete
+adjoint (record the steps, run them back: derivatives of one number by all estimated parameters), (c) forward tangents
+along the estimated parameters (derivatives of every output). Then for whole fitting problems, one parameter vector at a
+time as a user calls them: ``problem.log_likelihood(theta)`` and ``problem.gradient(theta)``. AMICI's forward
+sensitivities are measured in the same run where AMICI is installed.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/gradients.py [problem ...] [--rows 256]
 """
@@ -12,29 +13,34 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 import numpy as np
 
 import pathsim as ps
 from collection import SPEED_SET, data_folder, draws, load_case
+from pathsim.petab import load
 from pathsim.solve import run_rows
 from pathsim.solve.adjoint import pull_back
 from pathsim.solve.recording import record_rows
 from pathsim.solve.sensitivity import differentiate
 from pathsim.timecourse import system_of
 
+TOO_LONG = ("Chen_MSB2009",)
 
-def best(function: Callable[[], object], repeats: int = 5) -> float:
-    """Least processor time of several runs, seconds."""
-    function()
-    times = []
-    for _ in range(repeats):
-        began = time.process_time()
+
+def least(functions: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """Least processor time of each, seconds, of several rounds in which they take turns."""
+    for function in functions:
         function()
-        times.append(time.process_time() - began)
-    return min(times)
+    times: list[list[float]] = [[] for _ in functions]
+    for _ in range(rounds):
+        for function, found in zip(functions, times, strict=True):
+            began = time.process_time()
+            function()
+            found.append(time.process_time() - began)
+    return [min(found) for found in times]
 
 
 def measure(name: str, rows: int) -> None:
@@ -60,20 +66,38 @@ def measure(name: str, rows: int) -> None:
     def forward() -> None:
         differentiate(record_rows(system, raw[:32], case.times, nodes, solver), seeds[:32], solver=solver)
 
-    a, b, c = best(plain) / rows, best(adjoint) / rows, best(forward, 2) / min(rows, 32)
+    a, b = (seconds / rows for seconds in least([plain, adjoint], 15))
+    c = least([forward], 2)[0] / min(rows, 32)
     print(f"{name:28s} {len(system.states):4d} {len(estimated):5d} {1e6 * a:10.1f} {1e6 * b:10.1f} {b / a:8.1f}"
           f" {1e6 * c:10.1f} {c / a:8.1f}", flush=True)  # fmt: skip
+
+
+def measure_problem(name: str) -> float:
+    """The ratio, for one vector, of gradient to log likelihood; one thread."""
+    place = data_folder() / "petab" / name
+    problem = load(next(path for path in sorted(place.glob("*.yaml")) if "test" not in path.name))
+    problem.workers = 1
+    theta = problem.theta
+    value, gradient = least([lambda: problem.log_likelihood(theta), lambda: problem.gradient(theta)], 31)
+    simulations = sum(len(group.times) for plan in problem.plans for group in plan.simulator.schedule.groups)
+    print(f"{name:28s} {len(theta):5d} {simulations:5d} {1e3 * value:10.2f} {1e3 * gradient:10.2f}"
+          f" {gradient / value:8.1f}", flush=True)  # fmt: skip
+    return gradient / value
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     usual = [name for name in SPEED_SET if name != "SalazarCavazos_MBoC2020"]
-    parser.add_argument("problems", nargs="*", default=usual)
+    parser.add_argument("problems", nargs="*")
     parser.add_argument("--rows", type=int, default=256)
     chosen = parser.parse_args()
     print("problem                      states  est.   plain us adjoint us    ratio forward us    ratio")
-    for name in chosen.problems:
+    for name in chosen.problems or usual:
         measure(name, chosen.rows)
+    print("\nproblem                      param. runs likelihood ms gradient ms  ratio")
+    every = [path.name for path in sorted((data_folder() / "petab").iterdir()) if path.is_dir()]
+    ratios = [measure_problem(name) for name in chosen.problems or every if name not in TOO_LONG]
+    print(f"median ratio {np.median(ratios):.1f}, largest {max(ratios):.1f}, of {len(ratios)} problems")
     if find_spec("amici") is None:
         print("AMICI is not installed: its forward sensitivities were not measured")
 
