@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
     from .fitting import (
         Densitometry,
+        Descent,
         Evolution,
         Fides,
         Fit,
@@ -89,6 +90,7 @@ _ROOMS = {
     "errors": ("InputError", "PathsimError", "SimulationError", "UnknownNameError", "UnsupportedModelError"),
     "fitting": (
         "Densitometry",
+        "Descent",
         "Evolution",
         "Fides",
         "Fit",
@@ -139,6 +141,7 @@ __all__ = [
     "CellLine",
     "Condition",
     "Densitometry",
+    "Descent",
     "Drug",
     "Evolution",
     "Fides",

@@ -1,6 +1,7 @@
 """From measured tables to parameters: objectives, search, profiles, samples."""
 
 from .blots import Densitometry, blot_problem, check_blots, read_blots
+from .descend import Descent
 from .evolve import Evolution
 from .free import Free, read_free
 from .objective import Objective, Slopes
@@ -13,6 +14,7 @@ from .uncertainty import Ensemble, bands, directions, hints, parameter_ensemble
 
 __all__ = [
     "Densitometry",
+    "Descent",
     "Ensemble",
     "Evolution",
     "Fides",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import textwrap
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,12 +31,18 @@ class TrustRegion:
 
     The model is the gradient with the Fisher information as Hessian; steps are those of J. J. More and D. C. Sorensen,
     SIAM J. Sci. Stat. Comput. 4, 553 (1983), in the variables that are not held at a bound. Stops when the expected
-    and achieved improvement fall below ``tolerance`` log-likelihood units, or after ``most`` iterations.
+    and achieved improvement fall below ``tolerance`` log-likelihood units, or after ``most`` iterations or ``seconds``
+    (with a limit of time, results depend on the machine).
     """
 
     tolerance: float = 1e-5
     most: int = 500
     radius: float = 1.0
+    seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0:
+            raise InputError(f"seconds must be positive, not {self.seconds}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +171,11 @@ def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> E
     if slopes.failure:
         return Ended(theta, math.inf, False, f"the start cannot be evaluated: {slopes.failure}", 0)
     value, radius, calm = slopes.value, settings.radius, 0
+    until = time.perf_counter() + settings.seconds
     curvature = Curvature(len(theta))
     for iteration in range(1, settings.most + 1):
+        if time.perf_counter() > until:
+            return Ended(theta, value, False, f"{settings.seconds:g} s were not enough", iteration - 1)
         step, expected = bounded_step(
             slopes.gradient, curvature.hessian(slopes.fisher), theta, lower, upper, radius
         )

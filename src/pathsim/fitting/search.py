@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, SimulationError
+from .descend import Descent, Steerable, descend
 from .evolve import Evolution, Screenable, evolve
 from .objective import Objective
 from .optimise import Ledger, Optimiser, TrustRegion, minimise
@@ -24,8 +25,9 @@ FloatArray = npt.NDArray[np.float64]
 MOST_RESAMPLED = 200
 SMALLEST_BOX = 0.2
 MOST_TRIED = 5
-DEFAULT_EVOLUTION = Evolution()
+DEFAULT_EVOLUTION, DEFAULT_DESCENT = Evolution(members=128, generations=10), Descent()
 Report = Callable[[Start], None]
+Watch = Callable[[str], None]
 
 
 class Fittable(Protocol):
@@ -44,11 +46,17 @@ def fit(
     optimiser: Optimiser | None = None,
     candidates: int = 10,
     evolution: Evolution | None = DEFAULT_EVOLUTION,
+    descent: Descent | None = DEFAULT_DESCENT,
     folder: str | Path | None = None,
     resume: bool = False,
     report: Report | None = None,
+    watch: Watch | None = None,
 ) -> Fit:
     """Search from many random starts and keep every result.
+
+    A start of an objective that can be evaluated and differentiated at many vectors at once (PEtab problems) is random
+    points, a population evolved from them, many rough descents from its members of which the worse are given up one
+    after another, and a local search at full accuracy from where the best has come.
 
     Args:
         problem: anything with an objective: a blot problem, a PEtab problem, or your own :class:`Objective`.
@@ -59,9 +67,12 @@ def fit(
         candidates: random points of which each start takes the best, where no population is evolved.
         evolution: how a population is evolved before each local search; objectives that cannot be evaluated at many
             vectors at once do without, and so does every objective with None.
+        descent: how the population's best descend before one of them is searched from at full accuracy; objectives
+            without slopes of many vectors at once do without, and so does every objective with None.
         folder: where results are appended as they finish.
         resume: go on from what ``folder`` holds, after any kill.
         report: called with each start as it finishes.
+        watch: called with a line about how far a start has come, in the process that works on it.
 
     Raises:
         InputError: a number that makes no sense, or a folder that holds another problem's fit.
@@ -71,7 +82,7 @@ def fit(
     _check(objective, starts, candidates)
     done = _open_folder(objective, folder, resume)
     wanted = [number for number in range(starts) if number not in {start.number for start in done}]
-    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, evolution)
+    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, evolution, descent, watch or _silent)
     for finished in in_processes(job, wanted, workers):
         done.append(finished)
         if folder is not None:
@@ -99,6 +110,8 @@ class _Job:
     optimiser: Optimiser
     candidates: int
     evolution: Evolution | None
+    descent: Descent | None
+    watch: Watch
 
     def __call__(self, number: int) -> Start:
         began = time.perf_counter()
@@ -110,6 +123,7 @@ class _Job:
             nothing = tuple(0.5 * (self.objective.lower + self.objective.upper))
             return Start(number, nothing, nothing, math.inf, False, why, 0, ledger.evaluations, 0, resampled,
                          time.perf_counter() - began, dict(ledger.failures))  # fmt: skip
+        self.watch(f"start {number + 1}: local search from log likelihood {-ledger.best:.2f}")
         ended = minimise(ledger, begin, self.optimiser)
         return Start(
             number, tuple(begin.tolist()), tuple(ended.theta.tolist()), ended.value, ended.converged, ended.message,
@@ -118,7 +132,7 @@ class _Job:
         )  # fmt: skip
 
     def _evolved(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
-        """The best member of an evolved population that can be evaluated; nothing where there is none."""
+        """Where the best of an evolved population has descended to; nothing where there is no population."""
         if self.evolution is None or not hasattr(self.objective, "refined_many"):
             return None, 0, ""
         rng = np.random.default_rng([self.seed, number])
@@ -127,7 +141,17 @@ class _Job:
             cast(Screenable, self.objective), self.evolution, rng, lambda: _scattered(rng, lower, upper)
         )
         ledger.evaluations += found.evaluations
-        for theta in found.members[:MOST_TRIED]:
+        self.watch(f"start {number + 1}: {found.evaluations} points tried, {found.failed} failed")
+        members = found.members
+        if members and self.descent is not None and hasattr(self.objective, "slopes_many"):
+            def tell(line: str) -> None:
+                self.watch(f"start {number + 1}: {line}")
+
+            down = descend(cast(Steerable, self.objective), members[: self.descent.members], self.descent, tell)
+            ledger.evaluations += down.evaluations
+            ledger.gradients += down.gradients
+            members = (*down.members, *members)
+        for theta in members[:MOST_TRIED]:
             better, value = ledger.refined(theta)
             if math.isfinite(value):
                 return better, found.failed, ""
@@ -150,6 +174,10 @@ class _Job:
             reasons = ", ".join(f"{reason} ({count} times)" for reason, count in ledger.failures.most_common(3))
             why = f"no start point could be evaluated in {bad} tries: {reasons}"
         return best, bad, why
+
+
+def _silent(line: str) -> None:
+    """Nobody watches."""
 
 
 def _scattered(rng: np.random.Generator, lower: FloatArray, upper: FloatArray) -> FloatArray:

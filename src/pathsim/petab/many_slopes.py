@@ -28,6 +28,10 @@ def slopes_many(problem: Problem, thetas: FloatArray, solver: Rosenbrock) -> lis
     All vectors go through the solver together; the error of tangents is not controlled.
     """
     m, d = thetas.shape
+    finite = [bool(np.isfinite(theta).all()) for theta in thetas]
+    if not all(finite):
+        others = iter(slopes_many(problem, thetas[finite], solver))
+        return [next(others) if fine else Slopes.failed(d, "a parameter is not a finite number") for fine in finite]
     tables = [problem.table_values(theta) for theta in thetas]
     values = [problem.value_table(table) for table in tables]
     slopes = [value_slopes(problem, table, theta) for table, theta in zip(tables, thetas, strict=True)]

@@ -1,0 +1,148 @@
+"""Many local searches in step, on rough simulations: one call of the solver serves all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .objective import Objective, Slopes
+from .optimise import Curvature, bounded_step
+
+FloatArray = npt.NDArray[np.float64]
+RADII = (0.1, 0.3, 1.0, 3.0, 10.0)
+"""Values cost so much less than slopes that steps of several lengths are tried at once."""
+SMALLEST = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """Gauss-Newton searches from the ``members`` best points of a population, the worse half given up every ``rounds``
+    iterations until one is left.
+
+    A search ends after ``most`` iterations, or when it improves by less than ``tolerance`` log-likelihood units.
+    """
+
+    members: int = 32
+    rounds: int = 4
+    most: int = 200
+    tolerance: float = 1e-2
+
+    def __post_init__(self) -> None:
+        if self.members < 1 or self.rounds < 1 or self.most < 1:
+            raise InputError("members, rounds and most must be at least 1")
+
+
+class Steerable(Objective, Protocol):
+    """An objective that is cheap to evaluate and to differentiate roughly at many vectors."""
+
+    def refined_many(self, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """``thetas`` (m, d), with what needs no simulation near its best, and rough values (m,)."""
+
+    def slopes_many(self, thetas: FloatArray) -> list[Slopes]:
+        """Rough slopes at each of ``thetas``."""
+
+
+@dataclass(frozen=True)
+class Descended:
+    """Where the searches ended, best first, and what it took."""
+
+    members: tuple[FloatArray, ...]
+    evaluations: int
+    gradients: int
+
+
+def descend(
+    objective: Steerable, begin: Sequence[FloatArray], settings: Descent, tell: Callable[[str], None] | None = None
+) -> Descended:
+    """Search from each of ``begin``; ``tell`` is called with a line whenever searches are given up."""
+    thetas = np.array(begin)
+    walkers = [
+        _Walker(theta, slopes, settings.tolerance)
+        for theta, slopes in zip(thetas, objective.slopes_many(thetas), strict=True)
+        if not slopes.failure
+    ]
+    evaluations, gradients = 0, len(thetas)
+    kept = list(walkers)
+    for iteration in range(1, settings.most + 1):
+        active = [walker for walker in kept if not walker.done]
+        if not active:
+            break
+        trials = [walker.trials(objective.lower, objective.upper) for walker in active]
+        made, values = objective.refined_many(np.concatenate(trials))
+        evaluations += len(made)
+        ends = np.cumsum([0, *(len(trial) for trial in trials)])
+        moved = [walker for i, walker in enumerate(active)
+                 if walker.choose(made[ends[i] : ends[i + 1]], values[ends[i] : ends[i + 1]])]  # fmt: skip
+        if moved:
+            found = objective.slopes_many(np.array([walker.trial for walker in moved]))
+            gradients += len(moved)
+            for walker, slopes in zip(moved, found, strict=True):
+                walker.arrive(slopes)
+        if iteration % settings.rounds == 0 and len(kept) > 1:
+            kept = sorted(kept, key=lambda walker: walker.slopes.value)[: (len(kept) + 1) // 2]
+            if tell is not None:
+                tell(f"{len(kept)} of {len(begin)} descents go on, best log likelihood {-kept[0].slopes.value:.2f}")
+    walkers.sort(key=lambda walker: walker.slopes.value)
+    return Descended(tuple(walker.theta for walker in walkers), evaluations, gradients)
+
+
+@dataclass
+class _Walker:
+    theta: FloatArray
+    slopes: Slopes
+    tolerance: float
+    radius: float = 1.0
+    calm: int = 0
+    done: bool = False
+    trial: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        self.curvature = Curvature(len(self.theta))
+
+    def trials(self, lower: FloatArray, upper: FloatArray) -> FloatArray:
+        """Steps of several lengths, with the Fisher information and with what is known of the rest of the Hessian."""
+        hessians = [self.slopes.fisher]
+        if self.curvature.rest.any():
+            hessians.append(self.slopes.fisher + self.curvature.rest)
+        steps = [
+            bounded_step(self.slopes.gradient, hessian, self.theta, lower, upper, self.radius * factor)
+            for hessian in hessians
+            for factor in RADII
+        ]
+        self.lengths = np.array([float(np.linalg.norm(step)) for step, _ in steps])
+        self.expected = np.array([expected for _, expected in steps])
+        made: FloatArray = np.clip(self.theta + np.array([step for step, _ in steps]), lower, upper)
+        return made
+
+    def choose(self, made: FloatArray, values: FloatArray) -> bool:
+        """Take the best trial; whether it is better than where the search stands."""
+        best = int(np.argmin(values))
+        self.gain = self.slopes.value - float(values[best])
+        if not self.gain > 0:
+            self._shorten()
+            return False
+        self.trial, self.length = made[best], float(self.lengths[best])
+        return True
+
+    def arrive(self, slopes: Slopes) -> None:
+        """Go on from the trial."""
+        gain = self.slopes.value - slopes.value
+        if slopes.failure or not gain > 0:
+            self._shorten()
+            return
+        self.curvature.learn(self.trial - self.theta, self.slopes, slopes, gain)
+        self.theta, self.slopes = self.trial, slopes
+        self.radius = max(self.length, SMALLEST)
+        self.calm = self.calm + 1 if gain < self.tolerance else 0
+        self.done = self.calm >= 3
+
+    def _shorten(self) -> None:
+        self.radius *= 0.05
+        self.curvature.rest[:] = 0.0
+        self.done = self.radius < SMALLEST or not math.isfinite(self.slopes.value)
