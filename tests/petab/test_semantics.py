@@ -14,6 +14,7 @@ pytest.importorskip("petab", reason="the package petab is not installed")
 
 from pathsim import InputError, SimulationError, UnsupportedModelError
 from pathsim.petab import Problem, load
+from pathsim.petab.adjoint_gradient import steps_suit_tangents
 
 DECAY = """
 model decay
@@ -382,3 +383,22 @@ def test_parameter_vectors_are_checked(tmp_path: Path) -> None:
         found.log_likelihood([1, 2])
     with pytest.raises(InputError, match="unknown estimated parameter"):
         found.log_likelihood({"kk": 1})
+
+
+def test_gradients_where_the_state_stands_still(tmp_path: Path) -> None:
+    """Steps that suit a state at rest are far too long for what a parameter would do to it."""
+    model = """
+    model rest
+      compartment C = 1;
+      species A in C;
+      A = 1; p = 1; k = 1;
+      A' = p - k*A;
+    end
+    """
+    times = (1, 3)
+    found = problem(tmp_path, model, A_ONLY, [("obs", "", t, 0) for t in times],
+                    parameters=[("p", 0, 10, 1, "true")])  # fmt: skip
+    assert not steps_suit_tangents(found)
+    expected = -sum(1 - math.exp(-t) for t in times)
+    np.testing.assert_allclose(found.gradient(), [expected], rtol=1e-6)
+    np.testing.assert_allclose(found.objective().gradient(found.theta)[1], [-expected], rtol=1e-6)
