@@ -3,8 +3,8 @@
 First for sweeps over published models, processor time per simulation of (a) a plain sweep, (b) the exact discrete
 adjoint (record the steps, run them back: derivatives of one number by all estimated parameters), (c) forward tangents
 along the estimated parameters (derivatives of every output). Then for whole fitting problems, one parameter vector at a
-time as a user calls them: ``problem.log_likelihood(theta)`` and ``problem.gradient(theta)``. AMICI's forward
-sensitivities are measured in the same run where AMICI is installed.
+time as a user calls them: ``problem.log_likelihood(theta)`` and ``problem.gradient(theta)``. The rival AMICI is
+measured by ``amici_gradients.py``.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/gradients.py [problem ...] [--rows 256]
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -98,8 +97,6 @@ def main() -> None:
     every = [path.name for path in sorted((data_folder() / "petab").iterdir()) if path.is_dir()]
     ratios = [measure_problem(name) for name in chosen.problems or every if name not in TOO_LONG]
     print(f"median ratio {np.median(ratios):.1f}, largest {max(ratios):.1f}, of {len(ratios)} problems")
-    if find_spec("amici") is None:
-        print("AMICI is not installed: its forward sensitivities were not measured")
 
 
 if __name__ == "__main__":
