@@ -229,5 +229,5 @@ def _add(target: FloatArray, places: IntArray, weights: FloatArray) -> None:
     if weights.shape[1] == 1:
         target[:, 0] += np.bincount(places, weights[:, 0], size)
     else:
-        into = sparse.csr_array((np.ones(count), (places, np.arange(count))), shape=(size, count))
+        into = sparse.csc_array((np.ones(count), places, np.arange(count + 1)), shape=(size, count))
         target += np.asarray(into @ weights)
