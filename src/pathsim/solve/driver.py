@@ -7,7 +7,7 @@ the interpreter lock, so threads run side by side.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,14 @@ class Driver:
         """``run(*addresses)`` of packed arguments."""
 
     def __call__(self, *arguments: Any) -> int:
-        packed = [pack(argument) for argument in arguments]
-        return int(self.run(*[words.ctypes.data for words in packed]))
+        words: list[int] = []
+        first = []
+        for argument in arguments:
+            first.append(len(words))
+            words += words_of(argument)
+        packed = np.array(words, dtype=np.int64)
+        base = packed.ctypes.data
+        return int(self.run(*[base + 8 * word for word in first]))
 
 
 @cache
@@ -50,18 +56,23 @@ def compiled(entry: Callable[..., int | None]) -> Driver:
 
 
 def pack(argument: Any) -> IntArray:
+    """The words of an argument in memory."""
+    return np.array(words_of(argument), dtype=np.int64)
+
+
+def words_of(argument: Any) -> Sequence[int]:
     """An array, or a named tuple of integers and arrays, as the words compiled code reads; keep the arrays alive."""
     if isinstance(argument, np.ndarray):
-        return np.array(_words(argument), dtype=np.int64)
+        return _words(argument)
     if _only_integers(type(argument)):  # type: ignore[arg-type]  # types are hashable
-        return np.array(argument, dtype=np.int64)
+        return argument  # type: ignore[no-any-return]
     words: list[int] = []
     for item in argument:
         if isinstance(item, np.ndarray):
             words += _words(item)
         else:
             words.append(item)
-    return np.array(words, dtype=np.int64)
+    return words
 
 
 @cache
