@@ -402,3 +402,19 @@ def test_gradients_where_the_state_stands_still(tmp_path: Path) -> None:
     expected = -sum(1 - math.exp(-t) for t in times)
     np.testing.assert_allclose(found.gradient(), [expected], rtol=1e-6)
     np.testing.assert_allclose(found.objective().gradient(found.theta)[1], [-expected], rtol=1e-6)
+
+
+def test_gradients_where_a_parameter_of_zero_leaves_the_state_at_rest(tmp_path: Path) -> None:
+    model = """
+    model off
+      compartment C = 1;
+      species A in C;
+      A = 0; p = 1; k = 1;
+      A' = p - k*A;
+    end
+    """
+    times = (1, 3)
+    found = problem(tmp_path, model, A_ONLY, [("obs", "", t, 1) for t in times],
+                    parameters=[("p", 0, 10, 1, "true")])  # fmt: skip
+    assert steps_suit_tangents(found)
+    np.testing.assert_allclose(found.gradient([0.0]), [sum(1 - math.exp(-t) for t in times)], rtol=1e-6)

@@ -53,7 +53,7 @@ def likelihood_gradient(problem: Problem, theta: FloatArray) -> tuple[float, Flo
     By the adjoint, whose cost does not grow with the number of parameters; by tangents where that cannot go back
     through all that happens, or where steps that suit the states do not suit their derivatives.
     """
-    if np.isfinite(theta).all() and suits_adjoint(problem) and steps_suit_tangents(problem):
+    if np.isfinite(theta).all() and suits_adjoint(problem) and steps_suit_tangents(problem, _off(problem, theta)):
         many = adjoint_gradients(problem, theta[None])
         value, gradient, why = float(many.values[0]), many.gradients[0], many.failures[0]
         return value, gradient, why or ("" if np.isfinite(gradient).all() else "the gradient is not finite")
@@ -74,16 +74,23 @@ def suits_adjoint(problem: Problem) -> bool:
     return isinstance(problem.solver, Rosenbrock)
 
 
-@lru_cache(maxsize=64)
-def steps_suit_tangents(problem: Problem) -> bool:
+def _off(problem: Problem, theta: FloatArray) -> tuple[int, ...]:
+    """Entries of ``theta`` that are exactly zero, and so may leave states at rest that they would move."""
+    return tuple(i for i in np.flatnonzero(theta == 0.0).tolist() if problem.scales[i] == "lin")
+
+
+@lru_cache(maxsize=256)
+def steps_suit_tangents(problem: Problem, off: tuple[int, ...] = ()) -> bool:
     """Whether steps chosen for the states alone resolve their derivatives too, where parameters are nominal.
 
-    They do not where a state stands still that a parameter would move. Looked at along a few random directions, once.
+    They do not where a state stands still that a parameter would move. Looked at along a few random directions, once
+    for each set ``off`` of parameters that are zero.
     """
     assert isinstance(problem.solver, Rosenbrock)
     with np.errstate(invalid="ignore"):
         middle = 0.5 * (problem.lower + problem.upper)
     theta = np.where(np.isfinite(problem.theta), problem.theta, middle)
+    theta[list(off)] = 0.0
     if not np.isfinite(theta).all():
         return False
     table = problem.table_values(theta)

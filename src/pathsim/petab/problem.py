@@ -98,17 +98,17 @@ class Problem:
 
     # what there is to estimate
 
-    @property
+    @cached_property
     def estimated(self) -> tuple[TableParameter, ...]:
         """Rows of the parameter table that are estimated, in order."""
         return tuple(parameter for parameter in self.parameters if parameter.estimated)
 
-    @property
+    @cached_property
     def parameter_ids(self) -> tuple[str, ...]:
         """Names of the estimated parameters: the order of ``theta``."""
         return tuple(parameter.id for parameter in self.estimated)
 
-    @property
+    @cached_property
     def scales(self) -> tuple[str, ...]:
         """``lin``, ``log`` or ``log10`` for each estimated parameter."""
         return tuple(parameter.scale for parameter in self.estimated)
