@@ -87,6 +87,29 @@ def test_directions_name_what_only_appears_as_a_product() -> None:
     assert table["sd"][0] == pytest.approx(0.1)
 
 
+def test_a_parameter_that_no_longer_matters_is_no_matter_of_structure() -> None:
+    """exp(-k t) is 0 at all times once k is large: flat there, although k is seen where it is small."""
+
+    class Saturated:
+        names, scales = ("k", "twin"), ("log10", "lin")
+        lower, upper = np.array([-3.0, -1.0]), np.array([3.0, 1.0])
+
+        def value(self, theta: FloatArray) -> tuple[float, str]:
+            return 0.5 * float(np.sum((np.exp(-(10.0 ** theta[0]) * self.t) / 0.1) ** 2)), ""
+
+        t = np.array([1.0, 2.0, 3.0])
+
+        def slopes(self, theta: FloatArray) -> Slopes:
+            k = 10.0 ** theta[0]
+            r = np.exp(-k * self.t) / 0.1
+            J = np.stack([-k * self.t * r * math.log(10), 0 * r], axis=1)
+            return Slopes(self.value(theta)[0], J.T @ r, J.T @ J, r, J)
+
+    fit = ps.fit(Saturated(), starts=2, workers=1)
+    assert fit.parameters["k"] > 10
+    assert set(ps.hints(fit)) == {"twin: the data say nothing about it"}
+
+
 def test_an_ensemble_has_the_spread_of_the_likelihood() -> None:
     fit = ps.fit(Bowl(H, [1.0, -2.0, 0.5]), starts=1, workers=1)
     members = ps.parameter_ensemble(fit, size=2000, seed=1, draws=4000)

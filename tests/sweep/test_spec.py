@@ -246,7 +246,7 @@ def test_every_well_with_every_parameter_set(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(3, "belong to pi3k_mapk"), (True, "how many"), ("no.csv", "No such file")]
+    ("value", "said"), [(3, "belong to pi3k_mapk"), (True, "how many"), ("no.csv", "no such file")]
 )
 def test_a_bad_ensemble_is_refused(folder: Path, value: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):

@@ -1,8 +1,8 @@
 """Escalations and xenograft studies over parameter sets: how far their findings hang on constants nobody knows.
 
 The tables are those of the study with the model's own constants, with the 5 and 95 % quantiles over the same study
-under other sets (:func:`pathsim.ensemble.repeat`) beside its columns. Quantiles are of values that occur, so that a median
-survival that is not reached counts as later than all others.
+under other sets (:func:`pathsim.ensemble.repeat`) beside its columns. Quantiles are of values that occur, so that a
+median survival that is not reached counts as later than all others.
 """
 
 from __future__ import annotations

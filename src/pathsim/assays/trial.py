@@ -257,8 +257,9 @@ def _run_trials(
         medians = [kaplan_meier(part, seen).median.value
                    for part, seen in zip(np.split(months, 2), np.split(events, 2), strict=True)]  # fmt: skip
         rows.append({
-            "trial": number + 1, "set": number % len(pools) + 1, "carried_over": share, "hazard_ratio": _ratio(test.observed, test.expected),
-            "median_control": medians[0], "median_treated": medians[1], "p": test.p, "events": int(events.sum()),
+            "trial": number + 1, "set": number % len(pools) + 1, "carried_over": share,
+            "hazard_ratio": _ratio(test.observed, test.expected), "median_control": medians[0],
+            "median_treated": medians[1], "p": test.p, "events": int(events.sum()),
         })  # fmt: skip
         for arm, part in zip(everyone.values(), np.split(months, 2), strict=True):
             arm.append(part)

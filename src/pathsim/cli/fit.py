@@ -66,6 +66,8 @@ def fit(
         raise InputError("--ensemble writes into the output folder; name one with -o")
     if mcmc and not ensemble:
         raise InputError("--mcmc draws the parameter sets of --ensemble; say how many, --ensemble 50")
+    if plot_blots is not None and _is_petab(data):
+        raise InputError("--plot-blots draws fits of blots; pathsim petab --plot draws a PEtab problem")
     task = {
         "data": os.path.abspath(data), "free": None if free is None else os.path.abspath(free),
         "model": os.path.abspath(model) if os.path.exists(model) else model,
@@ -74,6 +76,7 @@ def fit(
         "background": background or [], "saturation": saturation or [], "normal_noise": normal_noise,
     }  # fmt: skip
     objective = open_problem(task)
+    _warn(objective, quiet)
     if output is not None:
         _remember(output, task, objective)
 
@@ -111,12 +114,10 @@ def _blots_figure(found: Fit, members: Ensemble | None) -> Any:
     """Bands, fit, and where there are ``members`` 95 % of their predictions."""
     import numpy as np
 
-    from ..errors import InputError
     from ..fitting.blot_objective import BlotObjective
     from ..plot.fit import draw_blot_fit
 
-    if not isinstance(found.objective, BlotObjective):
-        raise InputError("--plot-blots draws fits of blots; pathsim petab --plot draws a PEtab problem")
+    assert isinstance(found.objective, BlotObjective)
     objective, spread = found.objective, None
     if members is not None:
         curves = np.array([objective.curves(theta)["predicted"] for theta in members.theta])
@@ -148,12 +149,21 @@ def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, 
     return members
 
 
+def _warn(objective: Objective, quiet: bool) -> None:
+    """Say what of the table is not used."""
+    from ..fitting.blot_objective import BlotObjective
+
+    if isinstance(objective, BlotObjective) and objective.is_log_normal and "sd" in objective.bands:
+        cli.note("column sd is not used: the noise is log-normal, with one size per antibody that is estimated; "
+                 "--normal-noise takes sd from the table", quiet)  # fmt: skip
+
+
 def open_problem(task: dict[str, Any]) -> Objective:
     """The objective that a task describes."""
     from .. import fitting
     from ..errors import InputError
 
-    if str(task["data"]).lower().endswith((".yaml", ".yml")):
+    if _is_petab(task["data"]):
         from ..petab import load
         from ..petab.gradient import PetabObjective
 
@@ -173,6 +183,10 @@ def open_problem(task: dict[str, Any]) -> Objective:
             raise InputError(f"{error}\n{other}") from None
         raise
     return fitting.blot_problem(task["model"], task["data"], free, rules, library=library)
+
+
+def _is_petab(data: str) -> bool:
+    return data.lower().endswith((".yaml", ".yml"))
 
 
 def open_folder(folder: str) -> Fit:

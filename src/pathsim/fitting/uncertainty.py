@@ -59,14 +59,16 @@ def hints(fit: Fit) -> dict[str, tuple[str, ...]]:
     """Sentences on what the data cannot tell for reasons of structure, with the parameters each is about.
 
     Parameters that reach no band, hide behind a free scale, or appear only as products or ratios; from the blind
-    directions of :func:`directions`, written with as few parameters as they allow. On linear scales a product is not
-    told from another combination.
+    directions of :func:`directions` that are blind elsewhere too (a rate so large that it no longer matters is not),
+    written with as few parameters as they allow. On linear scales a product is not told from another combination.
     """
     table = directions(fit)
     blind = table.loc[table["kind"] == "blind", list(fit.names)].to_numpy(dtype=float)
     found: dict[str, tuple[str, ...]] = {}
     for vector in _sparse(blind):
         large = np.flatnonzero(np.abs(vector) > 0.03 * np.abs(vector).max())
+        if _seen_elsewhere(fit, vector, large):
+            continue
         names = tuple(fit.names[i] for i in large)
         logarithmic = all(fit.objective.scales[i] != "lin" for i in large)
         if len(names) == 1:
@@ -78,6 +80,19 @@ def hints(fit: Fit) -> dict[str, tuple[str, ...]]:
             moving = _meaning(vector / np.linalg.norm(vector), fit.names)
             found[f"{', '.join(names)}: can move together without a change in the data, as {moving}"] = names
     return found
+
+
+def _seen_elsewhere(fit: Fit, vector: FloatArray, moved: npt.NDArray[np.int64]) -> bool:
+    """Whether the data see a direction where the parameters it moves lie nearer to the middle of their bounds."""
+    middle = 0.5 * (fit.objective.lower + fit.objective.upper)
+    for share in (0.3, 0.6, 1.0):
+        theta = fit.theta.copy()
+        theta[moved] += share * (middle - theta)[moved]
+        slopes = fit.objective.slopes(theta)
+        least = 1e-7 * np.abs(slopes.fisher).max() * float(vector @ vector)
+        if not slopes.failure and vector @ slopes.fisher @ vector > least:
+            return True
+    return False
 
 
 def _sparse(vectors: FloatArray) -> FloatArray:

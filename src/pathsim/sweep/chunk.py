@@ -49,7 +49,7 @@ def make_chunk(design: Design, first: int, last: int, format: Format, workers: i
 
 
 def _frame(design: Design, first: int, last: int, values: FloatArray, failures: Mapping[int, str]) -> pd.DataFrame:
-    """Rows: well, time, readout. ``set`` is 0 for the model's own constants. ``failure`` says why a value is missing."""
+    """Rows: well, time, readout; ``set`` is 0 for the model itself, ``failure`` says why a value is missing."""
     import pandas as pd
 
     line, protocol, axes = design.values(first, last)

@@ -36,8 +36,8 @@ class Design:
     """Everything a sweep does.
 
     With ``sets`` every line stands 1 + ``sets`` times in ``lines``: with the model's own constants, then with those of
-    each parameter set. Wells are numbered: line slowest, then treatment, listed parameters and factors, sample points, and fastest listed
-    durations and doses, so that wells which share a steady state stand together.
+    each parameter set. Wells are numbered: line slowest, then treatment, listed parameters and factors, sample points,
+    and fastest listed durations and doses, so that wells which share a steady state stand together.
     """
 
     model: Model

@@ -6,8 +6,8 @@
     cell_lines = ["T47D", "T47D+PTEN_loss"]
     alterations = ["none", "SRC_STAT1_adapted"]      # optional: every line with each of these
     treatment = "serum 10 % + alpelisib {alpelisib} + capivasertib {capivasertib}"    # or treatments = [...]
-    ensemble = 20                                    # optional: every well with 20 of the shipped parameter sets too, or
-                                                     # with those of a file; the column "set" is 0 for the model itself
+    ensemble = 20                                    # optional: every well with 20 of the shipped parameter sets too,
+                                                     # or with those of a file; column "set" is 0 for the model itself
     times = "24 72 h"                                # from the start of the last step
     readouts = ["pS6_S240", "viability %"]           # "%": of the same well with the {doses} at zero
 
