@@ -67,6 +67,17 @@ def test_fit_profile_and_resume(folder: Path, capsys: pytest.CaptureFixture[str]
     assert (folder / "profile.png").stat().st_size > 5000
 
 
+@pytest.mark.parametrize("search", ["least-squares", "l-bfgs-b", "fides"])
+def test_every_optimiser_finds_it(folder: Path, search: str) -> None:
+    if search == "fides":
+        pytest.importorskip("fides")
+    out = folder / search
+    assert run("fit", str(folder / "blots.csv"), "--free", str(folder / "priors.toml"), "--model",
+               str(folder / "decay.ant"), "--cell-lines", str(folder / "lines.toml"), "-o", str(out), "--starts", "2",
+               "--workers", "1", "--optimiser", search) == 0  # fmt: skip
+    assert pd.read_csv(out / "best.csv").set_index("parameter").loc["k", "value"] == pytest.approx(0.1, rel=0.02)
+
+
 def test_parameter_sets_of_a_fit_are_for_every_verb(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "sets"
     words = ["fit", str(folder / "noisy.csv"), "--free", str(folder / "priors.toml"), "--model",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as text_json
 import os
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,8 +13,18 @@ from . import app as cli
 
 if TYPE_CHECKING:
     from ..fitting import Ensemble, Fit, Objective
+    from ..fitting.optimise import Optimiser
 
 PROBLEM_FILE = "problem.json"
+
+
+class Search(StrEnum):
+    """Local optimisers."""
+
+    trust_region = "trust-region"
+    least_squares = "least-squares"
+    l_bfgs_b = "l-bfgs-b"
+    fides = "fides"
 
 
 @cli.app.command()
@@ -26,6 +37,9 @@ def fit(
     model: cli.Model = "pi3k_mapk",
     cell_lines: cli.CellLines = None,
     drugs: cli.Drugs = None,
+    optimiser: Annotated[
+        Search, typer.Option("--optimiser", help="Of the local searches; fides needs pathsim[fit].")
+    ] = Search.trust_region,
     starts: Annotated[int, typer.Option("--starts", min=1, help="Local searches from random points.")] = 20,
     background: cli.Background = None,
     saturation: cli.Saturation = None,
@@ -92,8 +106,9 @@ def fit(
         cli.note(line, quiet)
 
     found = fitting.fit(
-        objective, starts, seed, workers, folder=output, resume=resume, report=report, watch=watch
-    )
+        objective, starts, seed, workers, optimiser=_optimiser(optimiser), folder=output, resume=resume, report=report,
+        watch=watch,
+    )  # fmt: skip
     cli.note(found.summary, quiet)
     for reason, count in _reasons(found).items():
         cli.note(f"  {count} evaluations failed: {reason}", quiet)
@@ -108,6 +123,14 @@ def fit(
 
         cli.save_figure(draw_fit(found), plot, quiet)
     cli.deliver(_best(found), "best", json, output)
+
+
+def _optimiser(search: Search) -> Optimiser:
+    from .. import fitting
+
+    kinds = {Search.trust_region: fitting.TrustRegion, Search.least_squares: fitting.LeastSquares,
+             Search.l_bfgs_b: fitting.Lbfgsb, Search.fides: fitting.Fides}  # fmt: skip
+    return kinds[search]()
 
 
 def _blots_figure(found: Fit, members: Ensemble | None) -> Any:
