@@ -45,17 +45,20 @@ def errors(found: np.ndarray, reference: np.ndarray) -> float:
     return float(np.median(deviations[np.isfinite(deviations)])) if np.isfinite(deviations).any() else float("nan")
 
 
-def rivals_gradients(objective: Any, method: str, thetas: np.ndarray) -> np.ndarray:
-    """AMICI's gradients of the negative log likelihood, NaN where it fails."""
+def rivals_gradients(rival: Any, method: str, thetas: np.ndarray) -> np.ndarray:
+    """AMICI's gradients of the negative log likelihood by the free parameters, NaN where it fails."""
     import amici.sim.sundials as sundials
 
+    objective = amici_objective(rival)
     objective.amici_solver.set_sensitivity_method(getattr(sundials.SensitivityMethod, method))
-    return np.array([objective(theta, sensi_orders=(0, 1))[1] for theta in thetas], dtype=float)
+    if objective is rival.objective:
+        return np.array([objective(theta, sensi_orders=(0, 1))[1] for theta in thetas], dtype=float)
+    full = [rival.get_full_vector(theta, rival.x_fixed_vals) for theta in thetas]  # beside priors it takes all
+    return np.array([objective(theta, sensi_orders=(0, 1))[1] for theta in full], dtype=float)[:, rival.x_free_indices]
 
 
 def measure(name: str, vectors: int, rounds: int) -> None:
     problem, rival = load(yaml_of(name), workers=1), rival_problem(name)
-    objective = amici_objective(rival)
     free = [rival.x_names[i] for i in rival.x_free_indices]
     order = [free.index(parameter) for parameter in problem.parameter_ids]
     rng = np.random.default_rng(1)
@@ -77,7 +80,7 @@ def measure(name: str, vectors: int, rounds: int) -> None:
             times.setdefault(label + " alone", []).append(alone)
             gradients[label] = found.gradients[:SHARED]
         for method in ("forward", "adjoint"):
-            seconds, found = clocked(lambda method=method: rivals_gradients(objective, method, theirs))
+            seconds, found = clocked(lambda method=method: rivals_gradients(rival, method, theirs))
             times.setdefault(method, []).append(seconds / SHARED)
             gradients[method] = found[:, order]
     cost = {label: 1e3 * statistics.median(found[1:]) for label, found in times.items()}

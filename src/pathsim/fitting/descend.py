@@ -23,19 +23,20 @@ SMALLEST = 1e-7
 @dataclass(frozen=True, slots=True)
 class Descent:
     """Gauss-Newton searches from the ``members`` best points of a population, the worse half given up every ``rounds``
-    iterations until one is left.
+    iterations until ``finalists`` are left: together they cost little more than one.
 
     A search ends after ``most`` iterations, or when it improves by less than ``tolerance`` log-likelihood units.
     """
 
     members: int = 32
     rounds: int = 4
+    finalists: int = 2
     most: int = 200
     tolerance: float = 1e-2
 
     def __post_init__(self) -> None:
-        if self.members < 1 or self.rounds < 1 or self.most < 1:
-            raise InputError("members, rounds and most must be at least 1")
+        if min(self.members, self.rounds, self.finalists, self.most) < 1:
+            raise InputError("members, rounds, finalists and most must be at least 1")
 
 
 class Steerable(Objective, Protocol):
@@ -84,8 +85,8 @@ def descend(
             gradients += len(moved)
             for walker, slopes in zip(moved, found, strict=True):
                 walker.arrive(slopes)
-        if iteration % settings.rounds == 0 and len(kept) > 1:
-            kept = sorted(kept, key=lambda walker: walker.slopes.value)[: (len(kept) + 1) // 2]
+        if iteration % settings.rounds == 0 and len(kept) > settings.finalists:
+            kept = sorted(kept, key=lambda walker: walker.slopes.value)[: max((len(kept) + 1) // 2, settings.finalists)]
             if tell is not None:
                 tell(f"{len(kept)} of {len(begin)} descents go on, best log likelihood {-kept[0].slopes.value:.2f}")
     walkers.sort(key=lambda walker: walker.slopes.value)
