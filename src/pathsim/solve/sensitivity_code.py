@@ -17,7 +17,7 @@ from .differentiate import tangents
 from .graph import BOOLEAN
 from .loop_ir import Loops
 from .tableau import RODAS5P
-from .vector_ir import Function, join_module, splat, write_nodes
+from .vector_ir import LANES, VECTOR, Function, join_module, splat, write_nodes
 
 STEP_POINTERS = (
     "t", "h", "ts", "ig", "y", "k", "p", "U", "u", "J", "A", "lu", "dy", "dk", "dU", "du", "dyn", "dJ", "dslope", "yn",
@@ -133,7 +133,8 @@ def outputs_tangent_module(program: Program, nodes: Sequence[int], fused: bool) 
 
 
 def tangent_step_module(fused: bool) -> str:
-    """IR of ``tangent_step(table, n8)``: dU and dyn of one recorded step along eight directions; also ``yn``.
+    """IR of ``tangent_step(table, n8)``, dU and dyn of one recorded step along eight directions and also ``yn``; and
+    of small loops around it.
 
     Depends on nothing but the tableau, like the step itself.
     """
@@ -165,7 +166,48 @@ def tangent_step_module(fused: bool) -> str:
         call("matvec", "dJ", f"U{i}", f"dU{i}")
         call("solve", "A", f"dU{i}", "lu")
     f.loop(_end(f, pointer, U[-1], dU[-1]))
-    return join_module([f.text()], f.declarations)
+    functions = [f, _fill(fused), _move(fused), _tangent_error(fused)]
+    declared = {name for function in functions for name in function.declarations}
+    return join_module([function.text() for function in functions], declared)
+
+
+def _fill(fused: bool) -> Loops:
+    """``fill(numbers, target, n8)``: each number to all lanes of a row."""
+    f = Loops("fill", ("numbers", "target"), "i64 %n8", fused)
+
+    def body(index: str) -> None:
+        place = f.at("%numbers", f.emit(f"lshr i64 {index}, {LANES.bit_length() - 1}"))
+        first = f.emit(f"insertelement {VECTOR} poison, double {f.emit(f'load double, ptr {place}')}, i64 0")
+        spread = f.emit(f"shufflevector {VECTOR} {first}, {VECTOR} poison, <{LANES} x i32> zeroinitializer")
+        f.write(f.at("%target", index), spread)
+
+    f.loop(body)
+    return f
+
+
+def _move(fused: bool) -> Loops:
+    """``move(source, target, n8)``."""
+    f = Loops("move", ("source", "target"), "i64 %n8", fused)
+    f.loop(lambda index: f.write(f.at("%target", index), f.read(f.at("%source", index))))
+    return f
+
+
+def _tangent_error(fused: bool) -> Loops:
+    """``tangent_error(x, dx, dyn, last, limits, sum, n8)``: the sum over states of the squared error ``last`` of the
+    tangents over what is tolerated. ``limits``: relative size of each direction, relative and absolute tolerance."""
+    f = Loops("tangent_error", ("x", "dx", "dyn", "last", "limits", "sum"), "i64 %n8", fused)
+    size, relative, absolute = (f.vector("%limits", str(i)) for i in range(3))
+    least = f.multiply_add(absolute, size, splat(1e-300))
+
+    def body(index: str) -> str:
+        x, before, after, last = (f.read(f.at(f"%{name}", index)) for name in ("x", "dx", "dyn", "last"))
+        largest = f.intrinsic("maxnum", f.intrinsic("fabs", before), f.intrinsic("fabs", after))
+        largest = f.intrinsic("maxnum", largest, f.binary("fmul", size, f.intrinsic("fabs", x)))
+        ratio = f.binary("fdiv", last, f.multiply_add(relative, largest, least))
+        return f.binary("fmul", ratio, ratio)
+
+    f.write("%sum", f.sum_loop(body, splat(0.0)))
+    return f
 
 
 def _stage(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from .calls import call2, call3, call4, call6
+from .calls import call2, call3, call4, call6, call7
 from .lane_layout import LANES, FloatArray, IntArray
 from .tape import ENDED_EARLY, STEP_COUNTS, STEP_END, STEP_H, STEP_T, STEP_Y, Tape, stages_column
 
@@ -23,6 +23,9 @@ class TangentCode(NamedTuple):
     prep_tangent: int
     start_tangent: int
     step: int
+    fill: int
+    move: int
+    tangent_error: int
     prepare_dense: int
     dense: int
     outputs_tangent: int
@@ -31,7 +34,8 @@ class TangentCode(NamedTuple):
 class TangentLayout(NamedTuple):
     """Sizes, addresses of the step's table and of the workspace F, and the first row in F of each array.
 
-    ``x`` holds state and tangent, ``p`` parameters and tangents, ``raw`` raw values and tangents.
+    ``size`` holds relative sizes and tolerances, ``x`` state and tangent, ``p`` parameters and tangents, ``raw`` raw
+    values and tangents.
     """
 
     n: int
@@ -55,6 +59,7 @@ class TangentLayout(NamedTuple):
     D: int
     xs: int
     o: int
+    size: int
 
 
 def address(at: TangentLayout, row: int) -> int:
@@ -102,6 +107,10 @@ def run_tasks(
     """
     n, n_p, n8 = at.n, P.shape[1], at.n * LANES
     for m in range(tasks.shape[0]):
+        for lane in range(LANES):
+            F[at.size, lane] = sizes[m, lane]
+            F[at.size + 1, lane] = tolerances[0]
+            F[at.size + 2, lane] = tolerances[1]
         for i in range(n_p):
             for lane in range(LANES):
                 F[at.p + i, lane] = P[m, i]
@@ -118,10 +127,10 @@ def run_tasks(
             s += 1
         for position in range(tasks[m, TASK_FIRST], tasks[m, TASK_LAST]):
             record = order[position]
-            _load(at, F, tape.steps, record)
+            _load(code, at, tape, record)
             if n > 0:
                 call2(code.step, at.table, n8)
-                errors[position] = max(errors[position], _error(at, F, sizes, m, tolerances[0], tolerances[1]))
+                errors[position] = max(errors[position], _error(code, at, F))
             shortened = tape.steps[record, STEP_COUNTS] == ENDED_EARLY
             if shortened or (s < last and samples[s, 0] == position):
                 _prepare_dense(code, at, n8)
@@ -132,44 +141,29 @@ def run_tasks(
                 s += 1
             if shortened:
                 _inside(code, at, F, (tape.steps[record, STEP_END] - t) / h, n8)
-            new = at.xs + n if shortened else at.dyn
-            for i in range(n):
-                for lane in range(LANES):
-                    F[at.x + n + i, lane] = F[new + i, lane]
+            if n > 0:
+                new = at.xs + n if shortened else at.dyn
+                call3(code.move, address(at, new), address(at, at.x + n), n8)
         for i in range(n):
             for lane in range(LANES):
                 S[m, i, lane] = F[at.x + n + i, lane]
 
 
-def _load(at: TangentLayout, F: FloatArray, steps: FloatArray, record: int) -> None:
+def _load(code: TangentCode, at: TangentLayout, tape: Tape, record: int) -> None:
     """Put a recorded step into the workspace, the same in every lane."""
-    n = at.n
-    for lane in range(LANES):
-        F[at.t, lane] = steps[record, STEP_T]
-        F[at.h, lane] = steps[record, STEP_H]
-    for i in range(n):
-        value = steps[record, STEP_Y + i]
-        for lane in range(LANES):
-            F[at.x + i, lane] = value
-    column = stages_column(n)
-    for i in range(8 * n):
-        value = steps[record, column + i]
-        for lane in range(LANES):
-            F[at.U + i, lane] = value
+    place = tape.address + record * tape.steps.shape[1] * 8
+    call3(code.fill, place + STEP_T * 8, address(at, at.t), LANES)
+    call3(code.fill, place + STEP_H * 8, address(at, at.h), LANES)
+    if at.n > 0:
+        call3(code.fill, place + STEP_Y * 8, address(at, at.x), at.n * LANES)
+        call3(code.fill, place + stages_column(at.n) * 8, address(at, at.U), 8 * at.n * LANES)
 
 
-def _error(at: TangentLayout, F: FloatArray, sizes: FloatArray, m: int, rtol: float, atol: float) -> float:
+def _error(code: TangentCode, at: TangentLayout, F: FloatArray) -> float:
     """The largest error of the tangents of a step over its tolerance: root mean square over states, as for states."""
     n = at.n
-    for lane in range(LANES):
-        F[at.theta, lane] = 0.0
-    for i in range(n):
-        for lane in range(LANES):
-            size = sizes[m, lane]
-            scale = max(abs(F[at.x + n + i, lane]), abs(F[at.dyn + i, lane]))
-            scale = rtol * max(scale, size * abs(F[at.x + i, lane])) + atol * size + 1e-300
-            ratio = F[at.dU + 7 * n + i, lane] / scale
-            F[at.theta, lane] += ratio * ratio
+    call7(code.tangent_error, address(at, at.x), address(at, at.x + n), address(at, at.dyn),
+          address(at, at.dU + 7 * n), address(at, at.size), address(at, at.theta), n * LANES)  # fmt: skip
     worst = 0.0
     for lane in range(LANES):
         worst = max(worst, F[at.theta, lane])

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from . import jit
 from .batch import engine_of
+from .codegen import MOST_STRAIGHT_LINE
 from .engine import Engine, _aligned, _stack, maths_code, step_code
 from .lane_layout import LANES
 from .sensitivity_code import STEP_POINTERS, outputs_tangent_module, tangent_module, tangent_step_module
@@ -48,7 +49,8 @@ class TangentMachine:
     @cached_property
     def code(self) -> jit.Code:
         maths_code()
-        return jit.compile_ir(tangent_module(self.engine.program, jit.machine().fused))
+        small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
+        return jit.compile_ir(tangent_module(self.engine.program, jit.machine().fused), effort=1 if small else 0)
 
     def borrow(self, nodes: tuple[int, ...]) -> tuple[TangentCode, TangentLayout, FloatArray, Any]:
         """Addresses, layout and memory for outputs ``nodes``; hand the last item to :meth:`give_back`."""
@@ -74,7 +76,7 @@ class TangentMachine:
         entries, factors = len(program.jacobian), len(program.elimination.entries)
         sizes = {"t": 1, "h": 1, "theta": 1, "ts": 1, "ig": 1, "x": 2 * n, "p": 2 * n_p, "raw": 2 * n_raw, "k": n_k,
                  "dk": n_k, "U": 8 * n, "dU": 8 * n, "yn": n, "dyn": n, "D": 6 * n, "xs": 2 * n, "o": len(nodes),
-                 "u": n, "du": n, "J": entries, "dJ": entries, "A": factors, "dslope": n, "work": n}  # fmt: skip
+                 "size": 3, "u": n, "du": n, "J": entries, "dJ": entries, "A": factors, "dslope": n, "work": n}  # fmt: skip
         rows, total = _stack(sizes, 0)
         V = _aligned(total)
         table = np.zeros(len(STEP_POINTERS), dtype=np.int64)
@@ -90,7 +92,9 @@ class TangentMachine:
         step, model, own = step_code().addresses, engine.code.addresses, self.code.addresses
         code = TangentCode(
             prep=model["prep"], prep_tangent=own["prep_tangent"], start_tangent=own["start_tangent"],
-            step=_tangent_step().addresses["tangent_step"], prepare_dense=step["prepare_dense"], dense=step["dense"],
+            step=_tangent_step().addresses["tangent_step"],
+            **{name: _tangent_step().addresses[name] for name in ("fill", "move", "tangent_error")},
+            prepare_dense=step["prepare_dense"], dense=step["dense"],
             outputs_tangent=self._outputs[nodes].addresses["outputs_tangent"],
         )  # fmt: skip
         return code, at, V, (table, lu)
