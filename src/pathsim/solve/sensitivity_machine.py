@@ -76,7 +76,8 @@ class TangentMachine:
         entries, factors = len(program.jacobian), len(program.elimination.entries)
         sizes = {"t": 1, "h": 1, "theta": 1, "ts": 1, "ig": 1, "x": 2 * n, "p": 2 * n_p, "raw": 2 * n_raw, "k": n_k,
                  "dk": n_k, "U": 8 * n, "dU": 8 * n, "yn": n, "dyn": n, "D": 6 * n, "xs": 2 * n, "o": len(nodes),
-                 "size": 3, "u": n, "du": n, "J": entries, "dJ": entries, "A": factors, "dslope": n, "work": n}  # fmt: skip
+                 "size": 3, "u": n, "du": n, "J": entries,
+                 "dJ": entries, "A": factors, "dslope": n, "work": n}  # fmt: skip
         rows, total = _stack(sizes, 0)
         V = _aligned(total)
         table = np.zeros(len(STEP_POINTERS), dtype=np.int64)
