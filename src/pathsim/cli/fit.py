@@ -128,9 +128,15 @@ def fit(
 def _optimiser(search: Search) -> Optimiser:
     from .. import fitting
 
-    kinds = {Search.trust_region: fitting.TrustRegion, Search.least_squares: fitting.LeastSquares,
-             Search.l_bfgs_b: fitting.Lbfgsb, Search.fides: fitting.Fides}  # fmt: skip
-    return kinds[search]()
+    match search:
+        case Search.trust_region:
+            return fitting.TrustRegion()
+        case Search.least_squares:
+            return fitting.LeastSquares()
+        case Search.l_bfgs_b:
+            return fitting.Lbfgsb()
+        case Search.fides:
+            return fitting.Fides()
 
 
 def _blots_figure(found: Fit, members: Ensemble | None) -> Any:
