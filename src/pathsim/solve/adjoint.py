@@ -23,7 +23,7 @@ from .adjoint_lanes import AdjointCode, AdjointLayout, Bars, Lanes, Starts, Task
 from .adjoint_step_ir import STEP_POINTERS, adjoint_step_module
 from .batch import engine_of
 from .codegen import MOST_STRAIGHT_LINE
-from .driver import compiled
+from .driver import Words, compiled
 from .engine import Engine, _aligned, _stack, identity_of, maths_code, step_code
 from .lane_layout import LANES
 from .recording import Recording, stretches_of
@@ -72,6 +72,7 @@ class _Pull:
         self.rows = np.flatnonzero(recording.rows.status == 0)
         found = stretches_of(recording)
         self.jump_of, self.many = found.cuts[:, 1:] - 1, found.many
+        self.tape = Words.of(recording.tape)
         self.rounds = rounds_of(found, self.rows, recording.times)
         self.machine = adjoint_of(system, columns)
         self.place = self.machine.engine.order
@@ -117,7 +118,7 @@ class _Pull:
         code, at, F, lanes, token = self.machine.borrow(recording.outputs)
         todo = Tasks(table, recording.order, np.ascontiguousarray(after[:, :n]),
                      np.ascontiguousarray(after[:, n:]), one.samples, one.times)  # fmt: skip
-        compiled(back_lanes)(code, at, F, lanes, recording.tape, todo, Bars(self.bars, S, Q))
+        compiled(back_lanes)(code, at, F, lanes, self.tape, todo, Bars(self.bars, S, Q))
         self.machine.give_back(token)
         self.S[rows], self.Q[rows] = S, Q
 
@@ -216,7 +217,7 @@ class AdjointMachine:
         """Whether switches have anything to say."""
         return moments_move(self.engine.program, self.columns)
 
-    def borrow(self, nodes: tuple[int, ...]) -> tuple[AdjointCode, AdjointLayout, FloatArray, Lanes, Any]:
+    def borrow(self, nodes: tuple[int, ...]) -> tuple[Words, Words, FloatArray, Words, Any]:
         """Addresses, layout and memory for outputs ``nodes``; hand the last item to :meth:`give_back`."""
         with self._lock:
             if nodes not in self._outputs:
@@ -232,7 +233,7 @@ class AdjointMachine:
         nodes, found = token
         self._idle[nodes].append(found)
 
-    def _workspace(self, nodes: tuple[int, ...]) -> tuple[AdjointCode, AdjointLayout, FloatArray, Lanes, Any]:
+    def _workspace(self, nodes: tuple[int, ...]) -> tuple[Words, Words, FloatArray, Words, Any]:
         system, program = self.system, self.engine.program
         n, n_p, n_k = len(system.states), system.n_parameters, len(program.hoisted)
         entries, factors, width = len(program.jacobian), len(program.elimination.entries), stages_column(n)
@@ -253,7 +254,7 @@ class AdjointMachine:
         found = {name: F.ctypes.data + row * LANES * 8 for name, row in rows.items()}
         found |= {"lu": lu.ctypes.data} | self._step_functions()
         table[:] = [found[name] for name in STEP_POINTERS]
-        return self._code(nodes), at, F, lanes, (table, lu)
+        return Words.of(self._code(nodes)), Words.of(at), F, Words.of(lanes), (table, lu)
 
     def _step_functions(self) -> dict[str, int]:
         model, own = self.engine.code.addresses, self.code.addresses

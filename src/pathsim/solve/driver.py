@@ -10,7 +10,7 @@ import ctypes
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,18 @@ def compiled(entry: Callable[..., int | None]) -> Driver:
     return Driver(entry)
 
 
+class Words(NamedTuple):
+    """An argument as words already, for calls that pass it again and again; ``argument`` keeps its arrays alive."""
+
+    words: tuple[int, ...]
+    argument: Any
+
+    @classmethod
+    def of(cls, argument: Any) -> Words:
+        """The words of an argument."""
+        return cls(tuple(words_of(argument)), argument)
+
+
 def pack(argument: Any) -> IntArray:
     """The words of an argument in memory."""
     return np.array(words_of(argument), dtype=np.int64)
@@ -64,6 +76,8 @@ def words_of(argument: Any) -> Sequence[int]:
     """An array, or a named tuple of integers and arrays, as the words compiled code reads; keep the arrays alive."""
     if isinstance(argument, np.ndarray):
         return _words(argument)
+    if isinstance(argument, Words):
+        return argument.words
     if _only_integers(type(argument)):  # type: ignore[arg-type]  # types are hashable
         return argument  # type: ignore[no-any-return]
     words: list[int] = []
