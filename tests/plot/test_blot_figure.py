@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 
 import pathsim as ps
 from pathsim.model import wiring
@@ -19,6 +20,16 @@ def table(values: list[float], replicates: int = 1) -> pd.DataFrame:
         for _ in range(replicates)
     ]
     return pd.DataFrame(rows)
+
+
+def test_bands_over_parameter_sets_are_whiskers() -> None:
+    banded = table([2.0, 1.0]).assign(low=lambda t: 0.5 * t["value"], high=lambda t: 1.5 * t["value"])
+    figure = draw_blot(banded)
+    (lines,) = (c for c in figure.axes[1].collections if isinstance(c, LineCollection))
+    assert [segment[:, 1].tolist() for segment in lines.get_segments()] == [[0.5, 1.5], [0.5, 1.5]]
+    assert figure.axes[1].get_ylim()[1] > 1.5
+    assert any("parameter sets" in text.get_text() for text in figure.texts)
+    assert not any("parameter sets" in text.get_text() for text in draw_blot(table([2.0, 1.0])).texts)
 
 
 def test_one_strip_and_one_quantification_per_antibody() -> None:

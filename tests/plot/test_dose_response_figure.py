@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from pathsim.errors import InputError
@@ -20,6 +21,21 @@ DOSES = np.concatenate([[0.0], np.geomspace(1, 1e4, 9)])
 def curve(ec50: float, bottom: float = 0.0, unit: str = "nM") -> hill.Curve:
     noise = np.random.default_rng(1).normal(0, 0.02, len(DOSES))
     return hill.fit(DOSES, bottom + (1 - bottom) / (1 + DOSES / ec50) + noise, unit=unit)
+
+
+def test_bands_over_parameter_sets_are_whiskers() -> None:
+    values = 100 / (1 + DOSES / 80)
+    wells = pd.DataFrame({
+        "cell_line": "T47D", "treatment": [f"alpelisib {dose:g} nM" for dose in DOSES], "time_min": 4320.0,
+        "readout": "viability", "value": values, "low": values - 5, "high": values + 7, "unit": "% of vehicle",
+        "drug": "alpelisib", "dose_nM": DOSES,
+    })  # fmt: skip
+    ax = draw_dose_response(wells)
+    (whiskers,) = (c for c in ax.collections if isinstance(c, LineCollection))
+    ends = np.array([segment[:, 1] for segment in whiskers.get_segments()])
+    assert ends[:, 0] == pytest.approx(values - 5)
+    assert ends[:, 1] == pytest.approx(values + 7)
+    assert "parameter sets" in ax.get_legend().get_title().get_text()
 
 
 def test_one_curve() -> None:

@@ -32,6 +32,7 @@ def draw_blot(
     its own brightest band. Beside it every lane is quantified: mean over replicates (dots), relative to the largest
     lane of its row. Measured or noisy signals (a table with a ``gel`` column) are first divided by ``loading``
     (default: the first loading control in the table) and by the mean of their gel, because every gel has its own gain.
+    Where a table without gels has columns ``low`` and ``high`` (``--ensemble``) they are whiskers on the bars.
 
     Returns the figure. Raises :class:`InputError` for a table with missing or repeated bands.
     """
@@ -47,6 +48,10 @@ def draw_blot(
     amounts = bands / bands[:, [readouts.index(control)], :] if measured and control else bands
     if measured:
         amounts = amounts / np.maximum(amounts.mean(axis=0), 1e-300)
+    whiskers = None
+    if {"low", "high"} <= set(table.columns) and not measured:
+        ends = [_bands(table, lanes, readouts, column).mean(axis=2) for column in ("low", "high")]
+        whiskers = np.stack(ends, axis=2)
     legend = _LaneTable.of(lanes)
     wide = max(len(lanes), 3) * LANE
     below = 0.12 + TABLE_ROW * (len(legend.rows) + 1) + 0.16 * len(legend.notes)
@@ -62,7 +67,7 @@ def draw_blot(
         strip = figure.add_axes((left, bottom, share, STRIP / height))
         _draw_strip(strip, bands[:, row, 0], readout, weights.get(readout), seed=row)
         bars = figure.add_axes((quantified, bottom, share, STRIP / height))
-        _draw_bars(bars, amounts[:, row, :], colours, last=row == len(readouts) - 1)
+        _draw_bars(bars, amounts[:, row, :], colours, None if whiskers is None else whiskers[:, row])
         if row == 0:
             _draw_line_names(strip, list(lanes["cell_line"]), colours)
             _draw_line_names(bars, list(lanes["cell_line"]), colours)
@@ -72,6 +77,8 @@ def draw_blot(
         quantified - 0.36 / figure.get_figwidth(), middle, f"{normalised} (share of largest lane)",
         rotation=90, va="center", ha="center", fontsize=7.5, color=INK,
     )  # fmt: skip
+    if whiskers is not None:
+        figure.text(quantified, 0.06 / height, "whiskers: 5 to 95 % of the parameter sets", fontsize=6.5, color=PALE)
     legend.draw(figure, left, share, (below - 0.1) / height, height)
     figure.text(
         0.012, 1 - 0.1 / height, title or "Virtual western blot", va="top", fontsize=10, color=INK, weight="bold"
@@ -79,7 +86,9 @@ def draw_blot(
     return figure
 
 
-def _bands(table: pd.DataFrame, lanes: pd.DataFrame, readouts: Sequence[str]) -> FloatArray:
+def _bands(
+    table: pd.DataFrame, lanes: pd.DataFrame, readouts: Sequence[str], column: str = "value"
+) -> FloatArray:
     """Values of shape (lanes, readouts, replicates). Raises :class:`InputError` unless every band is there once."""
     keys = ["cell_line", "treatment", "time_min", "readout"]
     counts = table.groupby(keys, sort=False).size()
@@ -89,7 +98,7 @@ def _bands(table: pd.DataFrame, lanes: pd.DataFrame, readouts: Sequence[str]) ->
     position = {tuple(lane): number for number, lane in enumerate(lanes.itertuples(index=False, name=None))}
     bands = np.empty((len(lanes), len(readouts), replicates))
     seen = np.zeros(bands.shape[:2], dtype=int)
-    for line, treatment, time, readout, value in table[[*keys, "value"]].itertuples(index=False, name=None):
+    for line, treatment, time, readout, value in table[[*keys, column]].itertuples(index=False, name=None):
         where = position[line, treatment, time], readouts.index(readout)
         bands[(*where, seen[where])] = value
         seen[where] += 1
@@ -128,7 +137,8 @@ def _draw_strip(ax: Axes, values: FloatArray, readout: str, mass: int | None, se
         ax.text(len(values) - 0.4, 0.5, f"{mass}", ha="left", va="center", fontsize=7, color=PALE)
 
 
-def _draw_bars(ax: Axes, values: FloatArray, colours: Sequence[str], last: bool) -> None:
+def _draw_bars(ax: Axes, values: FloatArray, colours: Sequence[str], ends: FloatArray | None = None) -> None:
+    """Means over replicates; ``ends`` (lanes, 2) of whiskers."""
     largest = max(float(np.nanmax(values.mean(axis=1))), 1e-300)
     relative = values / largest
     lanes = np.arange(len(values))
@@ -136,8 +146,12 @@ def _draw_bars(ax: Axes, values: FloatArray, colours: Sequence[str], last: bool)
     if values.shape[1] > 1:
         for replicate in relative.T:
             ax.plot(lanes, replicate, ".", color=INK, markersize=2.5)
+    top = float(np.nanmax(relative))
+    if ends is not None:
+        ax.vlines(lanes, ends[:, 0] / largest, ends[:, 1] / largest, color=INK, linewidth=0.9)
+        top = max(top, float(np.nanmax(ends)) / largest)
     ax.set_xlim(-0.5, len(values) - 0.5)
-    ax.set_ylim(0, max(1.12, float(np.nanmax(relative)) * 1.05))
+    ax.set_ylim(0, max(1.12, top * 1.05))
     ax.set_yticks([0, 1])
     ax.tick_params(labelsize=6.5, length=2, colors=INK)
     ax.set_xticks([])

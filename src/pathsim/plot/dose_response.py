@@ -28,6 +28,7 @@ def draw_dose_response(
 
     Untreated wells stand left of a break in the log axis. The dashed line is half of the top where there is one curve;
     a diamond on a curve is its IC50 with the profile interval; an IC50 that is not reached is said in the legend.
+    Where the table has columns ``low`` and ``high`` (``--ensemble``) they are whiskers on the wells.
 
     Raises :class:`InputError` for a table without a dose response and for curves in different dose units.
     """
@@ -41,6 +42,9 @@ def draw_dose_response(
     untreated = any((curve.doses == 0).any() for curve in curves.values())
     for number, (name, curve) in enumerate(curves.items()):
         _draw_curve(ax, name, curve, COLOURS[number % len(COLOURS)], _MARKERS[number % len(_MARKERS)], zero_at)
+    banded = not isinstance(data, Mapping) and {"low", "high"} <= set(data.columns)
+    if banded and not isinstance(data, Mapping):
+        _draw_whiskers(ax, data, zero_at)
     if len(curves) == 1:
         (curve,) = curves.values()
         if curve.top.value is not None:
@@ -53,8 +57,16 @@ def draw_dose_response(
     ax.set_ylabel(response_label or _response_label(data))
     if ax.get_ylim()[0] > 0:
         ax.set_ylim(0, None)
-    ax.legend(frameon=False, fontsize=7.5, loc="best", handlelength=1.6)
+    title = "whiskers: 5 to 95 % of the parameter sets" if banded else None
+    ax.legend(frameon=False, fontsize=7.5, loc="best", handlelength=1.6, title=title, title_fontsize=7)
     return ax
+
+
+def _draw_whiskers(ax: Axes, table: pd.DataFrame, zero_at: float) -> None:
+    ends = [single_drug_curves(table.assign(value=table[column])) for column in ("low", "high")]
+    for number, ((_, doses, low, _), (_, _, high, _)) in enumerate(zip(*ends, strict=True)):
+        at = np.where(doses > 0, doses, zero_at)
+        ax.vlines(at, low, high, color=COLOURS[number % len(COLOURS)], linewidth=0.9, alpha=0.8)
 
 
 def _curves(table: pd.DataFrame) -> dict[str, Curve]:
