@@ -96,6 +96,18 @@ def test_predictions_come_with_bands_over_the_ensemble(capsys: pytest.CaptureFix
     assert (frame["value"] == single["value"]).all()
 
 
+@pytest.mark.parametrize(("metric", "column"), [("bliss", "excess"), ("ci", "ci")])
+def test_synergy_has_a_band_too(capsys: pytest.CaptureFixture[str], metric: str, column: str) -> None:
+    words = ["combine", "T47D", "alpelisib", "trametinib", "--doses", "30 nM 300 nM 3 uM", "--metric", metric]
+    code, out, err = run(capsys, *words, "--ensemble", "4")
+    assert code == 0
+    frame = table(out)
+    assert (frame[f"{column}_ensemble_low"] <= frame[f"{column}_ensemble_high"]).all()
+    assert (frame[f"{column}_ensemble_high"] - frame[f"{column}_ensemble_low"]).max() > 0.01
+    assert f"over 4 parameter sets the mean {column} is" in err
+    assert frame[column].tolist() == table(run(capsys, *words)[1])[column].tolist()
+
+
 def test_time_courses_have_bands_too(capsys: pytest.CaptureFixture[str], decay: str, tmp_path: Path) -> None:
     sets = tmp_path / "sets.csv"
     sets.write_text("A\n1\n2\n3\n")

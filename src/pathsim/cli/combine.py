@@ -60,6 +60,7 @@ def combine(
     The table has one row per combination; the summary with its unit and sign goes to stderr. -o DIR gets wells too.
     """
     from ..assays import WellNoise, combination_screen, percent_of_vehicle
+    from ..ensemble import with_low_and_high
 
     if plot is not None and len(drugs) != 2:
         raise InputError(f"--plot draws the matrix of two drugs; {len(drugs)} are named")
@@ -74,7 +75,10 @@ def combine(
             replicates=replicates, noise=WellNoise() if noise else None, seed=seed, workers=workers,
         )  # fmt: skip
 
-    table = cli.with_band(run, [cell_line], model, ensemble)
+    runs = cli.repeats(run, cell_line, cli.parameter_sets(model, ensemble), quiet)
+    table = runs.own
+    if runs.others:
+        table = with_low_and_high(runs.own, runs.others, {"value": ("low", "high")})
     if output is not None or wells:
         cli.deliver(table, "wells", json, output)
     if wells and output is None:
@@ -82,6 +86,9 @@ def combine(
     percent = percent_of_vehicle(table)
     found, scores = _score(percent, metric, seed)
     cli.note(f"{cell_line}, {readout} after {time}: {found}", quiet)
+    if runs.others:
+        others = [_score(percent_of_vehicle(other), metric, seed)[1] for other in runs.others]
+        scores = _banded(scores, others, metric, quiet)
     cli.deliver(scores, f"{metric.value}_scores", json, output)
     if plot is not None:
         _draw(percent, found, plot, quiet)
@@ -96,6 +103,26 @@ def _score(table: pd.DataFrame, metric: Metric, seed: int) -> tuple[Any, pd.Data
         return index, index.points
     score = getattr(synergy, metric.value)(table, seed=seed)
     return score, score.wells
+
+
+def _banded(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric: Metric, quiet: bool) -> pd.DataFrame:
+    """Scores with their band over parameter sets, and how far their mean spreads in words."""
+    import numpy as np
+
+    from ..ensemble import add_band
+
+    column = "ci" if metric is Metric.ci else "excess"
+    same = [other[column].to_numpy(dtype=float) for other in others if len(other) == len(scores)]
+    if len(same) < len(others):
+        cli.note(f"{len(others) - len(same)} parameter sets score other combinations and are left out", quiet)
+    if not same:
+        return scores
+    low, high = np.nanquantile(np.array(same), [0.05, 0.95], axis=0)
+    result = scores.copy()
+    add_band(result, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), (low, high))
+    means = np.quantile([np.nanmean(values) for values in same], [0.05, 0.95])
+    cli.note(f"over {len(same)} parameter sets the mean {column} is {means[0]:.3g} to {means[1]:.3g}", quiet)
+    return result
 
 
 def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool) -> None:
