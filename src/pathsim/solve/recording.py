@@ -36,6 +36,8 @@ from .twin import LONGEST
 
 IntArray = npt.NDArray[np.int64]
 SETTLING = np.array([LONGEST])
+ROOM = 1 << 20
+"""Numbers that a tape has room for at first, within limits; too short a tape means a second simulation."""
 DWELL = 3
 """Steps added at a steady state."""
 
@@ -87,11 +89,13 @@ def record_rows(
     order = engine.order
     starts = np.empty((0, len(order))) if start_states is None else np.ascontiguousarray(start_states[:, order])
     tolerances = np.array([solver.rtol, solver.atol, solver.max_steps, 0.0, float(until_steady)])
-    calls, jumps = 40 * n + 200, (40 * n + 40) * bool(system.modes or system.events)
+    n_stages = 8 * len(order) * keep_stages
+    room = ROOM // (min(LANES, max(n, 1)) * (stages_column(len(order)) + n_stages))
+    calls, jumps = 40 * n + min(max(room, 200), 2000), (40 * n + 40) * bool(system.modes or system.events)
     while True:
         results = Results(np.full((n, grid.shape[1], len(nodes)), np.nan), np.zeros((n, 4)), np.empty((n, len(order))))
         results.ends[:, STATE] = -1
-        tape = _blank(system, n, calls, jumps, limits, 8 * len(order) * keep_stages)
+        tape = _blank(system, n, calls, jumps, limits, n_stages)
         _record(engine, columns, settings, grid, nodes, tolerances, starts, results, tape)
         if tape.counts[CALLS] <= calls and tape.counts[JUMPS] <= jumps:
             break
@@ -151,12 +155,14 @@ def _pool() -> _Pool:
 
 def _blank(system: System, n: int, calls: int, jumps: int, limits: Sequence[FloatArray] | None, n_stages: int) -> Tape:
     states, parameters = len(system.states), system.n_parameters
-    records, width, counts = LANES * calls, stages_column(states) + n_stages, np.zeros(3, dtype=np.int64)
+    lanes = min(LANES, max(n, 1))
+    records, width, counts = lanes * calls, stages_column(states) + n_stages, np.zeros(3, dtype=np.int64)
     steps = _pool().take((records + LANES) * width).reshape(records + LANES, width)
     return Tape(
         steps=steps,
         address=steps.ctypes.data,
         n_stages=n_stages,
+        lanes=lanes,
         ends=np.empty(records),
         links=np.empty((records, 2), dtype=np.int64),
         jumps=np.empty((jumps, 2 * states + parameters)),
@@ -189,7 +195,7 @@ def _sorted(tape: Tape, rows: Rows, order: IntArray, dwell: int) -> tuple[Tape, 
     still[:, STEP_T] = still[:, STEP_END] = tape.steps[last, STEP_END]
     still[:, STEP_COUNTS] = 1.0
     still[:, STEP_Y : STEP_Y + len(order)] = rows.x[settled][:, order]
-    taken = int(tape.counts[CALLS]) * LANES
+    taken = int(tape.counts[CALLS]) * tape.lanes
     steps = np.concatenate([tape.steps[:taken], *[still] * dwell])
     links = np.stack([settled, np.full(len(settled), -1)], axis=1)
     added = taken + np.arange(dwell)[None, :] * len(settled) + np.arange(len(settled))[:, None]

@@ -40,18 +40,18 @@ ENDED_EARLY = 2.0
 """What a step counts as that was cut short where something happened: its end is inside it."""
 # columns of Tape.links
 LINK_ROW, LINK_JUMP = range(2)
-# entries of Tape.counts: attempts, of which eight are one call; jumps; where the compiled step leaves its attempts
+# entries of Tape.counts: calls, each an attempt of all lanes; jumps; where the compiled step leaves its attempts
 CALLS, JUMPS, JUST_NOW = range(3)
 
 
 class Tape(NamedTuple):
-    """``steps`` (8 * (calls + 1), width): time, size, time of its end, whether it counts (0: rejected; 1; or
-    :data:`ENDED_EARLY`) and state of every attempted step, the eight lanes of a call one after another; from column
-    :func:`stages_column` on the stages U_1 ... U_8, ``n_stages`` numbers or 0 where they are not kept. ``address`` is
-    that of ``steps``.
+    """``steps`` (lanes * calls + 8, width): time, size, time of its end, whether it counts (0: rejected; 1; or
+    :data:`ENDED_EARLY`) and state of every attempted step, the ``lanes`` in use in a call one after another (what the
+    others write is overwritten by the next call); from column :func:`stages_column` on the stages U_1 ... U_8,
+    ``n_stages`` numbers or 0 where they are not kept. ``address`` is that of ``steps``.
 
-    ``ends`` (8 * calls,): times of the ends once more. ``links`` (8 * calls, 2): the row of each step that counts
-    (else -1), and the jump that followed it or -1. ``jumps`` (capacity, 2 n + p): state before, then state and
+    ``ends`` (lanes * calls,): times of the ends once more. ``links`` (lanes * calls, 2): the row of each step that
+    counts (else -1), and the jump that followed it or -1. ``jumps`` (capacity, 2 n + p): state before, then state and
     parameters after whatever happened where a lane stopped. ``starts`` (rows, 2 (n + p)): state and parameters before
     and after what happened at the start of each row. ``taken`` (rows,): steps that count. ``counts``: calls and jumps,
     more than fit when the tape was too short; ``counts_address`` is its address.
@@ -61,6 +61,7 @@ class Tape(NamedTuple):
     steps: FloatArray
     address: int
     n_stages: int
+    lanes: int
     ends: FloatArray
     links: IntArray
     jumps: FloatArray
@@ -151,16 +152,17 @@ def _copy(at: Layout, F: FloatArray, target: FloatArray, record: int, first: int
 
 def _attempt(code: Code, at: Layout, tape: Tape, rtol: float, atol: float) -> None:
     """Attempts until the driver is needed, written down as long as there is room."""
-    room, width = tape.links.shape[0] // LANES - tape.counts[CALLS], tape.steps.shape[1]
+    capacity, width = tape.links.shape[0] // tape.lanes, tape.steps.shape[1]
+    room = capacity - tape.counts[CALLS]
     most = 1 if tape.limits.shape[0] > 0 else at.attempts_at_once
-    advance = LANES * width * 8
+    advance = tape.lanes * width * 8
     block = tape.counts[CALLS]
     if room > 0:
         most = min(most, room)
     else:
-        block = tape.links.shape[0] // LANES
+        block = capacity
         advance = 0
-    place = tape.address + block * LANES * width * 8
+    place = tape.address + block * tape.lanes * width * 8
     call_record(code.record, at.table, at.n * LANES, most, rtol, atol, 1.0 / at.n, place, width, advance, tape.n_stages,
                 tape.counts_address + JUST_NOW * 8)  # fmt: skip
 
@@ -168,8 +170,8 @@ def _attempt(code: Code, at: Layout, tape: Tape, rtol: float, atol: float) -> No
 def _note_jump(F: FloatArray, tape: Tape) -> None:
     """The record of a step of a system without states."""
     tape.counts[JUST_NOW] = 1
-    first = min(tape.counts[CALLS] * LANES, tape.links.shape[0])
-    for lane in range(LANES):
+    first = min(tape.counts[CALLS] * tape.lanes, tape.links.shape[0])
+    for lane in range(tape.lanes):
         tape.steps[first + lane, STEP_T] = F[T, lane]
         tape.steps[first + lane, STEP_H] = F[H, lane]
         tape.steps[first + lane, STEP_COUNTS] = 1.0
@@ -177,12 +179,12 @@ def _note_jump(F: FloatArray, tape: Tape) -> None:
 
 def _note_steps(F: FloatArray, N: IntArray, tape: Tape) -> None:
     """Say whose the steps just attempted are."""
-    first = tape.counts[CALLS] * LANES
-    now = tape.counts[JUST_NOW] * LANES
+    first = tape.counts[CALLS] * tape.lanes
+    now = tape.counts[JUST_NOW] * tape.lanes
     last = min(first + now, tape.links.shape[0])
     tape.counts[CALLS] += tape.counts[JUST_NOW]
     for record in range(first, last):
-        lane = record & (LANES - 1)
+        lane = record % tape.lanes
         row = N[ROW, lane]
         tape.links[record, LINK_JUMP] = -1
         if row >= 0 and tape.steps[record, STEP_COUNTS] > 0.5:
@@ -195,7 +197,7 @@ def _note_steps(F: FloatArray, N: IntArray, tape: Tape) -> None:
         tape.lane_record[lane] = -1
         tape.lane_stop[lane] = F[STOP, lane]
         if N[ROW, lane] >= 0 and F[ACCEPTED, lane] > 0.5 and first + now <= tape.links.shape[0]:
-            tape.lane_record[lane] = first + now - LANES + lane
+            tape.lane_record[lane] = first + now - tape.lanes + lane
 
 
 def _note_ends(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
@@ -224,7 +226,7 @@ def _note_ends(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
 def sort_steps(tape: Tape, following: IntArray, order: IntArray) -> int:
     """List the records that count row by row in ``order``; ``following`` (rows,) come in as first places, leave as
     last."""
-    for record in range(min(tape.counts[CALLS] * LANES, tape.links.shape[0])):
+    for record in range(min(tape.counts[CALLS] * tape.lanes, tape.links.shape[0])):
         row = tape.links[record, LINK_ROW]
         if row >= 0:
             order[following[row]] = record
