@@ -12,7 +12,7 @@ import pytest
 
 import pathsim as ps
 from pathsim.fitting.objective import Slopes, checked
-from pathsim.fitting.optimise import Ledger, bounded_step, minimise, region_step
+from pathsim.fitting.optimise import Eigen, Ledger, bounded_step, minimise, region_step
 from pathsim.fitting.result import STARTS_FILE
 
 FloatArray = npt.NDArray[np.float64]
@@ -73,7 +73,7 @@ def test_region_step_is_the_constrained_minimum() -> None:
     for _ in range(20):
         A = rng.standard_normal((4, 4))
         H, g, radius = A @ A.T, rng.standard_normal(4), 0.3 * rng.random() + 0.01
-        step = region_step(g, H, radius)
+        step = region_step(g, Eigen.of(H), radius)
         assert np.linalg.norm(step) <= radius * 1.001
         best = g @ step + 0.5 * step @ H @ step
         for _ in range(200):

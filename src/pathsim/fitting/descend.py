@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from .objective import Objective, Slopes
-from .optimise import Curvature, bounded_step
+from .optimise import Curvature, Eigen, bounded_step
 
 FloatArray = npt.NDArray[np.float64]
 RADII = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -108,12 +108,12 @@ class _Walker:
 
     def trials(self, lower: FloatArray, upper: FloatArray) -> FloatArray:
         """Steps of several lengths, with the Fisher information and with what is known of the rest of the Hessian."""
-        hessians = [self.slopes.fisher]
+        hessians: list[tuple[FloatArray, dict[bytes, Eigen]]] = [(self.slopes.fisher, {})]
         if self.curvature.rest.any():
-            hessians.append(self.slopes.fisher + self.curvature.rest)
+            hessians.append((self.slopes.fisher + self.curvature.rest, {}))
         steps = [
-            bounded_step(self.slopes.gradient, hessian, self.theta, lower, upper, self.radius * factor)
-            for hessian in hessians
+            bounded_step(self.slopes.gradient, hessian, self.theta, lower, upper, self.radius * factor, known)
+            for hessian, known in hessians
             for factor in RADII
         ]
         self.lengths = np.array([float(np.linalg.norm(step)) for step, _ in steps])

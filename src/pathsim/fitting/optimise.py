@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -242,12 +242,15 @@ class Curvature:
 
 
 def bounded_step(
-    gradient: FloatArray, hessian: FloatArray, theta: FloatArray, lower: FloatArray, upper: FloatArray, radius: float
-) -> tuple[FloatArray, float]:
+    gradient: FloatArray, hessian: FloatArray, theta: FloatArray, lower: FloatArray, upper: FloatArray, radius: float,
+    known: dict[bytes, Eigen] | None = None,
+) -> tuple[FloatArray, float]:  # fmt: skip
     """The step that minimises the quadratic model within ``radius`` and the bounds, and the decrease it promises.
 
-    A variable whose bound the step would cross is put on it and held while the others are solved again.
+    A variable whose bound the step would cross is put on it and held while the others are solved again. ``known``
+    keeps decompositions of the Hessian from one radius to the next.
     """
+    known = {} if known is None else known
     step = np.zeros(len(theta))
     at_bound = ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
     free = ~at_bound
@@ -256,7 +259,9 @@ def bounded_step(
             break
         inner = gradient[free] + hessian[np.ix_(free, ~free)] @ step[~free]
         room = math.sqrt(max(radius**2 - float(step[~free] @ step[~free]), (0.1 * radius) ** 2))
-        step[free] = region_step(inner, hessian[np.ix_(free, free)], room)
+        if free.tobytes() not in known:
+            known[free.tobytes()] = Eigen.of(hessian[np.ix_(free, free)])
+        step[free] = region_step(inner, known[free.tobytes()], room)
         over = free & ((theta + step < lower) | (theta + step > upper))
         if not over.any():
             break
@@ -274,32 +279,37 @@ def bounded_step(
     return step, expected
 
 
-def region_step(gradient: FloatArray, hessian: FloatArray, radius: float) -> FloatArray:
-    """argmin g s + s H s / 2 with |s| <= radius, for a symmetric H; negative curvature leads to the edge."""
-    values, vectors = np.linalg.eigh(hessian)
-    parts = vectors.T @ gradient
-    least = float(values[0])
-    tiny = 1e-14 * max(float(np.abs(values).max()), 1e-300)
-    if least < -1e3 * tiny:
-        values = values - least + tiny
-    else:
-        values = np.maximum(values, tiny)
+class Eigen(NamedTuple):
+    """A symmetric matrix made positive: eigenvalues, shifted where one is negative, and eigenvectors."""
 
-    def length(shift: float) -> float:
-        return float(np.linalg.norm(parts / (values + shift)))
+    values: FloatArray
+    vectors: FloatArray
 
-    if length(0.0) <= radius:
-        return -vectors @ (parts / values)
-    low, high = 0.0, max(float(np.linalg.norm(gradient)) / radius, 1e-300)
+    @classmethod
+    def of(cls, matrix: FloatArray) -> Eigen:
+        values, vectors = np.linalg.eigh(matrix)
+        least = float(values[0])
+        tiny = 1e-14 * max(float(np.abs(values).max()), 1e-300)
+        if least < -1e3 * tiny:
+            return cls(values - least + tiny, vectors)
+        return cls(np.maximum(values, tiny), vectors)
+
+
+def region_step(gradient: FloatArray, hessian: Eigen, radius: float) -> FloatArray:
+    """argmin g s + s H s / 2 with |s| <= radius, for a symmetric H; negative curvature leads to the edge.
+
+    The shift of the eigenvalues is found by Newton's method on 1 / radius - 1 / |s|, from the left and so monotonically
+    (J. J. More and D. C. Sorensen).
+    """
+    parts = hessian.vectors.T @ gradient
+    shift = max(0.0, float(np.linalg.norm(parts)) / radius - float(hessian.values[-1]))  # not too large in any case
     for _ in range(60):
-        middle = 0.5 * (low + high) if low > 0 or high < 1e-6 else math.sqrt(high * max(low, high * 1e-8))
-        if length(middle) > radius:
-            low = middle
-        else:
-            high = middle
-        if high - low < 1e-3 * high:
+        step = parts / (hessian.values + shift)
+        length = float(np.linalg.norm(step))
+        if length <= radius * (1 + 1e-3):
             break
-    return -vectors @ (parts / (values + high))
+        shift += (length - radius) / radius * length**2 / float(np.sum(step**2 / (hessian.values + shift)))
+    return -hessian.vectors @ (parts / (hessian.values + shift))
 
 
 # ------------------------------------------------------------------------------------------------------ libraries
