@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .ensemble import over_sets, read_ensemble, repeat
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
     from .fitting import (
+        Beginning,
         Densitometry,
         Descent,
         Evolution,
@@ -89,6 +90,7 @@ _ROOMS = {
     "ensemble": ("over_sets", "read_ensemble", "repeat"),
     "errors": ("InputError", "PathsimError", "SimulationError", "UnknownNameError", "UnsupportedModelError"),
     "fitting": (
+        "Beginning",
         "Densitometry",
         "Descent",
         "Evolution",
@@ -137,6 +139,7 @@ __all__ = [
     "ASSAY_READOUTS",
     "Batch",
     "Bdf",
+    "Beginning",
     "BlotNoise",
     "CellLine",
     "Condition",

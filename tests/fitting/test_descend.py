@@ -118,6 +118,6 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 
 
 def test_a_local_search_ends_when_its_time_is_up() -> None:
-    fit = ps.fit(Valleys(), 1, workers=1, optimiser=ps.TrustRegion(seconds=1e-9), evolution=None)
+    fit = ps.fit(Valleys(), 1, workers=1, optimiser=ps.TrustRegion(seconds=1e-9), beginnings=())
     assert not fit.best.converged
     assert "were not enough" in fit.best.message

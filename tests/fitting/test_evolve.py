@@ -71,10 +71,10 @@ def test_vectors_that_fail_are_not_members() -> None:
 
 
 def test_fit_begins_from_the_evolved_point_and_says_what_failed() -> None:
-    evolved = ps.fit(Ripples(), 2, workers=1, evolution=ps.Evolution(generations=400))
+    evolved = ps.fit(Ripples(), 2, workers=1, beginnings=[ps.Beginning(ps.Evolution(generations=400))])
     assert evolved.best.value < 1e-6
     assert evolved.best.evaluations > 1000
-    plain = ps.fit(Ripples(), 2, workers=1, evolution=None)
+    plain = ps.fit(Ripples(), 2, workers=1, beginnings=())
     assert plain.best.value > 10
     walled = ps.fit(Ripples(wall=3.5), 2, workers=1)
     assert walled.best.resampled > 0

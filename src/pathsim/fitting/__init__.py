@@ -9,10 +9,11 @@ from .optimise import Fides, Lbfgsb, LeastSquares, TrustRegion
 from .profile import Profile, Profiles, profile
 from .result import Fit, Start, load_fit
 from .sample import Sampled, sample
-from .search import fit
+from .search import Beginning, fit
 from .uncertainty import Ensemble, bands, directions, hints, parameter_ensemble
 
 __all__ = [
+    "Beginning",
     "Densitometry",
     "Descent",
     "Ensemble",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -25,9 +25,26 @@ FloatArray = npt.NDArray[np.float64]
 MOST_RESAMPLED = 200
 SMALLEST_BOX = 0.2
 MOST_TRIED = 5
-DEFAULT_EVOLUTION, DEFAULT_DESCENT = Evolution(members=128, generations=10), Descent()
 Report = Callable[[Start], None]
 Watch = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a start finds where its local search begins, for objectives that can be evaluated at many vectors at once.
+
+    A population is evolved; its best then descend together, at rough accuracy, where the objective has slopes of many
+    vectors at once and ``descent`` is not None.
+    """
+
+    evolution: Evolution
+    descent: Descent | None = None
+
+
+WIDE = Beginning(Evolution(members=128, generations=10), Descent())
+"""Hardly evolved, many descents: soon done, and enough for most problems."""
+DEEP = Beginning(Evolution(), Descent(members=8, rounds=8))
+"""Long evolved, few descents: for problems whose optima no descent finds from a random point."""
 
 
 class Fittable(Protocol):
@@ -45,8 +62,7 @@ def fit(
     *,
     optimiser: Optimiser | None = None,
     candidates: int = 10,
-    evolution: Evolution | None = DEFAULT_EVOLUTION,
-    descent: Descent | None = DEFAULT_DESCENT,
+    beginnings: Sequence[Beginning] = (WIDE, DEEP),
     folder: str | Path | None = None,
     resume: bool = False,
     report: Report | None = None,
@@ -55,8 +71,8 @@ def fit(
     """Search from many random starts and keep every result.
 
     A start of an objective that can be evaluated and differentiated at many vectors at once (PEtab problems) is random
-    points, a population evolved from them, many rough descents from its members of which the worse are given up one
-    after another, and a local search at full accuracy from where the best has come.
+    points, a population evolved from them, rough descents from its members of which the worse are given up one after
+    another, and a local search at full accuracy from where the best has come.
 
     Args:
         problem: anything with an objective: a blot problem, a PEtab problem, or your own :class:`Objective`.
@@ -65,10 +81,8 @@ def fit(
         workers: processes; results do not depend on it. Default: as many as there are cores.
         optimiser: default ``TrustRegion()``.
         candidates: random points of which each start takes the best, where no population is evolved.
-        evolution: how a population is evolved before each local search; objectives that cannot be evaluated at many
-            vectors at once do without, and so does every objective with None.
-        descent: how the population's best descend before one of them is searched from at full accuracy; objectives
-            without slopes of many vectors at once do without, and so does every objective with None.
+        beginnings: how starts find where to search from, in turns: which is best depends on the problem. With none, or an
+            objective that cannot be evaluated at many vectors at once, they take the best of ``candidates``.
         folder: where results are appended as they finish.
         resume: go on from what ``folder`` holds, after any kill.
         report: called with each start as it finishes.
@@ -82,7 +96,7 @@ def fit(
     _check(objective, starts, candidates)
     done = _open_folder(objective, folder, resume)
     wanted = [number for number in range(starts) if number not in {start.number for start in done}]
-    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, evolution, descent, watch or _silent)
+    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, tuple(beginnings), watch or _silent)
     for finished in in_processes(job, wanted, workers):
         done.append(finished)
         if folder is not None:
@@ -109,8 +123,7 @@ class _Job:
     seed: int
     optimiser: Optimiser
     candidates: int
-    evolution: Evolution | None
-    descent: Descent | None
+    beginnings: tuple[Beginning, ...]
     watch: Watch
 
     def __call__(self, number: int) -> Start:
@@ -133,21 +146,23 @@ class _Job:
 
     def _evolved(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
         """Where the best of an evolved population has descended to; nothing where there is no population."""
-        if self.evolution is None or not hasattr(self.objective, "refined_many"):
+        if not self.beginnings or not hasattr(self.objective, "refined_many"):
             return None, 0, ""
+        beginning = self.beginnings[number % len(self.beginnings)]
         rng = np.random.default_rng([self.seed, number])
         lower, upper = self.objective.lower, self.objective.upper
         found = evolve(
-            cast(Screenable, self.objective), self.evolution, rng, lambda: _scattered(rng, lower, upper)
+            cast(Screenable, self.objective), beginning.evolution, rng, lambda: _scattered(rng, lower, upper)
         )
         ledger.evaluations += found.evaluations
         self.watch(f"start {number + 1}: {found.evaluations} points tried, {found.failed} failed")
         members = found.members
-        if members and self.descent is not None and hasattr(self.objective, "slopes_many"):
+        descent = beginning.descent
+        if members and descent is not None and hasattr(self.objective, "slopes_many"):
             def tell(line: str) -> None:
                 self.watch(f"start {number + 1}: {line}")
 
-            down = descend(cast(Steerable, self.objective), members[: self.descent.members], self.descent, tell)
+            down = descend(cast(Steerable, self.objective), members[: descent.members], descent, tell)
             ledger.evaluations += down.evaluations
             ledger.gradients += down.gradients
             members = (*down.members, *members)
