@@ -81,8 +81,8 @@ def fit(
         workers: processes; results do not depend on it. Default: as many as there are cores.
         optimiser: default ``TrustRegion()``.
         candidates: random points of which each start takes the best, where no population is evolved.
-        beginnings: how starts find where to search from, in turns: which is best depends on the problem. With none, or an
-            objective that cannot be evaluated at many vectors at once, they take the best of ``candidates``.
+        beginnings: how starts find where to search from, in turns, for what is best depends on the problem. With none,
+            or an objective that cannot be evaluated at many vectors at once, they take the best of ``candidates``.
         folder: where results are appended as they finish.
         resume: go on from what ``folder`` holds, after any kill.
         report: called with each start as it finishes.
