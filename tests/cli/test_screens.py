@@ -26,7 +26,7 @@ def test_dose_response(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert code == 0
     frame = pd.read_csv(io.StringIO(out))
     assert list(frame["dose_nM"])[:2] == [0, 1]
-    assert frame["value"].iloc[0] == 100
+    assert frame["value"].iloc[0] == pytest.approx(100.0)
     assert frame["value"].is_monotonic_decreasing
     assert "IC50" in said
     code, out, _ = run(capsys, *words, "-o", str(tmp_path))

@@ -16,6 +16,7 @@ from pathsim.fitting.calibration_data import CalibrationData, Ratio, read_calibr
 from pathsim.fitting.closed_form import factors, scaled_residuals
 from pathsim.lab import default_library
 from pathsim.model import models_folder
+from pathsim.toml_file import read_toml
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "calibration"
 
@@ -67,6 +68,14 @@ def test_a_constant_is_recovered_from_its_own_predictions() -> None:
     begun = start(Experiments(model, library, data), [Constant("k_S6K", true * 1.5, true * 1.5, sd=3.0)])
     done = descend(begun, 3, lambda _: None)
     assert done.settings(done.x)["k_S6K"] == pytest.approx(true, rel=0.03)
+
+
+def test_claims_marked_as_used_are_those_the_fit_lists() -> None:
+    fit = read_toml(models_folder() / "calibration.toml")
+    rows = [entry for kind in ("table", "ratio", "level", "growth", "sign") for entry in fit[kind]]
+    listed = {name for entry in rows for name in entry.get("claims", ())} | set(fit["watched"])
+    marked = {item["id"] for item in read_toml(models_folder() / "claims.toml")["claim"] if item.get("calibrated")}
+    assert listed == marked
 
 
 def test_every_table_is_read() -> None:
