@@ -69,8 +69,12 @@ def _on_cluster(client: Any, spec: Spec, left: list[int]) -> Generator[tuple[int
         _refill(client, spec, parcel, waiting, running, numbers)
         for future in running:
             number = numbers.pop(future.key)
-            if future.status != "finished":
+            if future.status in ("error", "cancelled"):
                 raise _lost(number, future.exception())
+            if future.status != "finished":  # its worker died after finishing it: the scheduler makes it again
+                numbers[future.key] = number
+                running.add(future)
+                continue
             made_by, chunk = future.result()
             if made_by != release():
                 raise InputError(f"workers run pathsim {made_by}, this is {release()}; install one on all")
