@@ -385,36 +385,30 @@ def test_parameter_vectors_are_checked(tmp_path: Path) -> None:
         found.log_likelihood({"kk": 1})
 
 
-def test_gradients_where_the_state_stands_still(tmp_path: Path) -> None:
-    """Steps that suit a state at rest are far too long for what a parameter would do to it."""
-    model = """
+def at_rest(tmp_path: Path, start: float, measured: float) -> Problem:
+    """A' = p - k A with k = 1 and p = 1 nominally, measured at 1 and 3."""
+    model = f"""
     model rest
       compartment C = 1;
       species A in C;
-      A = 1; p = 1; k = 1;
+      A = {start}; p = 1; k = 1;
       A' = p - k*A;
     end
     """
-    times = (1, 3)
-    found = problem(tmp_path, model, A_ONLY, [("obs", "", t, 0) for t in times],
-                    parameters=[("p", 0, 10, 1, "true")])  # fmt: skip
+    return problem(tmp_path, model, A_ONLY, [("obs", "", t, measured) for t in (1, 3)],
+                   parameters=[("p", 0, 10, 1, "true")])  # fmt: skip
+
+
+def test_gradients_where_the_state_stands_still(tmp_path: Path) -> None:
+    """Steps that suit a state at rest are far too long for what a parameter would do to it."""
+    found = at_rest(tmp_path, 1, 0)
     assert not steps_suit_tangents(found)
-    expected = -sum(1 - math.exp(-t) for t in times)
+    expected = -sum(1 - math.exp(-t) for t in (1, 3))
     np.testing.assert_allclose(found.gradient(), [expected], rtol=1e-6)
     np.testing.assert_allclose(found.objective().gradient(found.theta)[1], [-expected], rtol=1e-6)
 
 
 def test_gradients_where_a_parameter_of_zero_leaves_the_state_at_rest(tmp_path: Path) -> None:
-    model = """
-    model off
-      compartment C = 1;
-      species A in C;
-      A = 0; p = 1; k = 1;
-      A' = p - k*A;
-    end
-    """
-    times = (1, 3)
-    found = problem(tmp_path, model, A_ONLY, [("obs", "", t, 1) for t in times],
-                    parameters=[("p", 0, 10, 1, "true")])  # fmt: skip
+    found = at_rest(tmp_path, 0, 1)
     assert steps_suit_tangents(found)
-    np.testing.assert_allclose(found.gradient([0.0]), [sum(1 - math.exp(-t) for t in times)], rtol=1e-6)
+    np.testing.assert_allclose(found.gradient([0.0]), [sum(1 - math.exp(-t) for t in (1, 3))], rtol=1e-6)

@@ -105,12 +105,7 @@ def escalation_tables(found: Repeats[Escalation]) -> dict[str, pd.DataFrame]:
 
 def history_band(runs: Sequence[Escalation], column: str, days: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The band of a column of the histories of ``runs`` on ``days``; runs that have ended keep their last value."""
-    values = []
-    for run in runs:
-        when = run.history["day"].to_numpy(dtype=float)
-        at = np.clip(np.searchsorted(when, days, side="right") - 1, 0, len(when) - 1)
-        values.append(run.history[column].to_numpy(dtype=float)[at])
-    return band(np.array(values))
+    return band(np.array([_on_days(run.history, column, days) for run in runs]))
 
 
 def picked(runs: Sequence[Escalation]) -> dict[str, int]:
@@ -122,11 +117,14 @@ def picked(runs: Sequence[Escalation]) -> dict[str, int]:
 def _share(run: Escalation, clone: str, days: FloatArray) -> FloatArray:
     """The share of a clone on some days, 0 where it never was large enough to be listed."""
     part = run.fractions[run.fractions["clone"] == clone]
-    if not len(part):
-        return np.zeros(len(days))
-    when = part["day"].to_numpy(dtype=float)
+    return _on_days(part, "fraction", days) if len(part) else np.zeros(len(days))
+
+
+def _on_days(table: pd.DataFrame, column: str, days: FloatArray) -> FloatArray:
+    """A column as it last was on each of ``days``."""
+    when = table["day"].to_numpy(dtype=float)
     at = np.clip(np.searchsorted(when, days, side="right") - 1, 0, len(when) - 1)
-    return np.asarray(part["fraction"].to_numpy(dtype=float)[at])
+    return np.asarray(table[column].to_numpy(dtype=float)[at])
 
 
 def _quantiles(values: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -28,6 +28,8 @@ PRIOR_SD = float(np.log(3.0))
 SPEED_SD = 0.5
 """Cell cycles of different lines differ less than orders of magnitude."""
 FARTHEST = float(np.log(30.0))
+FARTHEST_STEP = 0.7
+"""Largest change of a logarithm in one step of a fit."""
 SHARES = re.compile(
     r"^(shield|basal_WT|C2_basal|rapalog_on|w_PI34P2|activity_T308|translation_|repair_AKT|ERK_on_TSC2|MEK_block|rest_)"
 )
@@ -254,7 +256,7 @@ def improve(state: Calibration, damping: float, tries: int = 6) -> tuple[Calibra
     points = []
     for value in dampings:
         move = -np.linalg.solve(normal + value * np.diag(np.diag(normal)), gradient)
-        points.append(clipped(state.x + np.clip(move, -0.7, 0.7), state.constants))
+        points.append(clipped(state.x + np.clip(move, -FARTHEST_STEP, FARTHEST_STEP), state.constants))
     for first in range(0, tries, 2):
         found = evaluate(state, points[first : first + 2])
         best = int(np.argmin([float(r @ r) for r in found]))

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .calibration import Calibration, clipped, evaluate
+from .calibration import FARTHEST_STEP, Calibration, clipped, evaluate
 
 FloatArray = npt.NDArray[np.float64]
-
-FARTHEST_STEP = 0.7
-"""Largest change of a logarithm in one step."""
 
 
 @dataclass(frozen=True)

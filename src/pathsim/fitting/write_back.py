@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..ensemble import Dish, read_dishes
-from ..lab import default_library
 from ..model import Model, load_model
 from .calibration import Calibration
 
@@ -40,9 +39,10 @@ def write_back(
     feedbacks are held when off, and the speed of the cell cycle of every line that has a doubling time to meet."""
     path = into / "pi3k_mapk.ant"
     path.write_text(_with_values((source / path.name).read_text(encoding="utf-8"), constants), encoding="utf-8")
-    path.write_text(_with_references(path.read_text(encoding="utf-8"), load_model(path)), encoding="utf-8")
+    model = load_model(path)
+    path.write_text(_with_references(path.read_text(encoding="utf-8"), model), encoding="utf-8")
     lines = into / "cell_lines.toml"
-    text = _with_speeds((source / lines.name).read_text(encoding="utf-8"), load_model(path), report)
+    text = _with_speeds((source / lines.name).read_text(encoding="utf-8"), model, report)
     lines.write_text(text, encoding="utf-8")
 
 
@@ -64,10 +64,10 @@ def _with_values(text: str, constants: pd.DataFrame) -> str:
 
 def _with_references(text: str, model: Model) -> str:
     """Constants defined as a level of the reference line at rest in full medium."""
-    found = {number: match for number, line in enumerate(text.splitlines()) if (match := _REFERENCE.match(line))}
+    lines = text.splitlines()
+    found = {number: match for number, line in enumerate(lines) if (match := _REFERENCE.match(line))}
     dishes = [Dish("T47D", FULL_MEDIUM, 0.0, match["quantity"]) for match in found.values()]
     values = read_dishes(model, dishes)[0]
-    lines = text.splitlines()
     for (number, match), value in zip(found.items(), values, strict=True):
         lines[number] = f"{match['name']} = {value:.3g};".ljust(32) + f" // {match['rest']}"
     return "\n".join(lines) + "\n"
@@ -81,20 +81,17 @@ def _with_speeds(text: str, model: Model, report: Callable[[str], None]) -> str:
             name = head["name"].strip('"')
         if match := _SPEED.search(line):
             wanted[number] = (name, float(match[3]))
-    library = default_library()
     names = [name for name, _ in wanted.values()]
     dishes = [Dish(name, FULL_MEDIUM, day * 1440.0, "cell_count") for name in names for day in (0.0, _DAYS)]
     sets = [{f"cycle_speed@{name}": float(speed) for name in names} for speed in SPEEDS]
-    counts = read_dishes(model, dishes, sets, library).reshape(len(SPEEDS), len(wanted), 2)
+    counts = read_dishes(model, dishes, sets).reshape(len(SPEEDS), len(wanted), 2)
     doublings = np.log2(counts[..., 1] / counts[..., 0]) / (24.0 * _DAYS)
-    missed = []
     for column, (number, (name, hours)) in enumerate(wanted.items()):
         rate = np.maximum.accumulate(doublings[:, column])
         if not rate[0] < 1.0 / hours < rate[-1]:
-            missed.append(f"{name} cannot double in {hours:g} h: at the most in {1.0 / max(rate[-1], 1e-9):.3g} h")
+            fastest = 1.0 / max(rate[-1], 1e-9)
+            report(f"{name} cannot double in {hours:g} h: at the most in {fastest:.3g} h; its speed is left as it was")
             continue
         speed = float(np.exp(np.interp(1.0 / hours, rate, np.log(SPEEDS))))
         lines[number] = _SPEED.sub(rf"\g<1>{speed:.3g}\g<2>", lines[number])
-    for sentence in missed:
-        report(f"{sentence}; its speed is left as it was")
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from scipy import sparse
 from ..solve import Rosenbrock
 from ..solve.recording_parts import Parts, record_parts
 from .many import density_slopes, log_densities
+from .scales import BENDS
 from .schedule import KEEP
 from .slopes import likelihood_slopes, value_slopes
 from .tangents import Tangents
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-LN10 = math.log(10.0)
 DIRECTIONS = 8
 LARGEST_ERROR = 30.0
 """Of tangents, over what is tolerated; where states stand still it is in the thousands."""
@@ -122,7 +122,7 @@ class _Batch:
         self.m = len(thetas)
         self.failures = [""] * self.m
         self.estimated = np.array([i for i, p in enumerate(problem.parameters) if p.estimated], dtype=np.int64)
-        bend = np.array([{"lin": 0.0, "log": 1.0, "log10": LN10}[scale] for scale in problem.scales])[:, None]
+        bend = np.array([BENDS[scale] for scale in problem.scales])[:, None]
         natural = np.where(bend > 0, np.exp(thetas.T * bend), thetas.T)
         self.stretch = np.where(bend > 0, natural * bend, 1.0)
         self.table = np.tile(np.array([[p.nominal] for p in problem.parameters], dtype=float), (1, self.m))

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from ..solve import Rosenbrock, run_rows, settle_rows
 from .measurements import Kind
+from .scales import BENDS, LN10, scale_slope, scaled
 from .schedule import Group
 from .simulate import GroupRun, Simulator
 
@@ -33,7 +34,6 @@ MOST_STEPS = 1000
 ROUNDS = 20
 SETTLED, HOPELESS = 0.1, 1e5
 """An improvement, or a damping, at which a vector needs no further round."""
-LN10 = math.log(10.0)
 
 
 class ManyVectors:
@@ -60,7 +60,7 @@ class ManyVectors:
         self.column = np.full(len(problem.value_table.constants), -1, dtype=np.int64)
         for row, parameter in plain.items():
             self.column[row] = column_of.get(places.get(parameter, -1), -1)
-        self.bend = np.array([{"lin": 0.0, "log": 1.0, "log10": LN10}[problem.scales[i]] for i in self.free])
+        self.bend = np.array([BENDS[problem.scales[i]] for i in self.free])
         self.kinds = [[_Columns(kind, self.column, len(self.free)) for kind in plan.kinds] for plan in problem.plans]
 
     def refined(self, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -238,7 +238,7 @@ class _Inner:
         for columns, y, sigma, r, by_y, by_sigma in self._parts():
             laplace = columns.kind.shape.distribution == "laplace"
             pull, size = (np.sign(r), np.abs(r)) if laplace else (r, r**2)
-            stretch = _scale_slope(y, columns.kind.shape.scale) / sigma
+            stretch = scale_slope(y, columns.kind.shape.scale) / sigma
             dr, dn = [stretch * d for d in by_y], [d / sigma for d in by_sigma]
             noisy = np.sqrt(np.maximum(1.0, size)) if not laplace else 1.0
             for a, sums in enumerate(columns.single):
@@ -283,7 +283,7 @@ def _leaves(kind: Kind, outputs: FloatArray, values: FloatArray) -> list[FloatAr
 
 def residuals(kind: Kind, y: FloatArray, sigma: FloatArray) -> FloatArray:
     """As :meth:`Kind.residuals`, for y and sigma (measurements, m)."""
-    return (_scaled(y, kind.shape.scale) - _scaled(kind.data, kind.shape.scale)[:, None]) / sigma
+    return (scaled(y, kind.shape.scale) - scaled(kind.data, kind.shape.scale)[:, None]) / sigma
 
 
 def log_densities(kind: Kind, y: FloatArray, sigma: FloatArray) -> FloatArray:
@@ -301,16 +301,4 @@ def density_slopes(kind: Kind, y: FloatArray, sigma: FloatArray) -> tuple[FloatA
     """As :meth:`Kind.density_slopes`, for y and sigma (measurements, m)."""
     r = residuals(kind, y, sigma)
     by_residual = -np.sign(r) if kind.shape.distribution == "laplace" else -r
-    return by_residual / sigma * _scale_slope(y, kind.shape.scale), -(1.0 + by_residual * r) / sigma
-
-
-def _scaled(x: FloatArray, scale: str) -> FloatArray:
-    if scale == "lin":
-        return x
-    return np.log(x) if scale == "log" else np.log10(x)
-
-
-def _scale_slope(x: FloatArray, scale: str) -> FloatArray:
-    if scale == "lin":
-        return np.ones_like(x)
-    return 1.0 / x if scale == "log" else 1.0 / (x * LN10)
+    return by_residual / sigma * scale_slope(y, kind.shape.scale), -(1.0 + by_residual * r) / sigma

@@ -23,6 +23,7 @@ from ..solve.lowering import Lowering
 from .dynamics import Dynamics
 from .formulas import separate, written_out
 from .records import Measurement, Noise, Part, Scale
+from .scales import LN10, scale_slope, scaled
 from .schedule import Schedule, Scheduler
 from .values import Values
 from .vectors import ArrayFunction, array_function
@@ -86,7 +87,7 @@ class Kind:
     def residuals(self, observable: FloatArray, noise: FloatArray) -> FloatArray:
         """(transformed observable - transformed measurement) / noise."""
         with np.errstate(all="ignore"):
-            simulated, measured = _scaled(observable, self.shape.scale), _scaled(self.data, self.shape.scale)
+            simulated, measured = scaled(observable, self.shape.scale), scaled(self.data, self.shape.scale)
             residuals: FloatArray = (simulated - measured) / noise
         return residuals
 
@@ -104,7 +105,7 @@ class Kind:
         residuals = self.residuals(observable, noise)
         with np.errstate(all="ignore"):
             by_residual = -np.sign(residuals) if self.shape.distribution == "laplace" else -residuals
-            by_observable = by_residual / noise * _scale_slope(observable, self.shape.scale)
+            by_observable = by_residual / noise * scale_slope(observable, self.shape.scale)
             by_noise = -(1.0 + by_residual * residuals) / noise
         return by_observable, by_noise
 
@@ -113,7 +114,7 @@ class Kind:
         """The logarithm of d measurement / d transformed measurement."""
         if self.shape.scale == "lin":
             return np.zeros(len(self.data))
-        return np.log(self.data) + (math.log(math.log(10.0)) if self.shape.scale == "log10" else 0.0)
+        return np.log(self.data) + (math.log(LN10) if self.shape.scale == "log10" else 0.0)
 
 
 class _Leaves:
@@ -125,18 +126,6 @@ class _Leaves:
 
     def rate(self, view: Lowering, name: str) -> int:
         return self.graph.zero
-
-
-def _scaled(x: FloatArray, scale: Scale) -> FloatArray:
-    if scale == "lin":
-        return x
-    return np.log(x) if scale == "log" else np.log10(x)
-
-
-def _scale_slope(x: FloatArray, scale: Scale) -> FloatArray:
-    if scale == "lin":
-        return np.ones_like(x)
-    return 1.0 / x if scale == "log" else 1.0 / (x * math.log(10.0))
 
 
 # ------------------------------------------------------------------------------------------------ building the kinds

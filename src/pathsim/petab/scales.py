@@ -1,4 +1,4 @@
-"""The scales of the parameter table: ``lin``, ``log`` or ``log10``."""
+"""The scales of parameters and observables: ``lin``, ``log`` or ``log10``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+LN10 = math.log(10.0)
+BENDS = {"lin": 0.0, "log": 1.0, "log10": LN10}
+"""Second derivative of a value by what is on scale, over the first."""
 
 
 def on_scale(value: float, scale: str) -> float:
@@ -30,6 +33,20 @@ def from_scale(value: float, scale: str) -> float:
 def stretch(theta: FloatArray, scales: Sequence[str]) -> FloatArray:
     """d value / d theta for each parameter."""
     return np.array([
-        1.0 if scale == "lin" else from_scale(float(x), scale) * (1.0 if scale == "log" else math.log(10.0))
+        1.0 if scale == "lin" else from_scale(float(x), scale) * (1.0 if scale == "log" else LN10)
         for x, scale in zip(theta, scales, strict=True)
     ])  # fmt: skip
+
+
+def scaled(x: FloatArray, scale: str) -> FloatArray:
+    """Values put on a scale."""
+    if scale == "lin":
+        return x
+    return np.log(x) if scale == "log" else np.log10(x)
+
+
+def scale_slope(x: FloatArray, scale: str) -> FloatArray:
+    """d :func:`scaled` / d ``x``."""
+    if scale == "lin":
+        return np.ones_like(x)
+    return 1.0 / x if scale == "log" else 1.0 / (x * LN10)

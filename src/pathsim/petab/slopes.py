@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from ..errors import InputError
 from ..fitting.objective import Slopes, checked
 from ..solve import Rosenbrock
 from .measurements import Kind
-from .scales import stretch
+from .scales import scale_slope, stretch
 from .tangents import Tangents
 
 if TYPE_CHECKING:
@@ -88,8 +87,8 @@ def kind_slopes(
     gradient = -(by_y @ dy + by_sigma @ ds)
     with np.errstate(all="ignore"):
         residual = kind.residuals(y, sigma)
-        stretch = _scale_slope(y, kind.shape.scale) / sigma
-        dr = stretch[:, None] * dy
+        by_scale = scale_slope(y, kind.shape.scale) / sigma
+        dr = by_scale[:, None] * dy
         dn = ds / sigma[:, None]
     laplace = kind.shape.distribution == "laplace"
     size = np.abs(residual) if laplace else residual**2
@@ -107,9 +106,3 @@ def kind_slopes(
             noise = np.sqrt(np.maximum(2.0 * np.log(sigma) + NOISE_OFFSET, 1e-12))
             residual, jacobian = np.concatenate([residual, noise]), np.vstack([jacobian, dn / noise[:, None]])
     return Slopes(value, gradient, fisher, residual, jacobian)
-
-
-def _scale_slope(y: FloatArray, scale: str) -> FloatArray:
-    if scale == "lin":
-        return np.ones_like(y)
-    return 1.0 / y if scale == "log" else 1.0 / (y * math.log(10.0))

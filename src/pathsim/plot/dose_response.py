@@ -42,9 +42,9 @@ def draw_dose_response(
     untreated = any((curve.doses == 0).any() for curve in curves.values())
     for number, (name, curve) in enumerate(curves.items()):
         _draw_curve(ax, name, curve, COLOURS[number % len(COLOURS)], _MARKERS[number % len(_MARKERS)], zero_at)
-    banded = not isinstance(data, Mapping) and {"low", "high"} <= set(data.columns)
-    if banded and not isinstance(data, Mapping):
-        _draw_whiskers(ax, data, zero_at)
+    banded = None if isinstance(data, Mapping) or not {"low", "high"} <= set(data.columns) else data
+    if banded is not None:
+        _draw_whiskers(ax, banded, zero_at)
     if len(curves) == 1:
         (curve,) = curves.values()
         if curve.top.value is not None:
@@ -57,7 +57,7 @@ def draw_dose_response(
     ax.set_ylabel(response_label or _response_label(data))
     if ax.get_ylim()[0] > 0:
         ax.set_ylim(0, None)
-    title = "whiskers: 5 to 95 % of the parameter sets" if banded else None
+    title = None if banded is None else "whiskers: 5 to 95 % of the parameter sets"
     ax.legend(frameon=False, fontsize=7.5, loc="best", handlelength=1.6, title=title, title_fontsize=7)
     return ax
 
