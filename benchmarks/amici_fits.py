@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from amici_problems import PROBLEMS, rival_problem, yaml_of
-from pathsim.fitting.search import fit
+from pathsim.estimation.search import fit
 from pathsim.petab import load
 
 WITHIN = 1.92

@@ -21,9 +21,9 @@ import numpy as np
 
 import pathsim as ps
 from amici_problems import PROBLEMS, amici_objective, rival_problem, yaml_of
+from pathsim.estimation.adjoint_gradient import adjoint_gradients
+from pathsim.estimation.slopes import likelihood_slopes
 from pathsim.petab import load
-from pathsim.petab.adjoint_gradient import adjoint_gradients
-from pathsim.petab.slopes import likelihood_slopes
 
 SPREAD = 0.2
 """Vectors are the published one with normal deviates of this size added, in decades for most parameters."""

@@ -66,8 +66,8 @@ def new_models(files: list[str]) -> None:
     with tempfile.TemporaryDirectory() as cache:
         os.environ["PATHSIM_CACHE"] = cache
         import pathsim as ps
+        from pathsim.experiments.timecourse import system_of
         from pathsim.solve import engine_of
-        from pathsim.timecourse import system_of
 
         ps.simulate("pi3k_mapk", range(2))  # what is needed once per process
         os.environ["PATHSIM_CACHE"] = ""

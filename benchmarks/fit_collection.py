@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from collection import data_folder
-from pathsim.fitting.result import Start
-from pathsim.fitting.search import fit
+from pathsim.estimation.result import Start
+from pathsim.estimation.search import fit
 from pathsim.petab import load
 
 PROBLEMS = (

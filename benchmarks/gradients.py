@@ -19,12 +19,12 @@ import numpy as np
 
 import pathsim as ps
 from collection import SPEED_SET, data_folder, draws, load_case
+from pathsim.experiments.timecourse import system_of
 from pathsim.petab import load
 from pathsim.solve import run_rows
-from pathsim.solve.adjoint import pull_back
-from pathsim.solve.recording import record_rows
-from pathsim.solve.sensitivity import differentiate
-from pathsim.timecourse import system_of
+from pathsim.solve.sensitivities.adjoint import pull_back
+from pathsim.solve.sensitivities.forward import differentiate
+from pathsim.solve.sensitivities.recording import record_rows
 
 TOO_LONG = ("Chen_MSB2009",)
 

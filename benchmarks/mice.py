@@ -14,8 +14,8 @@ import time
 import numpy as np
 
 import pathsim as ps
-from pathsim.assays.animals import Study, calibrate, event_times
-from pathsim.assays.dosed_cells import prepare
+from pathsim.invivo.animals import Study, calibrate, event_times
+from pathsim.invivo.dosed_cells import prepare
 from pathsim.lab import Regimen, default_library, default_pharmacy
 from pathsim.lab.host import find_site
 

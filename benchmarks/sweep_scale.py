@@ -46,7 +46,7 @@ def stream(rows: int, workers: int) -> None:
             yield draws(case, known, min(BLOCK, rows - first), seed=number)
 
     started, failed, digest = time.perf_counter(), 0, hashlib.sha256()
-    for batch in ps.simulate_stream(model, blocks(), times, outputs, workers=workers):
+    for batch in ps.iter_simulate_many(model, blocks(), times, outputs, workers=workers):
         failed += int((batch.status != 0).sum())
         digest.update(batch.values.tobytes())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -21,8 +21,8 @@ import numpy as np
 import pandas as pd
 
 import pathsim as ps
-from pathsim.fitting.optimise import Ledger, minimise
-from pathsim.fitting.profile import Held
+from pathsim.estimation.optimise import Ledger, minimise
+from pathsim.estimation.profile import Held
 
 ANT = """
 model cascade

@@ -61,9 +61,9 @@ def rival(wells: int, readout: str) -> None:
     """Processor time per well of both on a sample of the same wells, one core each, and how far apart they read."""
     import roadrunner
 
+    from pathsim.experiments.simulation import system_of
     from pathsim.model import bundled_models
     from pathsim.model.antimony import antimony_to_sbml
-    from pathsim.simulation import system_of
     from pathsim.solve import run_rows, settle_rows
 
     spec = ps.make_spec(content(1_000_000, "csv", readout))

@@ -8,14 +8,14 @@ from __future__ import annotations
 import sys
 
 import pathsim as ps
-from pathsim.assays.trial import ASSUMPTIONS, COHORTS
+from pathsim.invivo.trial import ASSUMPTIONS, COHORTS
 from pathsim.plot.trial import draw_trial
 
 
 def main(target: str) -> None:
     """Simulate both cohorts, print reported numbers above simulated ones, draw the newly diagnosed."""
     for name in COHORTS:
-        trial = ps.virtual_trial("pi3k_mapk", name, trials=100, sets=ps.read_ensemble()[:10])
+        trial = ps.virtual_trial("pi3k_mapk", name, trials=100, sets=ps.load_parameter_sets()[:10])
         print(f"{name}, {trial.cohort.regimen}")
         for row in trial.summary().itertuples():
             band = "" if row.low is None or row.low != row.low else f" ({row.low:.2f} to {row.high:.2f})"

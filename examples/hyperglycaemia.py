@@ -16,8 +16,8 @@ from pathsim.plot.glucose import draw_glucose
 def main(target: str) -> None:
     """One study and the same under ten parameter sets that fit the calibration about as well, summary, figure."""
     found = ps.repeat(
-        lambda lines: ps.glucose_study("pi3k_mapk", lines[0], "paxalisib 15 mg/kg daily"), ["ATRT"],
-        ps.read_ensemble()[:10],
+        lambda lines: ps.glucose_insulin_study("pi3k_mapk", lines[0], "paxalisib 15 mg/kg daily"), ["ATRT"],
+        ps.load_parameter_sets()[:10],
     )  # fmt: skip
     study = found.own
     print(f"{study.line}, {study.regimen}")

@@ -12,8 +12,8 @@ from __future__ import annotations
 import sys
 
 import pathsim as ps
-from pathsim.assays.study_bands import median_band
 from pathsim.plot.xenograft import draw_xenograft
+from pathsim.workflow.study_intervals import median_band
 
 ARMS = ["vehicle", "paxalisib 20 mg/kg daily", "paxalisib 20 mg/kg daily + mirdametinib 1 mg/kg daily"]
 PUBLISHED_DAYS = {"vehicle": 40.0, "paxalisib 20 mg/kg daily": 54.0}
@@ -22,7 +22,7 @@ PUBLISHED_DAYS = {"vehicle": 40.0, "paxalisib 20 mg/kg daily": 54.0}
 def main(target: str) -> None:
     """Run the study at the size of the published one, then ask how many mice it needed."""
     found = ps.repeat(
-        lambda lines: ps.xenograft("pi3k_mapk", lines[0], ARMS, mice=8, seed=0), ["ATRT"], ps.read_ensemble()[:10]
+        lambda lines: ps.xenograft("pi3k_mapk", lines[0], ARMS, mice=8, seed=0), ["ATRT"], ps.load_parameter_sets()[:10]
     )
     trial = found.own
     for row in trial.summary().itertuples():
@@ -34,7 +34,7 @@ def main(target: str) -> None:
     print(*trial.notes, sep="\n")
     large = ps.xenograft("pi3k_mapk", "ATRT", ARMS[:2], mice=300, seed=1)
     print("power of the log-rank test, paxalisib against vehicle:")
-    print(ps.mice_needed(large, sizes=(3, 4, 6, 8, 10)).to_string(index=False))
+    print(ps.logrank_power(large, sizes=(3, 4, 6, 8, 10)).to_string(index=False))
     draw_xenograft(trial, found.others).savefig(target, dpi=160)
     print(f"wrote {target}")
 

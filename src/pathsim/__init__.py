@@ -13,28 +13,20 @@ if TYPE_CHECKING:
         Plate,
         WellNoise,
         combination_screen,
-        escalate,
-        glucose_study,
-        mice_needed,
-        seed_protocol,
-        virtual_trial,
-        wash_out,
+        resistance_blot_protocol,
     )
     from .assays.dose_response import dose_response
-    from .assays.investigate import investigate
     from .assays.western_blot import western_blot
-    from .assays.xenograft import xenograft
-    from .ensemble import over_sets, read_ensemble, repeat
     from .errors import InputError, PathsimError, SimulationError, UnknownNameError, UnsupportedModelError
-    from .fitting import (
+    from .estimation import (
+        LBFGSB,
         Beginning,
         Densitometry,
         Descent,
         Evolution,
         Fides,
         Fit,
-        Free,
-        Lbfgsb,
+        FreeParameter,
         LeastSquares,
         TrustRegion,
         bands,
@@ -43,31 +35,34 @@ if TYPE_CHECKING:
         fit,
         hints,
         load_fit,
-        parameter_ensemble,
+        posterior_ensemble,
         read_blots,
-        read_free,
+        read_free_parameters,
     )
-    from .fitting.profile import profile
-    from .fitting.sample import sample
+    from .estimation.profile import profile
+    from .estimation.sample import sample
+    from .experiments.ensemble import load_parameter_sets, over_sets, repeat
+    from .experiments.simulation import Plan, full_plan
+    from .experiments.timecourse import Batch, Simulator, iter_simulate_many, simulate, simulate_many, simulator
+    from .invivo import glucose_insulin_study, logrank_power, virtual_trial
+    from .invivo.xenograft import xenograft
     from .lab import CellLine, Condition, Drug, Library, Treatment, default_library
     from .model import Model, load_model
-    from .simulation import Plan, full_plan
-    from .solve import Bdf, Lsoda, Rosenbrock, Status
+    from .resistance import escalate, washout
+    from .sensitivity import elasticities, morris_effects, sobol_indices
+    from .solve import BDF, LSODA, Rosenbrock, Status
     from .stats import growth_rate, hill, survival, synergy
     from .sweep import (
         Progress,
         Shard,
-        elasticities,
         make_spec,
         merge_sweep,
-        morris_effects,
         read_spec,
         run_sweep,
         run_sweep_on_dask,
-        sobol_indices,
     )
     from .table import check_table, read_table
-    from .timecourse import Batch, Simulator, simulate, simulate_many, simulate_stream, simulator
+    from .workflow.investigate import investigate
 
 _ROOMS = {
     "assays": (
@@ -77,27 +72,24 @@ _ROOMS = {
         "WellNoise",
         "combination_screen",
         "dose_response",
-        "escalate",
-        "glucose_study",
-        "investigate",
-        "mice_needed",
-        "seed_protocol",
-        "virtual_trial",
-        "wash_out",
+        "resistance_blot_protocol",
         "western_blot",
-        "xenograft",
     ),
-    "ensemble": ("over_sets", "read_ensemble", "repeat"),
+    "resistance": ("escalate", "washout"),
+    "invivo": ("glucose_insulin_study", "logrank_power", "virtual_trial", "xenograft"),
+    "workflow": ("investigate",),
+    "sensitivity": ("elasticities", "morris_effects", "sobol_indices"),
+    "experiments.ensemble": ("over_sets", "load_parameter_sets", "repeat"),
     "errors": ("InputError", "PathsimError", "SimulationError", "UnknownNameError", "UnsupportedModelError"),
-    "fitting": (
+    "estimation": (
         "Beginning",
         "Densitometry",
         "Descent",
         "Evolution",
         "Fides",
         "Fit",
-        "Free",
-        "Lbfgsb",
+        "FreeParameter",
+        "LBFGSB",
         "LeastSquares",
         "TrustRegion",
         "bands",
@@ -106,30 +98,27 @@ _ROOMS = {
         "fit",
         "hints",
         "load_fit",
-        "parameter_ensemble",
+        "posterior_ensemble",
         "profile",
         "read_blots",
-        "read_free",
+        "read_free_parameters",
         "sample",
     ),
     "lab": ("CellLine", "Condition", "Drug", "Library", "Treatment", "default_library"),
     "model": ("Model", "load_model"),
-    "simulation": ("Plan", "full_plan"),
-    "solve": ("Bdf", "Lsoda", "Rosenbrock", "Status"),
+    "experiments.simulation": ("Plan", "full_plan"),
+    "solve": ("BDF", "LSODA", "Rosenbrock", "Status"),
     "sweep": (
         "Progress",
         "Shard",
-        "elasticities",
         "make_spec",
         "merge_sweep",
-        "morris_effects",
         "read_spec",
         "run_sweep",
         "run_sweep_on_dask",
-        "sobol_indices",
     ),
     "table": ("check_table", "read_table"),
-    "timecourse": ("Batch", "Simulator", "simulate", "simulate_many", "simulate_stream", "simulator"),
+    "experiments.timecourse": ("Batch", "Simulator", "simulate", "simulate_many", "iter_simulate_many", "simulator"),
 }
 _MODULES = {name: f".stats.{name}" for name in ("growth_rate", "hill", "survival", "synergy")} | {"petab": ".petab"}
 """Whole modules that are public names: ``ps.synergy.bliss(...)``."""
@@ -137,8 +126,10 @@ _HOME = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = [
     "ASSAY_READOUTS",
+    "BDF",
+    "LBFGSB",
+    "LSODA",
     "Batch",
-    "Bdf",
     "Beginning",
     "BlotNoise",
     "CellLine",
@@ -149,12 +140,10 @@ __all__ = [
     "Evolution",
     "Fides",
     "Fit",
-    "Free",
+    "FreeParameter",
     "InputError",
-    "Lbfgsb",
     "LeastSquares",
     "Library",
-    "Lsoda",
     "Model",
     "PathsimError",
     "Plan",
@@ -181,40 +170,40 @@ __all__ = [
     "escalate",
     "fit",
     "full_plan",
-    "glucose_study",
+    "glucose_insulin_study",
     "growth_rate",
     "hill",
     "hints",
     "investigate",
+    "iter_simulate_many",
     "load_fit",
     "load_model",
+    "load_parameter_sets",
+    "logrank_power",
     "make_spec",
     "merge_sweep",
-    "mice_needed",
     "morris_effects",
     "over_sets",
-    "parameter_ensemble",
     "petab",
+    "posterior_ensemble",
     "profile",
     "read_blots",
-    "read_ensemble",
-    "read_free",
+    "read_free_parameters",
     "read_spec",
     "read_table",
     "repeat",
+    "resistance_blot_protocol",
     "run_sweep",
     "run_sweep_on_dask",
     "sample",
-    "seed_protocol",
     "simulate",
     "simulate_many",
-    "simulate_stream",
     "simulator",
     "sobol_indices",
     "survival",
     "synergy",
     "virtual_trial",
-    "wash_out",
+    "washout",
     "western_blot",
     "xenograft",
 ]

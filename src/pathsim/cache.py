@@ -28,10 +28,10 @@ def key_of(*parts: str | bytes) -> str:
 
 @cache
 def source_of(folder: Path) -> bytes:
-    """A hash of the Python sources in ``folder``: entries made by other versions of the code are not used."""
+    """A hash of the Python sources under ``folder``: entries made by other versions of the code are not used."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.digest()
 
 

@@ -18,7 +18,7 @@ READOUTS = ["pAKT_S473", "pPRAS40_T246", "pS6_S240", "vinculin"]
 
 @pytest.fixture(scope="module")
 def blot() -> pd.DataFrame:
-    return ps.western_blot("pi3k_mapk", ["T47D", "T47D+PTEN_loss"], ps.seed_protocol(), READOUTS, "15 min")
+    return ps.western_blot("pi3k_mapk", ["T47D", "T47D+PTEN_loss"], ps.resistance_blot_protocol(), READOUTS, "15 min")
 
 
 def lane(blot: pd.DataFrame, line: str, ending: str, readout: str) -> float:
@@ -48,7 +48,12 @@ def test_the_phenotype_of_the_protocol(blot: pd.DataFrame) -> None:
 
 def test_the_order_of_conditions_changes_nothing(blot: pd.DataFrame) -> None:
     turned = ps.western_blot(
-        "pi3k_mapk", ["T47D+PTEN_loss", "T47D"], ps.seed_protocol()[::-1], READOUTS[::-1], "15 min", workers=2
+        "pi3k_mapk",
+        ["T47D+PTEN_loss", "T47D"],
+        ps.resistance_blot_protocol()[::-1],
+        READOUTS[::-1],
+        "15 min",
+        workers=2,
     )
     keys = ["cell_line", "treatment", "time_min", "readout"]
     both = blot.merge(turned, on=keys, suffixes=("", "_turned"))
@@ -57,7 +62,7 @@ def test_the_order_of_conditions_changes_nothing(blot: pd.DataFrame) -> None:
 
 
 def test_a_condition_alone_gives_the_same_bits_as_among_others(blot: pd.DataFrame) -> None:
-    text = ps.seed_protocol()[3]
+    text = ps.resistance_blot_protocol()[3]
     alone = ps.western_blot("pi3k_mapk", "T47D", text, "pAKT_S473", [15.0])
     assert alone["value"].iloc[0] == lane(blot, "T47D", "alpelisib 1 uM + IGF1 13 nM", "pAKT_S473")
 
@@ -65,7 +70,7 @@ def test_a_condition_alone_gives_the_same_bits_as_among_others(blot: pd.DataFram
 def test_results_do_not_depend_on_the_process(blot: pd.DataFrame) -> None:
     code = (
         "import pathsim as ps\n"
-        f"t = ps.western_blot('pi3k_mapk', 'T47D', {ps.seed_protocol()[1]!r}, 'pAKT_S473', [15.0])\n"
+        f"t = ps.western_blot('pi3k_mapk', 'T47D', {ps.resistance_blot_protocol()[1]!r}, 'pAKT_S473', [15.0])\n"
         "print(t['value'].iloc[0].hex())\n"
     )
     for seed in ("0", "123"):
@@ -78,7 +83,7 @@ def test_results_do_not_depend_on_the_process(blot: pd.DataFrame) -> None:
 
 
 def test_noise_belongs_to_the_band_not_to_its_place() -> None:
-    protocol = ps.seed_protocol()
+    protocol = ps.resistance_blot_protocol()
     whole = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], replicates=2, noise=ps.BlotNoise(), seed=3)
     again = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], replicates=2, noise=ps.BlotNoise(), seed=3)
     other = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], replicates=2, noise=ps.BlotNoise(), seed=4)
@@ -94,7 +99,7 @@ def test_noise_belongs_to_the_band_not_to_its_place() -> None:
 
 def test_loading_errors_cancel_against_the_loading_control() -> None:
     noise = ps.BlotNoise(loading_cv=0.5, band_cv=0.0, background=0.0, gain_cv=0.0)
-    protocol = ps.seed_protocol()[:2]
+    protocol = ps.resistance_blot_protocol()[:2]
     noisy = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], noise=noise)
     clean = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0])
     wide = noisy.pivot_table(index="treatment", columns="readout", values="value")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import pathsim as ps
-from pathsim.assays.validation.experiments import MOIETIES
-from pathsim.assays.validation.null_models import feedback_free, without_drug_effects
-from pathsim.ensemble import Dish, read_dishes, read_ensemble
+from pathsim.experiments.ensemble import Dish, load_parameter_sets, read_dishes
 from pathsim.lab import default_library
+from pathsim.scorecard.experiments import MOIETIES
+from pathsim.scorecard.null_models import feedback_free, without_drug_effects
 from pathsim.solve import Rosenbrock
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -157,7 +157,7 @@ def test_inert_drugs_do_nothing(model: ps.Model) -> None:
 
 
 def test_the_ensemble_is_large_enough_and_simulates(model: ps.Model) -> None:
-    sets = read_ensemble()
+    sets = load_parameter_sets()
     assert len(sets) >= 50
     dishes = [Dish("T47D", text, 1440.0, "pAKT_S473") for text in (f"{FULL} + alpelisib 1 uM", FULL)]
     values = read_dishes(model, dishes, sets[:8])

@@ -13,7 +13,7 @@ pytest.importorskip("petab", reason="the package petab is not installed")
 
 import pathsim as ps
 from pathsim import InputError, UnsupportedModelError
-from pathsim.fitting.free import Free
+from pathsim.estimation.free import FreeParameter
 from pathsim.petab import export, load
 from pathsim.petab.export import export_objective
 
@@ -57,7 +57,7 @@ def _plain(table: pd.DataFrame) -> np.ndarray:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     free = [
         "kcat_PI3K", "PTEN_total", "MEK_total@T47D",
-        Free("k_RHEB_exchange", 1e-4, 1.0, "log10", mean=0.03, sd=0.5),
+        FreeParameter("k_RHEB_exchange", 1e-4, 1.0, "log10", mean=0.03, sd=0.5),
     ]  # fmt: skip
     return export("pi3k_mapk", _table(), tmp_path_factory.mktemp("petab"), free)
 

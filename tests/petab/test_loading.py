@@ -17,8 +17,7 @@ TABLES = {
     "k\tlog10\t0.01\t10\t0.5\t1\nscale\tlin\t0\t10\t2\t0",
     "conditions": "conditionId\tA\nc\t4",
     "observables": "observableId\tobservableFormula\tnoiseFormula\nobs\tobservableParameter1_obs*A\t0.5",
-    "measurements": "observableId\tsimulationConditionId\ttime\tmeasurement\tobservableParameters\n"
-    "obs\tc\t1\t2\tscale",
+    "measurements": "observableId\tsimulationConditionId\ttime\tmeasurement\tobservableParameters\nobs\tc\t1\t2\tscale",
 }
 YAML = """format_version: 1
 parameter_file: parameters.tsv

@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("petab", reason="the package petab is not installed")
 
 from pathsim import InputError, SimulationError, UnsupportedModelError
+from pathsim.estimation.adjoint_gradient import steps_suit_tangents
 from pathsim.petab import Problem, load
-from pathsim.petab.adjoint_gradient import steps_suit_tangents
 
 DECAY = """
 model decay
@@ -121,9 +121,7 @@ def test_targets_may_depend_on_the_state_and_on_the_table(tmp_path: Path) -> Non
         [("dose", 0, 10, 3, "true")],
     )  # fmt: skip
     left = 2 * math.exp(-0.5)
-    np.testing.assert_allclose(
-        simulated(found), [left + 6, left / 10, (left + 6) * math.exp(-left / 10)], rtol=1e-7
-    )
+    np.testing.assert_allclose(simulated(found), [left + 6, left / 10, (left + 6) * math.exp(-left / 10)], rtol=1e-7)
 
 
 def test_targets_of_the_first_period_may_depend_on_initial_values(tmp_path: Path) -> None:
@@ -291,8 +289,7 @@ def test_two_models_share_parameters(tmp_path: Path) -> None:
     second = "model_files: {m: {location: model.xml, language: sbml}, g: {location: growth.xml, language: sbml}}"
     (tmp_path / "problem.yaml").write_text(text.replace(text.splitlines()[1], second))
     (tmp_path / "measurement.tsv").write_text(
-        "modelId\tobservableId\texperimentId\ttime\tmeasurement\n"
-        "g\tobs\t\t1\t2\nm\tobs\t\t1\t1\ng\tobs\t\t2\t3\n"
+        "modelId\tobservableId\texperimentId\ttime\tmeasurement\ng\tobs\t\t1\t2\nm\tobs\t\t1\t1\ng\tobs\t\t2\t3\n"
     )
     found = load(tmp_path / "problem.yaml")
     np.testing.assert_allclose(simulated(found), [math.exp(0.5), 2 * math.exp(-0.5), math.exp(1)], rtol=1e-6)

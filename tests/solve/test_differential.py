@@ -14,7 +14,7 @@ import pytest
 from small_models import FloatArray, course, model
 
 from pathsim.model.antimony import antimony_to_sbml
-from pathsim.solve import Lsoda, Rosenbrock
+from pathsim.solve import LSODA, Rosenbrock
 
 SPECIES, CONSTANTS, COMPARTMENTS = ("S1", "S2", "S3", "S4"), ("k1", "k2", "k3"), ("c1", "c2")
 OUTPUTS = (*SPECIES, *CONSTANTS, *COMPARTMENTS, "total", "r1", "r2", "st")
@@ -115,7 +115,7 @@ def test_engine_and_twin_agree(first: int) -> None:
     for seed in range(first, first + 10):
         text = Draw(seed).text
         ours = course(text, TIMES, OUTPUTS, Rosenbrock(1e-9, 1e-12))
-        twin = course(text, TIMES, OUTPUTS, Lsoda(1e-11, 1e-13))
+        twin = course(text, TIMES, OUTPUTS, LSODA(1e-11, 1e-13))
         wrong = deviation(ours, twin)
         assert not wrong.any(), f"seed {seed}, {[OUTPUTS[j] for j in np.flatnonzero(wrong.any(axis=0))]}:\n{text}"
 

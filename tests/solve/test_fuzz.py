@@ -15,7 +15,7 @@ from small_models import model, system
 from pathsim.errors import InputError, PathsimError
 from pathsim.model.maths import Expr, number, symbol
 from pathsim.model.records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
-from pathsim.solve import Lsoda, Rosenbrock, Rows, Status, build_system, run_rows, settle_rows
+from pathsim.solve import LSODA, Rosenbrock, Rows, Status, build_system, run_rows, settle_rows
 
 NAMES = ("A", "B", "C", "k1", "k2", "V")
 absurd = st.one_of(
@@ -147,12 +147,12 @@ def test_absurd_parameters_end_in_numbers_or_words(values: list[float]) -> None:
         ("x = 1; x' = 1e308*x;", Status.STEP_TOO_SMALL),
     ],
 )
-@pytest.mark.parametrize("solver", [Rosenbrock(max_steps=5000), Lsoda(max_steps=5000)], ids=["engine", "twin"])
-def test_known_ends(text: str, status: Status, solver: Rosenbrock | Lsoda) -> None:
+@pytest.mark.parametrize("solver", [Rosenbrock(max_steps=5000), LSODA(max_steps=5000)], ids=["engine", "twin"])
+def test_known_ends(text: str, status: Status, solver: Rosenbrock | LSODA) -> None:
     equations = system(text)
     done = run_rows(equations, equations.raw()[None, :], np.array([0.0, 5.0]), [equations.graph.state(0)], solver)
     if status == Status.OK:
-        assert done.status[0] == Status.OK or isinstance(solver, Lsoda), done.sentence(0)
+        assert done.status[0] == Status.OK or isinstance(solver, LSODA), done.sentence(0)
         return
     assert done.status[0] != Status.OK
     assert np.isnan(done.values[0, -1]).all()

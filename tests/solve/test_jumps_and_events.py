@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from small_models import TIGHT, course, rows, system
 
-from pathsim.solve import Lsoda, Rosenbrock, Solver, Status, run_rows
+from pathsim.solve import LSODA, Rosenbrock, Solver, Status, run_rows
 
-BOTH: list[Solver] = [TIGHT, Rosenbrock(), Lsoda(1e-10, 1e-13)]
+BOTH: list[Solver] = [TIGHT, Rosenbrock(), LSODA(1e-10, 1e-13)]
 solvers = pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
 
 

@@ -11,8 +11,8 @@ from small_models import FloatArray, system
 
 from pathsim.model import load_model
 from pathsim.solve import Rosenbrock, System, build_system, run_rows
-from pathsim.solve.engine import Engine, run
-from pathsim.solve.lane_layout import Results
+from pathsim.solve.integrate.engine import Engine, run
+from pathsim.solve.llvm.layout import Results
 
 PETAB = Path(__file__).parents[2].parent / "shared" / "data" / "petab"
 needs_collection = pytest.mark.skipif(not PETAB.is_dir(), reason=f"the PEtab collection is not at {PETAB}")
@@ -99,8 +99,8 @@ def test_written_and_table_driven_factorisation_give_the_same_bits(
     written = Engine(equations)
     _ = written.written_factor
     first, _ = by(written, raw, times)
-    monkeypatch.setattr("pathsim.solve.engine.MOST_STRAIGHT_LINE", 0)
-    monkeypatch.setattr("pathsim.solve.codegen.MOST_STRAIGHT_LINE", 0)
+    monkeypatch.setattr("pathsim.solve.integrate.engine.MOST_STRAIGHT_LINE", 0)
+    monkeypatch.setattr("pathsim.solve.llvm.codegen.MOST_STRAIGHT_LINE", 0)
     by_table = Engine(equations)
     assert by_table.tables is not None
     assert "factor" not in by_table.code.addresses

@@ -9,16 +9,16 @@ import pytest
 from small_models import FloatArray, course, rows, system
 from test_stiff_problems import HIRES, OREGO
 
-from pathsim.solve import Lsoda, Rosenbrock, System
-from pathsim.solve import lane_layout as at_row
-from pathsim.solve.batch import engine_of
-from pathsim.solve.calls import call2, call3, call6, call_step
-from pathsim.solve.engine import Workspace
-from pathsim.solve.lane_layout import LANES, place
-from pathsim.solve.step_ir import POINTERS
-from pathsim.solve.tableau import RODAS5P
-from pathsim.solve.twin_functions import TwinFunctions
-from pathsim.solve.twin_steps import rodas5p_step
+from pathsim.solve import LSODA, Rosenbrock, System
+from pathsim.solve.integrate.batch import engine_of
+from pathsim.solve.integrate.engine import Workspace
+from pathsim.solve.llvm import layout as at_row
+from pathsim.solve.llvm.calls import call2, call3, call6, call_step
+from pathsim.solve.llvm.layout import LANES, place
+from pathsim.solve.reference.functions import TwinFunctions
+from pathsim.solve.reference.steps import rodas5p_step
+from pathsim.solve.rosenbrock.step import POINTERS
+from pathsim.solve.rosenbrock.tableau import RODAS5P
 
 BERNOULLI = "x' = -x + sin(time)*x^2; x = 0.5;"  # 1/x = (sin t + cos t)/2 + 1.5 e^t
 LINEAR = "a' = -3*a + b; b' = a - 2*b; c' = b - c*exp(-time); a = 1; b = 2; c = 0.5;"
@@ -133,7 +133,7 @@ def test_exponential_inputs_are_exact() -> None:
 def test_engine_and_twin_agree(text: str) -> None:
     names = list(system(text).states)
     times = np.linspace(0, 10, 11)
-    assert np.max(np.abs(course(text, times, names) - course(text, times, names, Lsoda(1e-12, 1e-14)))) < 1e-8
+    assert np.max(np.abs(course(text, times, names) - course(text, times, names, LSODA(1e-12, 1e-14)))) < 1e-8
 
 
 def test_the_jacobian_is_the_derivative_of_the_rates() -> None:
@@ -146,5 +146,3 @@ def test_the_jacobian_is_the_derivative_of_the_rates() -> None:
         step[j] = 1e-6
         up, down = (np.array(functions.rates(0.3, x + sign * step, p)) for sign in (1, -1))
         assert np.allclose(exact[:, j], (up - down) / 2e-6, rtol=1e-7, atol=1e-9)
-
-

@@ -8,7 +8,7 @@ import pytest
 import semantic_suite
 from semantic_suite import Verdict
 
-from pathsim.solve import Lsoda, Rosenbrock
+from pathsim.solve import LSODA, Rosenbrock
 
 pytestmark = pytest.mark.skipif(
     not semantic_suite.FOLDER.is_dir(), reason=f"the SBML semantic suite is not at {semantic_suite.FOLDER}"
@@ -60,7 +60,7 @@ def _harmless(case: str) -> bool:
 
 def test_the_twin_passes_a_sample_of_the_suite() -> None:
     sample = semantic_suite.cases()[::5]
-    solver = Lsoda(rtol=1e-10, atol=1e-14)
+    solver = LSODA(rtol=1e-10, atol=1e-14)
     found = [semantic_suite.judge(case, solver) for case in sample]
     bad = [verdict for verdict in found if verdict.outcome in ("wrong", "failed")]
     assert not bad, "\n".join(f"{v.case} {v.outcome}: {v.message}" for v in bad)

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pytest
 
 import pathsim as ps
-from pathsim.simulation import system_of
+from pathsim.experiments.simulation import system_of
 from pathsim.solve import System, run_rows, settle_rows
-from pathsim.solve.recording import record_rows
-from pathsim.solve.sensitivity import differentiate, run_tangents
+from pathsim.solve.sensitivities.forward import differentiate, run_tangents
+from pathsim.solve.sensitivities.recording import record_rows
 
 TIGHT = ps.Rosenbrock(rtol=1e-10, atol=1e-13)
 FloatArray = npt.NDArray[np.float64]
@@ -179,7 +179,7 @@ def test_a_failed_row_gives_nan_and_spares_its_neighbours(tmp_path: Path) -> Non
 def pulled_and_pushed(system: System, rows: FloatArray, times: FloatArray, nodes: list[int], rng: np.random.Generator,
                       until_steady: bool = False) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     """The gradient of one random number by all raw values, backwards (with and without kept stages) and forwards."""
-    from pathsim.solve.adjoint import pull_back
+    from pathsim.solve.sensitivities.adjoint import pull_back
 
     recording = record_rows(system, rows, times, nodes, TIGHT, until_steady=until_steady)
     assert not recording.rows.status.any()
@@ -224,8 +224,9 @@ def test_the_adjoint_of_a_steady_state(tmp_path: Path) -> None:
 
 
 def test_drivers_run_as_python_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pathsim.solve import adjoint, recording, stretches
-    from pathsim.solve.driver import Words
+    from pathsim.solve.llvm.loops import Words
+    from pathsim.solve.sensitivities import adjoint, recording
+    from pathsim.solve.sensitivities import segments as stretches
 
     text, outputs, _ = MODELS["switch"]
     system = open_model(tmp_path, text)

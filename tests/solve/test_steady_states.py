@@ -9,7 +9,7 @@ import pytest
 from small_models import system
 
 from pathsim.model import load_model
-from pathsim.solve import Lsoda, Rosenbrock, Rows, Status, build_system, run_rows, settle_rows
+from pathsim.solve import LSODA, Rosenbrock, Rows, Status, build_system, run_rows, settle_rows
 
 PETAB = Path(__file__).parents[2].parent / "shared" / "data" / "petab"
 
@@ -112,7 +112,7 @@ def test_the_slowest_state_is_named() -> None:
 def test_the_twin_finds_the_same_rest() -> None:
     equations = system(ENZYME)
     raw, nodes = equations.raw()[None, :], equations.outputs(["S", "ES", "E"])
-    twin = settle_rows(equations, raw, nodes, Lsoda(rtol=1e-9, atol=1e-13))
+    twin = settle_rows(equations, raw, nodes, LSODA(rtol=1e-9, atol=1e-13))
     assert np.allclose(twin.values, settle_rows(equations, raw, nodes).values, rtol=1e-7)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from small_models import FloatArray, course
 
-from pathsim.solve import Bdf, Rosenbrock, Solver
+from pathsim.solve import BDF, Rosenbrock, Solver
 
 
 @dataclass(frozen=True)
@@ -111,4 +111,4 @@ def test_a_looser_tolerance_costs_accuracy_in_proportion(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_the_twin_reaches_published_values(name: str) -> None:
-    assert PROBLEMS[name].error(Bdf(rtol=1e-9, atol=1e-20)) < 1e-6
+    assert PROBLEMS[name].error(BDF(rtol=1e-9, atol=1e-20)) < 1e-6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pathsim.solve.stretches import find_stretches, place_samples
+from pathsim.solve.sensitivities.segments import find_stretches, place_samples
 
 
 def test_samples_see_what_happened_at_their_moment() -> None:

@@ -12,8 +12,8 @@ import pytest
 from tiny_sweep import content, expected, spec, toml, write_files
 
 from pathsim.errors import InputError
+from pathsim.experiments.simulation import full_plan
 from pathsim.lab import Condition, Treatment, default_library
-from pathsim.simulation import full_plan
 from pathsim.sweep import make_spec, read_spec
 from pathsim.sweep.axes import Kind, Listed, Range, read_axis
 from pathsim.sweep.chunk import Format, make_chunk

@@ -92,4 +92,3 @@ def _series(names: Sequence[str], doses: Doses | Mapping[str, Doses], problems: 
     problems += [str(unknown("drug", name, names, "in doses")) for name in doses if name not in names]
     problems += [f"no doses are given for {name}" for name in names if name not in doses]
     return [read_doses(doses[name], name, problems) for name in names if name in doses]
-

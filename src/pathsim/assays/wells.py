@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, raise_together, unknown
+from ..experiments.simulation import full_plan
 from ..lab import CellLine, Condition, Dose, Library, Treatment
 from ..model import Model
-from ..simulation import full_plan
 from ..solve import Solver
 from ..stats import growth_rate
 from ..units import UNITS, Quantity

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, PathsimError, raise_together, unknown
+from ..experiments.simulation import full_plan
 from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..model import Model, load_model
-from ..simulation import full_plan
 from ..solve import Solver
 from ..units import times_min
 from .screen_input import read_line
@@ -225,7 +225,7 @@ def _check_durations(protocols: Iterable[Treatment], moments: Sequence[float]) -
     )
 
 
-def seed_protocol(drug: str = "alpelisib 1 uM", ligand: str = "IGF1 13 nM") -> list[str]:
+def resistance_blot_protocol(drug: str = "alpelisib 1 uM", ligand: str = "IGF1 13 nM") -> list[str]:
     """The bench protocol for profiling resistance: starve 24 h, drug 1 h, ligand; with every control.
 
     Returns treatments for vehicle, ligand, drug, and drug with ligand; lyse 15 min into the last step.

@@ -21,7 +21,7 @@ from ..errors import InputError, PathsimError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..ensemble import Repeats
+    from ..experiments.ensemble import Repeats
     from ..lab import CellLine, Library
 
 Study = TypeVar("Study")
@@ -57,6 +57,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
 
 def new_folder(path: str | None) -> str | None:
     """Refuse a folder that cannot be written to before the work is done rather than after it."""
@@ -132,9 +133,7 @@ Ensemble = Annotated[
 CellLines = Annotated[
     str | None, typer.Option("--cell-lines", metavar="FILE", help="TOML of cell lines beside the bundled ones.")
 ]
-Drugs = Annotated[
-    str | None, typer.Option("--drugs", metavar="FILE", help="TOML of drugs beside the bundled ones.")
-]
+Drugs = Annotated[str | None, typer.Option("--drugs", metavar="FILE", help="TOML of drugs beside the bundled ones.")]
 Background = Annotated[
     list[str] | None, typer.Option("--background", metavar="READOUT...", help="Bands with an unknown background.")
 ]
@@ -246,9 +245,7 @@ def _is_number(word: str) -> bool:
     return len(word) > 1 and (word[1].isdigit() or word[1] == ".")
 
 
-def deliver(
-    table: Any, name: str, as_json: bool = False, folder: str | None = None, quiet: bool = False
-) -> None:
+def deliver(table: Any, name: str, as_json: bool = False, folder: str | None = None, quiet: bool = False) -> None:
     """Send a DataFrame where the user wants it: stdout, or ``folder/name.csv`` (or ``.json``)."""
     text = table.to_json(orient="records", indent=1) + "\n" if as_json else table.to_csv(index=False)
     if folder is None:
@@ -295,7 +292,7 @@ def with_band(
     sets = parameter_sets(model, ensemble)
     if not sets:
         return run(lines)
-    from ..ensemble import over_sets
+    from ..experiments.ensemble import over_sets
 
     return over_sets(run, lines, sets, tell=note)
 
@@ -304,7 +301,7 @@ def repeats(
     run: Callable[[Sequence[CellLine | str]], Study], line: str, sets: Sequence[dict[str, float]], quiet: bool
 ) -> Repeats[Study]:
     """A study of one cell line, and the same under parameter sets where there are any."""
-    from ..ensemble import Repeats, repeat
+    from ..experiments.ensemble import Repeats, repeat
 
     return repeat(run, [line], sets, tell=lambda said: note(said, quiet)) if sets else Repeats(run([line]), ())
 
@@ -314,7 +311,7 @@ def parameter_sets(model: str, ensemble: str | None) -> Sequence[dict[str, float
 
     Raises :class:`InputError` for more than there are, and for constants that the model does not have.
     """
-    from ..ensemble import choose_sets
+    from ..experiments.ensemble import choose_sets
     from ..model import load_model
 
     if ensemble is None:

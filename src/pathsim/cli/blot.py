@@ -52,7 +52,7 @@ def blot(
 
     Without arguments: parental T47D and its PTEN-null sister under the standard protocol for PI3K inhibitor resistance.
     """
-    from ..assays import STANDARD_ANTIBODIES, STANDARD_LINES, BlotNoise, seed_protocol, western_blot
+    from ..assays import STANDARD_ANTIBODIES, STANDARD_LINES, BlotNoise, resistance_blot_protocol, western_blot
     from ..model import load_model
 
     opened = load_model(model)
@@ -61,7 +61,7 @@ def blot(
         return western_blot(
             opened,
             lines,
-            treatment or seed_protocol(),
+            treatment or resistance_blot_protocol(),
             readouts or list(STANDARD_ANTIBODIES),
             times,
             replicates,

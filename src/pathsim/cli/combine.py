@@ -60,7 +60,7 @@ def combine(
     The table has one row per combination; the summary with its unit and sign goes to stderr. -o DIR gets wells too.
     """
     from ..assays import WellNoise, combination_screen, percent_of_vehicle
-    from ..ensemble import with_low_and_high
+    from ..experiments.ensemble import with_low_and_high
 
     if plot is not None and len(drugs) != 2:
         raise InputError(f"--plot draws the matrix of two drugs; {len(drugs)} are named")
@@ -109,7 +109,7 @@ def _banded(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric: Metric
     """Scores with their band over parameter sets, and how far their mean spreads in words."""
     import numpy as np
 
-    from ..ensemble import add_band
+    from ..experiments.ensemble import add_band
 
     column = "ci" if metric is Metric.ci else "excess"
     same = [other[column].to_numpy(dtype=float) for other in others if len(other) == len(scores)]

@@ -46,7 +46,6 @@ def dose_response(
 
     from ..assays import WellNoise, dose_response
 
-
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         tables = [
             dose_response(

@@ -10,9 +10,9 @@ import typer
 from . import app as cli
 
 if TYPE_CHECKING:
-    from ..assays import Escalation
-    from ..ensemble import Repeats
+    from ..experiments.ensemble import Repeats
     from ..lab import CellLine
+    from ..resistance import Escalation
 
 
 @cli.app.command()
@@ -42,9 +42,9 @@ def escalate(
 
     The line saved can be used wherever a cell line is named: pathsim blot T47D line/T47D-alpelisibR.toml
     """
-    from ..assays import Rules
-    from ..assays import escalate as run
     from ..model import load_model
+    from ..resistance import Rules
+    from ..resistance import escalate as run
 
     rules = Rules(fold=fold, max_days=max_days)
     sets = cli.parameter_sets(model, ensemble)
@@ -70,7 +70,7 @@ def escalate(
 
 
 def _deliver(found: Repeats[Escalation], output: str | None, json: bool, quiet: bool) -> None:
-    from ..assays.study_bands import escalation_tables
+    from ..workflow.study_intervals import escalation_tables
 
     tables = escalation_tables(found) if found.others else {"history": found.own.history}
     if output is None:

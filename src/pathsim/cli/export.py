@@ -15,8 +15,9 @@ def export(
     table: Annotated[
         str,
         typer.Argument(
-            metavar="TABLE.csv|FIT", help="CSV with cell_line, treatment, time_min, readout, value; or a folder of "
-            "pathsim fit, whose best parameters are then where the problem starts."
+            metavar="TABLE.csv|FIT",
+            help="CSV with cell_line, treatment, time_min, readout, value; or a folder of "
+            "pathsim fit, whose best parameters are then where the problem starts.",
         ),
     ],
     output: Annotated[
@@ -39,18 +40,18 @@ def export(
     ] = False,
 ) -> None:
     """Write a PEtab version 2 problem: model, dishes, measurements and parameters to estimate."""
-    from ..fitting.free import Free, read_free
+    from ..estimation.free import FreeParameter, read_free_parameters
     from ..petab import export as write
 
     if os.path.isdir(table):
         path = _fit(table, output)
     else:
-        chosen: list[str | Free] = []
+        chosen: list[str | FreeParameter] = []
         for word in free or []:
-            chosen += read_free(word) if word.endswith(".toml") else [word]
+            chosen += read_free_parameters(word) if word.endswith(".toml") else [word]
         rules = None
         if background or saturation or normal_noise:
-            from ..fitting import Densitometry
+            from ..estimation import Densitometry
 
             rules = Densitometry(not normal_noise, tuple(background or ()), tuple(saturation or ()))
         path = str(write(model, table, output, chosen, cli.library(cell_lines, drugs), rules))
@@ -60,7 +61,7 @@ def export(
 
 def _fit(folder: str, output: str) -> str:
     from ..errors import InputError
-    from ..fitting.blot_objective import BlotObjective
+    from ..estimation.blot_objective import BlotObjective
     from ..petab.export import export_objective
     from .fit import open_folder
 

@@ -12,8 +12,8 @@ import typer
 from . import app as cli
 
 if TYPE_CHECKING:
-    from ..fitting import Ensemble, Fit, Objective
-    from ..fitting.optimise import Optimiser
+    from ..estimation import Ensemble, Fit, Objective
+    from ..estimation.optimise import Optimiser
 
 PROBLEM_FILE = "problem.json"
 
@@ -48,8 +48,13 @@ def fit(
     ] = False,
     ensemble: Annotated[
         int,
-        typer.Option("--ensemble", metavar="N", min=0, help="Write so many parameter sets that the data allow to "
-                     "ensemble.csv in the output folder, which --ensemble of other verbs takes."),
+        typer.Option(
+            "--ensemble",
+            metavar="N",
+            min=0,
+            help="Write so many parameter sets that the data allow to "
+            "ensemble.csv in the output folder, which --ensemble of other verbs takes.",
+        ),
     ] = 0,
     mcmc: Annotated[
         int, typer.Option("--mcmc", metavar="STEPS", min=0, help="Draw them by so many steps of ensemble MCMC (emcee).")
@@ -58,8 +63,12 @@ def fit(
     plot: cli.Plot = None,
     plot_blots: Annotated[
         str | None,
-        typer.Option("--plot-blots", metavar="FILE", callback=cli.new_figure, help="Draw the bands and their fit over "
-                     "time, with what the parameter sets of --ensemble leave open."),
+        typer.Option(
+            "--plot-blots",
+            metavar="FILE",
+            callback=cli.new_figure,
+            help="Draw the bands and their fit over time, with what the parameter sets of --ensemble leave open.",
+        ),
     ] = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -73,7 +82,7 @@ def fit(
     best parameters. Scales per gel and antibody and the noise are solved for, not searched.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: the cores are for the starts
-    from .. import fitting
+    from .. import estimation
     from ..errors import InputError
 
     if (ensemble or mcmc) and output is None:
@@ -105,7 +114,7 @@ def fit(
     def watch(line: str) -> None:
         cli.note(line, quiet)
 
-    found = fitting.fit(
+    found = estimation.fit(
         objective, starts, seed, workers, optimiser=_optimiser(optimiser), folder=output, resume=resume, report=report,
         watch=watch,
     )  # fmt: skip
@@ -126,24 +135,24 @@ def fit(
 
 
 def _optimiser(search: Search) -> Optimiser:
-    from .. import fitting
+    from .. import estimation
 
     match search:
         case Search.trust_region:
-            return fitting.TrustRegion()
+            return estimation.TrustRegion()
         case Search.least_squares:
-            return fitting.LeastSquares()
+            return estimation.LeastSquares()
         case Search.l_bfgs_b:
-            return fitting.Lbfgsb()
+            return estimation.LBFGSB()
         case Search.fides:
-            return fitting.Fides()
+            return estimation.Fides()
 
 
 def _blots_figure(found: Fit, members: Ensemble | None) -> Any:
     """Bands, fit, and where there are ``members`` 95 % of their predictions."""
     import numpy as np
 
-    from ..fitting.blot_objective import BlotObjective
+    from ..estimation.blot_objective import BlotObjective
     from ..plot.fit import draw_blot_fit
 
     assert isinstance(found.objective, BlotObjective)
@@ -157,7 +166,7 @@ def _blots_figure(found: Fit, members: Ensemble | None) -> Any:
 
 def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, quiet: bool) -> Ensemble:
     """Write parameter sets that the data allow, and say how far to trust them."""
-    from ..fitting import parameter_ensemble, sample
+    from ..estimation import posterior_ensemble, sample
 
     assert folder is not None
     if steps:
@@ -168,7 +177,7 @@ def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, 
         cli.note(f"MCMC: acceptance {drawn.acceptance:.2f}, largest R-hat {worst:.3f}{advice}", quiet)
         members = drawn.ensemble(size, seed)
     else:
-        members = parameter_ensemble(found, size, seed)
+        members = posterior_ensemble(found, size, seed)
         if members.effective < 0.5 * size:
             cli.note(f"the {size} parameter sets are worth {members.effective:.0f} independent ones, because the "
                      "likelihood is not normal; --mcmc 2000 draws better ones", quiet)  # fmt: skip
@@ -180,7 +189,7 @@ def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, 
 
 def _warn(objective: Objective, quiet: bool) -> None:
     """Say what of the table is not used."""
-    from ..fitting.blot_objective import BlotObjective
+    from ..estimation.blot_objective import BlotObjective
 
     if isinstance(objective, BlotObjective) and objective.is_log_normal and "sd" in objective.bands:
         cli.note("column sd is not used: the noise is log-normal, with one size per antibody that is estimated; "
@@ -189,29 +198,27 @@ def _warn(objective: Objective, quiet: bool) -> None:
 
 def open_problem(task: dict[str, Any]) -> Objective:
     """The objective that a task describes."""
-    from .. import fitting
+    from .. import estimation
     from ..errors import InputError
 
     if _is_petab(task["data"]):
+        from ..estimation.gradient import PetabObjective
         from ..petab import load
-        from ..petab.gradient import PetabObjective
 
         return PetabObjective(load(task["data"], workers=1))
     if task["free"] is None:
         raise InputError("say what may change with --free FILE, a TOML file with a table per parameter: [k_phos]")
-    rules = fitting.Densitometry(
-        not task["normal_noise"], tuple(task["background"]), tuple(task["saturation"])
-    )
+    rules = estimation.Densitometry(not task["normal_noise"], tuple(task["background"]), tuple(task["saturation"]))
     library = cli.library(task["cell_lines"], task["drugs"])
     try:
-        free = fitting.read_free(task["free"])
+        free = estimation.read_free_parameters(task["free"])
     except InputError as error:
         try:  # both files are said in one go
-            fitting.read_blots(task["data"])
+            estimation.read_blots(task["data"])
         except InputError as other:
             raise InputError(f"{error}\n{other}") from None
         raise
-    return fitting.blot_problem(task["model"], task["data"], free, rules, library=library)
+    return estimation.blot_problem(task["model"], task["data"], free, rules, library=library)
 
 
 def _is_petab(data: str) -> bool:
@@ -221,7 +228,7 @@ def _is_petab(data: str) -> bool:
 def open_folder(folder: str) -> Fit:
     """A fit saved by ``pathsim fit -o``. Raises :class:`InputError` when there is none."""
     from ..errors import InputError
-    from ..fitting import load_fit
+    from ..estimation import load_fit
 
     path = os.path.join(folder, PROBLEM_FILE)
     if not os.path.exists(path):
@@ -236,7 +243,7 @@ def open_folder(folder: str) -> Fit:
 
 def _remember(folder: str, task: dict[str, Any], objective: Objective) -> None:
     """Keep the task beside its fit, unless the folder holds another one's."""
-    from ..fitting.result import HEAD_FILE, load_fit
+    from ..estimation.result import HEAD_FILE, load_fit
 
     if os.path.exists(os.path.join(folder, HEAD_FILE)):
         load_fit(folder, objective)
@@ -258,7 +265,7 @@ def _best(found: Fit) -> Any:
 
 
 def _predictions(found: Fit, folder: str | None) -> None:
-    from ..fitting.blot_objective import BlotObjective
+    from ..estimation.blot_objective import BlotObjective
 
     if folder is not None and isinstance(found.objective, BlotObjective):
         table = found.objective.predicted(found.theta)

@@ -29,10 +29,10 @@ def investigate(
 
     Tables are written as steps finish; the same command again goes on where it stopped.
     """
-    from ..assays.investigate import Settings
-    from ..assays.investigate import investigate as run
     from ..plot.investigation import draw_investigation
-    from ..report import write_report
+    from ..workflow.investigate import Settings
+    from ..workflow.investigate import investigate as run
+    from ..workflow.report import write_report
 
     found = run(
         model, cell_line, drug, output, seed=seed, settings=Settings(cell_line, drug, fold=fold, sets=sets, mice=mice),

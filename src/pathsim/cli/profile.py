@@ -29,8 +29,8 @@ def profile(
     says which parameters no data of this kind can tell apart: products, ratios, what hides behind a free scale.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: the cores are for the profiles
-    from ..fitting import directions, hints
-    from ..fitting import profile as compute
+    from ..estimation import directions, hints
+    from ..estimation import profile as compute
     from .fit import open_folder
 
     fit = open_folder(folder)

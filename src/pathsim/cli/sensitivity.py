@@ -31,8 +31,12 @@ def sensitivity(
         Method, typer.Option("--method", help="elasticity: local; sobol: shares of variance; morris: screening.")
     ] = Method.elasticity,
     parameters: Annotated[
-        list[str] | None, typer.Option("--parameters", metavar="NAME...", help="Which to vary. Default: all constants "
-                                       "(elasticity), or the --top of them by elasticity.")
+        list[str] | None,
+        typer.Option(
+            "--parameters",
+            metavar="NAME...",
+            help="Which to vary. Default: all constants (elasticity), or the --top of them by elasticity.",
+        ),
     ] = None,
     factor: Annotated[
         str, typer.Option("--factor", metavar="RANGE", help="sobol, morris: factors on every parameter.")
@@ -49,7 +53,7 @@ def sensitivity(
 ) -> None:
     """Which parameters a readout depends on, locally or over whole ranges, steady state and protocol included."""
     from ..model import load_model
-    from ..sweep import elasticities, morris_effects, sobol_indices
+    from ..sensitivity import elasticities, morris_effects, sobol_indices
 
     opened = load_model(model)
     if method is Method.elasticity or parameters is None:

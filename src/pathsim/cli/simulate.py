@@ -13,8 +13,8 @@ from . import app as cli
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..experiments.timecourse import FloatArray, Simulator
     from ..model import Model
-    from ..timecourse import FloatArray, Simulator
 
 
 @cli.app.command()
@@ -40,9 +40,9 @@ def simulate(
 ) -> None:
     """Run one time course and print it as a table."""
     laps = _Laps()
+    from ..experiments.timecourse import simulator, system_of
     from ..model import load_model
     from ..solve import Rosenbrock, engine_of
-    from ..timecourse import simulator, system_of
     from ..units import numbers
 
     grid, solver = numbers(times), Rosenbrock(rtol=rtol, atol=atol)
@@ -76,9 +76,9 @@ def _banded(
     import numpy as np
     import pandas as pd
 
-    from ..ensemble import add_band, band
     from ..errors import SimulationError
-    from ..timecourse import simulate_many
+    from ..experiments.ensemble import add_band, band
+    from ..experiments.timecourse import simulate_many
 
     general = [{name: value for name, value in one.items() if "@" not in name} | dict(own) for one in sets]
     found = simulate_many(model, pd.DataFrame(general), run.times, run.outputs, run.solver)

@@ -22,8 +22,10 @@ def validate(
     ensemble: Annotated[
         str | None,
         typer.Option(
-            "--ensemble", metavar="N|FILE", help="Shipped parameter sets that bands are taken over, or a file of sets; "
-            "0: none. Default: 8 for the bundled model."
+            "--ensemble",
+            metavar="N|FILE",
+            help="Shipped parameter sets that bands are taken over, or a file of sets; "
+            "0: none. Default: 8 for the bundled model.",
         ),
     ] = None,
     model: cli.Model = "pi3k_mapk",
@@ -36,10 +38,10 @@ def validate(
     The table has one row per claim: predicted values with bands, what is accepted, whether the claim was used in the
     calibration, and whether a model without feedback and one with inert drugs pass it too.
     """
-    from ..assays.validation import html_page, read_claims
-    from ..assays.validation import validate as score
     from ..errors import raise_together, unknown
     from ..model import load_model
+    from ..scorecard import html_page, read_claims
+    from ..scorecard import validate as score
 
     asked = read_claims(claims)
     known = [claim.id for claim in asked]

@@ -10,8 +10,8 @@ import typer
 from . import app as cli
 
 if TYPE_CHECKING:
-    from ..assays import Trial
-    from ..ensemble import Repeats
+    from ..experiments.ensemble import Repeats
+    from ..invivo import Trial
     from ..lab import CellLine
 
 TABLES = ("summary", "mice", "volumes", "lysate", "survival")
@@ -57,9 +57,9 @@ def xenograft(
 
     Default arms: vehicle, paxalisib 15 mg/kg daily. With -o every table is written into the folder.
     """
-    from ..assays import xenograft as run
-    from ..assays.power import mice_needed
     from ..errors import InputError, unknown
+    from ..invivo import xenograft as run
+    from ..invivo.power import logrank_power
     from ..model import load_model
 
     if table not in TABLES:
@@ -79,7 +79,7 @@ def xenograft(
     for line in found.own.notes:
         cli.note(line, quiet)
     if power:
-        cli.deliver(mice_needed(found.own, seed=seed), "power", json, output)
+        cli.deliver(logrank_power(found.own, seed=seed), "power", json, output)
         return
     _say(found, quiet)
     if plot is not None:
@@ -91,7 +91,7 @@ def xenograft(
 
 def _say(found: Repeats[Trial], quiet: bool) -> None:
     """Survival of every arm in words."""
-    from ..assays.study_bands import median_band
+    from ..workflow.study_intervals import median_band
 
     for name, curve in found.own.survival.items():
         spread = f", {median_band(found.others, name)} over the parameter sets" if found.others else ""
@@ -101,7 +101,7 @@ def _say(found: Repeats[Trial], quiet: bool) -> None:
 
 
 def _deliver(found: Repeats[Trial], table: str, json: bool, output: str | None) -> None:
-    from ..assays.study_bands import trial_tables
+    from ..workflow.study_intervals import trial_tables
 
     tables = trial_tables(found) if found.others else found.own.tables()
     if output is None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import raise_together, unknown
+from ..files import read_toml
 from ..model import models_folder
-from ..toml_file import read_toml
 from ..units import number_text
 from .cell_line import CellLine
 from .library import Library, default_library

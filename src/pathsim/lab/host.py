@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import raise_together, unknown
+from ..files import read_toml
 from ..model import models_folder
-from ..toml_file import read_toml
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ..errors import InputError, raise_together, unknown
+from ..files import read_toml
 from ..model import models_folder
-from ..toml_file import read_toml
 from .cell_line import Alteration, CellLine
 from .drug import Drug
 
@@ -122,7 +122,7 @@ def _sourced(table: Any, where: str, problems: list[str]) -> tuple[dict[str, flo
     sources: dict[str, str] = {}
     for name, item in table.items():
         if not isinstance(item, dict) or "value" not in item or not str(item.get("source", "")).strip():
-            problems.append(f"{where}.{name} needs {{ value = ..., source = \"...\" }}")
+            problems.append(f'{where}.{name} needs {{ value = ..., source = "..." }}')
             continue
         values[name] = float(item["value"])
         sources[name] = str(item["source"])

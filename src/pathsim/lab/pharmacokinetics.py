@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, raise_together, unknown
+from ..files import read_toml
 from ..model import models_folder
-from ..toml_file import read_toml
 from .library import Library, default_library
 from .schedule import Course, Regimen
 

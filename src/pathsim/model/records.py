@@ -138,9 +138,7 @@ class Model:
     def symbols(self) -> tuple[str, ...]:
         """Every id an output can ask for: species, parameters, compartments and reactions, in file order."""
         return tuple(
-            item.id
-            for group in (self.species, self.parameters, self.compartments, self.reactions)
-            for item in group
+            item.id for group in (self.species, self.parameters, self.compartments, self.reactions) for item in group
         )
 
     def __hash__(self) -> int:

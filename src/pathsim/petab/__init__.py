@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..estimation.problem import Evaluation, Problem
 from .export import export
 from .loading import load
-from .problem import Evaluation, Problem
 
 __all__ = ["Evaluation", "Problem", "export", "load"]

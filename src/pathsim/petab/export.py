@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, UnsupportedModelError
-from ..fitting.blot_objective import BACKGROUND_BOUNDS, SATURATION_BOUNDS, Antibody, BlotObjective
-from ..fitting.blots import Densitometry, blots_of
-from ..fitting.densitometry import SMALLEST_SIGMA, Solved
-from ..fitting.free import Free, as_free
-from ..fitting.objective import natural
+from ..estimation.blot_objective import BACKGROUND_BOUNDS, SATURATION_BOUNDS, Antibody, BlotObjective
+from ..estimation.blots import Densitometry, blots_of
+from ..estimation.densitometry import SMALLEST_SIGMA, Solved
+from ..estimation.free import FreeParameter, as_free_parameters
+from ..estimation.objective import natural
 from ..lab import Condition, Library, Treatment
 from ..model import Model, load_model
 from ..model.maths import nodes
@@ -48,7 +48,7 @@ def export(
     model: Model | str | Path,
     table: pd.DataFrame | str | Path,
     folder: str | Path,
-    free: Iterable[str | Free] = (),
+    free: Iterable[str | FreeParameter] = (),
     library: Library | None = None,
     densitometry: Densitometry | None = None,
 ) -> Path:
@@ -65,7 +65,7 @@ def export(
         table: measurements, or a CSV file of them.
         folder: where the files go; made when it is missing.
         free: parameters to estimate, by name (bounds: a hundredth to a hundred times the model's own value) or as
-            :class:`~pathsim.fitting.free.Free`; ``parameter@cell line`` is estimated for one line only.
+            :class:`~pathsim.estimation.free.FreeParameter`; ``parameter@cell line`` is estimated for one line only.
         library: drugs and cell lines; default the bundled ones.
         densitometry: noise, background and saturation.
 
@@ -81,7 +81,7 @@ def export(
     _refuse_clock(opened)
     given = _columns(table)
     named = list(free)
-    objective = blots_of(opened, table, as_free(named) if named else [], densitometry, library=library)
+    objective = blots_of(opened, table, as_free_parameters(named) if named else [], densitometry, library=library)
     return export_objective(objective, folder, scaled="gel" in given)
 
 
@@ -242,7 +242,7 @@ def _files(folder: Path, model: Model, tables: Tables) -> Path:
     return path
 
 
-def _prior(item: Free) -> tuple[str, str]:
+def _prior(item: FreeParameter) -> tuple[str, str]:
     """Normal on the scale the parameter is searched on, as PEtab says it of the value."""
     if item.mean is None or item.sd is None:
         return "", ""

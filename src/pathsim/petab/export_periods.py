@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import InputError
-from ..fitting.conditions import without
-from ..fitting.free import Free
+from ..estimation.conditions import without
+from ..estimation.free import FreeParameter
+from ..experiments.simulation import PASSAGING
 from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step
-from ..simulation import PASSAGING
 from ..solve import System
 
 
@@ -44,7 +44,12 @@ class Periods:
     """
 
     def __init__(
-        self, system: System, dishes: Collection[Condition], free: Sequence[Free], library: Library, tables: Tables
+        self,
+        system: System,
+        dishes: Collection[Condition],
+        free: Sequence[FreeParameter],
+        library: Library,
+        tables: Tables,
     ) -> None:
         self.system, self.free, self.library, self.tables = system, free, library, tables
         self.defaults = {

@@ -1,4 +1,4 @@
-"""The way into PEtab: a YAML file becomes a :class:`~pathsim.petab.problem.Problem`."""
+"""The way into PEtab: a YAML file becomes a :class:`~pathsim.estimation.problem.Problem`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..estimation.problem import Problem
 from ..solve import Solver
-from .problem import Problem
 
 
 def load(path: str | Path, solver: Solver | None = None, workers: int | None = None) -> Problem:

@@ -1,4 +1,4 @@
-"""PEtab version 1: its tables as a :class:`~pathsim.petab.records.Description`."""
+"""PEtab version 1: its tables as a :class:`~pathsim.estimation.records.Description`."""
 
 from __future__ import annotations
 
@@ -11,22 +11,12 @@ from typing import Any
 import pandas as pd
 
 from ..errors import InputError, raise_together, unknown
+from ..estimation.priors import check_prior
+from ..estimation.records import Description, Measurement, Observable, Part, Prior, TableParameter
+from ..experiments.experiment import STEADY_STATE, Change, Experiment, Period
 from ..model import Model, load_model
 from ..model.maths import Expr, number, symbols
 from .formulas import parse
-from .priors import check_prior
-from .records import (
-    STEADY_STATE,
-    Change,
-    Description,
-    Experiment,
-    Measurement,
-    Observable,
-    Part,
-    Period,
-    Prior,
-    TableParameter,
-)
 
 _SCALES = ("lin", "log", "log10")
 _PRIORS = {
@@ -212,9 +202,7 @@ def split_cell(cell: object) -> tuple[Expr, ...]:
     return tuple(parse(text, "measurement table") for text in str(cell).split(";") if text.strip())
 
 
-def check_fillings(
-    line: int, observable: Observable, fillings: tuple[Expr, ...], noise: tuple[Expr, ...]
-) -> list[str]:
+def check_fillings(line: int, observable: Observable, fillings: tuple[Expr, ...], noise: tuple[Expr, ...]) -> list[str]:
     """Problems with the number of values that fill an observable's placeholders."""
     problems = []
     for column, given, wanted in (

@@ -1,4 +1,4 @@
-"""PEtab version 2: its tables as a :class:`~pathsim.petab.records.Description`."""
+"""PEtab version 2: its tables as a :class:`~pathsim.estimation.records.Description`."""
 
 from __future__ import annotations
 
@@ -9,24 +9,13 @@ from typing import Any
 import pandas as pd
 
 from ..errors import InputError, UnsupportedModelError, raise_together, unknown
+from ..estimation.priors import check_prior
+from ..estimation.records import Description, Measurement, Noise, Observable, Part, Prior, Scale, TableParameter
+from ..experiments.experiment import Change, Experiment, Period
 from ..model import load_model
 from ..model.maths import Expr, substitute, symbol
 from .formulas import tree
-from .priors import check_prior
 from .read_v1 import check_fillings, filled, split_cell
-from .records import (
-    Change,
-    Description,
-    Experiment,
-    Measurement,
-    Noise,
-    Observable,
-    Part,
-    Period,
-    Prior,
-    Scale,
-    TableParameter,
-)
 
 _NOISE: dict[str, tuple[Scale, Noise]] = {
     "normal": ("lin", "normal"),

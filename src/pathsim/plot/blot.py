@@ -86,9 +86,7 @@ def draw_blot(
     return figure
 
 
-def _bands(
-    table: pd.DataFrame, lanes: pd.DataFrame, readouts: Sequence[str], column: str = "value"
-) -> FloatArray:
+def _bands(table: pd.DataFrame, lanes: pd.DataFrame, readouts: Sequence[str], column: str = "value") -> FloatArray:
     """Values of shape (lanes, readouts, replicates). Raises :class:`InputError` unless every band is there once."""
     keys = ["cell_line", "treatment", "time_min", "readout"]
     counts = table.groupby(keys, sort=False).size()

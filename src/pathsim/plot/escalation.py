@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..assays.study_bands import escalation_tables, picked
-from ..ensemble import Repeats
+from ..experiments.ensemble import Repeats
+from ..workflow.study_intervals import escalation_tables, picked
 from .style import COLOURS, INK, PALE, canvas
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..assays.escalation import Escalation
+    from ..resistance.escalation import Escalation
 
 
 def draw_escalation(run: Escalation, others: Sequence[Escalation] = ()) -> Figure:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..fitting import Fit, Profile, Profiles
+    from ..estimation import Fit, Profile, Profiles
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ensemble import band
+from ..experiments.ensemble import band
 from .style import COLOURS, INK, PALE, canvas
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..assays.glucose import GlucoseStudy
+    from ..invivo.glucose import GlucoseStudy
 
 
 def draw_glucose(study: GlucoseStudy, hours: float = 24.0, others: Sequence[GlucoseStudy] = ()) -> Figure:

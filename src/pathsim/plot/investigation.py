@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..assays.investigate import Investigation
+    from ..workflow.investigate import Investigation
 
 
 def draw_investigation(found: Investigation) -> dict[str, Figure]:

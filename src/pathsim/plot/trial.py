@@ -10,7 +10,7 @@ from .survival import draw_survival
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..assays.trial import VirtualTrial
+    from ..invivo.trial import VirtualTrial
 
 
 def draw_trial(trial: VirtualTrial) -> Figure:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..assays.study_bands import median_band, survival_band
-from ..ensemble import band
+from ..experiments.ensemble import band
+from ..workflow.study_intervals import median_band, survival_band
 from .style import COLOURS, INK, PALE, canvas
 from .survival import draw_survival
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..assays.xenograft import Trial
+    from ..invivo.xenograft import Trial
 
 ONE_CELL_MM3 = 1e-6
 """No tumour is smaller, whatever a continuous model says."""

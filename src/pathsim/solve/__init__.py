@@ -1,15 +1,15 @@
 """How equations are solved: systems over one expression graph, solvers, and the trusted twin."""
 
-from .batch import Rows, engine_of, run_rows, settle_rows
-from .building import build_system
-from .single import Single
-from .solvers import Bdf, Lsoda, Rosenbrock, Solver
+from .equations.building import build_system
+from .equations.system import System
+from .integrate.batch import Rows, engine_of, run_rows, settle_rows
+from .integrate.single import Single
+from .solvers import BDF, LSODA, Rosenbrock, Solver
 from .status import Status
-from .system import System
 
 __all__ = [
-    "Bdf",
-    "Lsoda",
+    "BDF",
+    "LSODA",
     "Rosenbrock",
     "Rows",
     "Single",

@@ -25,7 +25,7 @@ class Rosenbrock:
 
 
 @dataclass(frozen=True, slots=True)
-class Lsoda:
+class LSODA:
     """scipy's LSODA behind the same interface: slow, independent, for comparison."""
 
     rtol: float = 1e-8
@@ -37,7 +37,7 @@ class Lsoda:
 
 
 @dataclass(frozen=True, slots=True)
-class Bdf:
+class BDF:
     """scipy's BDF with the analytic Jacobian behind the same interface: slow, independent, for comparison."""
 
     rtol: float = 1e-8
@@ -48,7 +48,7 @@ class Bdf:
         check_tolerances(self.rtol, self.atol, self.max_steps)
 
 
-Solver = Rosenbrock | Lsoda | Bdf
+Solver = Rosenbrock | LSODA | BDF
 
 
 def check_tolerances(rtol: float, atol: float, max_steps: int) -> None:

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, PathsimError, raise_together
+from ..experiments.simulation import PASSAGING, system_of
 from ..lab import CellLine
 from ..model import Model
-from ..simulation import PASSAGING, system_of
 from ..solve import Solver
 from .axes import Axis, Kind, Listed, Range, exact
 from .dishes import Dishes, Readings, distinct, run_dishes
@@ -229,9 +229,7 @@ def line_settings(lines: Sequence[CellLine], model: Model) -> tuple[tuple[str, t
     """Lines as plain numbers: name and the parameters each sets, scaled ones multiplied out."""
     system = system_of(model)
     defaults = {
-        name: float(value)
-        for name, value in zip(system.slots, system.defaults, strict=True)
-        if not math.isnan(value)
+        name: float(value) for name, value in zip(system.slots, system.defaults, strict=True) if not math.isnan(value)
     }
     found = []
     for line in lines:

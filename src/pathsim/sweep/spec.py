@@ -49,13 +49,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..ensemble import choose_sets, with_constants
 from ..errors import InputError, PathsimError, raise_together, unknown
+from ..experiments.ensemble import choose_sets, with_constants
+from ..experiments.simulation import system_of
+from ..files import read_toml
 from ..lab import CellLine, Library, default_library
 from ..model import Model, bundled_models, load_model
-from ..simulation import system_of
 from ..solve import Rosenbrock
-from ..toml_file import read_toml
 from ..units import times_min
 from .axes import Axis, Kind, Range, read_axis
 from .chunk import RESERVED, Format
@@ -211,7 +211,7 @@ class _Reader:
                 )
             return None
         if not ranges:
-            raise InputError("[sample] has no range to sample; write one without a count, as in \"1 nM .. 10 uM\"")
+            raise InputError('[sample] has no range to sample; write one without a count, as in "1 nM .. 10 uM"')
         methods = {method.value: method for method in Method}
         method = str(table.get("method", "sobol"))
         if method not in methods:
@@ -230,7 +230,7 @@ class _Reader:
         if value is None:
             raise InputError('times is missing; write times = "24 72 h"')
         if not isinstance(value, str):
-            raise InputError(f"times is {value!r}; write a text with a unit, such as \"24 72 h\"")
+            raise InputError(f'times is {value!r}; write a text with a unit, such as "24 72 h"')
         times = tuple(times_min(value))
         if list(times) != sorted(set(times)):
             raise InputError(f"times '{value}' are not in ascending order")

@@ -1,0 +1,395 @@
+"""Local optimisers: values that say how to search, and one function each that does it.
+
+Every search keeps a ledger of evaluations, so that what could not be computed is a rejected step with a counted reason.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from .objective import Differentiable, Objective, Refinable, Slopes
+
+FloatArray = npt.NDArray[np.float64]
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d+)?(e[-+]?\d+)?(?!\w)")
+"""A number that stands alone, and is not part of a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustRegion:
+    """Gauss-Newton with a trust region and bounds: the default.
+
+    The model is the gradient with the Fisher information as Hessian; steps are those of J. J. More and D. C. Sorensen,
+    SIAM J. Sci. Stat. Comput. 4, 553 (1983), in the variables that are not held at a bound. Stops when the expected
+    and achieved improvement fall below ``tolerance`` log-likelihood units, or after ``most`` iterations or ``seconds``
+    (with a limit of time, results depend on the machine).
+    """
+
+    tolerance: float = 1e-5
+    most: int = 500
+    radius: float = 1.0
+    seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0:
+            raise InputError(f"seconds must be positive, not {self.seconds}")
+
+
+@dataclass(frozen=True, slots=True)
+class LeastSquares:
+    """scipy's trust-region reflective least squares; needs noise that is normal, or normal on a logarithmic scale."""
+
+    tolerance: float = 1e-8
+    most: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LBFGSB:
+    """scipy's L-BFGS-B."""
+
+    tolerance: float = 1e-10
+    most: int = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Fides:
+    """The trust-region optimiser fides with the Fisher information (``pip install 'pathsim[fit]'``)."""
+
+    tolerance: float = 1e-8
+    most: int = 500
+
+
+Optimiser = TrustRegion | LeastSquares | LBFGSB | Fides
+
+
+@dataclass
+class Ledger:
+    """Evaluations of one search: how many, which failed and why, and the best point seen."""
+
+    objective: Objective | Refinable | Differentiable
+    evaluations: int = 0
+    gradients: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    best: float = math.inf
+    at: FloatArray | None = None
+
+    def value(self, theta: FloatArray) -> float:
+        """The objective; infinite where it fails."""
+        value, why = self.objective.value(theta)
+        self.evaluations += 1
+        if why or not math.isfinite(value):
+            self.failures[short(why or "the likelihood is not a finite number")] += 1
+            return math.inf
+        if value < self.best:
+            self.best, self.at = value, theta.copy()
+        return value
+
+    def refined(self, theta: FloatArray) -> tuple[FloatArray, float]:
+        """``theta`` with what costs nothing to optimise at its best, and the value there."""
+        if not hasattr(self.objective, "refined"):
+            return theta, self.value(theta)
+        better, value, why = self.objective.refined(theta)
+        self.evaluations += 1
+        if why or not math.isfinite(value):
+            self.failures[short(why or "the likelihood is not a finite number")] += 1
+            return theta, math.inf
+        if value < self.best:
+            self.best, self.at = value, better.copy()
+        return better, value
+
+    def slopes(self, theta: FloatArray) -> Slopes:
+        """The objective with derivatives."""
+        found = self.objective.slopes(theta)
+        self.gradients += 1
+        if found.failure:
+            self.failures[short(found.failure)] += 1
+        elif found.value < self.best:
+            self.best, self.at = found.value, theta.copy()
+        return found
+
+    def gradient(self, theta: FloatArray) -> tuple[float, FloatArray]:
+        """The objective and its gradient alone; infinite and zero where it fails."""
+        if not hasattr(self.objective, "gradient"):
+            found = self.slopes(theta)
+            return found.value, found.gradient
+        value, gradient, why = self.objective.gradient(theta)
+        self.gradients += 1
+        if why:
+            self.failures[short(why)] += 1
+        elif value < self.best:
+            self.best, self.at = value, theta.copy()
+        return value, gradient
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Where a search ended and why; ``converged`` says whether that is an optimum as far as one can tell."""
+
+    theta: FloatArray
+    value: float
+    converged: bool
+    message: str
+    iterations: int
+
+
+def short(why: str) -> str:
+    """The first sentence of a failure without its numbers, so that equal failures count together."""
+    first = why.split(". ")[0].rstrip(".")
+    return textwrap.shorten(NUMBER.sub("...", first), 160, placeholder=" ...")
+
+
+def minimise(ledger: Ledger, start: FloatArray, optimiser: Optimiser) -> Ended:
+    """Search from ``start``, which must be evaluable."""
+    match optimiser:
+        case TrustRegion():
+            return _trust_region(ledger, start, optimiser)
+        case LeastSquares():
+            return _least_squares(ledger, start, optimiser)
+        case LBFGSB():
+            return _lbfgsb(ledger, start, optimiser)
+        case Fides():
+            return _fides(ledger, start, optimiser)
+
+
+# ------------------------------------------------------------------------------------------------------ trust region
+
+
+def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> Ended:
+    lower, upper = ledger.objective.lower, ledger.objective.upper
+    theta, _ = ledger.refined(np.clip(start, lower, upper))
+    slopes = ledger.slopes(theta)
+    if slopes.failure:
+        return Ended(theta, math.inf, False, f"the start cannot be evaluated: {slopes.failure}", 0)
+    value, radius, calm = slopes.value, settings.radius, 0
+    until = time.perf_counter() + settings.seconds
+    curvature = Curvature(len(theta))
+    for iteration in range(1, settings.most + 1):
+        if time.perf_counter() > until:
+            return Ended(theta, value, False, f"{settings.seconds:g} s were not enough", iteration - 1)
+        step, expected = bounded_step(slopes.gradient, curvature.hessian(slopes.fisher), theta, lower, upper, radius)
+        length = float(np.linalg.norm(step))
+        if expected <= 1e-3 * settings.tolerance or length < 1e-12:
+            if curvature.leave():
+                continue
+            return Ended(theta, value, True, "no step promises an improvement", iteration)
+        trial, new = ledger.refined(np.clip(theta + step, lower, upper))
+        ratio = (value - new) / expected if math.isfinite(new) else -1.0
+        next_slopes = ledger.slopes(trial) if ratio > 1e-4 else slopes
+        if ratio > 1e-4 and not next_slopes.failure:
+            calm = calm + 1 if value - new < settings.tolerance and expected < 10 * settings.tolerance else 0
+            curvature.learn(trial - theta, slopes, next_slopes, value - new)
+            theta, value, slopes = trial, min(new, next_slopes.value), next_slopes
+            if ratio > 0.75 and length > 0.7 * radius:
+                radius *= 2.0
+            elif ratio < 0.25:
+                radius = 0.5 * length
+            if calm >= 3:
+                return Ended(theta, value, True, "improvements are below the tolerance", iteration)
+        else:
+            radius = 0.25 * length
+            curvature.leave()
+            if radius < 1e-9:
+                converged = expected < 100 * settings.tolerance
+                why = "no shorter step improves any more" + ("" if converged else ", although the gradient says so")
+                return Ended(theta, value, converged, why, iteration)
+    return Ended(theta, value, False, f"{settings.most} iterations were not enough", settings.most)
+
+
+class Curvature:
+    """The Hessian of the model: Fisher information, plus what gradients have taught about the rest of it.
+
+    The rest matters where residuals are large. It is a symmetric rank-one secant approximation, used only while it has
+    predicted the last improvement better than the Fisher information alone (J. E. Dennis, D. M. Gay and R. E. Welsch,
+    ACM Trans. Math. Softw. 7, 348 (1981)).
+    """
+
+    def __init__(self, d: int) -> None:
+        self.rest = np.zeros((d, d))
+        self.used = False
+
+    def hessian(self, fisher: FloatArray) -> FloatArray:
+        return fisher + self.rest if self.used else fisher
+
+    def leave(self) -> bool:
+        """Go back to the Fisher information; whether that is a change."""
+        was, self.used = self.used, False
+        return was
+
+    def learn(self, step: FloatArray, before: Slopes, after: Slopes, gain: float) -> None:
+        plain = -float(before.gradient @ step + 0.5 * step @ before.fisher @ step)
+        full = plain - 0.5 * float(step @ self.rest @ step)
+        self.used = bool(self.rest.any()) and abs(full - gain) < abs(plain - gain)
+        wanted = after.gradient - before.gradient - after.fisher @ step
+        own = float(step @ self.rest @ step)
+        if abs(own) > abs(float(step @ wanted)):  # sizing: an old approximation must not dwarf the new information
+            self.rest *= abs(float(step @ wanted)) / abs(own)
+        error = wanted - self.rest @ step
+        along = float(error @ step)
+        if abs(along) > 1e-8 * float(np.linalg.norm(error) * np.linalg.norm(step)):
+            self.rest += np.outer(error, error) / along
+
+
+def bounded_step(
+    gradient: FloatArray, hessian: FloatArray, theta: FloatArray, lower: FloatArray, upper: FloatArray, radius: float,
+    known: dict[bytes, Eigen] | None = None,
+) -> tuple[FloatArray, float]:  # fmt: skip
+    """The step that minimises the quadratic model within ``radius`` and the bounds, and the decrease it promises.
+
+    A variable whose bound the step would cross is put on it and held while the others are solved again. ``known``
+    keeps decompositions of the Hessian from one radius to the next.
+    """
+    known = {} if known is None else known
+    step = np.zeros(len(theta))
+    at_bound = ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
+    free = ~at_bound
+    for _ in range(len(theta)):
+        if not free.any():
+            break
+        inner = gradient[free] + hessian[np.ix_(free, ~free)] @ step[~free]
+        room = math.sqrt(max(radius**2 - float(step[~free] @ step[~free]), (0.1 * radius) ** 2))
+        if free.tobytes() not in known:
+            known[free.tobytes()] = Eigen.of(hessian[np.ix_(free, free)])
+        step[free] = region_step(inner, known[free.tobytes()], room)
+        over = free & ((theta + step < lower) | (theta + step > upper))
+        if not over.any():
+            break
+        step[over] = np.clip(theta + step, lower, upper)[over] - theta[over]
+        free &= ~over
+    expected = -float(gradient @ step + 0.5 * step @ hessian @ step)
+    if expected <= 0 and (~at_bound).any():  # holding variables at bounds may spoil it: fall back to steepest descent
+        step = np.where(at_bound, 0.0, -gradient)
+        step *= radius / max(float(np.linalg.norm(step)), 1e-300)
+        step = np.clip(theta + step, lower, upper) - theta
+        curvature, slope = float(step @ hessian @ step), float(gradient @ step)
+        if curvature > 0:
+            step *= min(1.0, -slope / curvature)
+        expected = -float(gradient @ step + 0.5 * step @ hessian @ step)
+    return step, expected
+
+
+class Eigen(NamedTuple):
+    """A symmetric matrix made positive: eigenvalues, shifted where one is negative, and eigenvectors."""
+
+    values: FloatArray
+    vectors: FloatArray
+
+    @classmethod
+    def of(cls, matrix: FloatArray) -> Eigen:
+        values, vectors = np.linalg.eigh(matrix)
+        least = float(values[0])
+        tiny = 1e-14 * max(float(np.abs(values).max()), 1e-300)
+        if least < -1e3 * tiny:
+            return cls(values - least + tiny, vectors)
+        return cls(np.maximum(values, tiny), vectors)
+
+
+def region_step(gradient: FloatArray, hessian: Eigen, radius: float) -> FloatArray:
+    """argmin g s + s H s / 2 with |s| <= radius, for a symmetric H; negative curvature leads to the edge.
+
+    The shift of the eigenvalues is found by Newton's method on 1 / radius - 1 / |s|, from the left and so monotonically
+    (J. J. More and D. C. Sorensen).
+    """
+    parts = hessian.vectors.T @ gradient
+    shift = max(0.0, float(np.linalg.norm(parts)) / radius - float(hessian.values[-1]))  # not too large in any case
+    for _ in range(60):
+        step = parts / (hessian.values + shift)
+        length = float(np.linalg.norm(step))
+        if length <= radius * (1 + 1e-3):
+            break
+        shift += (length - radius) / radius * length**2 / float(np.sum(step**2 / (hessian.values + shift)))
+    return -hessian.vectors @ (parts / (hessian.values + shift))
+
+
+# ------------------------------------------------------------------------------------------------------ libraries
+
+
+def _least_squares(ledger: Ledger, start: FloatArray, settings: LeastSquares) -> Ended:
+    from scipy import optimize
+
+    objective = ledger.objective
+    first = ledger.slopes(start)
+    if first.failure:
+        return Ended(start, math.inf, False, f"the start cannot be evaluated: {first.failure}", 0)
+    if first.residuals is None or first.jacobian is None:
+        raise InputError("LeastSquares needs normal noise; use TrustRegion or LBFGSB for this problem")
+    shape = first.jacobian.shape
+    known: dict[bytes, Slopes] = {}
+
+    def at(theta: FloatArray) -> Slopes:
+        key = theta.tobytes()
+        if key not in known:
+            known.clear()
+            known[key] = ledger.slopes(theta)
+        return known[key]
+
+    def residuals(theta: FloatArray) -> FloatArray:
+        found = at(theta).residuals
+        return np.full(shape[0], 1e10) if found is None else found  # a finite wall: the step is refused
+
+    def jacobian(theta: FloatArray) -> FloatArray:
+        found = at(theta).jacobian
+        return np.zeros(shape) if found is None else found
+
+    inside = np.clip(start, objective.lower + 1e-10, objective.upper - 1e-10)
+    result = optimize.least_squares(
+        residuals, inside, jacobian, bounds=(objective.lower, objective.upper), method="trf",
+        ftol=settings.tolerance, xtol=1e-12, gtol=1e-10, max_nfev=settings.most,
+    )  # fmt: skip
+    return _ended(ledger, result.status > 0, str(result.message), int(result.nfev))
+
+
+def _lbfgsb(ledger: Ledger, start: FloatArray, settings: LBFGSB) -> Ended:
+    from scipy import optimize
+
+    objective = ledger.objective
+    wall = [math.inf]
+
+    def function(theta: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = ledger.gradient(theta)
+        if math.isinf(value):
+            return wall[0], gradient
+        wall[0] = max(abs(value) * 10, 1e6) if math.isinf(wall[0]) else wall[0]
+        return value, gradient
+
+    if not math.isfinite(function(start)[0]):
+        return Ended(start, math.inf, False, "the start cannot be evaluated", 0)
+    result = optimize.minimize(
+        function, start, jac=True, method="L-BFGS-B", bounds=list(zip(objective.lower, objective.upper, strict=True)),
+        options={"maxiter": settings.most, "ftol": settings.tolerance, "maxcor": 20, "maxfun": 5 * settings.most},
+    )  # fmt: skip
+    return _ended(ledger, bool(result.success), str(result.message), int(result.nit))
+
+
+def _fides(ledger: Ledger, start: FloatArray, settings: Fides) -> Ended:
+    try:
+        import fides
+    except ImportError:
+        raise InputError("Fides needs the package 'fides': pip install 'pathsim[fit]'") from None
+    objective = ledger.objective
+
+    def function(theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        found = ledger.slopes(theta)
+        return found.value, found.gradient, found.fisher
+
+    options: dict[Any, Any] = {fides.Options.MAXITER: settings.most, fides.Options.FATOL: settings.tolerance}
+    search = fides.Optimizer(function, objective.upper, objective.lower, options=options, verbose=50)
+    search.minimize(np.clip(start, objective.lower + 1e-8, objective.upper - 1e-8))
+    return _ended(ledger, bool(search.converged), str(search.exitflag.name), int(search.iteration))
+
+
+def _ended(ledger: Ledger, converged: bool, message: str, iterations: int) -> Ended:
+    assert ledger.at is not None
+    return Ended(ledger.at, ledger.best, converged, message, iterations)
+
+
+Search = Callable[[Ledger, FloatArray, Optimiser], Ended]

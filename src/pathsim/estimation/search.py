@@ -1,0 +1,256 @@
+"""Multi-start local optimisation: :func:`fit`."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, SimulationError
+from .descend import Descent, Steerable, descend
+from .evolve import Evolution, Screenable, evolve
+from .objective import Objective
+from .optimise import Ledger, Optimiser, TrustRegion, minimise
+from .parallel import in_processes
+from .result import HEAD_FILE, STARTS_FILE, Fit, Start, head, line_of, ordered, read_starts
+
+FloatArray = npt.NDArray[np.float64]
+MOST_RESAMPLED = 200
+SMALLEST_BOX = 0.2
+MOST_TRIED = 5
+Report = Callable[[Start], None]
+Watch = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a start finds where its local search begins, for objectives that can be evaluated at many vectors at once.
+
+    A population is evolved; its best then descend together, at rough accuracy, where the objective has slopes of many
+    vectors at once and ``descent`` is not None.
+    """
+
+    evolution: Evolution
+    descent: Descent | None = None
+
+
+WIDE = Beginning(Evolution(members=128, generations=10), Descent())
+"""Hardly evolved, many descents: soon done, and enough for most problems."""
+DEEP = Beginning(Evolution(), Descent(members=8, rounds=8))
+"""Long evolved, few descents: for problems whose optima no descent finds from a random point."""
+
+
+class Fittable(Protocol):
+    """Something with an objective: a PEtab problem."""
+
+    def objective(self) -> Objective:
+        """The negative log posterior."""
+
+
+def fit(
+    problem: Objective | Fittable,
+    starts: int = 20,
+    seed: int = 0,
+    workers: int | None = None,
+    *,
+    optimiser: Optimiser | None = None,
+    candidates: int = 10,
+    beginnings: Sequence[Beginning] = (WIDE, DEEP),
+    folder: str | Path | None = None,
+    resume: bool = False,
+    report: Report | None = None,
+    watch: Watch | None = None,
+) -> Fit:
+    """Search from many random starts and keep every result.
+
+    A start of an objective that can be evaluated and differentiated at many vectors at once (PEtab problems) is random
+    points, a population evolved from them, rough descents from its members of which the worse are given up one after
+    another, and a local search at full accuracy from where the best has come.
+
+    Args:
+        problem: anything with an objective: a blot problem, a PEtab problem, or your own :class:`Objective`.
+        starts: number of local searches.
+        seed: where the random start points come from; start i is the same however many starts or workers there are.
+        workers: processes; results do not depend on it. Default: as many as there are cores.
+        optimiser: default ``TrustRegion()``.
+        candidates: random points of which each start takes the best, where no population is evolved.
+        beginnings: how starts find where to search from, in turns, for what is best depends on the problem. With none,
+            or an objective that cannot be evaluated at many vectors at once, they take the best of ``candidates``.
+        folder: where results are appended as they finish.
+        resume: go on from what ``folder`` holds, after any kill.
+        report: called with each start as it finishes.
+        watch: called with a line about how far a start has come, in the process that works on it.
+
+    Raises:
+        InputError: a number that makes no sense, or a folder that holds another problem's fit.
+        SimulationError: no start point could be evaluated at all.
+    """
+    objective = as_objective(problem)
+    _check(objective, starts, candidates)
+    done = _open_folder(objective, folder, resume)
+    wanted = [number for number in range(starts) if number not in {start.number for start in done}]
+    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, tuple(beginnings), watch or _silent)
+    for finished in in_processes(job, wanted, workers):
+        done.append(finished)
+        if folder is not None:
+            _append(Path(folder) / STARTS_FILE, line_of(finished))
+        if report is not None:
+            report(finished)
+    result = Fit(objective, ordered([start for start in done if start.number < starts]))
+    if not math.isfinite(result.starts[0].value):
+        raise SimulationError(f"none of {starts} starts could be evaluated: {result.starts[0].message}")
+    if folder is not None:
+        result.save(folder)
+    return result
+
+
+def as_objective(problem: Objective | Fittable) -> Objective:
+    """The objective of anything that can be fitted."""
+    made: Any = problem.objective() if hasattr(problem, "objective") else problem
+    return made  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    objective: Objective
+    seed: int
+    optimiser: Optimiser
+    candidates: int
+    beginnings: tuple[Beginning, ...]
+    watch: Watch
+
+    def __call__(self, number: int) -> Start:
+        began = time.perf_counter()
+        ledger = Ledger(self.objective)
+        begin, resampled, why = self._evolved(number, ledger)
+        if begin is None:
+            begin, resampled, why = self._begin(number, ledger)
+        if begin is None:
+            nothing = tuple(0.5 * (self.objective.lower + self.objective.upper))
+            return Start(number, nothing, nothing, math.inf, False, why, 0, ledger.evaluations, 0, resampled,
+                         time.perf_counter() - began, dict(ledger.failures))  # fmt: skip
+        self.watch(f"start {number + 1}: local search from log likelihood {-ledger.best:.2f}")
+        ended = minimise(ledger, begin, self.optimiser)
+        return Start(
+            number, tuple(begin.tolist()), tuple(ended.theta.tolist()), ended.value, ended.converged, ended.message,
+            ended.iterations, ledger.evaluations, ledger.gradients, resampled, time.perf_counter() - began,
+            dict(ledger.failures),
+        )  # fmt: skip
+
+    def _evolved(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
+        """Where the best of an evolved population has descended to; nothing where there is no population."""
+        if not self.beginnings or not hasattr(self.objective, "refined_many"):
+            return None, 0, ""
+        beginning = self.beginnings[number % len(self.beginnings)]
+        rng = np.random.default_rng([self.seed, number])
+        lower, upper = self.objective.lower, self.objective.upper
+        found = evolve(
+            cast(Screenable, self.objective), beginning.evolution, rng, lambda: _scattered(rng, lower, upper)
+        )
+        ledger.evaluations += found.evaluations
+        self.watch(f"start {number + 1}: {found.evaluations} points tried, {found.failed} failed")
+        members = found.members
+        descent = beginning.descent
+        if members and descent is not None and hasattr(self.objective, "slopes_many"):
+
+            def tell(line: str) -> None:
+                self.watch(f"start {number + 1}: {line}")
+
+            down = descend(cast(Steerable, self.objective), members[: descent.members], descent, tell)
+            ledger.evaluations += down.evaluations
+            ledger.gradients += down.gradients
+            members = (*down.members, *members)
+        for theta in members[:MOST_TRIED]:
+            better, value = ledger.refined(theta)
+            if math.isfinite(value):
+                return better, found.failed, ""
+        return None, 0, ""
+
+    def _begin(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
+        """The best of a few random points that can be evaluated, and how many could not."""
+        lower, upper = self.objective.lower, self.objective.upper
+        rng = np.random.default_rng([self.seed, number])
+        best, value, good, bad, why = None, math.inf, 0, 0, ""
+        while good < self.candidates and bad < MOST_RESAMPLED:
+            theta, found = ledger.refined(_scattered(rng, lower, upper))
+            if not math.isfinite(found):
+                bad += 1
+                continue
+            good += 1
+            if found < value:
+                best, value = theta, found
+        if best is None:
+            reasons = ", ".join(f"{reason} ({count} times)" for reason, count in ledger.failures.most_common(3))
+            why = f"no start point could be evaluated in {bad} tries: {reasons}"
+        return best, bad, why
+
+
+def _silent(line: str) -> None:
+    """Nobody watches."""
+
+
+def _scattered(rng: np.random.Generator, lower: FloatArray, upper: FloatArray) -> FloatArray:
+    """A random point: uniform in a box around the middle of the bounds, itself of random size.
+
+    Bounds of many decades are mostly corners in which nothing reacts or everything does at once; no search gets out of
+    them, so some starts keep nearer to the middle.
+    """
+    middle, share = 0.5 * (lower + upper), rng.uniform(SMALLEST_BOX, 1.0)
+    theta: FloatArray = middle + share * (rng.uniform(lower, upper) - middle)
+    return theta
+
+
+def _check(objective: Objective, starts: int, candidates: int) -> None:
+    if starts < 1 or candidates < 1:
+        raise InputError(f"starts and candidates must be at least 1, not {starts} and {candidates}")
+    unbounded = [
+        name
+        for name, low, high in zip(objective.names, objective.lower, objective.upper, strict=True)
+        if not (math.isfinite(low) and math.isfinite(high) and low < high)
+    ]
+    if unbounded:
+        raise InputError(f"random starts need finite bounds with lower < upper; not so: {', '.join(unbounded)}")
+    if not objective.names:
+        raise InputError("nothing is free: there is no parameter to fit")
+
+
+def _open_folder(objective: Objective, folder: str | Path | None, resume: bool) -> list[Start]:
+    if folder is None:
+        if resume:
+            raise InputError("resume needs the folder to go on from")
+        return []
+    target = Path(folder)
+    if resume and (target / HEAD_FILE).exists():
+        return read_starts(target, objective)
+    if (target / STARTS_FILE).exists():
+        raise InputError(f"{target} already holds a fit; go on with resume, or use another folder")
+    target.mkdir(parents=True, exist_ok=True)
+    import json
+
+    (target / HEAD_FILE).write_text(json.dumps(head(objective), indent=1) + "\n", encoding="utf-8")
+    return []
+
+
+def _append(path: Path, line: str) -> None:
+    """Add a line, after a line break if a kill has torn the one before."""
+    with open(path, "a+b") as file:
+        file.seek(0, os.SEEK_END)
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def best_of(starts: Iterable[Start]) -> Start:
+    """The start with the highest likelihood."""
+    return min(starts, key=lambda start: (start.value, start.number))

@@ -1,0 +1,204 @@
+"""What the data leave open: sloppy directions, ensembles of parameters the data allow, and bands of predictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, SimulationError
+from .objective import natural
+from .result import Fit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = npt.NDArray[np.float64]
+BLIND = 1e-10
+"""Relative to the stiffest, a direction with less information than this is structurally invisible in the data."""
+WEAK = 1.0
+"""Information (per unit of scale squared) below which a direction is known to no better than one unit of scale."""
+
+
+def directions(fit: Fit) -> pd.DataFrame:
+    """Eigenvectors of the Fisher information at the best fit, stiffest first.
+
+    Columns: ``information`` (eigenvalue, per unit of scale squared), ``sd`` (on scale), ``kind`` (``stiff``;
+    ``sloppy``, known to no better than one unit of scale; ``blind``, not in the data at all), ``meaning`` (the
+    combination of parameters, largest shares first), then the components. On logarithmic scales a blind direction with
+    components (+1, -1) says that only the product of two parameters matters, (+1, +1) that only their ratio does.
+    """
+    import pandas as pd
+
+    slopes = fit.objective.slopes(fit.theta)
+    if slopes.failure:
+        raise SimulationError(f"the best fit cannot be evaluated any more: {slopes.failure}")
+    values, vectors = np.linalg.eigh(slopes.fisher)
+    rows = []
+    for value, vector in zip(values[::-1], vectors.T[::-1], strict=True):
+        value = max(float(value), 0.0)
+        kind = "blind" if value <= BLIND * values[-1] else ("sloppy" if value < WEAK else "stiff")
+        sd = math.inf if value == 0 else 1.0 / math.sqrt(value)
+        rows.append({"information": value, "sd": sd, "kind": kind, "meaning": _meaning(vector, fit.names),
+                     **dict(zip(fit.names, vector.tolist(), strict=True))})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _meaning(vector: FloatArray, names: tuple[str, ...]) -> str:
+    large = [i for i in np.argsort(-np.abs(vector)) if abs(vector[i]) > 0.15][:5]
+    first = vector[large[0]]
+    return ", ".join(f"{names[i]} ({vector[i] / first:+.2g})" for i in large)
+
+
+def hints(fit: Fit) -> dict[str, tuple[str, ...]]:
+    """Sentences on what the data cannot tell for reasons of structure, with the parameters each is about.
+
+    Parameters that reach no band, hide behind a free scale, or appear only as products or ratios; from the blind
+    directions of :func:`directions` that are blind elsewhere too (a rate so large that it no longer matters is not),
+    written with as few parameters as they allow. On linear scales a product is not told from another combination.
+    """
+    table = directions(fit)
+    blind = table.loc[table["kind"] == "blind", list(fit.names)].to_numpy(dtype=float)
+    found: dict[str, tuple[str, ...]] = {}
+    for vector in _sparse(blind):
+        large = np.flatnonzero(np.abs(vector) > 0.03 * np.abs(vector).max())
+        if _seen_elsewhere(fit, vector, large):
+            continue
+        names = tuple(fit.names[i] for i in large)
+        logarithmic = all(fit.objective.scales[i] != "lin" for i in large)
+        if len(names) == 1:
+            found[f"{names[0]}: {_why_unseen(fit, int(large[0]))}"] = names
+        elif len(names) == 2 and logarithmic:
+            ratio = float(vector[large[1]] / vector[large[0]])
+            found[f"{names[0]} and {names[1]}: the data know only {_invariant(*names, ratio)}"] = names
+        else:
+            moving = _meaning(vector / np.linalg.norm(vector), fit.names)
+            found[f"{', '.join(names)}: can move together without a change in the data, as {moving}"] = names
+    return found
+
+
+def _seen_elsewhere(fit: Fit, vector: FloatArray, moved: npt.NDArray[np.int64]) -> bool:
+    """Whether the data see a direction where the parameters it moves lie nearer to the middle of their bounds."""
+    middle = 0.5 * (fit.objective.lower + fit.objective.upper)
+    for share in (0.3, 0.6, 1.0):
+        theta = fit.theta.copy()
+        theta[moved] += share * (middle - theta)[moved]
+        slopes = fit.objective.slopes(theta)
+        least = 1e-7 * np.abs(slopes.fisher).max() * float(vector @ vector)
+        if not slopes.failure and vector @ slopes.fisher @ vector > least:
+            return True
+    return False
+
+
+def _sparse(vectors: FloatArray) -> FloatArray:
+    """The same space spanned by rows each of which has an entry that the others do not (reduced echelon form)."""
+    rows = vectors.copy()
+    for i in range(len(rows)):
+        pivot = int(np.argmax(np.abs(rows[i])))
+        rows[i] /= rows[i, pivot]
+        for k in range(len(rows)):
+            if k != i:
+                rows[k] -= rows[k, pivot] * rows[i]
+    return rows
+
+
+def _invariant(first: str, second: str, ratio: float) -> str:
+    """What stays the same while log ``second`` moves ``ratio`` times as far as log ``first``."""
+    if abs(ratio + 1) < 0.02:
+        return f"their product {first} * {second}"
+    if abs(ratio - 1) < 0.02:
+        return f"their ratio {first} / {second}"
+    return f"{second} * {first}^{-ratio:.3g}"
+
+
+def _why_unseen(fit: Fit, k: int) -> str:
+    """Whether a parameter without information reaches no band, or a scale makes up for it."""
+    films = getattr(fit.objective, "films", None)
+    if films is None:
+        return "the data say nothing about it"
+    there = fit.theta.copy()
+    there[k] += 1e-2 * (1.0 if there[k] + 1e-2 <= fit.objective.upper[k] else -1.0)
+    before, after = films(fit.theta), films(there)
+    moved = any(not np.allclose(after[name], before[name], rtol=1e-4) for name in before)
+    return "the scale of the gels makes up for it" if moved else "it reaches no band"
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Parameter vectors that the data allow, equally likely: ``theta`` (n, d), on scale.
+
+    ``effective``: how many independent draws they are worth.
+    """
+
+    fit: Fit
+    theta: FloatArray
+    effective: float
+
+    @property
+    def parameters(self) -> list[dict[str, float]]:
+        """Each vector as a mapping, not on scale."""
+        scales = self.fit.objective.scales
+        return [dict(zip(self.fit.names, natural(row, scales).tolist(), strict=True)) for row in self.theta]
+
+    @property
+    def constants(self) -> list[dict[str, float]]:
+        """As :attr:`parameters`, without those of the film (``background:...``): what :func:`pathsim.repeat` takes."""
+        return [{name: value for name, value in one.items() if ":" not in name} for one in self.parameters]
+
+    def save(self, path: str | Path) -> None:
+        """Write :attr:`constants` to a CSV that ``--ensemble`` and :func:`pathsim.load_parameter_sets` read."""
+        import pandas as pd
+
+        pd.DataFrame(self.constants).to_csv(path, index=False)
+
+
+def posterior_ensemble(fit: Fit, size: int = 100, seed: int = 0, draws: int | None = None) -> Ensemble:
+    """Parameters the data allow: draws from the normal approximation, weighted by their true likelihood and resampled.
+
+    Sampling-importance resampling (D. B. Rubin, J. Am. Stat. Assoc. 82, 543 (1987)); ``effective`` says whether it can
+    be trusted: when it is small, use :func:`sample` instead. ``draws`` defaults to ten times ``size``.
+    """
+    if size < 1:
+        raise InputError(f"an ensemble needs at least 1 member, not {size}")
+    objective, rng = fit.objective, np.random.default_rng(seed)
+    slopes = objective.slopes(fit.theta)
+    if slopes.failure:
+        raise SimulationError(f"the best fit cannot be evaluated any more: {slopes.failure}")
+    values, vectors = np.linalg.eigh(slopes.fisher)
+    span = objective.upper - objective.lower
+    reach = np.abs(vectors.T) @ span  # a direction the data do not see is limited by its bounds
+    spread = np.minimum(1.0 / np.sqrt(np.maximum(values, 1e-300)), 0.25 * reach)
+    count = draws or 10 * size
+    z = rng.standard_normal((count, len(values)))
+    theta = fit.theta + (z * spread) @ vectors.T
+    inside = ((theta >= objective.lower) & (theta <= objective.upper)).all(axis=1)
+    weights = np.full(count, -math.inf)
+    for i in np.flatnonzero(inside):
+        value, why = objective.value(theta[i])
+        if not why:
+            weights[i] = fit.best.value - value + 0.5 * float(z[i] @ z[i])
+    if not np.isfinite(weights).any():
+        raise SimulationError("no draw around the best fit lies within the bounds and can be simulated")
+    share = np.exp(weights - weights.max())
+    share /= share.sum()
+    chosen = rng.choice(count, size=size, p=share)
+    return Ensemble(fit, theta[chosen], float(1.0 / (share**2).sum()))
+
+
+def bands(
+    members: Ensemble, predict: Callable[[dict[str, float]], npt.ArrayLike], level: float = 0.95
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Lower end, median and upper end of what ``predict(parameters)`` gives over an ensemble, entry by entry.
+
+    ``predict`` is any assay: it gets parameter values by name and returns numbers of the same shape every time.
+    """
+    if not 0 < level < 1:
+        raise InputError(f"level must lie between 0 and 1, not {level!r}")
+    found = np.array([np.asarray(predict(parameters), dtype=float) for parameters in members.parameters])
+    lower, middle, upper = np.quantile(found, [0.5 - level / 2, 0.5, 0.5 + level / 2], axis=0)
+    return lower, middle, upper

@@ -1,0 +1,362 @@
+"""Time courses of any model: one, many, a stream of them, or the same one again and again with other parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, SimulationError, raise_together
+from ..model import Model, load_model, without_value
+from ..solve import Rosenbrock, Rows, Single, Solver, System, build_system, run_rows
+from ..units import numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = npt.NDArray[np.float64]
+
+ROWS_AT_ONCE = 20_000
+"""Rows of one block of a stream: enough to keep all cores busy, little enough to stay in memory."""
+
+
+@lru_cache(maxsize=32)
+def system_of(model: Model) -> System:
+    """The equations of ``model``, derived once."""
+    return build_system(model)
+
+
+class Simulator:
+    """One model ready to be run again and again: equations, machine code and memory are prepared once.
+
+    Made by :func:`simulator`. Calling it costs microseconds beyond the integration itself.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        times: FloatArray,
+        vary: tuple[str, ...],
+        outputs: tuple[str, ...],
+        solver: Solver,
+        base: FloatArray,
+    ) -> None:
+        self.system = system
+        self.times = times
+        self.vary = vary
+        self.outputs = outputs
+        self.solver = solver
+        self._base = base
+        self._columns = np.array(_slots(system, vary), dtype=np.int64)
+        self._nodes = _output_nodes(system, outputs)
+
+    def __call__(self, values: Sequence[float] | FloatArray = ()) -> FloatArray:
+        """Outputs, shape (times, outputs), with ``values`` for the parameters in ``vary``, in their order.
+
+        Raises :class:`InputError` for a wrong number of values or NaN, :class:`SimulationError` when the equations
+        could not be solved.
+        """
+        if len(values) != len(self.vary) or any(value != value for value in values):
+            raise InputError(_wrong_values(self.vary, values))
+        found, sentence = self._run(values)
+        if sentence:
+            self._refuse_missing_values()
+            raise SimulationError(f"{self.system.model.id}: {sentence}")
+        return found
+
+    def _refuse_missing_values(self) -> None:
+        """Say which constant nobody gave a value, when that is why the equations could not be solved."""
+        model = self.system.model
+        given = {name for name in without_value(model) if not np.isnan(self._base[self.system.slot(name)])}
+        missing = [name for name in without_value(model) if name not in given and name not in self.vary]
+        if missing:
+            names = ", ".join(repr(name) for name in missing)
+            where = model.source or model.id
+            raise InputError(f"{where}: {names} has no value; give one in the file or as a parameter")
+
+    def prepare(self) -> None:
+        """Make machine code now rather than in the first call."""
+        _ = self._single
+
+    def _run(self, values: Sequence[float] | FloatArray) -> tuple[FloatArray, str]:
+        if self._single is not None:
+            return self._single.run(values)
+        raw = self._base.copy()
+        raw[self._columns] = values
+        rows = run_rows(self.system, raw[None, :], self.times, self._nodes, self.solver)
+        return rows.values[0], rows.sentence(0) if rows.status[0] else ""
+
+    @cached_property
+    def _single(self) -> Single | None:
+        if not isinstance(self.solver, Rosenbrock):
+            return None
+        return Single(self.system, self._base, self._columns, self.times, self._nodes, self.solver)
+
+    @cached_property
+    def _labels(self) -> tuple[Any, Any]:
+        import pandas as pd
+
+        return pd.Index(self.times, name="time"), pd.Index(self.outputs)
+
+    def frame(self, values: Sequence[float] | FloatArray = ()) -> pd.DataFrame:
+        """As calling, but a frame indexed by ``time`` with one column per output."""
+        import pandas as pd
+
+        found = self(values)
+        index, columns = self._labels
+        return pd.DataFrame(found, index=index, columns=columns, copy=False)
+
+
+def simulator(
+    model: Model | str | Path,
+    times: Iterable[float] | float | str,
+    vary: Sequence[str] = (),
+    outputs: Sequence[str] | str | None = None,
+    solver: Solver | None = None,
+    parameters: Mapping[str, float] | None = None,
+) -> Simulator:
+    """A model made ready for many single runs, as an optimiser or sampler of one's own makes them.
+
+    Args:
+        vary: parameters or initial values given anew in each call, in this order.
+        parameters: values that replace the model's own in every call.
+        model, times, outputs, solver: as for :func:`simulate`.
+
+    >>> run = ps.simulator("pi3k_mapk", range(61), vary=["PTEN_total"], outputs=["pAKT_S473"])
+    >>> run([0.0]).shape
+    (61, 1)
+    """
+    system = system_of(_open(model))
+    grid, names = check_times(times), _names(system, outputs)
+    return Simulator(system, grid, tuple(vary), names, solver or Rosenbrock(), system.raw(parameters))
+
+
+@lru_cache(maxsize=32)
+def _prepared(
+    system: System, grid: bytes, vary: tuple[str, ...], outputs: tuple[str, ...], solver: Solver
+) -> Simulator:
+    return Simulator(system, np.frombuffer(grid), vary, outputs, solver, system.raw())
+
+
+def simulate(
+    model: Model | str | Path,
+    times: Iterable[float] | float | str,
+    parameters: Mapping[str, float] | None = None,
+    outputs: Sequence[str] | str | None = None,
+    solver: Solver | None = None,
+) -> pd.DataFrame:
+    """One time course.
+
+    Args:
+        model: a model, a bundled name, or a path to an ``.ant``, ``.xml`` or ``.sbml`` file.
+        times: sample times in the model's own time unit, ascending from 0 on; simulation starts at 0.
+        parameters: values that replace the model's own, initial values of species included.
+        outputs: any symbols of the model, with the meaning SBML gives them; ``amount(S)`` and ``concentration(S)`` ask
+            explicitly. Default: every species and every other quantity that a rate rule changes.
+        solver: default ``Rosenbrock(rtol=1e-6, atol=1e-9)``.
+
+    Returns:
+        A frame indexed by ``time`` with one column per output.
+
+    Raises:
+        InputError: a name, time or value that makes no sense; SimulationError: the equations could not be solved.
+    """
+    system = system_of(_open(model))
+    changes = parameters or {}
+    grid, names = check_times(times), _names(system, outputs)
+    try:
+        values = [float(value) for value in changes.values()]
+    except (TypeError, ValueError):
+        raise InputError(f"parameters must be numbers, not {dict(changes)}") from None
+    if not changes.keys() <= system.slots.keys() or any(value != value for value in values):
+        system.raw(changes)  # which says what is wrong
+    prepared = _prepared(system, grid.tobytes(), tuple(changes), names, solver or Rosenbrock())
+    return prepared.frame(values)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Many time courses: ``values`` (n, times, outputs), ``status`` (n,) with 0 for success; NaN after a failure."""
+
+    rows: Rows
+    times: FloatArray
+    outputs: tuple[str, ...]
+
+    @property
+    def values(self) -> FloatArray:
+        """Results, shape (n, times, outputs)."""
+        return self.rows.values
+
+    @property
+    def status(self) -> npt.NDArray[np.int64]:
+        """How each row ended (:class:`pathsim.Status`), shape (n,)."""
+        return self.rows.status
+
+    def explain(self, row: int) -> str:
+        """One sentence on how ``row`` ended, with advice when it failed."""
+        return self.rows.sentence(row)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Long form: columns ``row, time``, then one per output."""
+        import pandas as pd
+
+        n, n_times, _ = self.values.shape
+        frame = pd.DataFrame(self.values.reshape(n * n_times, -1), columns=list(self.outputs))
+        frame.insert(0, "time", np.tile(self.times, n))
+        frame.insert(0, "row", np.repeat(np.arange(n), n_times))
+        return frame
+
+
+def simulate_many(
+    model: Model | str | Path,
+    parameters: pd.DataFrame,
+    times: Iterable[float] | float | str,
+    outputs: Sequence[str] | str | None = None,
+    solver: Solver | None = None,
+    workers: int | None = None,
+    into: FloatArray | None = None,
+) -> Batch:
+    """One time course per row of ``parameters`` (one column per overridden parameter or initial value).
+
+    Results are bitwise the same for any ``workers`` and any order of rows; a row that fails carries a status and does
+    not disturb the others. ``into`` (n, times, outputs), such as a :class:`numpy.memmap`, takes the values where there
+    are more than memory holds; :func:`iter_simulate_many` gives them block by block. Arguments and errors otherwise as
+    :func:`simulate`.
+    """
+    system = system_of(_open(model))
+    grid, names = check_times(times), _names(system, outputs)
+    nodes = _output_nodes(system, names)
+    if not hasattr(parameters, "columns"):
+        raise InputError("parameters must be a DataFrame: one row per simulation, one column per parameter")
+    columns = np.array(_slots(system, [str(name) for name in parameters.columns]), dtype=np.int64)
+    settings = _numbers(parameters)
+    if into is not None:
+        _check_target(into, (len(settings), len(grid), len(names)))
+    rows = run_rows(system, settings, grid, nodes, solver, columns=columns, workers=workers, into=into)
+    return Batch(rows, grid, names)
+
+
+def iter_simulate_many(
+    model: Model | str | Path,
+    parameters: pd.DataFrame | Iterable[pd.DataFrame],
+    times: Iterable[float] | float | str,
+    outputs: Sequence[str] | str | None = None,
+    solver: Solver | None = None,
+    workers: int | None = None,
+    rows_at_once: int = ROWS_AT_ONCE,
+) -> Iterator[Batch]:
+    """As :func:`simulate_many`, one :class:`Batch` after another in row order, keeping none of them.
+
+    ``parameters`` is one frame, cut into blocks of ``rows_at_once``, or an iterable of frames, one block each, so that
+    neither settings nor results of a sweep of any length need to be in memory.
+    """
+    import pandas as pd
+
+    opened, grid = _open(model), check_times(times)
+    if isinstance(parameters, pd.DataFrame):
+        whole = parameters
+        parameters = (whole.iloc[i : i + rows_at_once] for i in range(0, len(whole), rows_at_once))
+    for block in parameters:
+        yield simulate_many(opened, block, grid, outputs, solver, workers)
+
+
+def _check_target(into: FloatArray, shape: tuple[int, ...]) -> None:
+    if into.shape != shape or into.dtype != np.float64 or not into.flags.c_contiguous:
+        raise InputError(
+            f"'into' must be a contiguous array of 64-bit floats of shape {shape} (rows, times, outputs); it is "
+            f"{into.dtype} of shape {into.shape}"
+        )
+
+
+def _numbers(parameters: pd.DataFrame) -> FloatArray:
+    """The frame as floats. Raises :class:`InputError` naming columns that are not numeric and rows with NaN."""
+    try:
+        settings = parameters.to_numpy(dtype=float)
+    except (ValueError, TypeError):
+        bad = [str(name) for name in parameters.columns if parameters[name].dtype.kind not in "biuf"]
+        raise InputError(f"parameters must be numbers; column {', '.join(map(repr, bad))} is not") from None
+    rows, columns = np.nonzero(np.isnan(settings))
+    problems = [f"row {row}: parameter '{parameters.columns[column]}' is NaN"
+                for row, column in zip(rows[:20], columns[:20], strict=True)]  # fmt: skip
+    raise_together(problems, "parameters")
+    return settings
+
+
+def default_outputs(system: System) -> list[str]:
+    """Every species, then whatever else a rate rule changes."""
+    species = [item.id for item in system.model.species]
+    others = [rule.variable for rule in system.model.rate_rules]
+    return species + [name for name in others if name not in system.model.species_by_id]
+
+
+def check_times(times: Iterable[float] | float | str) -> FloatArray:
+    """Sample times as an array; one number and text such as ``"0 .. 60 x 61"`` are times too.
+
+    Raises :class:`InputError` unless they are finite, ascending and not negative.
+    """
+    if isinstance(times, str):
+        times = numbers(times)
+    elif not isinstance(times, (np.ndarray, int, float)):
+        times = list(times)
+    try:
+        grid = np.atleast_1d(np.asarray(times, dtype=float))
+    except (TypeError, ValueError):
+        raise InputError("times must be numbers, in the model's own time unit") from None
+    if grid.ndim != 1 or grid.size == 0:
+        raise InputError("no times are given; name at least one")
+    if not np.isfinite(grid).all():
+        raise InputError("times must be finite numbers")
+    if grid[0] < 0:
+        raise InputError(f"time {grid[0]:g} is negative; simulation starts at 0")
+    if (grid[1:] < grid[:-1]).any():
+        raise InputError("times must be in ascending order")
+    return grid
+
+
+def _open(model: Model | str | Path) -> Model:
+    return model if isinstance(model, Model) else load_model(model)
+
+
+def _names(system: System, outputs: Sequence[str] | str | None) -> tuple[str, ...]:
+    if isinstance(outputs, str):
+        return (outputs,)
+    return tuple(default_outputs(system) if outputs is None else outputs)
+
+
+def _slots(system: System, names: Sequence[str]) -> list[int]:
+    problems: list[str] = []
+    slots: list[int] = []
+    for name in names:
+        try:
+            slots.append(system.slot(name))
+        except InputError as error:
+            problems.append(str(error))
+    problems += [f"'{name}' is given twice" for i, name in enumerate(names) if name in names[:i]]
+    raise_together(problems)
+    return slots
+
+
+def _wrong_values(vary: Sequence[str], values: Sequence[float] | FloatArray) -> str:
+    if len(values) != len(vary):
+        return f"{len(values)} values are given for {len(vary)} parameters ({', '.join(vary) or 'none'})"
+    bad = [name for name, value in zip(vary, values, strict=True) if value != value]
+    return f"{', '.join(map(repr, bad))} is set to NaN, which is not a number"
+
+
+def _output_nodes(system: System, names: Sequence[str]) -> list[int]:
+    if not names:
+        raise InputError("no outputs are asked for; name at least one")
+    problems: list[str] = []
+    nodes: list[int] = []
+    for name in names:
+        try:
+            nodes.append(system.output(name))
+        except InputError as error:
+            problems.append(str(error))
+    raise_together(problems)
+    return nodes

@@ -1,0 +1,217 @@
+"""The host answers back: PI3K inhibition raises glucose, insulin rises, and the tumour's own PI3K is driven again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..assays.screen_input import open_model, read_line
+from ..errors import PathsimError, raise_together, unknown
+from ..experiments.simulation import system_of
+from ..lab import CellLine, Exposure, Library, Pharmacy, Regimen, default_library, default_pharmacy, expose
+from ..lab.host import find_site
+from ..lab.schedule import DAY
+from ..model import Model, load_model
+from ..solve import run_rows, settle_rows
+from .dosed_cells import DosedCells, dosed_model, prepare, refuse_failures, set_levels
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = npt.NDArray[np.float64]
+
+INTERVENTIONS: Mapping[str, Mapping[str, float]] = {
+    "none": {},
+    "ketogenic diet": {"glycogen_capacity": 0.1},
+    "SGLT2 inhibitor": {"SGLT2_blocked": 1.0},
+    "metformin": {"gluconeogenesis_left": 0.8},
+    "insulin": {"insulin_given": 0.2},
+}
+"""What is changed in the host beside the drug; all sizes are estimates (``models/host_glucose.ant``)."""
+CLAMPED = "insulin clamped"
+"""A control arm: the tumour sees the insulin of an undosed animal throughout."""
+STEP_MIN = 15.0
+HOST_TARGET = "drug_on_p110a_WT"
+"""The host's PI3K alpha is wild type; a drug without this target leaves glucose alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class GlucoseStudy:
+    """``host``: arm, time_h, glucose_mM, insulin_nM. ``tumour``: arm, time_h, readout, value. ``summary``: by arm.
+
+    Times count from the first dose.
+    """
+
+    line: str
+    regimen: str
+    host: pd.DataFrame
+    tumour: pd.DataFrame
+    summary: pd.DataFrame
+
+
+def glucose_insulin_study(
+    model: Model | str | Path,
+    line: CellLine | str,
+    regimen: Regimen | str,
+    interventions: Sequence[str] = tuple(INTERVENTIONS),
+    days: float = 3.0,
+    *,
+    site: str | None = None,
+    medium: str = "serum 1 %",
+    readouts: Sequence[str] = ("pAKT_S473", "pS6_S240"),
+    library: Library | None = None,
+    pharmacy: Pharmacy | None = None,
+    workers: int | None = None,
+) -> GlucoseStudy:
+    """Dose a mouse, follow its glucose and insulin, and let the tumour feel both the drug and the insulin.
+
+    Args:
+        regimen: one drug or several, as in a xenograft arm.
+        interventions: names from ``INTERVENTIONS``; a control with insulin clamped is always added.
+        medium: growth factors the tumour has besides insulin. Full medium would hide insulin, because its receptors
+            share their targets with those of serum; 1 % is an estimate for interstitial fluid.
+        days: how long; growth of the tumour is its mean net growth over that time.
+
+    Raises:
+        InputError: names, schedules or numbers that make no sense.
+    """
+    opened, shelf, drugs = open_model(model), library or default_library(), pharmacy or default_pharmacy()
+    problems: list[str] = []
+    given = _regimen(regimen, problems)
+    cell_line = read_line(line, shelf, problems)
+    problems += [
+        str(unknown("intervention", name, INTERVENTIONS)) for name in interventions if name not in INTERVENTIONS
+    ]
+    if not interventions:
+        problems.append("no intervention is named; 'none' is the drug alone")
+    if not 0.25 <= days <= 60:
+        problems.append(f"days is {days!r}; choose from 0.25 to 60")
+    problems += [str(unknown("readout", name, opened.readouts)) for name in readouts if name not in opened.symbols]
+    raise_together(problems, "glucose")
+    assert given is not None
+    assert cell_line is not None
+    place = find_site(site, cell_line.name).compartment
+    arms = list(dict.fromkeys(interventions))
+    times, host = follow_host(given, arms, days * DAY, shelf, drugs, workers)
+    courses = _exposures(given, drugs, shelf, days * DAY, place, len(arms) + 1)
+    cells = prepare(opened, cell_line, [course.drug for course in given.courses], shelf, medium, workers=workers)
+    baseline = float(host[0, 0, 1])
+    insulin = np.vstack([host[:, :, 1], np.full((1, len(times)), baseline)])
+    signals, growth = follow_tumour(cells, courses, times, insulin - baseline, readouts)
+    return _study(str(cell_line), given, [*arms, CLAMPED], times, host, signals, growth, readouts)
+
+
+def follow_host(
+    regimen: Regimen, arms: Sequence[str], horizon_min: float, library: Library, pharmacy: Pharmacy,
+    workers: int | None = None,
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    """Times (t,) in minutes and glucose (mM) and insulin (nM) of every arm, shape (arms, t, 2).
+
+    Interventions are at steady state before the first dose, except exogenous insulin, which starts with it.
+    """
+    base = load_model("host_glucose")
+    names = tuple(library.drug(course.drug).name for course in regimen.courses)
+    per_nM = [library.drug(name).per_nM.get(HOST_TARGET, 0.0) for name in names]
+    effects = tuple((("drug_on_PI3K", slope),) for slope in per_nM)
+    system = system_of(dosed_model(base, names, effects))
+    rows = np.tile(system.raw(), (len(arms), 1))
+    late = rows.copy()
+    for i, arm in enumerate(arms):
+        for name, value in INTERVENTIONS[arm].items():
+            late[i, system.slot(name)] = value
+            if name != "insulin_given":
+                rows[i, system.slot(name)] = value
+    rested = settle_rows(system, rows, [], workers=workers)
+    refuse_failures(rested, "the host at rest")
+    host = DosedCells(system, CellLine("host"), names, late[0], rested.x[0])
+    exposures = _exposures(regimen, pharmacy, library, horizon_min, "plasma", len(arms))
+    nodes = system.outputs(["plasma_glucose", "plasma_insulin"])
+    times = np.arange(0.0, horizon_min + 1e-6, STEP_MIN)
+    values = np.empty((len(arms), len(times), 2))
+    states = rested.x
+    for k, now in enumerate(times):
+        set_levels(late, host, exposures, now)
+        found = run_rows(system, late, np.array([0.0, STEP_MIN]), nodes, start_states=states, last_states=True,
+                         workers=workers)  # fmt: skip
+        refuse_failures(found, f"the host after {now / 60:g} h")
+        values[:, k], states = found.values[:, 0], found.x
+    return times, values
+
+
+def follow_tumour(
+    cells: DosedCells, exposures: Sequence[Sequence[Exposure]], times: FloatArray, insulin_nM: FloatArray,
+    readouts: Sequence[str],
+) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    """Readouts (arms, times, readouts) and log growth (arms,) under added ``insulin_nM`` (arms, times) and drug."""
+    arms, system = len(insulin_nM), cells.system
+    nodes = system.outputs([*readouts, "cell_count"])
+    settings, states = cells.settings({}, arms), np.tile(cells.rest, (arms, 1))
+    column, base = system.slot("INS"), cells.raw[system.slot("INS")]
+    values = np.empty((arms, len(times), len(nodes)))
+    for k, now in enumerate(times):
+        settings[:, column] = base + np.maximum(insulin_nM[:, k], 0.0)
+        set_levels(settings, cells, exposures, now)
+        found = run_rows(system, settings, np.array([0.0, STEP_MIN]), nodes, start_states=states, last_states=True,
+                         workers=cells.workers)  # fmt: skip
+        refuse_failures(found, f"{cells.line} after {now / 60:g} h")
+        values[:, k], states = found.values[:, 0], found.x
+    return values[:, :, :-1], np.log(values[:, -1, -1] / values[:, 0, -1])
+
+
+def _exposures(
+    regimen: Regimen, pharmacy: Pharmacy, library: Library, horizon: float, site: str, arms: int
+) -> list[list[Exposure]]:
+    found = []
+    for course in regimen.courses:
+        kinetics = pharmacy.find(course.drug, "mouse", library)
+        plasma = expose(kinetics, course, horizon)
+        scaled = Exposure(plasma.starts, plasma.rates, plasma.amplitudes * kinetics.medium_equivalent(site))
+        found.append([scaled] * arms)
+    return found
+
+
+def _study(
+    line: str, regimen: Regimen, arms: Sequence[str], times: FloatArray, host: FloatArray, signals: FloatArray,
+    growth: FloatArray, readouts: Sequence[str],
+) -> GlucoseStudy:  # fmt: skip
+    import pandas as pd
+
+    hours = times / 60
+    frames, tumours, rows = [], [], []
+    three = int(np.argmin(np.abs(hours - 3)))
+    for i, arm in enumerate(arms):
+        if i < len(host):
+            glucose, insulin = host[i, :, 0], host[i, :, 1]
+        else:
+            glucose, insulin = np.full(len(times), math.nan), np.full(len(times), host[0, 0, 1])
+        frames.append(pd.DataFrame({"arm": arm, "time_h": hours, "glucose_mM": glucose, "insulin_nM": insulin}))
+        for j, name in enumerate(readouts):
+            tumours.append(pd.DataFrame({"arm": arm, "time_h": hours, "readout": name, "value": signals[i, :, j]}))
+        row: dict[str, object] = {
+            "arm": arm, "glucose_peak_mM": float(glucose.max()), "insulin_peak_nM": float(insulin.max()),
+            "insulin_area_nM_h": float(np.trapezoid(insulin, hours)),
+            "net_growth_per_day": float(growth[i] / (times[-1] / DAY)),
+        }  # fmt: skip
+        row |= {f"{name}_at_3_h": float(signals[i, three, j]) for j, name in enumerate(readouts)}
+        rows.append(row)
+    return GlucoseStudy(
+        line,
+        str(regimen),
+        pd.concat(frames, ignore_index=True),
+        pd.concat(tumours, ignore_index=True),
+        pd.DataFrame(rows),
+    )
+
+
+def _regimen(regimen: Regimen | str, problems: list[str]) -> Regimen | None:
+    try:
+        return Regimen.parse(regimen) if isinstance(regimen, str) else regimen
+    except PathsimError as error:
+        problems.append(str(error))
+        return None

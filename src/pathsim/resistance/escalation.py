@@ -1,0 +1,317 @@
+"""Making a resistant line: months of step-wise dose on a culture of clones, then picking the clone that won."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..assays.dose_response import dose_response
+from ..assays.screen_input import open_model, read_line
+from ..errors import InputError, PathsimError, raise_together
+from ..lab import CellLine, Library, default_library
+from ..lab.clones import Clone, cell_line_toml, default_clones
+from ..model import Model
+from ..stats import hill
+from ..stats.curve import Potency
+from ..units import dose_nM, number_text
+from .clone_population import Culture, make_culture, step_mean, step_random
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = npt.NDArray[np.float64]
+
+STEP_DAYS = 0.25
+WATCHED_DAYS = 4.0
+"""Growth is judged over this many days."""
+LEAST_EFFECT = 85.0
+"""A drug that leaves more viability (%) than this at every dose has no relative IC50 worth aiming at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flask:
+    """A culture is split back to ``seeded`` cells when it reaches ``full``."""
+
+    seeded: float = 2e6
+    full: float = 2e7
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When the dose rises: growth has recovered to ``recovery`` of untreated parental cells, after ``stay_days`` at a
+    dose at least; after ``patience_days`` growth at ``minimum`` is enough. ``fold``: the target, in parental IC50."""
+
+    factor: float = 1.5
+    recovery: float = 0.8
+    minimum: float = 0.3
+    stay_days: float = 7.0
+    patience_days: float = 45.0
+    fold: float = 5.0
+    max_days: float = 540.0
+
+    def problems(self) -> list[str]:
+        """What makes no sense, in words."""
+        found = []
+        if not 1 < self.factor <= 10:
+            found.append(f"factor is {self.factor!r}; the dose rises by a factor between 1 and 10")
+        if not 0 < self.minimum <= self.recovery <= 1.5:
+            found.append(f"growth must recover to between 0 and 1.5 of control, not {self.recovery!r}")
+        if not 0 < self.stay_days <= self.patience_days or not math.isfinite(self.max_days) or self.max_days <= 0:
+            found.append("days at a dose and in total must be positive and finite, and stay_days at most patience_days")
+        if not 0 < self.fold <= 1000:
+            found.append(f"the target is {self.fold!r} times the parental IC50; it must be positive")
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Escalation:
+    """A finished escalation.
+
+    ``line``: the clone picked, a cell line like any other. ``history``: one row per time, ``day, dose_nM, cells,
+    relative_growth``; ``fractions``: ``day, clone, fraction``. ``reached``: whether the target dose was reached;
+    ``reason`` says how it ended.
+    """
+
+    drug: str
+    parental: CellLine
+    line: CellLine
+    changes: tuple[str, ...]
+    reversible: tuple[str, ...]
+    parental_ic50: Potency
+    history: pd.DataFrame
+    fractions: pd.DataFrame
+    reached: bool
+    reason: str
+    culture: Culture
+    cells: FloatArray
+    seed: int
+
+    @property
+    def days(self) -> float:
+        """How long it took."""
+        return float(self.history["day"].iloc[-1])
+
+    @property
+    def washed(self) -> CellLine:
+        """The picked clone once every reversible change has faded; the line itself when nothing is reversible."""
+        kept = [name for name in self.changes if name not in self.reversible]
+        if len(kept) == len(self.changes):
+            return self.line
+        line = self.parental
+        for name in kept:
+            line = line.altered(self.culture.library.alterations[name])
+        return replace(line, name=f"{self.line.name}-washed")
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write the line (``<name>.toml``, read back by ``Library.with_cell_lines``) and both tables into a folder."""
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        files = {
+            f"{self.line.name}.toml": cell_line_toml(self.line),
+            "history.csv": self.history.to_csv(index=False),
+            "fractions.csv": self.fractions.to_csv(index=False),
+        }
+        for name, text in files.items():
+            (place / name).write_text(text, encoding="utf-8")
+        return [place / name for name in files]
+
+
+def escalate(
+    model: Model | str | Path,
+    cell_line: CellLine | str,
+    drug: str,
+    start: str | float = "100 nM",
+    factor: float = 1.5,
+    *,
+    rules: Rules | None = None,
+    clones: Sequence[Clone] | None = None,
+    flask: Flask | None = None,
+    most_changes: int = 3,
+    stochastic: bool = True,
+    seed: int = 0,
+    library: Library | None = None,
+    progress: Callable[[str], None] | None = None,
+    workers: int | None = None,
+) -> Escalation:
+    """Raise the dose step by step until a culture grows at a multiple of the parental IC50, and pick the winner.
+
+    Args:
+        start, factor: first dose (text or nM), and the factor between doses.
+        rules: when the dose rises and when to stop; its ``factor`` is replaced by ``factor``.
+        clones: what can arise (default: the bundled ``models/clones.toml``, whose frequencies are estimates).
+        most_changes: alterations one clone can collect.
+        stochastic: False follows expected numbers, the limit of a very large culture.
+        progress: called with a sentence at each new dose.
+
+    Raises:
+        InputError: names, doses or rules that make no sense, or a drug that does not inhibit the line by half.
+    """
+    opened, shelf = open_model(model), library or default_library()
+    protocol = replace(rules or Rules(), factor=factor)
+    problems = protocol.problems()
+    parental = read_line(cell_line, shelf, problems)
+    first = _dose(start, problems)
+    try:
+        shelf.drug(drug)
+    except PathsimError as error:
+        problems.append(str(error))
+    vessel = flask or Flask()
+    if not 1 <= vessel.seeded < vessel.full:
+        problems.append(f"a flask seeded with {vessel.seeded:g} cells is not split at {vessel.full:g}")
+    raise_together(problems, "escalation")
+    assert parental is not None
+    potency = parental_ic50(opened, parental, drug, shelf, workers)
+    if not potency.reached or potency.value is None:
+        raise InputError(f"{parental}: the IC50 of {drug} is {potency}, so no multiple of it can be aimed at")
+    culture = make_culture(opened, parental, clones or default_clones(), shelf, most_changes)
+    run = _Run(culture, drug, protocol, vessel, potency.value, np.random.default_rng([seed, 11]), stochastic, workers)
+    run.go(first, progress or (lambda _: None))
+    return run.result(parental, drug, potency, seed)
+
+
+def parental_ic50(model: Model, line: CellLine, drug: str, library: Library, workers: int | None = None) -> Potency:
+    """IC50 of viability at 72 h, from 1 nM to 100 uM.
+
+    Absolute, or relative (half of the drug's own largest effect) where half of the culture outlives every dose.
+    """
+    table = dose_response(model, line, drug, "1 nM .. 100 uM x 16", library=library, workers=workers)
+    curve = hill.fit(table["dose_nM"], table["value"])
+    if curve.ic50.reached or curve.ec50.value is None or table["value"].min() > LEAST_EFFECT:
+        return curve.ic50
+    inside = table["dose_nM"].max() > curve.ec50.value > 1.0
+    return Potency(curve.ec50.value, "=", "nM", curve.ec50.low, curve.ec50.high) if inside else curve.ic50
+
+
+class _Run:
+    """The culture as it goes through the doses."""
+
+    def __init__(
+        self, culture: Culture, drug: str, rules: Rules, flask: Flask, ic50: float, random: np.random.Generator,
+        stochastic: bool, workers: int | None,
+    ) -> None:  # fmt: skip
+        self.culture, self.drug, self.rules, self.flask, self.ic50 = culture, drug, rules, flask, ic50
+        self.random, self.stochastic, self.workers = random, stochastic, workers
+        expected = culture.start(flask.seeded)
+        self.cells = random.poisson(expected).astype(float) if stochastic else expected
+        self.rows: list[tuple[float, float, float, float]] = []
+        self.shares: list[FloatArray] = []
+        self.reached, self.reason = False, ""
+
+    def go(self, dose: float, progress: Callable[[str], None]) -> None:
+        target = self.rules.fold * self.ic50
+        ladder = [dose]
+        while ladder[-1] < target:
+            ladder.append(min(ladder[-1] * self.rules.factor, target))
+        births, deaths = self.culture.rates(self.drug, [0.0, *ladder], self.workers)
+        control = float(births[0, 0] - deaths[0, 0])
+        if control <= 0:
+            raise InputError(f"{self.culture.parental} does not grow without drug, so it cannot be escalated")
+        day = since = 0.0
+        rung = 0
+        recent: list[float] = []
+        while day < self.rules.max_days:
+            dose = ladder[rung]
+            growth = self._step(births[1 + rung], deaths[1 + rung], dose)
+            day, since = day + STEP_DAYS, since + STEP_DAYS
+            recent = [*recent, growth][-round(WATCHED_DAYS / STEP_DAYS) :]
+            relative = float(np.mean(recent)) / control
+            total = self.cells.sum()
+            self.rows.append((day, dose, total, relative))
+            self.shares.append(self.cells / total if total else np.zeros(len(self.cells)))
+            if total < 1:
+                self.reason = f"the culture died out at {number_text(round(dose, 3))} nM on day {day:g}"
+                return
+            wanted = self.rules.recovery if since < self.rules.patience_days else self.rules.minimum
+            if since < self.rules.stay_days or relative < wanted:
+                continue
+            if dose >= target:
+                self.reached, self.reason = True, f"grows at {dose / self.ic50:.3g} times the parental IC50"
+                return
+            rung, since, recent = rung + 1, 0.0, []
+            higher = ladder[rung]
+            progress(f"day {day:g}: {self.drug} raised to {higher:.4g} nM ({higher / self.ic50:.2g} x parental IC50)")
+        self.reason = f"after {self.rules.max_days:g} days at {dose:.4g} nM growth had not recovered"
+
+    def _step(self, birth: FloatArray, death: FloatArray, dose: float) -> float:
+        """One step and, if the flask is full, a split; the growth rate over the step (1/day)."""
+        by_division, by_day = self.culture.arising(dose > 0)
+        before = self.cells.sum()
+        if self.stochastic:
+            whole = step_random(self.cells.astype(np.int64), birth, death, by_division, by_day, STEP_DAYS, self.random)
+            self.cells = whole.astype(float)
+        else:
+            self.cells = step_mean(self.cells, birth, death, by_division, by_day, STEP_DAYS)
+        after = self.cells.sum()
+        growth = math.log(after / before) / STEP_DAYS if after > 0 else -math.inf
+        if after > self.flask.full:
+            keep = self.flask.seeded / after
+            self.cells = (
+                self.random.binomial(self.cells.astype(np.int64), keep).astype(float)
+                if self.stochastic
+                else self.cells * keep
+            )
+        return growth
+
+    def result(self, parental: CellLine, drug: str, potency: Potency, seed: int) -> Escalation:
+        import pandas as pd
+
+        history = pd.DataFrame(self.rows, columns=["day", "dose_nM", "cells", "relative_growth"])
+        shares = pd.DataFrame(np.array(self.shares), columns=self.culture.names)
+        kept = shares.columns[(shares > 1e-3).any()]
+        fractions = shares[kept].assign(day=history["day"]).melt("day", var_name="clone", value_name="fraction")
+        winner = int(np.argmax(self.shares[-1]))
+        carried = sorted(self.culture.members[winner])
+        changes = tuple(self.culture.clones[i].alteration for i in carried)
+        reversible = tuple(self.culture.clones[i].alteration for i in carried if not self.culture.clones[i].genetic)
+        picked = self.culture.lines[winner]
+        line = replace(
+            picked,
+            name=f"{parental.name}-{drug}R",
+            description=f"{parental.name} escalated in {drug} to {history['dose_nM'].iloc[-1]:.4g} nM over "
+            f"{history['day'].iloc[-1]:g} days: {' + '.join(changes) or 'no change'}",
+        )
+        return Escalation(
+            drug, parental, line, changes, reversible, potency, history, fractions, self.reached, self.reason,
+            self.culture, self.cells, seed,
+        )  # fmt: skip
+
+
+def washout(run: Escalation, days: float = 90.0, workers: int | None = None) -> pd.DataFrame:
+    """The end culture without drug: ``day, clone, fraction``, expected numbers.
+
+    Adaptive states fade at their rate; mutations stay. Raises :class:`InputError` for a time that is not positive.
+    """
+    import pandas as pd
+
+    if not 0 < days < math.inf:
+        raise InputError(f"a wash-out lasts {days!r} days; it must be positive")
+    births, deaths = run.culture.rates(run.drug, [0.0], workers)
+    birth, death = births[0], deaths[0]
+    by_division, by_day = run.culture.arising(drugged=False)
+    cells = run.cells.copy()
+    rows = []
+    for day in range(int(days) + 1):
+        rows += [(float(day), name, share) for name, share in zip(run.culture.names, cells / cells.sum(), strict=True)]
+        for _ in range(round(1 / STEP_DAYS)):
+            cells = step_mean(cells, birth, death, by_division, by_day, STEP_DAYS)
+        cells /= cells.sum()
+    table = pd.DataFrame(rows, columns=["day", "clone", "fraction"])
+    kept = table.groupby("clone")["fraction"].max()
+    return table[table["clone"].isin(kept[kept > 1e-3].index)].reset_index(drop=True)
+
+
+def _dose(start: str | float, problems: list[str]) -> float:
+    try:
+        dose = dose_nM(start) if isinstance(start, str) else float(start)
+    except PathsimError as error:
+        problems.append(f"first dose: {error}")
+        return math.nan
+    if not 0 < dose < math.inf:
+        problems.append(f"the first dose is {dose!r} nM; it must be positive")
+    return dose

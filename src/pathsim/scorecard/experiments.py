@@ -1,0 +1,204 @@
+"""What dishes cannot measure: numerics of the model, drug levels in the body, animals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ..experiments.ensemble import Dish, read_dishes
+from ..experiments.simulation import simulate
+from ..invivo.xenograft import xenograft
+from ..lab import Library, Regimen, default_pharmacy
+from ..lab.pharmacokinetics import expose
+from ..lab.schedule import DAY
+from ..model import Model
+from ..resistance.escalation import escalate
+from ..solve import LSODA, Rosenbrock
+from ..units import Dimension, quantity
+from .measures import crossing
+from .patients import gbm_cohort, host_insulin
+
+Numbers = dict[str, float]
+
+MOIETIES = {
+    "AKT_total": ("AKT", "AKT_T308", "AKT_S473", "AKT_both"),
+    "PIP2_total": ("PIP2", "PIP3", "PI34P2"),
+    "MEK_total": ("MEK", "pMEK"),
+    "ERK_total": ("ERK", "pERK", "ppERK"),
+    "S6K_total": ("S6K", "pS6K"),
+    "TSC2_total": ("TSC2", "pTSC2"),
+    "FOXO_total": ("FOXO_nuclear", "FOXO_cytosolic"),
+    "RAS_total": ("RAS_GDP", "RAS_GTP"),
+    "SRC_total": ("SRC", "SRC_active"),
+}
+"""Totals that nothing makes or destroys, and their forms."""
+_TREATED = "vehicle for 24 h then alpelisib 1 uM for 2 h then alpelisib 1 uM + IGF1 13 nM"
+
+
+def mass_conservation(model: Model, library: Library) -> Numbers:
+    """Largest relative change of a conserved total over a starved, inhibited and stimulated day."""
+    forms = [form for names in MOIETIES.values() for form in names]
+    times = (0.0, 15.0, 120.0, 1440.0)
+    dishes = [Dish("T47D", _TREATED, time, form) for time in times for form in forms]
+    values = read_dishes(model, dishes, library=library)[0].reshape(len(times), len(forms))
+    worst, at = 0.0, 0
+    for names in MOIETIES.values():
+        total = values[:, at : at + len(names)].sum(axis=1)
+        at += len(names)
+        worst = max(worst, float(np.ptp(total) / total.mean()))
+    return {"worst": worst}
+
+
+def negative_states(model: Model, library: Library) -> Numbers:
+    """The lowest state during the same day, relative to the largest value of that state."""
+    states = [item.id for item in model.species]
+    times = (0.0, 5.0, 15.0, 60.0, 240.0, 1440.0)
+    dishes = [Dish("T47D", _TREATED, time, state) for time in times for state in states]
+    values = read_dishes(model, dishes, library=library)[0].reshape(len(times), len(states))
+    return {"lowest": float((values.min(axis=0) / np.maximum(values.max(axis=0), 1e-3)).min())}
+
+
+def two_solvers(model: Model, library: Library) -> Numbers:
+    """Largest relative difference of readouts between Rodas5P and LSODA over four hours from the initial state."""
+    readouts = ["pAKT_S473", "pERK_T202", "pS6_S240", "cyclinD1", "cell_count"]
+    settings = {"serum": 10.0, **library.drug("alpelisib").additions(quantity("1 uM", Dimension.CONCENTRATION))}
+    times = [15.0, 240.0]
+    ours = simulate(model, times, settings, readouts, Rosenbrock(rtol=1e-6, atol=1e-9)).to_numpy()
+    other = simulate(model, times, settings, readouts, LSODA(rtol=1e-7, atol=1e-10)).to_numpy()
+    return {"worst": float((np.abs(ours - other) / np.abs(other)).max())}
+
+
+def zero_drug(model: Model, library: Library) -> Numbers:
+    """Largest relative difference between a zero dose of every drug and none."""
+    worst = 0.0
+    control = read_dishes(model, [Dish("T47D", "serum 10 %", 4320.0, "viability")], library=library)[0, 0]
+    drugs = [name for name, drug in library.drugs.items() if drug.kind == "drug"]
+    dishes = [Dish("T47D", f"serum 10 % + {name} 0 nM", 4320.0, "viability") for name in drugs]
+    worst = float(np.abs(read_dishes(model, dishes, library=library)[0] / control - 1.0).max())
+    return {"worst": worst}
+
+
+def monotone_occupancy(model: Model, library: Library) -> Numbers:
+    """Smallest step of target occupancy between rising doses, over all drugs and their sites."""
+    smallest = np.inf
+    for drug in library.drugs.values():
+        for name, slope in drug.per_nM.items():
+            if name.startswith("drug_on_"):
+                occupancy = slope * np.geomspace(1e-3, 1e6, 19) / (1.0 + slope * np.geomspace(1e-3, 1e6, 19))
+                smallest = min(smallest, float(np.diff(occupancy).min()))
+    return {"smallest": smallest}
+
+
+def rest_before_treatment(model: Model, library: Library) -> Numbers:
+    """Largest drift of a readout per hour in full medium, in % of its value, over all lines."""
+    readouts = [name for name in model.readouts if name not in ("cell_count", "viability", "dead_fraction", "cPARP")]
+    dishes = [
+        Dish(line, "serum 10 %", time, name) for line in library.cell_lines for time in (0.0, 60.0) for name in readouts
+    ]
+    values = read_dishes(model, dishes, library=library)[0].reshape(len(library.cell_lines), 2, len(readouts))
+    change = np.abs(values[:, 1] - values[:, 0]) / np.maximum(np.abs(values[:, 0]), 1e-6)
+    return {"percent_per_hour": float(100.0 * change.max())}
+
+
+def self_combination(model: Model, library: Library) -> Numbers:
+    """A drug with itself: viability of half a dose twice over that of the dose once."""
+    dishes = [
+        Dish("T47D", "serum 10 % + alpelisib 150 nM + alpelisib 150 nM", 4320.0, "viability"),
+        Dish("T47D", "serum 10 % + alpelisib 300 nM", 4320.0, "viability"),
+    ]
+    twice, once = read_dishes(model, dishes, library=library)[0]
+    return {"twice_over_once": float(twice / once)}
+
+
+def paxalisib_pk(model: Model, library: Library) -> Numbers:
+    """Half-life and steady-state peak of paxalisib 45 mg daily in humans."""
+    kinetics = default_pharmacy().find("paxalisib", "human", library)
+    (course,) = Regimen.parse("paxalisib 45 mg daily").courses
+    exposure = expose(kinetics, course, 14 * DAY)
+    slowest = float(kinetics.modes()[0].min())
+    return {"halflife_h": float(np.log(2.0)) / slowest / 60.0, "cmax_uM": exposure.peak()[1] / 1e3}
+
+
+def xenograft_trial(model: Model, library: Library) -> Numbers:
+    """Orthotopic AT/RT tumours under vehicle, paxalisib 20 and 60 mg/kg, and the combination; 12 mice per arm."""
+    arms = (
+        "vehicle",
+        "paxalisib 20 mg/kg daily",
+        "paxalisib 60 mg/kg daily",
+        "paxalisib 20 mg/kg daily + mirdametinib 5 mg/kg daily",
+    )
+    days = 200.0
+    trial = xenograft(model, "ATRT", arms, mice=12, seed=0, days=days, library=library, readouts=("pAKT_S473",))
+    frame = trial.summary().set_index("arm")
+    medians = frame["median_days"].astype(float).fillna(days)
+    lysate = trial.lysate.set_index("treatment")["value"]
+    return {
+        "control_days": float(medians[arms[0]]),
+        "paxalisib_over_control": float(medians[arms[1]] / medians[arms[0]]),
+        "combination_over_paxalisib": float(medians[arms[3]] / medians[arms[1]]),
+        "survival_60_over_20": float(medians[arms[2]] / medians[arms[1]]),
+        "log_rank_p": float(frame["log_rank_p"].astype(float)[arms[1]]),
+        "pakt_suppression": 1.0 - float(lysate[arms[1]] / lysate[arms[0]]),
+    }
+
+
+def escalation(model: Model, library: Library) -> Numbers:
+    """A T47D culture under alpelisib raised step by step: how long it takes, and the GR50 of the clone that wins."""
+    done = escalate(model, "T47D", "alpelisib", stochastic=False, library=library)
+    doses = np.geomspace(30.0, 30e3, 13)
+    times = (("serum 10 %", 0.0), ("serum 10 %", 4320.0))
+    found = []
+    for line in (done.parental, done.line, done.washed):
+        dishes = [Dish("flask", text, time, "cell_count") for text, time in times]
+        dishes += [Dish("flask", f"serum 10 % + alpelisib {dose:.6g} nM", 4320.0, "cell_count") for dose in doses]
+        counts = read_dishes(model, dishes, library=library, lines={"flask": line})[0]
+        growth = np.log2(counts[2:] / counts[0]) / np.log2(counts[1] / counts[0])
+        found.append(float(crossing(doses, (2.0**growth - 1.0)[None, :], 0.5)[0]))
+    parental, resistant, washed = found
+    return {
+        "months": done.days / 30.4,
+        "reached": float(done.reached),
+        "gr50_fold": resistant / parental,
+        "gr50_fold_washed": washed / parental,
+    }
+
+
+CARRIERS, SMALLEST, LARGEST, SEEN = 0.25, 1e-6, 0.1, 0.05
+"""Assumptions of the virtual trial: share of patients with a PTEN-null clone before treatment, the range of its
+fraction (log-uniform), and the fraction that sequencing detects."""
+
+
+def virtual_trial(model: Model, library: Library) -> Numbers:
+    """Share of tumours with detected PTEN loss before and after half a year of alpelisib; frequencies are assumed."""
+    lines = ("T47D", "T47D+PTEN_loss")
+    dishes = [
+        Dish(line, "serum 10 % + alpelisib 1 uM", time, "cell_count") for line in lines for time in (2880.0, 5760.0)
+    ]
+    counts = read_dishes(model, dishes, library=library)[0].reshape(2, 2)
+    sensitive, resistant = np.log(counts[:, 1] / counts[:, 0]) / 2.0
+    rng = np.random.default_rng(0)
+    carriers = rng.random(4000) < CARRIERS
+    before = np.where(carriers, np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST), 4000)), 0.0)
+    odds = before / (1.0 - before) * np.exp((resistant - sensitive) * 182.0)
+    after = odds / (1.0 + odds)
+    naive, treated = float((before > SEEN).mean()), float((after > SEEN).mean())
+    return {"resistant_over_naive": treated / naive, "share_of_patients": treated}
+
+
+EXPERIMENTS: Mapping[str, Callable[[Model, Library], Numbers]] = {
+    "mass_conservation": mass_conservation,
+    "negative_states": negative_states,
+    "two_solvers": two_solvers,
+    "zero_drug": zero_drug,
+    "monotone_occupancy": monotone_occupancy,
+    "rest_before_treatment": rest_before_treatment,
+    "self_combination": self_combination,
+    "paxalisib_pk": paxalisib_pk,
+    "xenograft_trial": xenograft_trial,
+    "escalation": escalation,
+    "virtual_trial": virtual_trial,
+    "gbm_cohort": gbm_cohort,
+    "host_insulin": host_insulin,
+}
+"""Experiments by the name a claim gives."""

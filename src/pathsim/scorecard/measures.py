@@ -1,0 +1,263 @@
+"""What claims measure: each measure names the dishes it needs and makes one number per parameter set of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..assays.screen_input import read_doses
+from ..errors import InputError, unknown
+from ..experiments.ensemble import Dish
+from ..units import times_min
+
+FloatArray = npt.NDArray[np.float64]
+FULL = "serum 10 %"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """``dishes(line)`` to read, and ``value(readings)`` of them: (sets, dishes) -> (sets,)."""
+
+    name: str
+    dishes: Callable[[str], list[Dish]]
+    value: Callable[[FloatArray], FloatArray]
+
+
+def read_measure(name: str, spec: Mapping[str, Any], where: str, problems: list[str]) -> Measure | None:
+    """The measure a TOML table describes; what is wrong with it is added to ``problems``."""
+    kind = next((key for key in MAKERS if key in spec), None)
+    if kind is None:
+        problems.append(f"{where}, measure {name}: needs one of {', '.join(MAKERS)}")
+        return None
+    try:
+        dishes, value = MAKERS[kind](spec)
+    except (KeyError, InputError) as error:
+        reason = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
+        problems.append(f"{where}, measure {name}: {reason}")
+        return None
+    known = (
+        "line",
+        "treatment",
+        "time",
+        "times",
+        "over",
+        "vehicle",
+        "drug",
+        "drugs",
+        "doses",
+        "lines",
+        "medium",
+        "suffix",
+    )
+    problems += [f"{where}, measure {name}: {unknown('key', key, (*known, *MAKERS))}"
+                 for key in spec if key not in known and key not in MAKERS]  # fmt: skip
+    own = str(spec.get("line", "{line}"))
+    return Measure(name, lambda line: dishes(own.replace("{line}", line)), value)
+
+
+_Parts = tuple[Callable[[str], list[Dish]], Callable[[FloatArray], FloatArray]]
+
+
+def _minutes(spec: Mapping[str, Any], default: str = "24 h") -> float:
+    return float(times_min(str(spec.get("time", default)))[0])
+
+
+def _readout(spec: Mapping[str, Any]) -> _Parts:
+    """``readout``: the value of a readout, in the unit of the model."""
+    treatment, time, readout = str(spec["treatment"]), _minutes(spec), str(spec["readout"])
+    return lambda line: [Dish(line, treatment, time, readout)], lambda x: x[:, 0]
+
+
+def _fold(spec: Mapping[str, Any]) -> _Parts:
+    """``fold``: a readout over the same readout under ``over`` (full medium) at the same time."""
+    treatment, over, time, readout = (
+        str(spec["treatment"]),
+        str(spec.get("over", FULL)),
+        _minutes(spec),
+        str(spec["fold"]),
+    )
+    return (
+        lambda line: [Dish(line, treatment, time, readout), Dish(line, over, time, readout)],
+        lambda x: x[:, 0] / x[:, 1],
+    )
+
+
+def _rise(spec: Mapping[str, Any]) -> _Parts:
+    """``rise``: a readout over its own value when the last step of the treatment began."""
+    treatment, time, readout = str(spec["treatment"]), _minutes(spec), str(spec["rise"])
+    return (
+        lambda line: [Dish(line, treatment, time, readout), Dish(line, treatment, 0.0, readout)],
+        lambda x: x[:, 0] / x[:, 1],
+    )
+
+
+def _gr_values(counts: FloatArray, control: FloatArray, start: FloatArray) -> FloatArray:
+    """GR values (Hafner 2016); a control that hardly grows is taken to double in twenty times the assay."""
+    doublings = np.maximum(np.log2(control / start), 0.05)
+    return np.asarray(2.0 ** (np.log2(np.maximum(counts, 1e-9) / start) / doublings) - 1.0)
+
+
+def _gr(spec: Mapping[str, Any]) -> _Parts:
+    """``gr``: the GR value of a treatment against ``vehicle`` (full medium)."""
+    treatment, vehicle, time = str(spec["gr"]), str(spec.get("vehicle", FULL)), _minutes(spec, "72 h")
+
+    def dishes(line: str) -> list[Dish]:
+        return [
+            Dish(line, treatment, time, "cell_count"),
+            Dish(line, vehicle, time, "cell_count"),
+            Dish(line, vehicle, 0.0, "cell_count"),
+        ]
+
+    return dishes, lambda x: _gr_values(x[:, 0], x[:, 1], x[:, 2])
+
+
+def _relative(spec: Mapping[str, Any]) -> _Parts:
+    """``viability``: ATP of a culture under a treatment over that under ``vehicle`` (full medium)."""
+    treatment, vehicle, time = str(spec["viability"]), str(spec.get("vehicle", FULL)), _minutes(spec, "72 h")
+    return (
+        lambda line: [Dish(line, treatment, time, "viability"), Dish(line, vehicle, time, "viability")],
+        lambda x: x[:, 0] / x[:, 1],
+    )
+
+
+def _series(spec: Mapping[str, Any], drug: str, doses: str) -> tuple[FloatArray, list[str]]:
+    problems: list[str] = []
+    amounts = read_doses(doses, drug, problems)
+    if problems:
+        raise InputError("; ".join(problems))
+    medium = str(spec.get("medium", FULL))
+    return np.array(amounts), [f"{medium} + {drug} {amount:.6g} nM" for amount in amounts]
+
+
+def _gr_curve(spec: Mapping[str, Any], key: str) -> tuple[FloatArray, Callable[[str], list[Dish]]]:
+    doses, treatments = _series(spec, str(spec[key]), str(spec["doses"]))
+    vehicle, time = str(spec.get("medium", FULL)), _minutes(spec, "72 h")
+
+    def dishes(line: str) -> list[Dish]:
+        first = [Dish(line, vehicle, 0.0, "cell_count"), Dish(line, vehicle, time, "cell_count")]
+        return first + [Dish(line, text, time, "cell_count") for text in treatments]
+
+    return doses, dishes
+
+
+def crossing(doses: FloatArray, curves: FloatArray, level: float) -> FloatArray:
+    """Dose at which each curve (sets, doses) first falls below ``level``, log-interpolated; else the top dose."""
+    log_doses = np.log(doses)
+    found = np.full(len(curves), doses[-1])
+    for row, curve in enumerate(curves):
+        below = np.flatnonzero(curve < level)
+        if below.size == 0:
+            continue
+        k = int(below[0])
+        if k == 0:
+            found[row] = doses[0]
+            continue
+        share = (curve[k - 1] - level) / (curve[k - 1] - curve[k])
+        found[row] = np.exp(log_doses[k - 1] + share * (log_doses[k] - log_doses[k - 1]))
+    return found
+
+
+def _gr50(spec: Mapping[str, Any]) -> _Parts:
+    """``gr50``: nM at which GR is 0.5, capped at the top dose."""
+    doses, dishes = _gr_curve(spec, "gr50")
+    return dishes, lambda x: crossing(doses, _gr_values(x[:, 2:], x[:, 1:2], x[:, :1]), 0.5)
+
+
+def _gr_max(spec: Mapping[str, Any]) -> _Parts:
+    """``gr_max``: GR at the top dose."""
+    _, dishes = _gr_curve(spec, "gr_max")
+    return dishes, lambda x: _gr_values(x[:, -1], x[:, 1], x[:, 0])
+
+
+def _ec50(spec: Mapping[str, Any]) -> _Parts:
+    """``ec50``: nM at which a readout is half of what it is without the drug, capped at the top dose."""
+    doses, treatments = _series(spec, str(spec["drug"]), str(spec["doses"]))
+    medium, time, readout = str(spec.get("medium", FULL)), _minutes(spec), str(spec["ec50"])
+
+    def dishes(line: str) -> list[Dish]:
+        return [Dish(line, medium, time, readout)] + [Dish(line, text, time, readout) for text in treatments]
+
+    return dishes, lambda x: crossing(doses, x[:, 1:] / x[:, :1], 0.5)
+
+
+def _bliss(spec: Mapping[str, Any]) -> _Parts:
+    """``bliss``: mean excess over independence on a dose matrix, in points of viability (SynergyFinder convention)."""
+    first, second = (str(name) for name in spec["bliss"])
+    a, first_texts = _series(spec, first, str(spec["doses"][0]))
+    b, _ = _series(spec, second, str(spec["doses"][1]))
+    medium, time = str(spec.get("medium", FULL)), _minutes(spec, "72 h")
+    second_texts = [f"{medium} + {second} {amount:.6g} nM" for amount in b]
+    both = [f"{text} + {second} {amount:.6g} nM" for text in first_texts for amount in b]
+
+    def dishes(line: str) -> list[Dish]:
+        return [Dish(line, text, time, "viability") for text in (medium, *first_texts, *second_texts, *both)]
+
+    def value(x: FloatArray) -> FloatArray:
+        alive = x[:, 1:] / x[:, :1]
+        alone_a, alone_b = alive[:, : len(a)], alive[:, len(a) : len(a) + len(b)]
+        matrix = alive[:, len(a) + len(b) :].reshape(len(x), len(a), len(b))
+        expected = alone_a[:, :, None] * alone_b[:, None, :]
+        return np.asarray(100.0 * (expected - matrix).mean(axis=(1, 2)))
+
+    return dishes, value
+
+
+def _t80(spec: Mapping[str, Any]) -> _Parts:
+    """``t80``: minutes until a readout first reaches 80 % of its maximum over ``times``."""
+    treatment, readout = str(spec["treatment"]), str(spec["t80"])
+    times = np.array(times_min(str(spec["times"])))
+
+    def value(x: FloatArray) -> FloatArray:
+        share = x / x.max(axis=1, keepdims=True)
+        found = np.empty(len(x))
+        for row, curve in enumerate(share):
+            k = int(np.flatnonzero(curve >= 0.8)[0])
+            found[row] = times[0] if k == 0 else np.interp(0.8, curve[k - 1 : k + 1], times[k - 1 : k + 1])
+        return found
+
+    return lambda line: [Dish(line, treatment, time, readout) for time in times], value
+
+
+def _correlation(spec: Mapping[str, Any]) -> _Parts:
+    """``correlation``: rank correlation over ``lines`` of the area over the GR curve of two drugs."""
+    curves = [_gr_curve({**spec, "drug": drug, "doses": doses}, "drug")
+              for drug, doses in zip(spec["correlation"], spec["doses"], strict=True)]  # fmt: skip
+    lines: Sequence[str] = spec["lines"]
+
+    def dishes(_: str) -> list[Dish]:
+        return [dish for _, make in curves for line in lines for dish in make(line)]
+
+    def value(x: FloatArray) -> FloatArray:
+        areas = []
+        at = 0
+        for doses, _ in curves:
+            block = x[:, at : at + len(lines) * (len(doses) + 2)].reshape(len(x), len(lines), -1)
+            at += len(lines) * (len(doses) + 2)
+            areas.append(1.0 - _gr_values(block[..., 2:], block[..., 1:2], block[..., :1]).mean(axis=2))
+        return np.array([_rank_correlation(a, b) for a, b in zip(*areas, strict=True)])
+
+    return dishes, value
+
+
+def _rank_correlation(a: FloatArray, b: FloatArray) -> float:
+    return float(np.corrcoef(a.argsort().argsort(), b.argsort().argsort())[0, 1])
+
+
+MAKERS: Mapping[str, Callable[[Mapping[str, Any]], _Parts]] = {
+    "fold": _fold,
+    "rise": _rise,
+    "gr": _gr,
+    "viability": _relative,
+    "gr50": _gr50,
+    "gr_max": _gr_max,
+    "ec50": _ec50,
+    "bliss": _bliss,
+    "t80": _t80,
+    "correlation": _correlation,
+    "readout": _readout,
+}
+"""The kinds of measure, by the key that names them."""

@@ -1,0 +1,276 @@
+"""Running and scoring claims: directions and bands apart, by confidence, and for null models with the same code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import PathsimError
+from ..experiments.ensemble import Constants, Dish, band, read_dishes
+from ..lab import CellLine, Library, default_library
+from ..model import Model, load_model
+from ..solve import Rosenbrock
+from .claims import CONFIDENCE, Claim
+from .experiments import EXPERIMENTS
+from .expressions import evaluate
+from .null_models import feedback_free, without_drug_effects
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = npt.NDArray[np.float64]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check on one line: the value of the shipped model, its band over the ensemble, and whether it is accepted."""
+
+    line: str
+    label: str
+    value: float
+    low: float
+    high: float
+    accepted: str
+    passed: bool
+    sign_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a claim. ``reason`` says in one sentence why it failed or did not run."""
+
+    claim: Claim
+    findings: tuple[Finding, ...]
+    passed: bool
+    direction_right: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """Verdicts on the model, and on null models by name: whether each claim passed there."""
+
+    verdicts: tuple[Verdict, ...]
+    nulls: Mapping[str, tuple[Verdict, ...]]
+    sets: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per claim, failed ones first; columns ``id, verdict, statement, predicted, accepted, ...``."""
+        import pandas as pd
+
+        others = {name: {item.claim.id: item.passed for item in verdicts} for name, verdicts in self.nulls.items()}
+        rows = []
+        for item in sorted(self.verdicts, key=lambda v: (v.claim.kind == "report", v.passed)):
+            row = {
+                "id": item.claim.id,
+                "verdict": "report" if item.claim.kind == "report" else ("pass" if item.passed else "FAIL"),
+                "statement": item.claim.statement,
+                "kind": item.claim.kind,
+                "confidence": item.claim.confidence,
+                "predicted": "; ".join(predicted(found) for found in item.findings),
+                "accepted": "; ".join(dict.fromkeys(f"{found.label}: {found.accepted}" for found in item.findings)),
+                "calibrated": item.claim.calibrated,
+                "hypotheses": ", ".join(item.claim.hypotheses),
+                "basis": item.claim.basis,
+                "reason": item.reason,
+            }
+            for name, passed in others.items():
+                counts = item.claim.kind != "report" and item.claim.id in passed
+                row[name] = ("pass" if passed[item.claim.id] else "fail") if counts else ""
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def summary(self) -> pd.DataFrame:
+        """Shares of right directions and of accepted bands, overall, by confidence, and without calibrated claims."""
+        import pandas as pd
+
+        rows = []
+        for name, verdicts in {"model": self.verdicts, **self.nulls}.items():
+            scored = [item for item in verdicts if item.claim.kind != "report"]
+            for scope, chosen in (
+                ("all claims", scored),
+                ("not used in calibration", [item for item in scored if not item.claim.calibrated]),
+                *((f"confidence {c}", [item for item in scored if item.claim.confidence == c]) for c in CONFIDENCE),
+            ):
+                bands = [item for item in chosen if item.claim.kind == "band"]
+                weights = [CONFIDENCE[item.claim.confidence] for item in chosen]
+                rows.append({
+                    "model": name,
+                    "scope": scope,
+                    "claims": len(chosen),
+                    "directions_right": _share([item.direction_right for item in chosen]),
+                    "weighted": _share([item.direction_right for item in chosen], weights),
+                    "bands": len(bands),
+                    "bands_right": _share([item.passed for item in bands]),
+                })  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def separating(self) -> list[str]:
+        """Claims that the model passes and the feedback-free model fails."""
+        other = {item.claim.id: item.passed for item in self.nulls.get("feedback_free", ())}
+        return [item.claim.id for item in self.verdicts
+                if item.passed and item.claim.kind != "report" and other.get(item.claim.id) is False]  # fmt: skip
+
+    def undecided(self) -> list[str]:
+        """Claims that are there to show feedback, and that the feedback-free model passes all the same."""
+        other = {item.claim.id: item.passed for item in self.nulls.get("feedback_free", ())}
+        return [item.claim.id for item in self.verdicts if item.claim.separates and other.get(item.claim.id)]
+
+
+def _share(flags: Sequence[bool], weights: Sequence[int] | None = None) -> float:
+    return float(np.average(flags, weights=weights)) if flags else float("nan")
+
+
+def predicted(found: Finding) -> str:
+    """A value with its band, in words."""
+    spread = "" if np.isnan(found.low) else f" ({found.low:.3g} to {found.high:.3g})"
+    return f"{found.line} {found.label} = {found.value:.3g}{spread}".lstrip()
+
+
+def validate(
+    claims: Sequence[Claim],
+    model: Model | None = None,
+    library: Library | None = None,
+    ensemble: Sequence[Constants] = (),
+    progress: Progress = lambda _: None,
+) -> Scorecard:
+    """Run every claim on the model, with bands over ``ensemble``, and those measured in dishes on two null models."""
+    opened = model or load_model("pi3k_mapk")
+    shelf = library or default_library()
+    progress(f"{len(claims)} claims on the model and {len(ensemble)} parameter sets")
+    verdicts = _run(claims, opened, shelf, [{}, *ensemble], {})
+    progress("the same claims without feedback")
+    in_dishes = [claim for claim in claims if not claim.experiment]
+    cut = feedback_free(opened, shelf, [line for claim in in_dishes for line in _lines_of(claim)])
+    without_feedback = _run(in_dishes, opened, shelf, [{}], cut)
+    progress("the same claims with drugs that do nothing")
+    inert = _run(in_dishes, opened, without_drug_effects(shelf), [{}], {})
+    return Scorecard(
+        tuple(verdicts), {"feedback_free": tuple(without_feedback), "no_effect": tuple(inert)}, len(ensemble)
+    )
+
+
+def _lines_of(claim: Claim) -> list[str]:
+    return [dish.cell_line for line in claim.lines for item in claim.measures for dish in item.dishes(line)]
+
+
+def _run(
+    claims: Sequence[Claim], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
+) -> list[Verdict]:
+    """All dishes of all claims in few batches, by how long they run; a claim whose dishes fail is run alone."""
+    wanted = [dish for claim in claims for line in claim.lines for item in claim.measures for dish in item.dishes(line)]
+    readings = _read_all(list(dict.fromkeys(wanted)), model, library, sets, lines)
+    measured: dict[str, Mapping[str, float] | str] = {}
+    return [_judge(claim, readings, model, library, measured) for claim in claims]
+
+
+def _read_all(
+    dishes: Sequence[Dish], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
+) -> dict[Dish, FloatArray | str]:
+    solver = Rosenbrock(rtol=1e-5, atol=1e-8)
+    latest: dict[tuple[str, str], float] = {}
+    for dish in dishes:
+        key = (dish.cell_line, dish.treatment)
+        latest[key] = max(latest.get(key, 0.0), dish.time_min)
+    groups: dict[float, list[Dish]] = {}
+    for dish in dishes:
+        groups.setdefault(latest[dish.cell_line, dish.treatment], []).append(dish)
+    readings: dict[Dish, FloatArray | str] = {}
+    for members in groups.values():
+        try:
+            values = read_dishes(model, members, sets, library, solver, lines=lines)
+            readings.update({dish: values[:, n] for n, dish in enumerate(members)})
+        except PathsimError:
+            readings.update(_one_by_one(members, model, library, sets, lines))
+    return readings
+
+
+def _one_by_one(
+    dishes: Sequence[Dish], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
+) -> dict[Dish, FloatArray | str]:
+    found: dict[Dish, FloatArray | str] = {}
+    for dish in dishes:
+        try:
+            found[dish] = read_dishes(model, [dish], sets, library, lines=lines)[:, 0]
+        except PathsimError as error:
+            found[dish] = str(error)
+    return found
+
+
+def _judge(
+    claim: Claim,
+    readings: Mapping[Dish, FloatArray | str],
+    model: Model,
+    library: Library,
+    measured: dict[str, Mapping[str, float] | str],
+) -> Verdict:
+    if claim.experiment:
+        return _judge_experiment(claim, model, library, measured)
+    findings: list[Finding] = []
+    by_line: list[bool] = []
+    for line in claim.lines:
+        values: dict[str, FloatArray] = {}
+        for item in claim.measures:
+            columns = [readings[dish] for dish in item.dishes(line)]
+            failed = next((column for column in columns if isinstance(column, str)), None)
+            if failed is not None:
+                return Verdict(claim, tuple(findings), False, False, f"did not run: {failed}")
+            values[item.name] = item.value(
+                np.stack([column for column in columns if not isinstance(column, str)], axis=1)
+            )
+        found = [_find(line, check.label, evaluate(check.value, values), check.low, check.high, check.accepted)
+                 for check in claim.checks]  # fmt: skip
+        findings += found
+        by_line.append(all(item.passed for item in found))
+    passed = float(np.mean(by_line)) >= claim.required - 1e-9
+    signs = [item.sign_right for item in findings]
+    direction = passed if claim.kind == "direction" else float(np.mean(signs)) >= claim.required - 1e-9
+    return Verdict(claim, tuple(findings), passed, direction, "" if passed else _why(claim, findings))
+
+
+def _find(line: str, label: str, values: FloatArray, low: float, high: float, accepted: str) -> Finding:
+    value = float(values[0])
+    bounds = band(values) if len(values) > 4 else (np.nan, np.nan)
+    passed = bool(low <= value <= high)
+    sign = passed or (bool(value > 1.0) if low >= 1.0 else bool(value < 1.0) if high <= 1.0 else False)
+    return Finding(line, label, value, float(bounds[0]), float(bounds[1]), accepted, passed, sign)
+
+
+def _why(claim: Claim, findings: Sequence[Finding]) -> str:
+    wrong = [item for item in findings if not item.passed]
+    where = f"{wrong[0].line}: " if wrong[0].line else ""
+    first = f"{where}{wrong[0].label} is {wrong[0].value:.3g}, accepted is {wrong[0].accepted}"
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    return f"{first}{more}. {claim.comment}".strip()
+
+
+def _judge_experiment(
+    claim: Claim, model: Model, library: Library, measured: dict[str, Mapping[str, float] | str]
+) -> Verdict:
+    """Claims that share an experiment share one run of it; one that does not run counts as failed, with the reason."""
+    name = claim.experiment
+    if name not in EXPERIMENTS:
+        return Verdict(
+            claim, (), False, False, f"did not run: experiment '{name}' is not built. {claim.comment}".strip()
+        )
+    if name not in measured:
+        try:
+            measured[name] = EXPERIMENTS[name](model, library)
+        except PathsimError as error:
+            measured[name] = str(error)
+    numbers = measured[name]
+    if isinstance(numbers, str):
+        return Verdict(claim, (), False, False, f"did not run: {numbers}")
+    values = {key: np.array([value]) for key, value in numbers.items()}
+    findings = [
+        _find("", check.label, evaluate(check.value, values), check.low, check.high, check.accepted)
+        for check in claim.checks
+    ]
+    passed = all(item.passed for item in findings)
+    direction = passed if claim.kind == "direction" else all(item.sign_right for item in findings)
+    return Verdict(claim, tuple(findings), passed, direction, "" if passed else _why(claim, findings))

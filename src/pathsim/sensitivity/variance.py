@@ -1,0 +1,190 @@
+"""Global sensitivity: which parameters make a readout vary when all vary at once.
+
+Sobol indices (Saltelli 2010 estimators in scipy) say what share of the variance a parameter explains alone (first
+order) and with all its interactions (total). Morris screening (SALib) ranks many parameters with few simulations.
+
+Where some sets of parameters cannot be simulated (no steady state, say), their points or trajectories are left out as a
+whole and counted, and the result speaks of the rest of the ranges; beyond a fifth of all sets it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+from scipy.stats import qmc
+
+from ..errors import InputError
+from ..lab import CellLine, Library
+from ..model import Model
+from ..solve import Rosenbrock, Solver
+from .local import FloatArray, Interval, Setup, at_shares, intervals, set_up
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_FAILURES = 0.2
+
+
+def sobol_indices(
+    model: Model | str | Path,
+    cell_line: CellLine | str,
+    treatment: str,
+    readouts: Sequence[str] | str,
+    time: str | float = "24 h",
+    *,
+    values: Mapping[str, Interval] | None = None,
+    factors: Mapping[str, Interval] | None = None,
+    points: int = 1024,
+    seed: int = 0,
+    confidence: float = 0.95,
+    resamples: int = 200,
+    library: Library | None = None,
+    solver: Solver | None = None,
+    workers: int | None = None,
+) -> pd.DataFrame:
+    """Sobol indices of readouts, with bootstrap intervals.
+
+    Args:
+        values: parameter -> interval of its value, ``(low, high)`` or ``"0.1 .. 10 log"``.
+        factors: parameter -> interval of a factor on the cell line's own value.
+        points: base sample, a power of 2; the number of simulations is ``points * (parameters + 2)``.
+
+    Returns:
+        One row per readout and parameter: ``cell_line, treatment, time_min, readout, parameter, first, first_low,
+        first_high, total, total_low, total_high, points, simulations, failed``; the largest total first for each
+        readout. ``points`` are those used.
+
+    Raises:
+        InputError: unknown names, bad intervals, a readout that does not vary. SimulationError: a set failed.
+    """
+    import pandas as pd
+
+    if points < 2 or points & (points - 1):
+        raise InputError(f"points is {points}; a Sobol sample needs a power of 2 (512, 1024, ...)")
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence is {confidence!r}; it must lie between 0 and 1")
+    axes = intervals(values, factors)
+    setup = set_up(model, cell_line, treatment, readouts, time, axes, library, solver or Rosenbrock())
+    shares = saltelli(points, len(axes), seed)
+    read = setup.read(at_shares(axes, shares), workers, MOST_FAILURES)
+    groups = read.reshape(len(axes) + 2, points, -1)
+    whole = np.flatnonzero(np.isfinite(groups).all(axis=(0, 2)))
+    used = 1 << (len(whole).bit_length() - 1) if len(whole) else 0  # the estimators take powers of 2
+    if used < 2:
+        raise InputError(f"only {len(whole)} of {points} points could be simulated whole; take more points")
+    columns = _indices(_varying(setup, groups[:, whole[:used]]), resamples, confidence, seed)
+    frames = [
+        pd.DataFrame({
+            **setup.columns, "readout": readout, "parameter": setup.names,
+            **{name: column[i] for name, column in columns.items()}, "points": used,
+            "simulations": len(shares), "failed": int(np.isnan(read[:, 0]).sum()),
+        }).sort_values("total", ascending=False, kind="stable")
+        for i, readout in enumerate(setup.design.readouts)
+    ]  # fmt: skip
+    return pd.concat(frames, ignore_index=True)
+
+
+def saltelli(points: int, parameters: int, seed: int) -> FloatArray:
+    """Points of the unit cube ((parameters + 2) * points, parameters): A, B, and A with each column from B in turn."""
+    pair = qmc.Sobol(2 * parameters, scramble=True, rng=np.random.default_rng(seed)).random(points)
+    A, B = pair[:, :parameters], pair[:, parameters:]
+    mixed = [np.where(np.arange(parameters) == column, B, A) for column in range(parameters)]
+    return np.vstack([A, B, *mixed])
+
+
+def _indices(readings: FloatArray, resamples: int, confidence: float, seed: int) -> dict[str, FloatArray]:
+    """Indices with percentile-bootstrap limits (readouts, parameters); readings (parameters + 2, points, readouts)."""
+    f = np.moveaxis(readings, 2, 1)  # (parameters + 2, readouts, points), as scipy wants it
+    random = np.random.default_rng(seed)
+
+    def estimate(pick: npt.NDArray[np.int64]) -> FloatArray:
+        func: Any = {"f_A": f[0][:, pick], "f_B": f[1][:, pick], "f_AB": f[2:][:, :, pick]}
+        found = stats.sobol_indices(func=func, n=f.shape[2])
+        return np.stack([np.atleast_2d(found.first_order), np.atleast_2d(found.total_order)])
+
+    first, total = estimate(np.arange(f.shape[2], dtype=np.int64))
+    picks = random.integers(f.shape[2], size=(resamples, f.shape[2]))
+    spread = np.stack([estimate(pick) for pick in picks])
+    low, high = np.quantile(spread, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return {
+        "first": first, "first_low": low[0], "first_high": high[0],
+        "total": total, "total_low": low[1], "total_high": high[1],
+    }  # fmt: skip
+
+
+def morris_effects(
+    model: Model | str | Path,
+    cell_line: CellLine | str,
+    treatment: str,
+    readouts: Sequence[str] | str,
+    time: str | float = "24 h",
+    *,
+    values: Mapping[str, Interval] | None = None,
+    factors: Mapping[str, Interval] | None = None,
+    trajectories: int = 50,
+    levels: int = 4,
+    seed: int = 0,
+    confidence: float = 0.95,
+    library: Library | None = None,
+    solver: Solver | None = None,
+    workers: int | None = None,
+) -> pd.DataFrame:
+    """Elementary effects (Morris 1991, Technometrics 33:161; mu* of Campolongo 2007), needs the extra [sensitivity].
+
+    An effect is the change of the readout, in its own unit, per full width of a parameter's interval. Arguments and
+    errors otherwise as :func:`sobol_indices`; the number of simulations is ``trajectories * (parameters + 1)``.
+
+    Returns:
+        One row per readout and parameter: ``cell_line, treatment, time_min, readout, parameter, mu, mu_star,
+        mu_star_error, sigma, trajectories, simulations, failed``; ``mu_star_error`` is the half width of its interval.
+        Largest mu* first.
+    """
+    import pandas as pd
+
+    try:
+        from SALib.analyze import morris as analysis
+        from SALib.sample import morris as sampling
+    except ImportError:
+        raise InputError("Morris screening needs SALib: pip install 'pathsim[sensitivity]'") from None
+    if trajectories < 2 or levels < 2 or levels % 2:
+        raise InputError(f"{trajectories} trajectories on {levels} levels; at least 2 and an even number are needed")
+    axes = intervals(values, factors)
+    setup = set_up(model, cell_line, treatment, readouts, time, axes, library, solver or Rosenbrock())
+    problem = {"num_vars": len(axes), "names": setup.names, "bounds": [[0.0, 1.0]] * len(axes)}
+    shares = sampling.sample(problem, trajectories, num_levels=levels, seed=seed)
+    read = setup.read(at_shares(axes, shares), workers, MOST_FAILURES)
+    groups = read.reshape(trajectories, len(axes) + 1, -1)
+    whole = np.flatnonzero(np.isfinite(groups).all(axis=(1, 2)))
+    if len(whole) < 2:
+        raise InputError(f"only {len(whole)} of {trajectories} trajectories could be simulated whole; take more")
+    readings = _varying(setup, groups[whole]).reshape(-1, read.shape[1])
+    shares = shares.reshape(trajectories, len(axes) + 1, -1)[whole].reshape(len(readings), -1)
+    frames = []
+    for readout, column in zip(setup.design.readouts, readings.T, strict=True):
+        found = analysis.analyze(problem, shares, column, num_levels=levels, conf_level=confidence, seed=seed)
+        frames.append(
+            pd.DataFrame({
+                **setup.columns, "readout": readout, "parameter": setup.names, "mu": np.asarray(found["mu"]),
+                "mu_star": np.asarray(found["mu_star"]), "mu_star_error": np.asarray(found["mu_star_conf"]),
+                "sigma": np.asarray(found["sigma"]), "trajectories": len(whole), "simulations": len(read),
+                "failed": int(np.isnan(read[:, 0]).sum()),
+            }).sort_values("mu_star", ascending=False, kind="stable")
+        )  # fmt: skip
+    return pd.concat(frames, ignore_index=True)
+
+
+def _varying(setup: Setup, readings: FloatArray) -> FloatArray:
+    """Readings (..., readouts). Raises :class:`InputError` for a readout that nothing moves: it has no variance."""
+    still = [
+        name
+        for name, column in zip(setup.design.readouts, np.moveaxis(readings, -1, 0), strict=True)
+        if np.ptp(column) <= 1e-9 * np.abs(column).max()
+    ]
+    if still:
+        raise InputError(f"nothing that varies moves {', '.join(still)}, so there is no variance to explain")
+    return readings

@@ -1,0 +1,1 @@
+"""The integration loop: start, samples, discontinuities, events, steady states, batches."""

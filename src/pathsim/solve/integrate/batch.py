@@ -1,0 +1,224 @@
+"""Many rows of one system: the door through which everything else reaches the solvers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ..equations.system import FloatArray, System
+from ..llvm.layout import STATE, STATUS, STEPS_TAKEN, TIME, Results
+from ..reference.functions import TwinFunctions
+from ..reference.integrate import LONGEST, integrate, settle
+from ..solvers import Rosenbrock, Solver
+from ..status import Status
+from .engine import Engine, run
+from .steady_state import refine
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Results row by row: ``values`` (n, times, outputs), NaN from a failure on; last states ``x`` (n, states).
+
+    ``status``, ``time`` and ``state`` (n,) say how, when and at which state each row ended; ``steps`` counts attempts.
+    Of a steady state, ``residual`` (n,) is the largest rate relative to its state (1/time), and ``state`` the state it
+    belongs to.
+    """
+
+    system: System
+    values: FloatArray
+    status: IntArray
+    time: FloatArray
+    state: IntArray
+    steps: IntArray
+    x: FloatArray
+    residual: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    def sentence(self, row: int) -> str:
+        """What happened in ``row``, with advice."""
+        state = int(self.state[row])
+        name = self.system.states[state] if state >= 0 else ""
+        return Status(self.status[row]).sentence(name, float(self.time[row]), self.system.model.time_unit)
+
+
+def run_rows(
+    system: System,
+    settings: FloatArray,
+    times: FloatArray,
+    outputs: Sequence[int],
+    solver: Solver | None = None,
+    *,
+    columns: IntArray | None = None,
+    start_states: FloatArray | None = None,
+    last_states: bool = False,
+    workers: int | None = None,
+    into: FloatArray | None = None,
+) -> Rows:
+    """Simulate one row per row of ``settings`` and sample ``outputs`` at ``times``.
+
+    ``settings`` (n, columns) are raw values for the slots in ``columns`` (all slots by default). ``times`` is (times,)
+    for all rows or (n, times) row by row, ascending from 0. ``start_states`` (n, states) replace the states the rows
+    would start from; ``last_states`` keeps the states they end in. Results do not depend on ``workers``. ``into``,
+    a contiguous array, takes the values.
+    """
+    grid = np.atleast_2d(times)
+    return _run(system, settings, grid, outputs, solver, columns, start_states, last_states, workers, into=into)
+
+
+def settle_rows(
+    system: System,
+    settings: FloatArray,
+    outputs: Sequence[int],
+    solver: Solver | None = None,
+    *,
+    columns: IntArray | None = None,
+    start_states: FloatArray | None = None,
+    workers: int | None = None,
+) -> Rows:
+    """The steady state of each row, as :func:`run_rows` with one sample and the last states kept.
+
+    The one reached from the start states; a row that reaches none has the status NO_STEADY_STATE.
+    """
+    times = np.array([[LONGEST]])
+    rows = _run(system, settings, times, outputs, solver, columns, start_states, True, workers, until_steady=True)
+    columns = np.arange(len(system.defaults), dtype=np.int64) if columns is None else columns
+    return at_rest(rows, settings, solver or Rosenbrock(), columns, outputs, start_states)
+
+
+def at_rest(
+    rows: Rows,
+    settings: FloatArray,
+    solver: Solver,
+    columns: IntArray,
+    outputs: Sequence[int],
+    start_states: FloatArray | None,
+) -> Rows:
+    """Rows that were simulated until steady, with their last digits and the right status."""
+    rows.status[rows.status == Status.TOO_MANY_STEPS] = Status.NO_STEADY_STATE
+    rows.values[rows.status != Status.OK] = np.nan
+    if not isinstance(solver, Rosenbrock) or rows.system.events:
+        return rows  # what events did to parameters and totals is not known here
+    return _refined(rows, np.asarray(settings, dtype=float), columns, tuple(outputs), start_states, solver.atol)
+
+
+def _refined(
+    rows: Rows,
+    settings: FloatArray,
+    columns: IntArray,
+    nodes: tuple[int, ...],
+    start_states: FloatArray | None,
+    atol: float,
+) -> Rows:
+    """Steady states with Newton's last digits, where there are any."""
+    engine = engine_of(rows.system)
+    order, done = engine.order, np.flatnonzero(rows.status == Status.OK)
+    if not done.size or not order.size:
+        return rows
+    starts = np.empty((0, len(order))) if start_states is None else start_states[done][:, order]
+    found = refine(engine, columns, settings[done], starts, rows.x[done][:, order], rows.time[done], nodes, atol)
+    rows.x[done[:, None], order] = found.x
+    rows.values[done, 0] = found.values
+    rows.state[done] = order[found.slowest]
+    residual = np.full(len(rows.status), np.nan)
+    residual[done] = found.residual
+    return replace(rows, residual=residual)
+
+
+def _run(
+    system: System,
+    settings: FloatArray,
+    times: FloatArray,
+    outputs: Sequence[int],
+    solver: Solver | None,
+    columns: IntArray | None,
+    start_states: FloatArray | None,
+    last_states: bool,
+    workers: int | None,
+    until_steady: bool = False,
+    into: FloatArray | None = None,
+) -> Rows:
+    solver = solver or Rosenbrock()
+    settings = np.ascontiguousarray(settings, dtype=float)
+    columns = np.arange(len(system.defaults), dtype=np.int64) if columns is None else columns
+    n, nodes = len(settings), tuple(outputs)
+    rows = Rows(
+        system=system,
+        values=np.full((n, times.shape[1], len(nodes)), np.nan) if into is None else into,
+        status=np.zeros(n, dtype=np.int64),
+        time=np.zeros(n),
+        state=np.full(n, -1, dtype=np.int64),
+        steps=np.zeros(n, dtype=np.int64),
+        x=np.empty((n if last_states else 0, len(system.states))),
+    )
+    if isinstance(solver, Rosenbrock):
+        _by_engine(rows, settings, columns, times, nodes, solver, start_states, until_steady, workers)
+    else:
+        _by_twin(rows, settings, columns, times, nodes, solver, start_states, until_steady)
+    return rows
+
+
+def _by_engine(
+    rows: Rows,
+    settings: FloatArray,
+    columns: IntArray,
+    times: FloatArray,
+    nodes: tuple[int, ...],
+    solver: Rosenbrock,
+    start_states: FloatArray | None,
+    until_steady: bool,
+    workers: int | None,
+) -> None:
+    engine = engine_of(rows.system)
+    order = engine.order
+    starts = np.empty((0, len(order))) if start_states is None else np.ascontiguousarray(start_states[:, order])
+    ends = np.tile([0.0, 0.0, -1.0, 0.0], (len(settings), 1))
+    results = Results(rows.values, ends, rows.x)
+    tolerances = (solver.rtol, solver.atol, solver.max_steps)
+    grid = np.ascontiguousarray(times, dtype=float)
+    run(engine, columns, settings, grid, nodes, tolerances, starts, results, until_steady, workers)
+    rows.status[:], rows.time[:], rows.steps[:] = ends[:, STATUS], ends[:, TIME], ends[:, STEPS_TAKEN]
+    named = ends[:, STATE] >= 0
+    rows.state[named] = order[ends[named, STATE].astype(np.int64)]
+    if len(rows.x):
+        rows.x[:, order] = rows.x.copy()
+
+
+def _by_twin(
+    rows: Rows,
+    settings: FloatArray,
+    columns: IntArray,
+    times: FloatArray,
+    nodes: tuple[int, ...],
+    solver: Solver,
+    start_states: FloatArray | None,
+    until_steady: bool,
+) -> None:
+    functions = twin_functions(rows.system, nodes)
+    raw = rows.system.defaults.copy()
+    for i, setting in enumerate(settings):
+        raw[columns] = setting
+        start = None if start_states is None else start_states[i]
+        grid = times[min(i, len(times) - 1)]
+        done = settle(functions, raw, solver, start) if until_steady else integrate(functions, raw, grid, solver, start)
+        rows.values[i] = done.values
+        rows.status[i], rows.time[i], rows.steps[i] = done.status, done.time, done.steps
+        rows.state[i] = done.state if done.status else -1
+        if len(rows.x):
+            rows.x[i] = done.x
+
+
+@lru_cache(maxsize=64)
+def engine_of(system: System) -> Engine:
+    """The engine of a system, compiled once."""
+    return Engine(system)
+
+
+@lru_cache(maxsize=64)
+def twin_functions(system: System, outputs: tuple[int, ...]) -> TwinFunctions:
+    """The plain functions of a system."""
+    return TwinFunctions(system, outputs)

@@ -1,0 +1,370 @@
+"""The driver: eight simulations side by side, each with its own time, step and fate.
+
+A finished lane takes the next row from the queue, so all lanes stay busy. Everything numerical happens in machine
+code that serves eight lanes at once (rates, steps, dense output); this module decides what each lane does next:
+sample, switch a mode, fire an event, finish, fail. It is written in the part of Python that
+:mod:`python_ir` turns into machine code; run as it stands, it is the readable twin of that code. Both
+give the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..llvm.calls import call2, call4, call_step
+from ..llvm.layout import (
+    ACCEPTED,
+    AIM,
+    AT_REST,
+    ATOL,
+    END,
+    H_NEXT,
+    LANDS,
+    LANES,
+    LIMIT,
+    LIVE,
+    MODE_SWITCHED,
+    NO_STEADY_STATE,
+    NO_TIME,
+    NOT_FINITE,
+    NOT_SWITCHED,
+    OK,
+    OLD_ERROR,
+    PENDING,
+    ROW,
+    RTOL,
+    SAMPLED,
+    STATE,
+    STATUS,
+    STEP_TOO_SMALL,
+    STEPS_TAKEN,
+    STOP,
+    SWITCHED,
+    T_NEXT,
+    TAKEN,
+    TARGET,
+    TIME,
+    TINY_STEP,
+    TOO_MANY_STEPS,
+    UNTIL_STEADY,
+    WAS_REJECTED,
+    WISH,
+    Code,
+    Discrete,
+    FloatArray,
+    H,
+    IntArray,
+    Job,
+    Layout,
+    Results,
+    T,
+    place,
+)
+from ..rosenbrock.step import SMALLEST_RELATIVE_STEP, SMALLEST_STEP, WORTH_LANDING
+from .discontinuities import flip_modes, next_known_switch, shorten
+from .events import happen
+from .root_functions import find_switches
+from .samples import all_sampled, next_sample, sample_inside, sample_now
+from .start import no_leap, prepare_stage, stage, take
+
+STEADY_RATE = 1e-12  # relative change per time unit that counts as none
+STEADY_CHANGE = 1e-6  # and over a whole step: rounding in conserved totals grows with the step, so not less
+
+
+def run_lanes(
+    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results
+) -> int:
+    """Simulate the rows of a job; returns the number of calls to the compiled step."""
+    prepare_stage(at, F, job)
+    for lane in range(LANES):
+        N[ROW, lane] = -1
+    next_row = job.first
+    first_staged, staged = job.first, 0  # the stage holds this many rows from there on
+    live = 0
+    calls = 0
+    n8 = at.n * LANES
+    share = 1.0 / max(at.n, 1)
+    rtol, atol = job.settings[RTOL], job.settings[ATOL]
+    while live > 0 or next_row < job.last:
+        for lane in range(LANES):  # idle lanes take the next row
+            while N[ROW, lane] < 0 and next_row < job.last:
+                if next_row == first_staged + staged:
+                    first_staged, staged = next_row, min(LANES, job.last - next_row)
+                    stage(code, at, F, discrete, job, first_staged, staged)
+                take(at, F, N, discrete, job, lane, next_row, next_row - first_staged)
+                next_row += 1
+                live += 1
+                if calls == 0 and lane == 0:
+                    _fill_spare_lanes(at, F)
+                live -= _begin(code, at, F, N, discrete, job, results, lane)
+        if live == 0:
+            continue
+        if at.n > 0:
+            call_step(code.step, at.table, n8, at.attempts_at_once, rtol, atol, share)
+        else:
+            _jump(F)
+        calls += 1
+        live -= _after_step(code, at, F, N, discrete, job, results)
+    return calls
+
+
+def _fill_spare_lanes(at: Layout, F: FloatArray) -> None:
+    """Lanes without a row copy the first, so that their numbers are tame."""
+    for lane in range(1, LANES):
+        for i in range(at.n):
+            F[at.y + i, lane] = F[at.y + i, 0]
+        for i in range(at.n_parameters + at.n_modes):
+            F[at.p + i, lane] = F[at.p + i, 0]
+        for i in range(at.n_hoisted):
+            F[at.k + i, lane] = F[at.k + i, 0]
+        F[T, lane] = F[T, 0]
+        F[LIVE, lane] = 0.0
+        F[H, lane] = F[WISH, lane] = TINY_STEP
+        F[STOP, lane] = F[AIM, lane] = F[END, 0]
+        F[LANDS, lane] = 0.0
+        F[OLD_ERROR, lane] = 1e-4
+
+
+def _jump(F: FloatArray) -> None:
+    """A step of a system without states: time moves to the stop."""
+    for lane in range(LANES):
+        F[ACCEPTED, lane] = 1.0
+        F[H, lane] = F[STOP, lane] - F[T, lane]
+        F[T_NEXT, lane] = F[STOP, lane]
+        F[WISH, lane] = F[H_NEXT, lane] = 1.0
+        F[WAS_REJECTED, lane] = 0.0
+
+
+def _begin(
+    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results, lane: int
+) -> int:
+    """Let happen what is due at the start of a lane's row, and set out; returns 1 when the row is already done."""
+    status = OK
+    if at.n_events > 0:
+        call2(code.prep, place(at, at.p), place(at, at.k))
+        status = happen(code, at, F, N, discrete, lane)
+    for i in range(at.n):
+        if status == OK and not math.isfinite(F[at.y + i, lane]):
+            status = NOT_FINITE
+    if status == OK:
+        F[AIM, lane] = next_sample(N, job, lane)
+        sample_now(code, at, F, N, job, results, 1 << lane)
+    if status != OK or all_sampled(N, job, lane):
+        _finish(at, F, N, results, lane, status)
+        return 1
+    status = _aim(code, at, F, N, discrete, job.settings[ATOL], lane)
+    if status != OK:
+        _finish(at, F, N, results, lane, status)
+        return 1
+    return 0
+
+
+def _aim(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, atol: float, lane: int) -> int:
+    """Set what lies ahead of a lane (end, delayed event, switch known in advance; next sample) and fit its step."""
+    switch = math.inf
+    if at.n_modes > 0:
+        switch = next_known_switch(code, at, F, discrete, lane)
+        if switch - F[T, lane] <= NO_TIME:  # such as ``time > 0`` at time 0: too near for a step, so it happens here
+            F[T, lane] = switch
+            status = _at_stop(code, at, F, N, discrete, atol, lane)
+            if status != OK:
+                return status
+            switch = next_known_switch(code, at, F, discrete, lane)
+    stop = min(F[END, lane], switch)
+    for j in range(N[PENDING, lane]):
+        stop = min(stop, F[at.pending_time + j, lane])
+    F[STOP, lane] = stop
+    cut_step(F, lane)
+    return OK
+
+
+def cut_step(F: FloatArray, lane: int) -> None:
+    """Fit the wished step to what lies ahead.
+
+    The step lands exactly on the next sample when that leaves a fair share of it, else on the stop when that is within
+    reach; and it never leaves a sliver before either. The compiled step does the same (step_ir).
+    """
+    to_stop, to_aim = F[STOP, lane] - F[T, lane], F[AIM, lane] - F[T, lane]
+    wish = F[WISH, lane]
+    distance, F[TARGET, lane] = to_stop, F[STOP, lane]
+    if to_aim <= to_stop and to_aim > WORTH_LANDING * wish:
+        distance, F[TARGET, lane] = to_aim, F[AIM, lane]
+    if wish >= 0.999999 * distance:
+        F[LANDS, lane] = 1.0
+        F[H, lane] = distance
+    else:
+        F[LANDS, lane] = 0.0
+        F[H, lane] = min(wish, 0.5 * distance)
+    if not F[H, lane] > 0.0:  # a spare lane, or one whose end is its start
+        F[H, lane] = TINY_STEP
+        F[LANDS, lane] = 0.0
+
+
+def _after_step(
+    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results
+) -> int:
+    """Look at each lane after an attempt; returns how many rows ended."""
+    inside = False  # whether any sample lies inside a step
+    arrived = 0  # lanes, as bits, that have reached a sample, a stop or a switch
+    looks = at.n_modes > 0
+    for lane in range(LANES):
+        N[SWITCHED, lane] = NOT_SWITCHED
+        if N[ROW, lane] < 0:
+            F[ACCEPTED, lane] = 0.0
+            continue
+        if F[ACCEPTED, lane] > 0.5:
+            inside = inside or F[AIM, lane] < F[T_NEXT, lane]
+            if F[AIM, lane] <= F[T_NEXT, lane] or F[STOP, lane] <= F[T_NEXT, lane]:
+                arrived |= 1 << lane
+    if looks:
+        arrived |= find_switches(code, at, F, N, discrete)
+    if inside:
+        sample_inside(code, at, F, N, job, results)
+    if looks and at.n > 0:
+        shorten(code, at, F, N)
+    if job.settings[UNTIL_STEADY] > 0.5:
+        arrived |= _find_rest(at, F, N, job)
+    if at.n > 0:
+        call4(code.commit, place(at, at.y), place(at, at.yn), place(at, ACCEPTED), at.n * LANES)
+    return _advance(code, at, F, N, discrete, job, results, arrived)
+
+
+def _advance(
+    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results, arrived: int
+) -> int:
+    """Move accepted lanes on; let happen what is due where they arrived; returns how many rows ended."""
+    done = 0
+    for lane in range(LANES):
+        if N[ROW, lane] < 0:
+            continue
+        F[H, lane] = F[H_NEXT, lane]
+        status = OK
+        if F[ACCEPTED, lane] > 0.5:
+            F[T, lane] = F[T_NEXT, lane]
+            if arrived >> lane & 1 and (N[SWITCHED, lane] == MODE_SWITCHED or F[T, lane] >= F[STOP, lane]):
+                status = _at_stop(code, at, F, N, discrete, job.settings[ATOL], lane)
+        elif F[H, lane] <= SMALLEST_RELATIVE_STEP * abs(F[T, lane]) + SMALLEST_STEP:
+            status = STEP_TOO_SMALL
+        if status == OK and F[TAKEN, lane] >= F[LIMIT, lane]:
+            status = TOO_MANY_STEPS
+        if status != OK:
+            if status == STEP_TOO_SMALL and not _has_finite_rates(code, at, F, lane):
+                status = NOT_FINITE
+            _finish(at, F, N, results, lane, status)
+            done += 1
+    if arrived == 0:
+        return done
+    sample_now(code, at, F, N, job, results, arrived)
+    steady = job.settings[UNTIL_STEADY] > 0.5
+    for lane in range(LANES):
+        if not arrived >> lane & 1 or N[ROW, lane] < 0:
+            continue
+        ends = all_sampled(N, job, lane)
+        if ends:
+            status = NO_STEADY_STATE if steady and N[SWITCHED, lane] != AT_REST else OK
+        else:
+            status = _aim(code, at, F, N, discrete, job.settings[ATOL], lane)
+        if ends or status != OK:
+            _finish(at, F, N, results, lane, status)
+            done += 1
+    return done
+
+
+def _at_stop(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, atol: float, lane: int) -> int:
+    """A lane has arrived where something may happen: modes switch, events fire; and steps may have to be shorter."""
+    status = OK
+    if at.n_modes > 0:
+        status = flip_modes(code, at, F, N, discrete, lane)
+    if status == OK and at.n_events > 0:
+        status = happen(code, at, F, N, discrete, lane)
+    if status == OK and at.n > 0 and F[T, lane] < F[END, lane]:
+        for i in range(at.n):
+            for other in range(LANES):
+                F[at.D + i, other] = 0.0
+        call4(code.rates, place(at, T), place(at, at.y), place(at, at.k), place(at, at.D))
+        fastest = 0.0
+        for i in range(at.n):
+            fastest = max(fastest, abs(F[at.D + i, lane]) / (abs(F[at.y + i, lane]) + atol))
+        F[WISH, lane] = no_leap(F[WISH, lane], fastest)
+    return status
+
+
+def _find_rest(at: Layout, F: FloatArray, N: IntArray, job: Job) -> int:
+    """Mark lanes whose step changed nothing any more; returns them as bits."""
+    found = 0
+    for lane in range(LANES):
+        if N[ROW, lane] < 0 or F[ACCEPTED, lane] < 0.5 or N[PENDING, lane] > 0:
+            continue
+        if N[SWITCHED, lane] == NOT_SWITCHED and _is_steady(at, F, job, lane):
+            N[SWITCHED, lane] = AT_REST
+            found |= 1 << lane
+    return found
+
+
+def _finish(at: Layout, F: FloatArray, N: IntArray, results: Results, lane: int, status: int) -> None:
+    """Write what is left to say about a row and free its lane."""
+    row = N[ROW, lane]
+    for i in range(at.n):
+        if status == OK and not math.isfinite(F[at.y + i, lane]):
+            status = NOT_FINITE
+    results.ends[row, STATUS] = status
+    results.ends[row, TIME] = F[T, lane]
+    results.ends[row, STEPS_TAKEN] = F[TAKEN, lane]
+    if status != OK:
+        results.ends[row, STATE] = _culprit(at, F, lane)
+        for j in range(N[SAMPLED, lane], results.values.shape[1]):
+            for i in range(at.n_outputs):
+                results.values[row, j, i] = math.nan
+    if results.x.shape[0] > 0:
+        for i in range(at.n):
+            results.x[row, i] = F[at.y + i, lane]
+    N[ROW, lane] = -1
+    F[LIVE, lane] = 0.0
+    # an idle lane keeps stepping with its neighbours: let it stand still on tame numbers
+    F[H, lane] = F[WISH, lane] = TINY_STEP
+    F[LANDS, lane] = 0.0
+    if status != OK:
+        for i in range(at.n):
+            if not math.isfinite(F[at.y + i, lane]):
+                F[at.y + i, lane] = 0.0
+
+
+def _has_finite_rates(code: Code, at: Layout, F: FloatArray, lane: int) -> bool:
+    """Whether the rates of a lane are numbers; those that are not are left in its last stage for :func:`_culprit`."""
+    for i in range(at.n):
+        for other in range(LANES):
+            F[at.D + i, other] = 0.0
+    call4(code.rates, place(at, T), place(at, at.y), place(at, at.k), place(at, at.D))
+    finite = True
+    for i in range(at.n):
+        finite = finite and math.isfinite(F[at.D + i, lane])
+    if not finite:
+        for i in range(at.n):
+            F[at.U + 7 * at.n + i, lane] = F[at.D + i, lane]
+    return finite
+
+
+def _culprit(at: Layout, F: FloatArray, lane: int) -> int:
+    """The state to name in a message: the first that is not finite, else the one with the largest last error."""
+    worst, where = -1.0, -1
+    last = 7 * at.n
+    for i in range(at.n):
+        if not math.isfinite(F[at.y + i, lane]):
+            return i
+        size = abs(F[at.U + last + i, lane]) / (abs(F[at.y + i, lane]) + 1e-300)
+        if not math.isfinite(size):
+            return i
+        if size > worst:
+            worst, where = size, i
+    return where
+
+
+def _is_steady(at: Layout, F: FloatArray, job: Job, lane: int) -> bool:
+    """Whether the step just taken changed nothing: neither per time unit nor as a whole."""
+    atol = job.settings[ATOL]
+    for i in range(at.n):
+        size = abs(F[at.yn + i, lane]) + atol
+        change = abs(F[at.yn + i, lane] - F[at.y + i, lane])
+        if change > STEADY_CHANGE * size or change > STEADY_RATE * F[H, lane] * size + 4e-16 * size:
+            return False
+    return True

@@ -1,0 +1,70 @@
+"""One row at a time, again and again: whatever does not change from run to run is prepared once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..equations.system import FloatArray, System
+from ..llvm.layout import STATE, STATUS, TIME, Job, Results
+from ..llvm.loops import compiled, pack
+from ..solvers import Rosenbrock
+from ..status import Status
+from . import loop as lanes
+from .batch import engine_of
+from .engine import IntArray, Workspace, arrange
+
+
+class Single:
+    """Simulations of one system that differ in the raw values of ``columns`` only; bit for bit those of a sweep.
+
+    ``base`` (raw values,) holds all others, NaN where the model computes them.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        base: FloatArray,
+        columns: IntArray,
+        times: FloatArray,
+        outputs: Sequence[int],
+        solver: Rosenbrock,
+    ) -> None:
+        engine, nodes = engine_of(system), tuple(outputs)
+        self.system = system
+        self._engine = engine
+        self._lock = threading.Lock()
+        self.settings = base[columns][None, :].copy()
+        self._values = np.empty((1, len(times), len(nodes)))
+        self._ends = np.zeros((1, 4))
+        workspace = Workspace(engine, len(nodes))
+        at, sources = arrange(engine, workspace, nodes, engine.factor_address(1))
+        tolerances = np.array([solver.rtol, solver.atol, solver.max_steps, 0.0, 0.0])
+        nothing = np.empty((0, len(system.states)))
+        grid = np.ascontiguousarray(times, dtype=float)[None, :]
+        job = Job(base, columns, self.settings, nothing, sources, grid, tolerances, 0, 1)
+        code = engine.addresses(engine.output_code(nodes))
+        records: tuple[Any, ...] = (
+            code, at, workspace.F, workspace.N, engine.discrete, job, Results(self._values, self._ends, nothing)
+        )  # fmt: skip
+        packed = [pack(record) for record in records]
+        self._driver = compiled(lanes.run_lanes)
+        self._addresses = [words.ctypes.data for words in packed]
+        self._alive = (workspace, records, packed)
+
+    def run(self, settings: Sequence[float] | FloatArray) -> tuple[FloatArray, str]:
+        """Values (times, outputs) at these raw values of the columns, and a sentence when it failed (else empty)."""
+        with self._lock:
+            self.settings[0] = settings
+            self._driver.run(*self._addresses)
+            values = self._values[0].copy()
+            status = int(self._ends[0, STATUS])
+            return values, "" if status == 0 else self._sentence(status)
+
+    def _sentence(self, status: int) -> str:
+        state = int(self._ends[0, STATE])
+        name = self.system.states[int(self._engine.order[state])] if state >= 0 else ""
+        return Status(status).sentence(name, float(self._ends[0, TIME]), self.system.model.time_unit)

@@ -1,0 +1,163 @@
+"""The start of a row: parameters, initial state and first step of eight rows at a time, ready for lanes to take."""
+
+from __future__ import annotations
+
+import math
+
+from ..llvm.calls import call2, call4
+from ..llvm.layout import (
+    ATOL,
+    CHANCE,
+    END,
+    LANES,
+    LIMIT,
+    LIVE,
+    MAX_STEPS,
+    NOT_SWITCHED,
+    OLD_ERROR,
+    PENDING,
+    REPEATS,
+    ROW,
+    RTOL,
+    SAMPLED,
+    START,
+    START_END,
+    START_H,
+    START_T,
+    SWITCH_TIME,
+    SWITCHED,
+    TAKEN,
+    TS,
+    WAS_REJECTED,
+    WISH,
+    Code,
+    Discrete,
+    FloatArray,
+    IntArray,
+    Job,
+    Layout,
+    T,
+    place,
+)
+from .discontinuities import settle
+
+LONGEST_LEAP = 1e6
+
+
+def prepare_stage(at: Layout, F: FloatArray, job: Job) -> None:
+    """Fill in what all rows of a job share."""
+    for i in range(at.n_raw):
+        for slot in range(LANES):
+            F[at.raw + i, slot] = job.defaults[i]
+    for slot in range(LANES):
+        F[START_T, slot] = job.settings[START]
+
+
+def stage(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job: Job, first: int, count: int) -> None:
+    """Work out parameters, initial state and first step of ``count`` rows from ``first`` on, one per slot."""
+    for slot in range(LANES):
+        row = first + min(slot, count - 1)
+        for c in range(job.columns.shape[0]):
+            F[at.raw + job.columns[c], slot] = job.values[row, c]
+        F[START_END, slot] = job.times[min(row, job.times.shape[0] - 1), job.times.shape[1] - 1]
+    call4(code.start, place(at, START_T), place(at, at.raw), place(at, at.p_start), place(at, at.x_start))
+    for slot in range(LANES):
+        row = first + min(slot, count - 1)
+        if job.start_states.shape[0] > 0:
+            for i in range(at.n):
+                F[at.x_start + i, slot] = job.start_states[row, i]
+        for m in range(at.n_modes):
+            F[at.p_start + at.n_parameters + m, slot] = 0.0
+    call2(code.prep, place(at, at.p_start), place(at, at.k_start))
+    if at.n_modes > 0:
+        for slot in range(count):
+            settle(code, at, F, discrete, slot, START_T, at.x_start, at.p_start, at.k_start)
+    _first_steps(code, at, F, job, count)
+
+
+def _first_steps(code: Code, at: Layout, F: FloatArray, job: Job, count: int) -> None:
+    """First step sizes (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations, volume 1, section 2.4)."""
+    rtol, atol = job.settings[RTOL], job.settings[ATOL]
+    n = at.n
+    for i in range(n):
+        for slot in range(LANES):
+            F[at.U + i, slot] = 0.0
+            F[at.U + n + i, slot] = 0.0
+    call4(code.rates, place(at, START_T), place(at, at.x_start), place(at, at.k_start), place(at, at.U))
+    for slot in range(LANES):
+        chosen = min(slot, count - 1)
+        span = F[START_END, chosen] - F[START_T, chosen]
+        size = speed = 0.0
+        for i in range(n):
+            inverse = 1.0 / (atol + rtol * abs(F[at.x_start + i, chosen]))
+            size += square(F[at.x_start + i, chosen] * inverse)
+            speed += square(F[at.U + i, chosen] * inverse)
+        h = 1e-3 * span
+        if size > 1e-10 and speed > 1e-10:
+            h = min(0.01 * math.sqrt(size / speed), span)
+        if not h > 0.0 or not math.isfinite(h):
+            h = 1e-6 * span if span > 0.0 else 1.0
+        F[START_H, slot] = h
+        F[TS, slot] = F[START_T, slot] + h
+        for i in range(n):
+            F[at.xs + i, slot] = F[at.x_start + i, chosen] + h * F[at.U + i, chosen]
+    call4(code.rates, place(at, TS), place(at, at.xs), place(at, at.k_start), place(at, at.U + n))
+    for slot in range(count):
+        span = F[START_END, slot] - F[START_T, slot]
+        speed = bend = 0.0
+        for i in range(n):
+            inverse = 1.0 / (atol + rtol * abs(F[at.x_start + i, slot]))
+            speed += square(F[at.U + i, slot] * inverse)
+            bend += square((F[at.U + n + i, slot] - F[at.U + i, slot]) * inverse)
+        h = F[START_H, slot]
+        steepest = math.sqrt(max(speed, bend / (h * h)) / max(n, 1))
+        wish = 1e-3 * span
+        if steepest > 1e-15 and math.isfinite(steepest):
+            wish = math.sqrt(math.sqrt(0.01 / steepest))  # the fourth root: close to the fifth, and the same everywhere
+        fastest = 0.0
+        for i in range(n):
+            fastest = max(fastest, abs(F[at.U + i, slot]) / (abs(F[at.x_start + i, slot]) + atol))
+        F[START_H, slot] = no_leap(max(min(100.0 * h, wish, span), 1e-12 * span), fastest)
+
+
+def square(x: float) -> float:
+    """x*x, which ``**`` need not be to the last bit."""
+    return x * x
+
+
+def no_leap(h: float, fastest: float) -> float:
+    """A step that is not millions of times longer than the states take to change.
+
+    An implicit method damps whatever is that much faster than its step, growth included, and its error estimate with
+    it; from a shorter step on, the error control sees growth for what it is.
+    """
+    if math.isfinite(fastest) and fastest * h > LONGEST_LEAP:
+        return LONGEST_LEAP / fastest
+    return h
+
+
+def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, lane: int, row: int, slot: int) -> None:
+    """Put a staged row into a lane."""
+    for i in range(at.n_parameters + at.n_modes):
+        F[at.p + i, lane] = F[at.p_start + i, slot]
+    for i in range(at.n_hoisted):
+        F[at.k + i, lane] = F[at.k_start + i, slot]
+    for i in range(at.n):
+        F[at.y + i, lane] = F[at.x_start + i, slot]
+    F[T, lane] = F[START_T, slot]
+    F[END, lane] = F[START_END, slot]
+    F[WISH, lane] = F[START_H, slot]
+    F[TAKEN, lane] = 0.0
+    F[LIMIT, lane] = job.settings[MAX_STEPS]
+    F[LIVE, lane] = 1.0
+    F[OLD_ERROR, lane] = 1.0
+    F[WAS_REJECTED, lane] = 0.0
+    F[SWITCH_TIME, lane] = -math.inf
+    N[ROW, lane] = row
+    N[SAMPLED, lane] = 0
+    N[SWITCHED, lane] = NOT_SWITCHED
+    N[REPEATS, lane] = 0
+    N[PENDING, lane] = 0
+    N[CHANCE, lane] = 88172645463325252
+    for e in range(at.n_events):
+        N[at.was_true + e, lane] = discrete.events[e, 1]

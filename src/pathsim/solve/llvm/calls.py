@@ -1,0 +1,72 @@
+"""Calling machine code by address: through ctypes here, directly once translated (:mod:`pathsim.solve.llvm.python_ir`).
+
+All arguments are integers (addresses and sizes), except the tolerances of a step.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+_INTEGER, _DOUBLE = ctypes.c_int64, ctypes.c_double
+
+
+@cache
+def _function(address: int, arguments: int) -> Any:
+    return ctypes.CFUNCTYPE(None, *[_INTEGER] * arguments)(address)
+
+
+@cache
+def _step(address: int) -> Any:
+    return ctypes.CFUNCTYPE(None, _INTEGER, _INTEGER, _INTEGER, _DOUBLE, _DOUBLE, _DOUBLE)(address)
+
+
+@cache
+def _record(address: int) -> Any:
+    return ctypes.CFUNCTYPE(None, *[_INTEGER] * 3, *[_DOUBLE] * 3, *[_INTEGER] * 5)(address)
+
+
+def call2(address: int, a: int, b: int) -> None:
+    """``f(a, b)``."""
+    _function(address, 2)(a, b)
+
+
+def call3(address: int, a: int, b: int, c: int) -> None:
+    """``f(a, b, c)``."""
+    _function(address, 3)(a, b, c)
+
+
+def call4(address: int, a: int, b: int, c: int, d: int) -> None:
+    """``f(a, b, c, d)``."""
+    _function(address, 4)(a, b, c, d)
+
+
+def call6(address: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
+    """``f(a, b, c, d, e, f)``."""
+    _function(address, 6)(a, b, c, d, e, f)
+
+
+def call7(address: int, a: int, b: int, c: int, d: int, e: int, f: int, g: int) -> None:
+    """``f(a, b, c, d, e, f, g)``."""
+    _function(address, 7)(a, b, c, d, e, f, g)
+
+
+def call_step(address: int, table: int, n8: int, most: int, rtol: float, atol: float, share: float) -> None:
+    """``step(table, n8, most, rtol, atol, share)``."""
+    _step(address)(table, n8, most, rtol, atol, share)
+
+
+def call_record(
+    address: int, table: int, n8: int, most: int, rtol: float, atol: float, share: float, block: int, width: int,
+    advance: int, stages: int, attempts: int,
+) -> None:  # fmt: skip
+    """``record(table, n8, most, rtol, atol, share, block, width, advance, stages, attempts)``."""
+    _record(address)(table, n8, most, rtol, atol, share, block, width, advance, stages, attempts)
+
+
+def forget_calls() -> None:
+    """Drop cached ctypes functions (addresses of freed code may be used again for other code)."""
+    _function.cache_clear()
+    _step.cache_clear()
+    _record.cache_clear()

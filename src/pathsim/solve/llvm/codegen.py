@@ -1,0 +1,250 @@
+"""Machine code for one system: its rates, Jacobian, factorisation and everything around them, eight lanes wide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..equations.elimination import Elimination, eliminate
+from ..equations.lowering import linear_in_time
+from ..equations.system import System, jacobian, time_derivative
+from .vector_ir import Function, ReadLeaf, join_module, splat, write_nodes
+
+FACTOR_ARGUMENTS = ("J", "ig", "A", "lu")
+MOST_IN_ONE_FUNCTION = 500  # multiply-adds
+MOST_STRAIGHT_LINE = 2000
+"""Multiply-adds up to which the factorisation is written out at once; beyond, loops over index tables spare the
+compiler until a sweep is long enough to be worth it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What is compiled for a system: node lists, the elimination order, and the hoisted values.
+
+    States are numbered in elimination order throughout the compiled code; ``k`` holds every value that depends on
+    parameters alone and is needed by the rates, computed once per simulation and after every switch.
+    """
+
+    system: System
+
+    @cached_property
+    def jacobian(self) -> dict[tuple[int, int], int]:
+        """Nonzero entries (row, column) -> node; rows and columns are the system's states."""
+        return jacobian(self.system)
+
+    @cached_property
+    def placed_jacobian(self) -> dict[tuple[int, int], int]:
+        """(row, column) in elimination order -> position of the entry in J."""
+        place = self.elimination.place
+        return {(place[i], place[j]): q for q, (i, j) in enumerate(self.jacobian)}
+
+    @cached_property
+    def time_derivative(self) -> list[int]:
+        return time_derivative(self.system)
+
+    @cached_property
+    def has_time(self) -> bool:
+        """Whether rates depend on time explicitly."""
+        zero = self.system.graph.zero
+        return any(node != zero for node in self.time_derivative)
+
+    @cached_property
+    def elimination(self) -> Elimination:
+        return eliminate(len(self.system.states), self.jacobian)
+
+    @cached_property
+    def linear_modes(self) -> list[tuple[int, int] | None]:
+        """For modes that switch at a time known in advance (margin = slope*t + start): the two nodes, else None."""
+        graph = self.system.graph
+        return [linear_in_time(graph, mode.margin) for mode in self.system.modes]
+
+    @cached_property
+    def hoisted(self) -> dict[int, int]:
+        """Node -> position in ``k``."""
+        graph = self.system.graph
+        outputs = self._smooth_nodes
+        found: dict[int, int] = {}
+        for node in graph.topological(outputs):
+            if graph.masks[node] == 0:
+                continue
+            for child in graph.args(node):
+                if graph.masks[child] == 0 and graph.op(child) != "const":
+                    found.setdefault(child, len(found))
+        for node in outputs:
+            if graph.masks[node] == 0 and graph.op(node) != "const":
+                found.setdefault(node, len(found))
+        return found
+
+    @property
+    def _smooth_nodes(self) -> list[int]:
+        """Every node evaluated with ``k`` at hand."""
+        system = self.system
+        switch = [node for pair in self.linear_modes if pair is not None for node in pair]
+        return [
+            *system.rates,
+            *self.jacobian.values(),
+            *self.time_derivative,
+            *(mode.margin for mode in system.modes),
+            *(event.trigger for event in system.events),
+            *switch,
+        ]
+
+
+class Writer:
+    """Writes the functions of one module."""
+
+    def __init__(self, program: Program, fused: bool) -> None:
+        self.program = program
+        self.graph = program.system.graph
+        self.fused = fused
+        self.functions: list[Function] = []
+
+    def function(self, name: str, pointers: Sequence[str]) -> Function:
+        written = Function(name, pointers, self.fused)
+        self.functions.append(written)
+        return written
+
+    def text(self) -> str:
+        """The module: the written functions and declarations of what they call."""
+        wanted = {name for function in self.functions for name in function.declarations}
+        return join_module([function.text() for function in self.functions], wanted)
+
+
+def model_module(program: Program, fused: bool) -> str:
+    """IR of everything that depends on the model alone.
+
+    ``start(t, raw, p, x)``; ``prep(p, k)``; ``rates(t, x, k, o)`` adds the rates to o; ``jacobian(t, x, k, J)``;
+    ``slopes(t, x, k, o)`` d rates / dt; ``factor(J, ig, A)`` when written out at once; ``solve(A, b)``;
+    ``margins(t, x, k, o)``; ``switches(k, o)`` slope and start of linear modes; ``triggers(t, x, k, o)``;
+    ``effects(t, x, p, o)``, see :func:`effect_nodes`.
+    """
+    writer = Writer(program, fused)
+    system, graph = program.system, program.system.graph
+    place = program.elimination.place
+    hoisted = program.hoisted
+
+    start = writer.function("start", ["t", "raw", "p", "x"])
+    write_nodes(start, graph, [("p", i, node) for i, node in enumerate(system.start_parameters)]
+                + [("x", place[i], node) for i, node in enumerate(system.start_states)],
+                lambda f, kind, i: f.load("raw" if kind == "p" else kind, i))  # fmt: skip
+
+    prep = writer.function("prep", ["p", "k"])
+    write_nodes(prep, graph, [("k", i, node) for node, i in hoisted.items()], lambda f, kind, i: f.load(kind, i))
+    read = _reader(place)
+
+    def smooth(name: str, nodes: Sequence[int], accumulate: bool = False) -> None:
+        written = writer.function(name, ["t", "x", "k", "o"])
+        outputs = [("o", i, node) for i, node in enumerate(nodes) if not (accumulate and graph.value(node) == 0)]
+        write_nodes(written, graph, outputs, read, hoisted, accumulate)
+
+    def direct(name: str, nodes: Sequence[int]) -> None:
+        written = writer.function(name, ["t", "x", "p", "o"])
+        write_nodes(written, graph, [("o", i, node) for i, node in enumerate(nodes)], read)
+
+    order = program.elimination.order
+    smooth("rates", [system.rates[i] for i in order], accumulate=True)
+    smooth("jacobian", list(program.jacobian.values()))
+    if program.has_time:
+        smooth("slopes", [program.time_derivative[i] for i in order])
+    if program.elimination.multiply_adds <= MOST_STRAIGHT_LINE:
+        _write_factor(writer, program)
+    _write_solve(writer.function("solve", ["A", "b", "lu"]), program.elimination)
+    if system.modes:
+        smooth("margins", [mode.margin for mode in system.modes])
+        pairs = [pair or (graph.zero, graph.zero) for pair in program.linear_modes]
+        smooth("switches", [node for pair in pairs for node in pair])
+    if system.events:
+        smooth("triggers", [event.trigger for event in system.events])
+        direct("effects", effect_nodes(system))
+    return writer.text()
+
+
+def factor_module(program: Program, fused: bool) -> str:
+    """IR of the written-out factorisation alone; bit for bit the same as the one driven by tables."""
+    writer = Writer(program, fused)
+    _write_factor(writer, program)
+    return writer.text()
+
+
+def output_module(program: Program, nodes: Sequence[int], fused: bool) -> str:
+    """IR of the values asked for: ``outputs(t, x, p, o)``."""
+    writer = Writer(program, fused)
+    written = writer.function("outputs", ["t", "x", "p", "o"])
+    outputs = [("o", i, node) for i, node in enumerate(nodes)]
+    write_nodes(written, writer.graph, outputs, _reader(program.elimination.place))
+    return writer.text()
+
+
+def _reader(place: dict[int, int]) -> ReadLeaf:
+    """Leaves from the arrays of their names, states in elimination order."""
+    return lambda f, kind, i: f.load(kind, place[i] if kind == "x" else i)
+
+
+def effect_nodes(system: System) -> list[int]:
+    """Delay, priority, then value and volume of each target, event after event."""
+    zero = system.graph.zero
+    nodes: list[int] = []
+    for event in system.events:
+        nodes.append(zero if event.delay is None else event.delay)
+        nodes.append(system.graph.const(float("-inf")) if event.priority is None else event.priority)
+        nodes += [node for target in event.targets for node in (target.value, target.volume)]
+    return nodes
+
+
+def _write_factor(writer: Writer, program: Program) -> None:
+    """A = LU of J - I*ig without pivoting, scaled so that solving is short chains of multiply-adds.
+
+    The diagonal holds d = -1/pivot, the lower part -L, and row k of the upper part d_k*U_k; :func:`_write_solve` then
+    gives (I*ig - J)^-1 b. Row by row (up-looking), so that a row stays in registers while earlier rows are subtracted;
+    a few rows to a function, because compilers take more than twice as long over functions twice as long.
+    """
+    elimination = program.elimination
+    parts: list[Function] = []
+    work = MOST_IN_ONE_FUNCTION
+    for i, columns in enumerate(elimination.rows):
+        if work >= MOST_IN_ONE_FUNCTION:
+            parts.append(writer.function(f"factor_{len(parts)}", FACTOR_ARGUMENTS))
+            work = 0
+        _write_factor_row(parts[-1], program, i)
+        work += sum(len(elimination.right_of(k)) for k in columns if k < i) + len(columns)
+    whole = writer.function("factor", FACTOR_ARGUMENTS)
+    arguments = ", ".join(f"ptr %{name}" for name in FACTOR_ARGUMENTS)
+    whole.lines += [f"call void @factor_{number}({arguments})" for number in range(len(parts))]
+
+
+def _write_factor_row(f: Function, program: Program, i: int) -> None:
+    elimination, position = program.elimination, program.elimination.entries
+    columns, entries, ig = elimination.rows[i], program.placed_jacobian, f.load("ig", 0)
+    row = {j: f.load("J", entries[i, j]) for j in columns if (i, j) in entries}
+    row[i] = f.binary("fsub", row[i], ig) if i in row else f.negative(ig)
+    for k in (j for j in columns if j < i):
+        factor = row.pop(k)
+        f.store("A", position[i, k], f.binary("fmul", factor, f.load("A", position[k, k])))
+        for j in elimination.right_of(k):
+            upper = f.load("A", position[k, j])
+            row[j] = f.multiply_add(factor, upper, row[j]) if j in row else f.binary("fmul", factor, upper)
+    diagonal = f.binary("fdiv", splat(-1.0), row.pop(i))
+    f.store("A", position[i, i], diagonal)
+    for j in elimination.right_of(i):
+        f.store("A", position[i, j], f.binary("fmul", row[j], diagonal))
+
+
+def _write_solve(f: Function, elimination: Elimination) -> None:
+    """b = (I*ig - J)^-1 b with the factors of :func:`_write_factor`."""
+    x: dict[int, str] = {}
+
+    def value(i: int) -> str:
+        if i not in x:
+            x[i] = f.load("b", i)
+        return x[i]
+
+    for k in range(len(elimination.rows)):
+        for i in elimination.below[k]:
+            x[i] = f.multiply_add(f.load("A", elimination.entries[i, k]), value(k), value(i))
+    for k in reversed(range(len(elimination.rows))):
+        total = f.binary("fmul", value(k), f.load("A", elimination.entries[k, k]))
+        for j in reversed(elimination.right_of(k)):  # what is known longest first: the newest waits for one step only
+            total = f.multiply_add(f.load("A", elimination.entries[k, j]), value(j), total)
+        x[k] = total
+        f.store("b", k, total)

@@ -1,0 +1,116 @@
+"""LLVM IR text to machine code, through llvmlite. The only module that imports llvmlite."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from ... import cache
+
+CPU_VARIABLE = "PATHSIM_CPU"
+"""Environment variable that forces a target processor (such as ``x86-64`` or ``x86-64-v3``) instead of this one's."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The processor code is made for."""
+
+    cpu: str
+    features: str
+
+    @property
+    def fused(self) -> bool:
+        """Whether it has fused multiply-add (all but the oldest do)."""
+        if self.features:
+            return "+fma" in self.features.split(",") or "+neon" in self.features.split(",")
+        return self.cpu not in ("x86-64", "x86-64-v2")
+
+
+@dataclass(frozen=True)
+class Code:
+    """Compiled functions: name -> address. Keep the object alive as long as an address is used."""
+
+    addresses: dict[str, int]
+    _engine: Any = field(repr=False)
+
+
+@functools.cache
+def machine() -> Machine:
+    """The processor of this process, or the one :data:`CPU_VARIABLE` names."""
+    forced = os.environ.get(CPU_VARIABLE)
+    if forced:
+        return Machine(forced, "")
+    features = llvm.get_host_cpu_features().flatten()
+    return Machine(llvm.get_host_cpu_name(), f"{features},-prefer-256-bit" if features else "")
+
+
+def compile_ir(text: str, optimise: bool = False, effort: int | None = None) -> Code:
+    """Machine code for a module of IR text.
+
+    Without ``optimise`` the code generator runs at its quickest, which suits straight-line code; with it, loops are
+    worth the wait. ``effort`` (0 to 3) asks for another effort of the code generator. The result is kept in the cache.
+    """
+    return compile_lazily(text, lambda: text, optimise, effort)
+
+
+def compile_lazily(
+    identity: str | bytes, write: Callable[[], str], optimise: bool = False, effort: int | None = None
+) -> Code:
+    """As :func:`compile_ir` for text that takes long to write and follows from ``identity`` alone."""
+    chosen = machine()
+    chosen_effort = effort if effort is not None else 2 if optimise else 0
+    version = ".".join(map(str, llvm.llvm_version_info))
+    key = cache.key_of("machine code", identity, chosen.cpu, chosen.features, version, f"{optimise} {chosen_effort}")
+    kept = cache.recall(key)
+    if kept is None:
+        kept = _object_of(write(), optimise, chosen_effort)
+        cache.keep(key, kept)
+    return _load(kept)
+
+
+def _object_of(text: str, optimise: bool, effort: int) -> bytes:
+    """An object file, after a line that names its functions."""
+    module = llvm.parse_assembly(text)
+    target = _target_machine(effort)
+    module.triple = target.triple
+    module.data_layout = str(target.target_data)
+    if optimise:
+        tuning = llvm.create_pipeline_tuning_options(speed_level=1)
+        tuning.slp_vectorization = False
+        tuning.loop_vectorization = False
+        builder = llvm.create_pass_builder(target, tuning)
+        builder.getModulePassManager().run(module, builder)
+    names = [f.name for f in module.functions if not f.is_declaration and f.linkage != llvm.Linkage.internal]
+    return " ".join(names).encode() + b"\n" + bytes(target.emit_object(module))
+
+
+def _load(kept: bytes) -> Code:
+    names, _, content = kept.partition(b"\n")
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(0))
+    engine.add_object_file(llvm.ObjectFileRef.from_data(content))
+    engine.finalize_object()
+    return Code({name: engine.get_function_address(name) for name in names.decode().split()}, engine)
+
+
+def publish(code: Code) -> None:
+    """Let later modules call these functions by name."""
+    for name, address in code.addresses.items():
+        llvm.add_symbol(name, address)
+
+
+def _target_machine(effort: int) -> Any:
+    _initialise()
+    chosen = machine()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=chosen.cpu, features=chosen.features, opt=effort, jit=True, reloc="default")
+
+
+@functools.cache
+def _initialise() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()

@@ -1,0 +1,139 @@
+"""How eight simulations lie in memory, for the driver in :mod:`pathsim.solve.integrate.loop` and the code it calls.
+
+Everything about the lanes is in two blocks with one column per lane: ``F`` of doubles and ``N`` of integers. Scalars
+have fixed rows (``F[T, lane]`` is the time of a lane); arrays that depend on the model start at rows named in
+:class:`Layout` (``F[at.y + i, lane]`` is its state i). Compiled code gets addresses of rows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+LANES = 8
+DIMENSIONS = 4  # most that an array may have in compiled code
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+# rows of F: time, step, and what the compiled step makes of them; see step_ir.POINTERS
+(T, H, TS, INNER_TS, IG, THETA, OLD_ERROR, WAS_REJECTED, STOP, AIM, ACCEPTED, WISH, H_NEXT, T_NEXT, LANDS, TARGET,
+ LIVE, TAKEN, LIMIT, END, EARLY, LATE, SWITCH_TIME, START_T, START_H, START_END) = range(26)  # fmt: skip
+N_SCALARS = 26
+# rows of N
+ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE = range(6)
+N_INTEGERS = 6
+# values of N[SWITCHED]
+NOT_SWITCHED, MODE_SWITCHED, AT_REST = range(3)
+# statuses, as in pathsim.solve.status
+OK, STEP_TOO_SMALL, TOO_MANY_STEPS, NOT_FINITE, SINGULAR, CHATTERING, NO_STEADY_STATE = range(7)
+# kinds of modes
+LT, LE, FLOOR = range(3)
+# positions in Job.settings
+RTOL, ATOL, MAX_STEPS, START, UNTIL_STEADY = range(5)
+# columns of Results.ends
+STATUS, TIME, STATE, STEPS_TAKEN = range(4)
+
+MOST_SWITCHES_AT_ONE_TIME = 1000
+TINY_STEP = 1e-100  # of lanes that stand still
+NO_TIME = 1e-280  # what happens within it happens at once: a step so short cannot be computed
+
+
+class Code(NamedTuple):
+    """Addresses of the compiled functions; 0 for what a system does not have."""
+
+    start: int
+    prep: int
+    rates: int
+    step: int
+    record: int
+    prepare_dense: int
+    dense: int
+    commit: int
+    outputs: int
+    margins: int
+    switches: int
+    triggers: int
+    effects: int
+
+
+class Layout(NamedTuple):
+    """Sizes, the address of the step's pointer table, the address of F, and the first row of each array."""
+
+    n: int
+    n_parameters: int
+    n_modes: int
+    n_raw: int
+    n_hoisted: int
+    n_outputs: int
+    computes_outputs: int
+    attempts_at_once: int
+    n_events: int
+    most_targets: int
+    most_pending: int
+    table: int
+    base: int
+    # rows of F
+    y: int
+    yn: int
+    xs: int
+    U: int
+    D: int
+    k: int
+    p: int
+    raw: int
+    p_start: int
+    x_start: int
+    k_start: int
+    o: int
+    margins: int
+    margins_before: int
+    switch_line: int
+    triggers: int
+    effects: int
+    pending_time: int
+    pending_values: int
+    # rows of N
+    was_true: int
+    pending_event: int
+
+
+class Discrete(NamedTuple):
+    """``modes`` (m, 2): kind, known in advance. ``events`` (e + 1, 4): first effect, initially true, persistent,
+    values from trigger time. ``targets``: is a state, index; event after event."""
+
+    modes: IntArray
+    events: IntArray
+    targets: IntArray
+
+
+class Job(NamedTuple):
+    """What to simulate: rows ``first`` to ``last`` of ``values``, which override ``columns`` of ``defaults``.
+
+    ``sources`` are the rows of F where outputs are found after ``outputs`` has run: a state itself, or ``o``.
+    """
+
+    defaults: FloatArray
+    columns: IntArray
+    values: FloatArray
+    start_states: FloatArray
+    sources: IntArray
+    times: FloatArray
+    settings: FloatArray
+    first: int
+    last: int
+
+
+class Results(NamedTuple):
+    """Where results go, row by row; ``x`` may have no rows when last states are not wanted."""
+
+    values: FloatArray
+    ends: FloatArray
+    x: FloatArray
+
+
+def place(at: Layout, row: int) -> int:
+    """Address of a row of F."""
+    return at.base + row * (LANES * 8)

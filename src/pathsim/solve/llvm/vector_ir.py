@@ -1,0 +1,291 @@
+"""LLVM IR, eight simulations wide: graph nodes as straight-line code on vectors of doubles.
+
+Every value is ``<8 x double>``, one lane per simulation; arrays hold eight lanes side by side, entry i of lane l at
+``[8*i + l]``. Multiply-adds are fused explicitly and no fast-math flag is set, so the arithmetic is the same whatever
+the optimiser does later.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+
+from ..equations.graph import BOOLEAN, Graph
+
+LANES = 8
+VECTOR = f"<{LANES} x double>"
+MASK = f"<{LANES} x i1>"
+ALIGN = 64
+
+_INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor"}
+_OWN = ("exp", "log")  # vector code of our own, see vector_maths
+_COMPARE = {"lt": "olt", "le": "ole", "eq": "oeq"}
+
+
+def double(value: float) -> str:
+    """An IR literal that is exactly ``value``."""
+    return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
+
+
+def splat(value: float) -> str:
+    """``value`` in every lane."""
+    return f"splat (double {double(value)})"
+
+
+class Function:
+    """One IR function being written. Pointer arguments do not alias."""
+
+    def __init__(self, name: str, pointers: Sequence[str], fused: bool) -> None:
+        self.fused = fused
+        self.lines = [f"define void @{name}({', '.join(f'ptr noalias %{a}' for a in pointers)}) nounwind {{", "entry:"]
+        self.declarations: set[str] = set()
+        self._count = 0
+
+    def new(self) -> str:
+        self._count += 1
+        return f"%v{self._count}"
+
+    def emit(self, text: str) -> str:
+        """Write ``%v = text`` and return the name."""
+        name = self.new()
+        self.lines.append(f"{name} = {text}")
+        return name
+
+    def load(self, array: str, index: int) -> str:
+        pointer = self._pointer(array, index)
+        return self.emit(f"load {VECTOR}, ptr {pointer}, align {ALIGN}")
+
+    def store(self, array: str, index: int, value: str) -> None:
+        pointer = self._pointer(array, index)
+        self.lines.append(f"store {VECTOR} {value}, ptr {pointer}, align {ALIGN}")
+
+    def _pointer(self, array: str, index: int) -> str:
+        return self.emit(f"getelementptr inbounds double, ptr %{array}, i64 {index * LANES}") if index else f"%{array}"
+
+    def binary(self, op: str, a: str, b: str) -> str:
+        return self.emit(f"{op} {VECTOR} {a}, {b}")
+
+    def negative(self, a: str) -> str:
+        return self.emit(f"fneg {VECTOR} {a}")
+
+    def multiply_add(self, a: str, b: str, c: str) -> str:
+        """a*b + c, rounded once where the machine can."""
+        if self.fused:
+            return self.intrinsic("fma", a, b, c)
+        return self.binary("fadd", self.binary("fmul", a, b), c)
+
+    def intrinsic(self, name: str, *args: str) -> str:
+        full = f"@llvm.{name}.v{LANES}f64"
+        self.declarations.add(f"declare {VECTOR} {full}({', '.join([VECTOR] * len(args))})")
+        return self.emit(f"call {VECTOR} {full}({', '.join(f'{VECTOR} {a}' for a in args)})")
+
+    def own(self, name: str, *args: str) -> str:
+        """One of the vector functions written out in :mod:`pathsim.solve.llvm.vector_maths`."""
+        self.declarations.add(f"declare {VECTOR} @pathsim_{name}({', '.join([VECTOR] * len(args))})")
+        return self.emit(f"call {VECTOR} @pathsim_{name}({', '.join(f'{VECTOR} {a}' for a in args)})")
+
+    def library(self, name: str, a: str) -> str:
+        """A function of the C library, lane by lane; for what is rare."""
+        self.declarations.add(f"declare double @{name}(double)")
+        result = "poison"
+        for lane in range(LANES):
+            one = self.emit(f"extractelement {VECTOR} {a}, i32 {lane}")
+            value = self.emit(f"call double @{name}(double {one})")
+            result = self.emit(f"insertelement {VECTOR} {result}, double {value}, i32 {lane}")
+        return result
+
+    def text(self) -> str:
+        return "\n".join([*self.lines, "ret void", "}"])
+
+
+def join_module(parts: Sequence[str], declarations: set[str]) -> str:
+    """Module text: the parts, then every declaration once, save of what is defined here."""
+    lines = "\n".join(parts).split("\n")
+    defined = {line.split("@")[1].split("(")[0] for line in lines if line.startswith("define")}
+    declared = declarations | {line for line in lines if line.startswith("declare")}
+    kept = sorted(line for line in declared if line.split("@")[1].split("(")[0] not in defined)
+    return "\n".join([line for line in lines if not line.startswith("declare")] + kept) + "\n"
+
+
+ReadLeaf = Callable[[Function, str, int], str]
+"""How a leaf is read: ``read(function, kind, index)`` for state ``x``, parameter ``p`` or time ``t``."""
+
+
+def write_nodes(
+    function: Function,
+    graph: Graph,
+    outputs: Sequence[tuple[str, int, int]],
+    read: ReadLeaf,
+    hoisted: Mapping[int, int] | None = None,
+    accumulate: bool = False,
+) -> None:
+    """Straight-line code that computes nodes and stores (or adds) them: ``outputs`` are (array, index, node).
+
+    Nodes in ``hoisted`` are read from array ``k`` at the index given there instead of being computed.
+    """
+    _NodeWriter(function, graph, read, hoisted or {}).write(outputs, accumulate)
+
+
+class _NodeWriter:
+    """Sums are written as chains of multiply-adds: a product that is only ever added somewhere is never computed on
+    its own, but fused into each sum it enters."""
+
+    def __init__(self, function: Function, graph: Graph, read: ReadLeaf, hoisted: Mapping[int, int]) -> None:
+        self.f = function
+        self.graph = graph
+        self.read = read
+        self.hoisted = hoisted
+        self.values: dict[int, str] = {}
+        self.fused: set[int] = set()
+
+    def write(self, outputs: Sequence[tuple[str, int, int]], accumulate: bool) -> None:
+        nodes = [node for _, _, node in outputs]
+        order = self.graph.topological(nodes, stop=lambda node: node in self.hoisted)
+        uses = self._uses(order)
+        terms: dict[int, list[tuple[bool, int]]] = {}
+        if accumulate:
+            for node in dict.fromkeys(nodes):
+                terms[node] = self._terms(node, uses)
+        self.fused = self._only_added(order, nodes, accumulate)
+        by_node: dict[int, list[tuple[str, int]]] = {}
+        for array, index, node in outputs:
+            by_node.setdefault(node, []).append((array, index))
+        for node in order:
+            is_sum = node in terms and terms[node] != [(False, node)]
+            if node not in self.fused and (uses[node] > 0 or (node in by_node and not is_sum)):
+                self.values[node] = self._value(node)
+            for array, index in by_node.get(node, ()):
+                if accumulate:
+                    self.f.store(array, index, self._add_up(terms[node], self.f.load(array, index)))
+                else:
+                    self._store(array, index, node)
+
+    def _store(self, array: str, index: int, node: int) -> None:
+        value = self.values[node]
+        if self.graph.op(node) in BOOLEAN:
+            value = self.f.emit(f"uitofp {MASK} {value} to {VECTOR}")
+        self.f.store(array, index, value)
+
+    def _uses(self, order: Sequence[int]) -> dict[int, int]:
+        """How often other nodes use each node."""
+        uses = dict.fromkeys(order, 0)
+        for node in order:
+            for child in () if node in self.hoisted else self.graph.args(node):
+                uses[child] += 1
+        return uses
+
+    def _terms(self, node: int, uses: dict[int, int]) -> list[tuple[bool, int]]:
+        """A sum as [(is negative, term)]; sums used only in it are taken apart, and count as used no more."""
+        terms: list[tuple[bool, int]] = []
+        stack = [(False, node, True)]
+        while stack:
+            negative, part, top = stack.pop()
+            op = self.graph.op(part)
+            if op in ("add", "sub", "neg") and part not in self.hoisted and (top or uses[part] == 1):
+                if not top:
+                    uses[part] = 0
+                args = self.graph.args(part)
+                stack.append((negative != (op in ("sub", "neg")), args[-1], False))
+                if len(args) == 2:
+                    stack.append((negative, args[0], False))
+            else:
+                terms.append((negative, part))
+        return terms
+
+    def _only_added(self, order: Sequence[int], outputs: Sequence[int], accumulate: bool) -> set[int]:
+        """Products whose every use is as a term of a sum, one of which at most is taken from each sum of two."""
+        alone: set[int] = set() if accumulate else set(outputs)
+        added: set[int] = set()
+        for node in order:
+            if node in self.hoisted:
+                continue
+            args = self.graph.args(node)
+            if self.graph.op(node) in ("add", "sub"):
+                products = [child for child in args if self._is_product(child)]
+                added.update(products)
+                if len(products) == 2 and products[0] not in alone and products[1] not in alone and not accumulate:
+                    alone.add(products[0])
+            elif not (self.graph.op(node) == "neg" and accumulate):
+                alone.update(args)
+        if accumulate:
+            added.update(node for node in outputs if self._is_product(node))
+        return added - alone
+
+    def _is_product(self, node: int) -> bool:
+        return self.graph.op(node) == "mul" and node not in self.hoisted
+
+    def _add_up(self, terms: Sequence[tuple[bool, int]], total: str) -> str:
+        for negative, term in terms:
+            total = self._add(total, negative, term)
+        return total
+
+    def _add(self, total: str, negative: bool, term: int) -> str:
+        """total + term or total - term."""
+        if term not in self.fused:
+            return self.f.binary("fsub" if negative else "fadd", total, self.values[term])
+        a, b = (self.values[child] for child in self.graph.args(term))
+        return self.f.multiply_add(self.f.negative(a) if negative else a, b, total)
+
+    def _value(self, node: int) -> str:
+        graph, f = self.graph, self.f
+        op = graph.op(node)
+        if node in self.hoisted:
+            value = f.load("k", self.hoisted[node])
+            return f.emit(f"fcmp une {VECTOR} {value}, {splat(0.0)}") if op in BOOLEAN else value
+        if op == "const":
+            number = graph.value(node)
+            assert number is not None
+            return splat(number)
+        if op == "t":
+            return self.read(f, "t", 0)
+        if op in ("x", "p"):
+            return self.read(f, op, int(graph.nodes[node][1]))  # type: ignore[call-overload]
+        args = graph.args(node)
+        if op in ("add", "sub") and not self.fused.isdisjoint(args):
+            return self._fused_sum(op, args)
+        values = [self._materialised(child) for child in args]
+        return _OPERATIONS[op](f, values) if op in _OPERATIONS else _function(f, op, values[0])
+
+    def _fused_sum(self, op: str, args: Sequence[int]) -> str:
+        first, second = args
+        if second in self.fused and not (first in self.fused and op == "sub"):
+            return self._add(self._materialised(first), op == "sub", second)
+        if op == "add":
+            return self._add(self._materialised(second), False, first)
+        a, b = (self.values[child] for child in self.graph.args(first))
+        return self.f.multiply_add(a, b, self.f.negative(self._materialised(second)))
+
+    def _materialised(self, node: int) -> str:
+        """The value of a node, computing a product on the spot where a sum of two products needs one of them."""
+        if node not in self.values:
+            a, b = (self.values[child] for child in self.graph.args(node))
+            self.values[node] = self.f.binary("fmul", a, b)
+        return self.values[node]
+
+
+def _function(function: Function, op: str, a: str) -> str:
+    if op in _INTRINSIC:
+        return function.intrinsic(_INTRINSIC[op], a)
+    return function.own(op, a) if op in _OWN else function.library(op, a)
+
+
+def _compare(op: str) -> Callable[[Function, list[str]], str]:
+    return lambda f, a: f.emit(f"fcmp {_COMPARE[op]} {VECTOR} {a[0]}, {a[1]}")
+
+
+_TRUE = "<" + ", ".join(["i1 true"] * LANES) + ">"
+_OPERATIONS: dict[str, Callable[[Function, list[str]], str]] = {
+    "add": lambda f, a: f.binary("fadd", a[0], a[1]),
+    "sub": lambda f, a: f.binary("fsub", a[0], a[1]),
+    "mul": lambda f, a: f.binary("fmul", a[0], a[1]),
+    "neg": lambda f, a: f.negative(a[0]),
+    "rcp": lambda f, a: f.binary("fdiv", splat(1.0), a[0]),
+    "pow": lambda f, a: f.own("pow", a[0], a[1]),
+    "sel": lambda f, a: f.emit(f"select {MASK} {a[0]}, {VECTOR} {a[1]}, {VECTOR} {a[2]}"),
+    "lt": _compare("lt"),
+    "le": _compare("le"),
+    "eq": _compare("eq"),
+    "and": lambda f, a: f.emit(f"and {MASK} {a[0]}, {a[1]}"),
+    "or": lambda f, a: f.emit(f"or {MASK} {a[0]}, {a[1]}"),
+    "not": lambda f, a: f.emit(f"xor {MASK} {a[0]}, {_TRUE}"),
+}

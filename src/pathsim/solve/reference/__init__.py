@@ -1,0 +1,1 @@
+"""The readable reference implementation, and scipy behind the same interface."""

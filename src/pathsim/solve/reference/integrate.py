@@ -1,0 +1,343 @@
+"""The trusted twin: one simulation at a time in plain Python, numpy and scipy.
+
+It shares the expression graph with the engine and nothing else: rates are evaluated by Python, steps are taken by
+scipy's LSODA or BDF or by a dense numpy Rosenbrock, discontinuities are located by bisection, and events follow the
+SBML Level 3 rules step by step. Short enough to read, slow enough not to be used for sweeps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..equations.system import EventCode, FloatArray
+from ..solvers import Rosenbrock, Solver
+from ..status import Status
+from .functions import TwinFunctions
+from .steps import make_stepper
+
+MOST_SWITCHES_AT_ONE_TIME = 1000
+LONGEST = 1e9  # time units within which a steady state must be reached
+STEADY = 1e-12  # relative change per time unit that counts as none
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One simulation: ``values`` (times, outputs), NaN after a failure; the last state and parameters; the status."""
+
+    values: FloatArray
+    status: Status
+    time: float
+    state: int
+    x: FloatArray
+    p: FloatArray
+    steps: int
+
+
+def integrate(
+    functions: TwinFunctions,
+    raw: FloatArray,
+    times: FloatArray,
+    solver: Solver,
+    start_state: FloatArray | None = None,
+    start_time: float = 0.0,
+) -> Run:
+    """Simulate one row of raw parameters and sample the outputs at ``times`` (ascending, none before the start).
+
+    ``start_state`` replaces the model's own initial state. Failures come back as a status, never as an exception.
+    """
+    with np.errstate(all="ignore"):
+        return _Simulation(functions, raw, times, solver, start_state, start_time).run()
+
+
+@dataclass
+class _Pending:
+    """An event that fired and waits for its moment; ``values`` are None when they are taken at that moment."""
+
+    time: float
+    event: int
+    values: list[float] | None
+
+
+def settle(functions: TwinFunctions, raw: FloatArray, solver: Solver, start_state: FloatArray | None = None) -> Run:
+    """Integrate until nothing moves any more: the steady state reached from the start state.
+
+    A stiffly stable method takes ever longer steps towards a steady state and turns into Newton's method there, while
+    it keeps every conserved total; so the time course itself finds the state its conserved totals select.
+    """
+    exact = Rosenbrock(rtol=min(solver.rtol, 1e-6), atol=solver.atol, max_steps=solver.max_steps)
+    with np.errstate(all="ignore"):
+        return _Simulation(functions, raw, np.array([LONGEST]), exact, start_state, 0.0, until_steady=True).run()
+
+
+class _Simulation:
+    def __init__(
+        self,
+        functions: TwinFunctions,
+        raw: FloatArray,
+        times: FloatArray,
+        solver: Solver,
+        start_state: FloatArray | None,
+        start_time: float,
+        until_steady: bool = False,
+    ) -> None:
+        system = functions.system
+        self.f = functions
+        self.system = system
+        self.times = times
+        self.solver = solver
+        self.t = start_time
+        self.until_steady = until_steady
+        self.steady = False
+        n_parameters = len(system.parameters)
+        effective = functions.start(start_time, [], raw)
+        self.p = np.array(effective[:n_parameters] + [0.0] * len(system.modes))
+        self.x = np.array(effective[n_parameters:], dtype=float) if start_state is None else np.array(start_state)
+        self.was_true = [event.initially_true for event in system.events]
+        self.pending: list[_Pending] = []
+        self.values = np.full((len(times), len(functions.outputs(0.0, self.x, self.p))), np.nan)
+        self.sampled = 0
+        self.steps = 0
+        self.chance = np.random.default_rng(0)
+        self.switches_here = 0
+        self.last_switch = -math.inf
+
+    def run(self) -> Run:
+        status = self._start()
+        while status is Status.OK and self.sampled < len(self.times) and not self.steady:
+            status = self._smooth_stretch()
+        if status is Status.OK and self.until_steady and not self.steady and not self._is_steady():
+            status = Status.NO_STEADY_STATE
+        if status is Status.OK and not np.isfinite(self.x).all() and len(self.x):
+            status = Status.NOT_FINITE
+        return Run(self.values, status, self.t, self._culprit(), self.x, self.p, self.steps)
+
+    def _start(self) -> Status:
+        self._set_modes()
+        status = self._events()
+        if status is Status.OK and not np.isfinite(self.f.rates(self.t, self.x, self.p)).all():
+            status = Status.NOT_FINITE
+        self._sample_until(self.t, lambda _: self.x)
+        return status
+
+    # continuous part
+
+    def _smooth_stretch(self) -> Status:
+        """Integrate until a mode switches, a delayed event is due, or everything is sampled."""
+        end = min([self.times[-1], *(item.time for item in self.pending)])
+        if end > self.t and len(self.x):
+            status = self._integrate_to(end)
+        else:
+            status = self._jump_to(end)
+        return status if status is not Status.OK else self._events()
+
+    def _integrate_to(self, end: float) -> Status:
+        """Steps until ``end`` or a switch; leaves t, x at the end of the stretch."""
+        stepper = make_stepper(self.f, self.t, self.x, self.p, end, self.solver)
+        while self.t < end:
+            if self.steps >= self.solver.max_steps:
+                return Status.TOO_MANY_STEPS
+            self.steps += 1
+            if not stepper.step():
+                return Status.STEP_TOO_SMALL
+            start, stop, curve = self.t, stepper.t, stepper.dense_output()
+            switch = self._first_switch(start, stop, curve)
+            reached = stop if switch is None else switch
+            due_here = any(item.time <= reached for item in self.pending)
+            # at the end of the stretch events may still act, and a sample taken there must see them
+            self._sample_until(reached, curve, inclusive=switch is None and not due_here)
+            self.t = reached
+            self.x = stepper.y.copy() if switch is None else curve(switch)
+            if not np.isfinite(self.x).all():
+                return Status.NOT_FINITE
+            if switch is not None:
+                return self._flip_modes()
+            if self.until_steady and not self.pending and self._is_steady():
+                self.steady = True
+                self.values[:] = self.f.outputs(self.t, self.x, self.p)
+                return Status.OK
+        return Status.OK
+
+    def _is_steady(self) -> bool:
+        """Whether every state changes by less than STEADY of itself per time unit, rounding in the rates aside."""
+        rates = np.abs(np.array(self.f.rates(self.t, self.x, self.p)))
+        rounding = 1e-15 * np.abs(self.f.jacobian(self.t, self.x, self.p)) @ np.abs(self.x)
+        return bool(np.all(rates <= STEADY * (np.abs(self.x) + self.solver.atol) + rounding))
+
+    def _jump_to(self, end: float) -> Status:
+        """Without states nothing but time moves; modes may still switch on the way."""
+        x = self.x
+        start = self.t
+        while True:
+            switch = self._first_switch(start, end, lambda _: x) if end > start else None
+            reached = end if switch is None else switch
+            self._sample_until(reached, lambda _: x, inclusive=switch is None and not self.pending)
+            self.t = reached
+            if switch is None:
+                return Status.OK
+            return self._flip_modes()
+
+    # modes
+
+    def _set_modes(self) -> None:
+        """Bring every mode into agreement with its margin, here and now; modes may depend on each other."""
+        for _ in range(len(self.system.modes) + 1):
+            wrong = self._wrong_modes(self.t, self.x)
+            if not wrong:
+                return
+            self._correct(wrong)
+
+    def _wrong_modes(self, t: float, x: FloatArray) -> list[int]:
+        """Modes whose margin contradicts them at (t, x)."""
+        first, modes = len(self.system.parameters), self.system.modes
+        margins = self.f.margins(t, x, self.p)
+        return [i for i, margin in enumerate(margins) if modes[i].contradicts(self.p[first + i], margin)]
+
+    def _first_switch(self, start: float, stop: float, curve: Callable[[float], FloatArray]) -> float | None:
+        """The first time in (start, stop] at which a mode is wrong, to the last bit; None when all stay right."""
+        if not self.system.modes:
+            return None
+        early, dip = start, self._room(start, curve)
+        before = dip
+        for fraction in (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0):
+            late = stop if fraction == 1.0 else start + fraction * (stop - start)
+            if self._wrong_modes(late, curve(late)):
+                return self._bisect(early, late, curve)
+            room = self._room(late, curve)
+            looks = np.array([before, dip, room])
+            lowest = self._lowest(start, stop, fraction, looks, curve) if early > start else None
+            if lowest is not None:
+                return self._bisect(max(start, late - 0.25 * (stop - start)), lowest, curve)
+            early, before, dip = late, dip, room
+        return None
+
+    def _bisect(self, early: float, late: float, curve: Callable[[float], FloatArray]) -> float:
+        while True:
+            middle = early + 0.5 * (late - early)
+            if middle <= early or middle >= late:
+                return late
+            if self._wrong_modes(middle, curve(middle)):
+                late = middle
+            else:
+                early = middle
+
+    def _room(self, t: float, curve: Callable[[float], FloatArray]) -> list[float]:
+        """How far each margin is from its switch (floors have two sides); negative where a mode is wrong."""
+        first, room = len(self.system.parameters), []
+        for i, margin in enumerate(self.f.margins(t, curve(t), self.p)):
+            value = self.p[first + i]
+            if self.system.modes[i].kind == "floor":
+                room += [margin - value, value + 1 - margin]
+            else:
+                room.append(margin if value else -margin)
+        return room
+
+    def _lowest(
+        self, start: float, stop: float, fraction: float, looks: FloatArray, curve: Callable[[float], FloatArray]
+    ) -> float | None:
+        """A time between three looks at which a mode is wrong though it is right at all three: a margin that dips."""
+        from scipy.optimize import minimize_scalar
+
+        first, middle, last = looks
+        with np.errstate(all="ignore"):
+            bend = first - 2 * middle + last
+            low = middle - 0.125 * (last - first) ** 2 / bend
+            dipping = (bend > 0) & (np.abs(first - last) <= 2 * bend) & (low < 0.2 * bend)
+        for mode in np.flatnonzero(dipping):
+            span = (start + (fraction - 0.25) * (stop - start), start + fraction * (stop - start))
+            found = minimize_scalar(
+                lambda t, mode=mode: self._room(t, curve)[mode], bounds=span, method="bounded", options={"xatol": 1e-14}
+            )
+            if self._wrong_modes(float(found.x), curve(float(found.x))):
+                return float(found.x)
+        return None
+
+    def _flip_modes(self) -> Status:
+        if self.t == self.last_switch or self.t - self.last_switch < 1e-14 * abs(self.t):
+            self.switches_here += 1
+        else:
+            self.switches_here = 0
+        self.last_switch = self.t
+        if self.switches_here > MOST_SWITCHES_AT_ONE_TIME:
+            return Status.CHATTERING
+        self._set_modes()
+        return Status.OK
+
+    def _correct(self, wrong: list[int]) -> None:
+        first = len(self.system.parameters)
+        margins = self.f.margins(self.t, self.x, self.p)
+        for i in wrong:
+            if self.system.modes[i].kind == "floor":
+                self.p[first + i] = math.floor(margins[i])
+            else:
+                self.p[first + i] = 1.0 - self.p[first + i]
+
+    # events (SBML Level 3 Version 2, section 4.11)
+
+    def _events(self) -> Status:
+        """Everything that happens at the present moment; samples due now are taken afterwards."""
+        for _ in range(MOST_SWITCHES_AT_ONE_TIME):
+            self._fire()
+            due = [item for item in self.pending if item.time <= self.t]
+            if not due:
+                self._sample_until(self.t, lambda _: self.x)
+                return Status.OK
+            self._execute(self._next_of(due))
+            self._set_modes()
+        return Status.CHATTERING
+
+    def _fire(self) -> None:
+        """Note every trigger that turned true; forget pending ones that need their trigger to stay true."""
+        now = [bool(value) for value in self.f.triggers(self.t, self.x, self.p)]
+        for i, event in enumerate(self.system.events):
+            if now[i] and not self.was_true[i]:
+                delay, _, *values = self.f.effects[i](self.t, self.x, self.p)
+                keep = values[: len(event.targets)] if event.values_from_trigger_time else None
+                self.pending.append(_Pending(self.t + delay, i, keep))
+            elif self.was_true[i] and not now[i] and not event.persistent:
+                self.pending = [item for item in self.pending if item.event != i]
+        self.was_true = now
+
+    def _next_of(self, due: list[_Pending]) -> _Pending:
+        """The one of highest priority; SBML asks for a random choice among equals, ours is the same in every run."""
+        priorities = [self._priority(item) for item in due]
+        first = [item for item, priority in zip(due, priorities, strict=True) if priority == max(priorities)]
+        return first[0] if len(first) == 1 else first[int(self.chance.integers(len(first)))]
+
+    def _priority(self, item: _Pending) -> float:
+        event: EventCode = self.system.events[item.event]
+        if event.priority is None:
+            return -math.inf
+        return self.f.effects[item.event](self.t, self.x, self.p)[1]
+
+    def _execute(self, item: _Pending) -> None:
+        self.pending.remove(item)
+        targets = self.system.events[item.event].targets
+        now = self.f.effects[item.event](self.t, self.x, self.p)[2:]
+        values = now[: len(targets)] if item.values is None else item.values
+        for target, value, volume in zip(targets, values, now[len(targets) :], strict=True):
+            (self.x if target.is_state else self.p)[target.index] = value * volume
+
+    # samples
+
+    def _sample_until(self, t: float, curve: Callable[[float], FloatArray], inclusive: bool = True) -> None:
+        while self.sampled < len(self.times):
+            wanted = self.times[self.sampled]
+            if wanted > t or (wanted == t and not inclusive):
+                return
+            self.values[self.sampled] = self.f.outputs(wanted, curve(wanted), self.p)
+            self.sampled += 1
+
+    def _culprit(self) -> int:
+        """The state that is not finite or changes fastest, for the message."""
+        if not len(self.x):
+            return -1
+        bad = np.flatnonzero(~np.isfinite(self.x))
+        if bad.size:
+            return int(bad[0])
+        speed = np.abs(np.array(self.f.rates(self.t, self.x, self.p))) / (np.abs(self.x) + self.solver.atol)
+        bad = np.flatnonzero(~np.isfinite(speed))
+        return int(bad[0]) if bad.size else int(np.argmax(speed))

@@ -1,0 +1,136 @@
+"""Steps of the trusted twin: scipy's LSODA and BDF, and Rodas5P on a dense numpy matrix, behind one interface."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..equations.system import FloatArray
+from ..rosenbrock.tableau import RODAS5P
+from ..solvers import BDF, LSODA, Rosenbrock, Solver
+from .functions import TwinFunctions
+
+
+class Stepper(Protocol):
+    """What scipy's solvers and the numpy Rosenbrock have in common."""
+
+    @property
+    def t(self) -> float:
+        """The time reached."""
+
+    @property
+    def y(self) -> FloatArray:
+        """The state there."""
+
+    def step(self) -> bool:
+        """Advance; False when that is impossible."""
+
+    def dense_output(self) -> Callable[[float], FloatArray]:
+        """The curve over the last step."""
+
+
+def make_stepper(f: TwinFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: Solver) -> Stepper:
+    if isinstance(solver, Rosenbrock):
+        return RosenbrockStepper(f, t, x, p, end, solver)
+    return _ScipyStepper(f, t, x, p, end, solver)
+
+
+class _ScipyStepper:
+    def __init__(
+        self, f: TwinFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: LSODA | BDF
+    ) -> None:
+        from scipy import integrate as scipy_integrate
+
+        method: Any = scipy_integrate.LSODA if isinstance(solver, LSODA) else scipy_integrate.BDF
+        self.inner = method(
+            lambda time, y: np.array(f.rates(time, y, p)), t, x, end,
+            rtol=max(solver.rtol, 1e-13), atol=solver.atol, jac=lambda time, y: f.jacobian(time, y, p),
+        )  # fmt: skip
+
+    @property
+    def t(self) -> float:
+        return float(self.inner.t)
+
+    @property
+    def y(self) -> FloatArray:
+        return np.asarray(self.inner.y, dtype=float)
+
+    def step(self) -> bool:
+        try:
+            self.inner.step()
+        except (ValueError, FloatingPointError, np.linalg.LinAlgError):
+            return False
+        return bool(self.inner.status != "failed")
+
+    def dense_output(self) -> Callable[[float], FloatArray]:
+        curve = self.inner.dense_output()
+        return lambda t: np.asarray(curve(t), dtype=float)
+
+
+class RosenbrockStepper:
+    """Rodas5P on a dense matrix, in the symbols of :mod:`pathsim.solve.rosenbrock.tableau`."""
+
+    def __init__(
+        self, f: TwinFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: Rosenbrock
+    ) -> None:
+        self.f, self.p, self.end, self.solver = f, p, end, solver
+        self.t: float = t
+        self.y: FloatArray = x.copy()
+        self.h = 1e-6 * (end - t)
+        self.last_error = 1e-4
+        self._curve: Callable[[float], FloatArray] = lambda _: self.y
+
+    def dense_output(self) -> Callable[[float], FloatArray]:
+        return self._curve
+
+    def step(self) -> bool:
+        rejected = False
+        while True:
+            remaining = self.end - self.t
+            h = remaining if self.h >= 0.999999 * remaining else self.h
+            if h <= 1e-15 * max(abs(self.t), 1e-300):
+                return False
+            y1, error, curve = rodas5p_step(self.f, self.t, self.y, self.p, h, self.solver)
+            if error <= 1.0:
+                factor = 0.9 * min(error**-0.2, (self.last_error / error**2) ** 0.2) if error > 0 else 6.0
+                factor = min(1.0 if rejected else 6.0, max(0.2, factor))
+                self.last_error = max(1e-2, error)
+                self._curve = curve
+                self.t, self.y, self.h = (self.end if h == remaining else self.t + h), y1, h * factor
+                return True
+            rejected = True
+            self.h = h * max(0.1, 0.9 * error**-0.2) if math.isfinite(error) else 0.1 * h
+
+
+def rodas5p_step(
+    f: TwinFunctions, t: float, y: FloatArray, p: FloatArray, h: float, solver: Rosenbrock
+) -> tuple[FloatArray, float, Callable[[float], FloatArray]]:
+    """One attempt of size ``h``: the new state, the scaled error (accept when <= 1) and the dense output."""
+    T, n = RODAS5P, len(y)
+    matrix = np.eye(n) / (h * T.gamma) - f.jacobian(t, y, p)
+    slope_in_time = np.array(f.time_derivative(t, y, p))
+    U: list[FloatArray] = []
+    u = y
+    try:
+        inverse = np.linalg.inv(matrix)
+    except np.linalg.LinAlgError:
+        return y, math.inf, lambda _: y
+    for i in range(T.stages):
+        u = y + sum((a * U[j] for j, a in enumerate(T.a[i])), start=np.zeros(n))
+        right = np.array(f.rates(t + T.c[i] * h, u, p)) + h * T.d[i] * slope_in_time
+        right += sum((C / h * U[j] for j, C in enumerate(T.C[i])), start=np.zeros(n))
+        U.append(inverse @ right)
+    y1 = u + U[-1]
+    scale = solver.atol + solver.rtol * np.maximum(np.abs(y), np.abs(y1))
+    error = float(np.sqrt(np.mean((U[-1] / scale) ** 2)))
+    D = [sum((w * U[j] for j, w in enumerate(row)), start=np.zeros(n)) for row in T.H]
+
+    def curve(time: float) -> FloatArray:
+        theta = (time - t) / h
+        rest = 1.0 - theta
+        return rest * y + theta * (y1 + rest * (D[0] + theta * (D[1] + theta * D[2])))
+
+    return y1, error if math.isfinite(error) else math.inf, curve

@@ -1,0 +1,1 @@
+"""Rosenbrock methods: tableaus, the step, its factorisation and its adjoint."""

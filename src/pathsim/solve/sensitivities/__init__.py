@@ -1,0 +1,1 @@
+"""Recording, forward sensitivities and adjoints of recorded steps."""

@@ -1,0 +1,284 @@
+"""Exact derivatives of simulations: tangents of outputs and last states along any directions of the raw values.
+
+The recorded steps are differentiated one by one (internal differentiation: H. G. Bock, in Modelling of Chemical
+Reaction Systems, Springer 1981), through initial values, switches, events and the approach to a steady state alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..equations.system import FloatArray, System
+from ..integrate.batch import Rows
+from ..llvm.layout import LANES
+from ..llvm.loops import compiled
+from ..solvers import Rosenbrock
+from .forward_jumps import Crossing
+from .forward_loop import run_tasks, start_tasks
+from .forward_machine import machine_of
+from .recording import Recording, record_rows, stretches_of
+from .recording_loop import LINK_JUMP, STEP_END, STEP_H, STEP_T
+from .segments import Round, rounds_of
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Tangents:
+    """Derivatives along directions: ``values`` (n, times, outputs, d) and last states ``x`` (n, states, d).
+
+    NaN in rows that failed.
+    """
+
+    values: FloatArray
+    x: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Differentiated:
+    """Simulated rows and their derivatives.
+
+    ``errors`` (n,): the largest error of a step's tangents over what is tolerated, before steps were made smaller.
+    """
+
+    rows: Rows
+    tangents: Tangents
+    errors: FloatArray
+
+
+LOOSER = 100.0
+"""How much larger the error of tangents may be, per step and relative to their size, than that of states."""
+MOST_REFINEMENTS = 6
+
+
+def run_tangents(
+    system: System,
+    settings: FloatArray,
+    times: FloatArray,
+    outputs: Sequence[int],
+    seeds: FloatArray,
+    solver: Rosenbrock | None = None,
+    *,
+    columns: IntArray | None = None,
+    start_states: FloatArray | None = None,
+    start_seeds: FloatArray | None = None,
+    until_steady: bool = False,
+    refinements: int = MOST_REFINEMENTS,
+) -> Differentiated:
+    """Simulate rows as :func:`pathsim.solve.run_rows` (or ``settle_rows``) does, with derivatives along ``seeds``.
+
+    Where the state stands still its step size says nothing about the tangents; so where their error estimate is too
+    large the row is simulated again with smaller steps there, up to ``refinements`` times.
+
+    Args:
+        seeds: (n, raw values, d), the derivative of each row's raw values (all of them) in each direction.
+        start_seeds: (n, states, d), that of ``start_states``; zero by default.
+    """
+    chosen = solver or Rosenbrock()
+    limits: list[FloatArray] = [np.empty((0, 2))] * len(settings)
+    for attempt in range(refinements + 1):
+        recording = record_rows(
+            system, settings, times, outputs, chosen, columns=columns, start_states=start_states,
+            until_steady=until_steady, limits=limits,
+        )  # fmt: skip
+        carried = _Differentiation(recording, seeds, start_seeds, chosen)
+        found = carried.run()
+        if attempt == 0:
+            errors = carried.row_errors()
+        if until_steady or attempt == refinements or not carried.refine(limits):
+            break
+    return Differentiated(recording.rows, found, errors)
+
+
+def differentiate(
+    recording: Recording, seeds: FloatArray, start_seeds: FloatArray | None = None, solver: Rosenbrock | None = None
+) -> Tangents:
+    """Derivatives of what was recorded, step sizes held as they were; arguments as :func:`run_tangents`."""
+    return _Differentiation(recording, seeds, start_seeds, solver or Rosenbrock()).run()
+
+
+class _Differentiation:
+    def __init__(
+        self, recording: Recording, seeds: FloatArray, start_seeds: FloatArray | None, solver: Rosenbrock
+    ) -> None:
+        self.recording, self.start_seeds = recording, start_seeds
+        self.tolerances = np.array([solver.rtol * LOOSER, solver.atol * LOOSER])
+        self.errors = np.zeros(len(recording.order))
+        self.machine = machine_of(recording.system)
+        self.place = np.asarray(self.machine.engine.order)
+        n = len(recording.rows.status)
+        moving = (seeds != 0).any(axis=1)
+        if start_seeds is not None:
+            moving |= (start_seeds != 0).any(axis=1)
+        moving[recording.rows.status != 0] = False
+        self.active = [np.flatnonzero(moving[row]) for row in range(n)]
+        self.row = np.array([r for r in range(n) for _ in range(0, len(self.active[r]), LANES)], dtype=np.int64)
+        self.block = np.array([b for r in range(n) for b in range(0, len(self.active[r]), LANES)], dtype=np.int64)
+        self.shape = (n, recording.times.shape[1], len(recording.outputs))
+        self.seeds, self.d = seeds, seeds.shape[2]
+
+    def run(self) -> Tangents:
+        recording, n_states = self.recording, len(self.recording.system.states)
+        most = max([len(active) for active in self.active], default=0)
+        out = np.zeros((*self.shape, -(-most // LANES) * LANES))
+        S, Q = self._start()
+        rounds = self._rounds()
+        sizes = self._sizes()
+        for number, (here, table, one) in enumerate(rounds):
+            part_S, part_Q = S[here], Q[here]
+            self._carry(number, table, one, part_S, part_Q, out, sizes[here])
+            S[here] = part_S
+            if number + 1 < len(rounds):
+                self._jump(number, rounds[number + 1][0], S, Q)
+        values = np.zeros((*self.shape, self.d))
+        x = np.zeros((self.shape[0], n_states, self.d))
+        for row, active in enumerate(self.active):
+            values[row][..., active] = out[row][..., : len(active)]
+        for m, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
+            chosen = self.active[row][block : block + LANES]
+            x[row][np.ix_(self.place, chosen)] = S[m][:, : len(chosen)]
+        failed = recording.rows.status != 0
+        values[failed], x[failed] = np.nan, np.nan
+        return Tangents(values, x)
+
+    def row_errors(self) -> FloatArray:
+        """The largest error of each row's steps."""
+        first = self.recording.first
+        filled = np.append(self.errors, 0.0)
+        return np.where(np.diff(first) > 0, np.maximum.reduceat(filled, first[:-1]), 0.0)
+
+    def refine(self, limits: list[FloatArray]) -> bool:
+        """Put smaller limits on steps whose tangents are too inaccurate; returns whether there were any."""
+        recording, found = self.recording, False
+        for row in np.unique(self.row):
+            here = slice(recording.first[row], recording.first[row + 1])
+            errors, steps = self.errors[here], recording.tape.steps[recording.order[here]]
+            if not (errors > 1.0).any():
+                continue
+            found = True
+            factor = np.where(errors > 1.0, 0.8 * np.maximum(errors, 1.0) ** -0.2, 2.0)
+            sizes = np.where(np.isfinite(factor), np.maximum(factor, 0.1), 0.1) * steps[:, STEP_H]
+            sizes[(errors <= 1.0) & (len(limits[row]) == 0)] = np.inf
+            limits[row] = np.stack([steps[:, STEP_T], sizes], axis=1)
+        return found
+
+    def _sizes(self) -> FloatArray:
+        """Relative size of each direction: its largest relative change of a raw value or start state, (tasks, 8)."""
+        recording = self.recording
+        sizes = np.ones((len(self.row), LANES))
+        largest: dict[int, FloatArray] = {}
+        for m, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
+            if row not in largest:
+                largest[row] = _relative(self.seeds[row], recording.raw[row])
+                if self.start_seeds is not None:
+                    start = recording.tape.starts[row, : len(self.place)]
+                    relative = _relative(self.start_seeds[row][self.place], start)
+                    largest[row] = np.maximum(largest[row], np.minimum(relative, 10.0))
+            chosen = self.active[row][block : block + LANES]
+            sizes[m, : len(chosen)] = np.where(largest[row][chosen] > 0, largest[row][chosen], 1.0)
+        return sizes
+
+    def _start(self) -> tuple[FloatArray, FloatArray]:
+        """Tangents of initial states and parameters of each task, events at the start included."""
+        recording, system = self.recording, self.recording.system
+        m = len(self.row)
+        packed = np.zeros((m, len(system.defaults), LANES))
+        S, Q = np.zeros((m, len(system.states), LANES)), np.zeros((m, system.n_parameters, LANES))
+        for i, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
+            chosen = self.active[row][block : block + LANES]
+            packed[i, :, : len(chosen)] = self.seeds[row][:, chosen]
+        tasks = np.zeros((m, 6), dtype=np.int64)
+        tasks[:, 0] = self.row
+        code, at, V, keep = self.machine.borrow(recording.outputs)
+        compiled(start_tasks)(code, at, V, recording.raw, packed, tasks, S, Q)
+        self.machine.give_back(keep)
+        if recording.from_states:
+            S[:] = 0.0
+            for i, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
+                if self.start_seeds is not None:
+                    chosen = self.active[row][block : block + LANES]
+                    S[i, :, : len(chosen)] = self.start_seeds[row][np.ix_(self.place, chosen)]
+        self.crossings: dict[int, Crossing] = {}
+        if system.modes or system.events:
+            self._begin_events(S, Q)
+        return S, Q
+
+    def _begin_events(self, S: FloatArray, Q: FloatArray) -> None:
+        n, width = S.shape[1], S.shape[1] + Q.shape[1]
+        for row in np.unique(self.row):
+            members = np.flatnonzero(self.row == row)
+            start = self.recording.tape.starts[row]
+            before, after = start[:width], start[width:]
+            dx, dp = _joined(S, members), _joined(Q, members)
+            crossing = Crossing(self.machine.jumps, dx.shape[1])
+            self.crossings[int(row)] = crossing
+            dx, dp = crossing.begin(before[:n], before[n:], after[:n], after[n:], dx, dp)
+            _split(S, members, dx)
+            _split(Q, members, dp)
+
+    def _rounds(self) -> list[tuple[IntArray, IntArray, Round]]:
+        """Stretches between jumps: round k holds the k-th stretch of every row that has one; its tasks."""
+        found = stretches_of(self.recording)
+        self.jump_of = found.cuts[:, 1:] - 1
+        rounds = []
+        for one in rounds_of(found, np.unique(self.row), self.recording.times):
+            at = np.full(len(found.many), -1)
+            at[one.rows] = np.arange(len(one.rows))
+            task = np.flatnonzero(at[self.row] >= 0)
+            i = at[self.row[task]]
+            columns = [self.row[task], one.first[i], one.last[i], one.first_sample[i], one.last_sample[i]]
+            rounds.append((task, np.stack([*columns, self.block[task]], axis=1), one))
+        return rounds
+
+    def _carry(
+        self, number: int, table: IntArray, one: Round, S: FloatArray, Q: FloatArray, out: FloatArray,
+        sizes: FloatArray,
+    ) -> None:  # fmt: skip
+        recording, n = self.recording, len(self.recording.system.states)
+        if number == 0:
+            after = recording.tape.starts[table[:, 0], n + recording.system.n_parameters :]
+        else:
+            records = recording.order[self.jump_of[table[:, 0], number - 1]]
+            after = recording.tape.jumps[recording.tape.links[records, LINK_JUMP], n:]
+        X, P = np.ascontiguousarray(after[:, :n]), np.ascontiguousarray(after[:, n:])
+        code, at, V, keep = self.machine.borrow(recording.outputs)
+        compiled(run_tasks)(
+            code, at, V, recording.tape, recording.order, table, X, P, S, Q, one.samples, one.times, out, sizes,
+            self.tolerances, self.errors,
+        )  # fmt: skip
+        self.machine.give_back(keep)
+
+    def _jump(self, number: int, continuing: IntArray, S: FloatArray, Q: FloatArray) -> None:
+        """Carry the tangents of the rows that go on over the jump between two stretches."""
+        tape, order, n = self.recording.tape, self.recording.order, S.shape[1]
+        for row in np.unique(self.row[continuing]):
+            members = np.flatnonzero(self.row == row)
+            record = order[self.jump_of[int(row), number]]
+            jump = tape.jumps[tape.links[record, LINK_JUMP]]
+            dx, dp = self.crossings[int(row)].cross(
+                float(tape.steps[record, STEP_END]), jump[:n], jump[n : 2 * n], jump[2 * n :],
+                _joined(S, members), _joined(Q, members),
+            )  # fmt: skip
+            _split(S, members, dx)
+            _split(Q, members, dp)
+
+
+def _relative(seeds: FloatArray, values: FloatArray) -> FloatArray:
+    """Largest |seed| over |value| of each direction, where the value is a number other than 0."""
+    usable = np.isfinite(values) & (values != 0)
+    largest: FloatArray = np.max(np.abs(seeds[usable]) / np.abs(values[usable])[:, None], axis=0, initial=0.0)
+    return largest
+
+
+def _joined(blocks: FloatArray, members: IntArray) -> FloatArray:
+    """(rows, 8 * blocks) from the blocks of one row."""
+    return np.ascontiguousarray(np.concatenate(list(blocks[members]), axis=1))
+
+
+def _split(blocks: FloatArray, members: IntArray, joined: FloatArray) -> None:
+    for i, m in enumerate(members):
+        blocks[m] = joined[:, i * LANES : (i + 1) * LANES]

@@ -1,0 +1,203 @@
+"""The loops over recorded steps that carry tangents along, eight directions at a time.
+
+Written so that they can be compiled (:mod:`pathsim.solve.llvm.loops`); run as they stand they give the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from ..llvm.calls import call2, call3, call4, call6, call7
+from ..llvm.layout import LANES, FloatArray, IntArray
+from .recording_loop import ENDED_EARLY, STEP_COUNTS, STEP_END, STEP_H, STEP_T, STEP_Y, Tape, stages_column
+
+# columns of tasks
+TASK_ROW, TASK_FIRST, TASK_LAST, TASK_SAMPLE, TASK_LAST_SAMPLE, TASK_COLUMN = range(6)
+
+
+class TangentCode(NamedTuple):
+    """Addresses of compiled functions, see :mod:`pathsim.solve.llvm.forward_code`."""
+
+    prep: int
+    prep_tangent: int
+    start_tangent: int
+    step: int
+    fill: int
+    move: int
+    tangent_error: int
+    prepare_dense: int
+    dense: int
+    outputs_tangent: int
+
+
+class TangentLayout(NamedTuple):
+    """Sizes, addresses of the step's table and of the workspace F, and the first row in F of each array.
+
+    ``size`` holds relative sizes and tolerances, ``x`` state and tangent, ``p`` parameters and tangents, ``raw`` raw
+    values and tangents.
+    """
+
+    n: int
+    n_parameters: int
+    n_raw: int
+    n_outputs: int
+    table: int
+    base: int
+    t: int
+    h: int
+    theta: int
+    x: int
+    p: int
+    raw: int
+    k: int
+    dk: int
+    U: int
+    dU: int
+    yn: int
+    dyn: int
+    D: int
+    xs: int
+    o: int
+    size: int
+
+
+def address(at: TangentLayout, row: int) -> int:
+    """Address of a row of F."""
+    return at.base + row * (LANES * 8)
+
+
+def start_tasks(
+    code: TangentCode, at: TangentLayout, F: FloatArray, raw: FloatArray, seeds: FloatArray, tasks: IntArray,
+    S: FloatArray, Q: FloatArray,
+) -> None:  # fmt: skip
+    """Tangents of initial states ``S`` (tasks, n, 8) and parameters ``Q`` (tasks, p, 8) from those of raw values.
+
+    ``raw`` is (rows, n_raw), ``seeds`` (tasks, n_raw, 8).
+    """
+    for lane in range(LANES):
+        F[at.t, lane] = 0.0
+    for m in range(tasks.shape[0]):
+        row = tasks[m, TASK_ROW]
+        for i in range(at.n_raw):
+            for lane in range(LANES):
+                F[at.raw + i, lane] = raw[row, i]
+                F[at.raw + at.n_raw + i, lane] = seeds[m, i, lane]
+        call4(code.start_tangent, address(at, at.t), address(at, at.raw), address(at, at.p), address(at, at.x))
+        for i in range(at.n):
+            for lane in range(LANES):
+                S[m, i, lane] = F[at.x + i, lane]
+        for i in range(Q.shape[1]):
+            for lane in range(LANES):
+                Q[m, i, lane] = F[at.p + i, lane] if i < at.n_parameters else 0.0
+
+
+def run_tasks(
+    code: TangentCode, at: TangentLayout, F: FloatArray, tape: Tape, order: IntArray, tasks: IntArray, X: FloatArray,
+    P: FloatArray, S: FloatArray, Q: FloatArray, samples: IntArray, times: FloatArray, out: FloatArray,
+    sizes: FloatArray, tolerances: FloatArray, errors: FloatArray,
+) -> None:  # fmt: skip
+    """Carry tangents ``S`` (tasks, n, 8) through the recorded steps of each task, sampling outputs on the way.
+
+    ``X`` (tasks, n) and ``P`` (tasks, p) are state and parameters where a task begins; ``Q`` (tasks, p, 8) tangents of
+    the parameters. ``samples`` (s, 2): position in ``order`` of the step a sample lies in, or -1 for the beginning, and
+    its number; ``times`` (s,). ``out`` is (rows, times, outputs, columns). ``errors`` (order) is raised to the error of
+    each step's tangents over ``tolerances`` (relative, absolute), ``sizes`` (tasks, 8) being the relative size of each
+    direction.
+    """
+    n, n_p, n8 = at.n, P.shape[1], at.n * LANES
+    for m in range(tasks.shape[0]):
+        for lane in range(LANES):
+            F[at.size, lane] = sizes[m, lane]
+            F[at.size + 1, lane] = tolerances[0]
+            F[at.size + 2, lane] = tolerances[1]
+        for i in range(n_p):
+            for lane in range(LANES):
+                F[at.p + i, lane] = P[m, i]
+                F[at.p + n_p + i, lane] = Q[m, i, lane]
+        for i in range(n):
+            for lane in range(LANES):
+                F[at.x + i, lane] = X[m, i]
+                F[at.x + n + i, lane] = S[m, i, lane]
+        call2(code.prep, address(at, at.p), address(at, at.k))
+        call2(code.prep_tangent, address(at, at.p), address(at, at.dk))
+        s, last = tasks[m, TASK_SAMPLE], tasks[m, TASK_LAST_SAMPLE]
+        while s < last and samples[s, 0] < 0:
+            _sample(code, at, F, at.x, times[s], tasks[m, TASK_ROW], samples[s, 1], tasks[m, TASK_COLUMN], out)
+            s += 1
+        for position in range(tasks[m, TASK_FIRST], tasks[m, TASK_LAST]):
+            record = order[position]
+            _load(code, at, tape, record)
+            if n > 0:
+                call2(code.step, at.table, n8)
+                errors[position] = max(errors[position], _error(code, at, F))
+            shortened = tape.steps[record, STEP_COUNTS] == ENDED_EARLY
+            if shortened or (s < last and samples[s, 0] == position):
+                _prepare_dense(code, at, n8)
+            t, h = tape.steps[record, STEP_T], tape.steps[record, STEP_H]
+            while s < last and samples[s, 0] == position:
+                _inside(code, at, F, min((times[s] - t) / h, 1.0), n8)
+                _sample(code, at, F, at.xs, times[s], tasks[m, TASK_ROW], samples[s, 1], tasks[m, TASK_COLUMN], out)
+                s += 1
+            if shortened:
+                _inside(code, at, F, (tape.steps[record, STEP_END] - t) / h, n8)
+            if n > 0:
+                new = at.xs + n if shortened else at.dyn
+                call3(code.move, address(at, new), address(at, at.x + n), n8)
+        for i in range(n):
+            for lane in range(LANES):
+                S[m, i, lane] = F[at.x + n + i, lane]
+
+
+def _load(code: TangentCode, at: TangentLayout, tape: Tape, record: int) -> None:
+    """Put a recorded step into the workspace, the same in every lane."""
+    place = tape.address + record * tape.steps.shape[1] * 8
+    call3(code.fill, place + STEP_T * 8, address(at, at.t), LANES)
+    call3(code.fill, place + STEP_H * 8, address(at, at.h), LANES)
+    if at.n > 0:
+        call3(code.fill, place + STEP_Y * 8, address(at, at.x), at.n * LANES)
+        call3(code.fill, place + stages_column(at.n) * 8, address(at, at.U), 8 * at.n * LANES)
+
+
+def _error(code: TangentCode, at: TangentLayout, F: FloatArray) -> float:
+    """The largest error of the tangents of a step over its tolerance: root mean square over states, as for states."""
+    n = at.n
+    call7(code.tangent_error, address(at, at.x), address(at, at.x + n), address(at, at.dyn),
+          address(at, at.dU + 7 * n), address(at, at.size), address(at, at.theta), n * LANES)  # fmt: skip
+    worst = 0.0
+    for lane in range(LANES):
+        worst = max(worst, F[at.theta, lane])
+    return math.sqrt(worst / n)
+
+
+def _prepare_dense(code: TangentCode, at: TangentLayout, n8: int) -> None:
+    if at.n > 0:
+        call3(code.prepare_dense, address(at, at.U), address(at, at.D), n8)
+        call3(code.prepare_dense, address(at, at.dU), address(at, at.D + 3 * at.n), n8)
+
+
+def _inside(code: TangentCode, at: TangentLayout, F: FloatArray, theta: float, n8: int) -> None:
+    """xs = state and tangent at t + theta*h."""
+    n = at.n
+    for lane in range(LANES):
+        F[at.theta, lane] = theta
+    if n > 0:
+        call6(code.dense, address(at, at.x), address(at, at.yn), address(at, at.D), address(at, at.theta),
+              address(at, at.xs), n8)  # fmt: skip
+        call6(code.dense, address(at, at.x + n), address(at, at.dyn), address(at, at.D + 3 * n),
+              address(at, at.theta), address(at, at.xs + n), n8)  # fmt: skip
+
+
+def _sample(
+    code: TangentCode, at: TangentLayout, F: FloatArray, state: int, time: float, row: int, j: int, column: int,
+    out: FloatArray,
+) -> None:  # fmt: skip
+    """Tangents of the outputs at a state (and tangent) in the workspace."""
+    if at.n_outputs == 0:
+        return
+    for lane in range(LANES):
+        F[at.t, lane] = time
+    call4(code.outputs_tangent, address(at, at.t), address(at, state), address(at, at.p), address(at, at.o))
+    for i in range(at.n_outputs):
+        for lane in range(LANES):
+            out[row, j, i, column + lane] = F[at.o + i, lane]

@@ -1,0 +1,234 @@
+"""The recording driver: as :mod:`loop`, but every accepted step is written down, stages and all.
+
+Derivatives of a computed trajectory are then exact: the recorded steps are differentiated with their sizes held
+fixed, so what comes out is the derivative of the numbers that came out, not an approximation of another one.
+Compiled by :mod:`pathsim.solve.llvm.loops`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..integrate.loop import _after_step, _begin, _fill_spare_lanes, _jump
+from ..integrate.start import prepare_stage, stage, take
+from ..llvm.calls import call_record
+from ..llvm.layout import (
+    ACCEPTED,
+    ATOL,
+    LANDS,
+    LANES,
+    MODE_SWITCHED,
+    ROW,
+    RTOL,
+    STOP,
+    SWITCHED,
+    Code,
+    Discrete,
+    FloatArray,
+    H,
+    IntArray,
+    Job,
+    Layout,
+    Results,
+    T,
+)
+
+# columns of Tape.steps before the state, see pathsim.solve.rosenbrock.records
+STEP_T, STEP_H, STEP_END, STEP_COUNTS = range(4)
+STEP_Y = 4
+ENDED_EARLY = 2.0
+"""What a step counts as that was cut short where something happened: its end is inside it."""
+# columns of Tape.links
+LINK_ROW, LINK_JUMP = range(2)
+# entries of Tape.counts: calls, each an attempt of all lanes; jumps; where the compiled step leaves its attempts
+CALLS, JUMPS, JUST_NOW = range(3)
+
+
+class Tape(NamedTuple):
+    """``steps`` (lanes * calls + 8, width): time, size, time of its end, whether it counts (0: rejected; 1; or
+    :data:`ENDED_EARLY`) and state of every attempted step, the ``lanes`` in use in a call one after another (what the
+    others write is overwritten by the next call); from column :func:`stages_column` on the stages U_1 ... U_8,
+    ``n_stages`` numbers or 0 where they are not kept. ``address`` is that of ``steps``.
+
+    ``ends`` (lanes * calls,): times of the ends once more. ``links`` (lanes * calls, 2): the row of each step that
+    counts (else -1), and the jump that followed it or -1. ``jumps`` (capacity, 2 n + p): state before, then state and
+    parameters after whatever happened where a lane stopped. ``starts`` (rows, 2 (n + p)): state and parameters before
+    and after what happened at the start of each row. ``taken`` (rows,): steps that count. ``counts``: calls and jumps,
+    more than fit when the tape was too short; ``counts_address`` is its address.
+    ``limits`` (l, 2): from which time on steps may be no larger than what; row r's are ``first_limit[r]`` and on.
+    """
+
+    steps: FloatArray
+    address: int
+    n_stages: int
+    lanes: int
+    ends: FloatArray
+    links: IntArray
+    jumps: FloatArray
+    starts: FloatArray
+    taken: IntArray
+    counts: IntArray
+    counts_address: int
+    limits: FloatArray
+    first_limit: IntArray
+    lane_limit: IntArray
+    lane_stop: FloatArray
+    lane_record: IntArray
+
+
+def stages_column(n: int) -> int:
+    """The first column behind the state: the next multiple of eight."""
+    return (STEP_Y + n + LANES - 1) // LANES * LANES
+
+
+def record_lanes(
+    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results, tape: Tape
+) -> int:
+    """Simulate the rows of a job and record them; returns the number of calls to the compiled step."""
+    prepare_stage(at, F, job)
+    for lane in range(LANES):
+        N[ROW, lane] = -1
+    next_row = job.first
+    first_staged, staged = job.first, 0
+    live = 0
+    calls = 0
+    rtol, atol = job.settings[RTOL], job.settings[ATOL]
+    width = at.n + at.n_parameters + at.n_modes
+    while live > 0 or next_row < job.last:
+        for lane in range(LANES):
+            while N[ROW, lane] < 0 and next_row < job.last:
+                if next_row == first_staged + staged:
+                    first_staged, staged = next_row, min(LANES, job.last - next_row)
+                    stage(code, at, F, discrete, job, first_staged, staged)
+                take(at, F, N, discrete, job, lane, next_row, next_row - first_staged)
+                _copy(at, F, tape.starts, next_row, 0, lane)
+                next_row += 1
+                live += 1
+                if calls == 0 and lane == 0:
+                    _fill_spare_lanes(at, F)
+                live -= _begin(code, at, F, N, discrete, job, results, lane)
+                _copy(at, F, tape.starts, next_row - 1, width, lane)
+                tape.lane_limit[lane] = tape.first_limit[next_row - 1]
+                if N[ROW, lane] >= 0:
+                    _limit(F, N, tape, lane)
+        if live == 0:
+            continue
+        if at.n > 0:
+            _attempt(code, at, tape, rtol, atol)
+        else:
+            _jump(F)
+            _note_jump(F, tape)
+        calls += 1
+        _note_steps(F, N, tape)
+        live -= _after_step(code, at, F, N, discrete, job, results)
+        _note_ends(at, F, N, tape)
+        for lane in range(LANES):
+            if N[ROW, lane] >= 0:
+                _limit(F, N, tape, lane)
+    return calls
+
+
+def _limit(F: FloatArray, N: IntArray, tape: Tape, lane: int) -> None:
+    """Cut the next step of a lane to what its row allows at this time."""
+    last = tape.first_limit[N[ROW, lane] + 1]
+    i = tape.lane_limit[lane]
+    if i >= last:
+        return
+    while i + 1 < last and tape.limits[i + 1, 0] <= F[T, lane]:
+        i += 1
+    tape.lane_limit[lane] = i
+    if F[H, lane] > tape.limits[i, 1]:
+        F[H, lane] = tape.limits[i, 1]
+        F[LANDS, lane] = 0.0
+
+
+def _copy(at: Layout, F: FloatArray, target: FloatArray, record: int, first: int, lane: int) -> None:
+    """State and parameters of a lane into a record, from column ``first`` on."""
+    for i in range(at.n):
+        target[record, first + i] = F[at.y + i, lane]
+    for i in range(at.n_parameters + at.n_modes):
+        target[record, first + at.n + i] = F[at.p + i, lane]
+
+
+def _attempt(code: Code, at: Layout, tape: Tape, rtol: float, atol: float) -> None:
+    """Attempts until the driver is needed, written down as long as there is room."""
+    capacity, width = tape.links.shape[0] // tape.lanes, tape.steps.shape[1]
+    room = capacity - tape.counts[CALLS]
+    most = 1 if tape.limits.shape[0] > 0 else at.attempts_at_once
+    advance = tape.lanes * width * 8
+    block = tape.counts[CALLS]
+    if room > 0:
+        most = min(most, room)
+    else:
+        block = capacity
+        advance = 0
+    place = tape.address + block * tape.lanes * width * 8
+    call_record(code.record, at.table, at.n * LANES, most, rtol, atol, 1.0 / at.n, place, width, advance, tape.n_stages,
+                tape.counts_address + JUST_NOW * 8)  # fmt: skip
+
+
+def _note_jump(F: FloatArray, tape: Tape) -> None:
+    """The record of a step of a system without states."""
+    tape.counts[JUST_NOW] = 1
+    first = min(tape.counts[CALLS] * tape.lanes, tape.links.shape[0])
+    for lane in range(tape.lanes):
+        tape.steps[first + lane, STEP_T] = F[T, lane]
+        tape.steps[first + lane, STEP_H] = F[H, lane]
+        tape.steps[first + lane, STEP_COUNTS] = 1.0
+
+
+def _note_steps(F: FloatArray, N: IntArray, tape: Tape) -> None:
+    """Say whose the steps just attempted are."""
+    first = tape.counts[CALLS] * tape.lanes
+    now = tape.counts[JUST_NOW] * tape.lanes
+    last = min(first + now, tape.links.shape[0])
+    tape.counts[CALLS] += tape.counts[JUST_NOW]
+    for record in range(first, last):
+        lane = record % tape.lanes
+        row = N[ROW, lane]
+        tape.links[record, LINK_JUMP] = -1
+        if row >= 0 and tape.steps[record, STEP_COUNTS] > 0.5:
+            tape.links[record, LINK_ROW] = row
+            tape.ends[record] = tape.steps[record, STEP_END]
+            tape.taken[row] += 1
+        else:
+            tape.links[record, LINK_ROW] = -1
+    for lane in range(LANES):
+        tape.lane_record[lane] = -1
+        tape.lane_stop[lane] = F[STOP, lane]
+        if N[ROW, lane] >= 0 and F[ACCEPTED, lane] > 0.5 and first + now <= tape.links.shape[0]:
+            tape.lane_record[lane] = first + now - tape.lanes + lane
+
+
+def _note_ends(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
+    """Write down where the last steps ended, and the jump there when the lane had to stop."""
+    for lane in range(LANES):
+        record = tape.lane_record[lane]
+        if record < 0:
+            continue
+        tape.steps[record, STEP_END] = tape.ends[record] = F[T, lane]
+        if at.n_modes + at.n_events == 0:
+            continue
+        if N[SWITCHED, lane] != MODE_SWITCHED and F[T, lane] < tape.lane_stop[lane]:
+            continue
+        jump = tape.counts[JUMPS]
+        tape.counts[JUMPS] = jump + 1
+        if jump >= tape.jumps.shape[0]:
+            continue
+        tape.links[record, LINK_JUMP] = jump
+        if F[T, lane] - tape.steps[record, STEP_T] < (1.0 - 1e-9) * tape.steps[record, STEP_H]:
+            tape.steps[record, STEP_COUNTS] = ENDED_EARLY
+        for i in range(at.n):
+            tape.jumps[jump, i] = F[at.yn + i, lane]
+        _copy(at, F, tape.jumps, jump, at.n, lane)
+
+
+def sort_steps(tape: Tape, following: IntArray, order: IntArray) -> int:
+    """List the records that count row by row in ``order``; ``following`` (rows,) come in as first places, leave as
+    last."""
+    for record in range(min(tape.counts[CALLS] * tape.lanes, tape.links.shape[0])):
+        row = tape.links[record, LINK_ROW]
+        if row >= 0:
+            order[following[row]] = record
+            following[row] += 1
+    return 0

@@ -1,0 +1,408 @@
+"""The systematic workflow for resistance to a PI3K inhibitor, end to end.
+
+Make a resistant line; validate the phenotype; profile mechanisms; screen rescue combinations (vertical, horizontal,
+non-canonical); rank them with their uncertainty; take the best into animals. Every step writes its tables as soon as it
+is done, so that an interrupted investigation goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..assays.combination import combination_screen
+from ..assays.dose_response import dose_response
+from ..assays.screen_input import open_model
+from ..assays.western_blot import STANDARD_ANTIBODIES, resistance_blot_protocol, western_blot
+from ..errors import InputError, PathsimError, raise_together
+from ..experiments.ensemble import Dish, load_parameter_sets, read_dishes
+from ..experiments.simulation import system_of
+from ..invivo.xenograft import Trial, xenograft
+from ..lab import CellLine, Library, default_library, default_pharmacy
+from ..lab.clones import cell_line_toml, default_clones
+from ..model import Model
+from ..resistance.escalation import Rules, escalate, washout
+from ..stats import growth_rate, hill, synergy
+from ..units import doses_nM, number_text
+from .rescue_plan import METHODS, PARTNERS, Partner
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Tell = Callable[[str], None]
+
+READ_FOR_MAP = (
+    "pIGF1R_Y1135", "pERBB3_Y1289", "pEGFR_Y1068", "pIRS1_S636", "pAKT_T308", "pAKT_S473", "pPRAS40_T246", "pGSK3b_S9",
+    "pS6K_T389", "pS6_S240", "p4EBP1_T37", "RAS_GTP_level", "pMEK_S217", "pERK_T202", "pRSK_S380", "pSRC_Y419",
+    "pSTAT1_S727", "pAMPK_T172", "LC3_flux", "cyclinD1", "pRB_S807", "BIM", "p21", "ER_protein",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an investigation was asked; equal settings resume, others start anew."""
+
+    line: str
+    drug: str
+    seed: int = 0
+    factor: float = 2.0
+    fold: float = 5.0
+    sets: int = 12
+    mice: int = 10
+    time: str = "72 h"
+
+
+@dataclass(frozen=True, eq=False)
+class Investigation:
+    """Everything found. ``tables`` by name, ``facts`` plain values by step, ``methods`` how each step was done."""
+
+    settings: Settings
+    tables: Mapping[str, pd.DataFrame]
+    facts: Mapping[str, Any]
+    methods: Mapping[str, str]
+
+    @property
+    def best(self) -> str:
+        """The partner ranked first."""
+        return str(self.tables["ranking"]["partner"].iloc[0])
+
+    @property
+    def trial(self) -> Trial:
+        """The xenograft study of the best combination."""
+        from ..lab.host import sites
+
+        facts = self.facts["xenograft"]
+        return Trial(
+            line=facts["line"], site=sites()[facts["site"]], arms=tuple(facts["arms"]), mice=self.tables["mice"],
+            volumes=self.tables["volumes"], lysate=self.tables["lysate"], days=facts["days"],
+            notes=tuple(facts["notes"]),
+        )  # fmt: skip
+
+
+def investigate(
+    model: Model | str | Path,
+    cell_line: str,
+    drug: str,
+    folder: str | Path,
+    *,
+    seed: int = 0,
+    settings: Settings | None = None,
+    library: Library | None = None,
+    tell: Tell | None = None,
+    workers: int | None = None,
+) -> Investigation:
+    """Run the whole workflow, writing every table into ``folder/tables``.
+
+    Args:
+        settings: more choices; its line, drug and seed are replaced by the arguments.
+        tell: called with a sentence when a step starts, ends or is taken from an earlier run.
+
+    Raises:
+        InputError: names that do not exist, or a drug that does not inhibit the line by half.
+    """
+    opened, shelf = open_model(model), library or default_library()
+    problems: list[str] = []
+    for find, name in ((shelf.cell_line, cell_line), (shelf.drug, drug)):
+        try:
+            find(name)
+        except PathsimError as error:
+            problems.append(str(error))
+    raise_together(problems, "investigation")
+    asked = {
+        **asdict(settings or Settings(cell_line, drug)),
+        "line": cell_line,
+        "drug": shelf.drug(drug).name,
+        "seed": seed,
+    }
+    chosen = Settings(**asked)
+    work = _Work(opened, shelf, chosen, Path(folder), tell or (lambda _: None), workers)
+    for name, (title, run) in STEPS.items():
+        work.step(name, title, run)
+    return Investigation(chosen, work.tables, work.facts, METHODS)
+
+
+Found = tuple[dict[str, "pd.DataFrame"], dict[str, Any]]
+
+
+class _Work:
+    """Steps done so far: their tables and facts, on disk as soon as they exist."""
+
+    def __init__(
+        self, model: Model, library: Library, settings: Settings, folder: Path, tell: Tell, workers: int | None
+    ) -> None:
+        self.model, self.library, self.settings, self.workers = model, library, settings, workers
+        self.folder, self.tell = folder / "tables", tell
+        self.tables: dict[str, pd.DataFrame] = {}
+        self.facts: dict[str, Any] = {}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        science = (library.cell_line(settings.line), library.alterations, library.drugs, default_clones(), PARTNERS)
+        content = json.dumps([asdict(settings), model.digest, *map(repr, science)])
+        self.key = hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def step(self, name: str, title: str, run: Callable[[_Work], Found]) -> None:
+        """Do a step, or take it from an earlier run with the same settings."""
+        if self._recall(name):
+            self.tell(f"{title}: done earlier")
+            return
+        self.tell(f"{title} ...")
+        tables, facts = run(self)
+        for table, frame in tables.items():
+            frame.to_csv(self.folder / f"{table}.csv", index=False)
+        done = {"key": self.key, "tables": list(tables), "facts": facts}
+        partial = self.folder / f"{name}.json.part"
+        partial.write_text(json.dumps(done, indent=1), encoding="utf-8")
+        partial.replace(self.folder / f"{name}.json")
+        self.tables |= tables
+        self.facts[name] = facts
+
+    def _recall(self, name: str) -> bool:
+        import pandas as pd
+
+        try:
+            done = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
+            if done["key"] != self.key:
+                return False
+            self.tables |= {table: pd.read_csv(self.folder / f"{table}.csv") for table in done["tables"]}
+        except (OSError, ValueError, KeyError):
+            return False
+        self.facts[name] = done["facts"]
+        return True
+
+    @property
+    def lines(self) -> dict[str, CellLine]:
+        """Parental, resistant and washed-out line, by what they are called."""
+        names = self.facts["escalation"]["lines"]
+        return {kind: self.library.cell_line(str(self.folder / file)) for kind, file in names.items()}
+
+
+def _escalation(work: _Work) -> Found:
+    settings = work.settings
+    run = escalate(
+        work.model, settings.line, settings.drug, factor=settings.factor, rules=Rules(fold=settings.fold),
+        seed=settings.seed, library=work.library, workers=work.workers, progress=lambda text: work.tell(f"  {text}"),
+    )  # fmt: skip
+    files = {}
+    for kind, line in (("parental", run.parental), ("resistant", run.line), ("washed out", run.washed)):
+        files[kind] = f"{kind.replace(' ', '_')}.toml"
+        (work.folder / files[kind]).write_text(cell_line_toml(line), encoding="utf-8")
+    ic50 = run.parental_ic50.value
+    facts = {
+        "lines": files, "names": {"resistant": run.line.name}, "changes": list(run.changes),
+        "reversible": list(run.reversible), "parental_ic50_nM": ic50, "days": run.days, "reached": run.reached,
+        "reason": run.reason, "last_dose_nM": float(run.history["dose_nM"].iloc[-1]),
+    }  # fmt: skip
+    washed = washout(run, workers=work.workers)
+    return {"escalation_history": run.history, "clone_fractions": run.fractions, "washed_out_clones": washed}, facts
+
+
+def _phenotype(work: _Work) -> Found:
+    import pandas as pd
+
+    lines = list({line.name: line for line in work.lines.values()}.values())
+    shared: dict[str, Any] = {"library": work.library, "workers": work.workers, "time": work.settings.time}
+    doses = "1 nM .. 100 uM x 16"
+    viability = dose_response(work.model, lines, work.settings.drug, doses, **shared)
+    growth = dose_response(work.model, lines, work.settings.drug, doses, "GR", **shared)
+    rows = []
+    for line in lines:
+        part, rate = (table[table["cell_line"] == line.name] for table in (viability, growth))
+        ic50 = hill.fit(part["dose_nM"], part["value"]).ic50
+        metrics = growth_rate.from_values(rate["dose_nM"], rate["value"])
+        rows.append({
+            "cell_line": line.name, "ic50_nM": ic50.value, "ic50_relation": ic50.relation, "ic50_low": ic50.low,
+            "ic50_high": ic50.high, "gr50_nM": metrics.gr50.value, "gr50_relation": metrics.gr50.relation,
+            "gr_max": metrics.gr_max, "gr_aoc": metrics.gr_aoc,
+        })  # fmt: skip
+    potency = pd.DataFrame(rows)
+    facts: dict[str, Any] = {}
+    for name in ("ic50", "gr50"):
+        first, second = potency[f"{name}_nM"].iloc[:2]
+        relations = list(potency[f"{name}_relation"].iloc[:2])
+        known = relations[0] == "=" and relations[1] in ("=", ">")
+        facts[name] = {"fold": float(second / first) if known else None, "bound": relations[1] == ">"}
+    return {"dose_response": viability, "growth_rate_inhibition": growth, "potency": potency}, facts
+
+
+def _mechanisms(work: _Work) -> Found:
+    import pandas as pd
+
+    lines = [work.lines["parental"], work.lines["resistant"]]
+    dose = float(f"{work.facts['escalation']['parental_ic50_nM']:.2g}")
+    drug = f"{work.settings.drug} {number_text(dose)} nM"
+    antibodies = [name for name in STANDARD_ANTIBODIES if name == "vinculin" or name in work.model.symbols]
+    blot = western_blot(
+        work.model,
+        lines,
+        resistance_blot_protocol(drug),
+        antibodies,
+        "15 min",
+        library=work.library,
+        workers=work.workers,
+    )
+    readouts = [name for name in READ_FOR_MAP if name in work.model.symbols]
+    table = western_blot(
+        work.model, lines, ["serum 10 %", f"serum 10 % + {drug}"], readouts, "24 h", library=work.library,
+        workers=work.workers,
+    )  # fmt: skip
+    by = table.pivot_table(index="readout", columns=["cell_line", "treatment"], values="value").loc[readouts]
+    (parental, resistant), drugged = (line.name for line in lines), f"serum 10 % + {drug}"
+    ratio = by[resistant, drugged] / by[parental, drugged]
+    activity = pd.DataFrame({
+        "readout": readouts,
+        "parental": by[parental, "serum 10 %"].to_numpy(), "parental_with_drug": by[parental, drugged].to_numpy(),
+        "resistant": by[resistant, "serum 10 %"].to_numpy(), "resistant_with_drug": by[resistant, drugged].to_numpy(),
+        "log2_resistant_over_parental_with_drug": np.log2(np.maximum(ratio.to_numpy(), 2.0**-20)),
+    })  # fmt: skip
+    return {"blot": blot, "activity": activity}, {"dose": drug}
+
+
+def _rescue(work: _Work) -> Found:
+    import pandas as pd
+
+    dose = work.facts["escalation"]["last_dose_nM"]
+    own = f"{number_text(float(f'{dose / 30:.3g}'))} nM .. {number_text(float(f'{dose:.3g}'))} nM x 4"
+    frames, rows = [], []
+    for partner in _partners(work):
+        for kind in ("resistant", "parental"):
+            line = work.lines[kind]
+            table = combination_screen(
+                work.model, line, [work.settings.drug, partner.drug],
+                {work.settings.drug: own, partner.drug: partner.doses}, work.settings.time, library=work.library,
+                workers=work.workers,
+            )  # fmt: skip
+            frames.append(table)
+            score = synergy.bliss(table, resamples=0)
+            rows.append({
+                "partner": partner.drug, "strategy": partner.strategy, "cell_line": line.name, "state": kind,
+                "bliss_mean_points": score.mean, "bliss_max_points": score.max,
+                "lowest_viability_percent": float(table["value"].min()),
+            })  # fmt: skip
+        work.tell(f"  {partner.strategy}: {work.settings.drug} + {partner.drug}")
+    return {"combinations": pd.concat(frames, ignore_index=True), "combination_scores": pd.DataFrame(rows)}, {
+        "doses": own
+    }
+
+
+def _partners(work: _Work) -> list[Partner]:
+    known = set(work.model.symbols)
+    fitting = []
+    for partner in PARTNERS:
+        if partner.drug != work.settings.drug and partner.drug in work.library.drugs:
+            targets = work.library.drugs[partner.drug].per_nM
+            if set(targets) <= known:
+                fitting.append(partner)
+    if not fitting:
+        raise InputError(f"model '{work.model.id}' has no site for any of the rescue drugs")
+    return fitting
+
+
+def parameter_sets(model: Model, size: int, seed: int) -> tuple[list[dict[str, float]], str]:
+    """Parameter sets for uncertainty: the shipped ensemble, or log-normal perturbations where there is none.
+
+    Returns the sets and, in words, what they are.
+    """
+    try:
+        shipped = load_parameter_sets()
+    except InputError:
+        shipped = []
+    known = set(system_of(model).slots)
+    if shipped and all(name.split("@")[0] in known for name in shipped[0]):
+        chosen = np.random.default_rng([seed, 5]).permutation(len(shipped))[:size]
+        return [shipped[i] for i in sorted(chosen)], f"{len(chosen)} parameter sets of the calibrated ensemble"
+    system = system_of(model)
+    free = [a.name for a in model.annotations if a.kind in ("calibrated", "estimate") and a.name in known]
+    values = {name: float(system.defaults[system.slots[name]]) for name in free}
+    free = [name for name in free if values[name] > 0]
+    random = np.random.default_rng([seed, 5])
+    sets = [
+        {name: values[name] * float(np.exp(0.1 * random.normal())) for name in free} for _ in range(size)
+    ]  # fmt: skip
+    return sets, f"{size} sets with every estimated or calibrated constant perturbed log-normally by 10 % (no ensemble)"
+
+
+def _dose_text(nanomolar: float) -> str:
+    """A dose as it is pipetted: two digits and the unit that suits it."""
+    for unit, size in (("mM", 1e6), ("uM", 1e3)):
+        if nanomolar >= size:
+            return f"{number_text(float(f'{nanomolar / size:.2g}'))} {unit}"
+    return f"{number_text(float(f'{nanomolar:.2g}'))} nM"
+
+
+def _ranking(work: _Work) -> Found:
+    import pandas as pd
+
+    sets, what = parameter_sets(work.model, work.settings.sets, work.settings.seed)
+    line, drug = work.lines["resistant"], work.settings.drug
+    dose = number_text(float(f"{work.facts['escalation']['last_dose_nM']:.3g}"))
+    minutes = 72 * 60.0
+    dishes = [Dish(line.name, "serum 10 %", minutes, "viability")]
+    dishes.append(Dish(line.name, f"serum 10 % + {drug} {dose} nM", minutes, "viability"))
+    partners = _partners(work)
+    for partner in partners:
+        amount = _dose_text(doses_nM(partner.doses)[2])
+        dishes.append(Dish(line.name, f"serum 10 % + {partner.drug} {amount}", minutes, "viability"))
+        both = f"serum 10 % + {drug} {dose} nM + {partner.drug} {amount}"
+        dishes.append(Dish(line.name, both, minutes, "viability"))
+    values = read_dishes(work.model, dishes, [{}, *sets], work.library, lines={line.name: line})
+    percent = 100 * values / values[:, :1]
+    alone, single, both_ = percent[:, 1:2], percent[:, 2::2], percent[:, 3::2]
+    gain = np.minimum(alone, single) - both_
+    bliss = alone * single / 100 - both_
+    best = np.bincount(np.argmax(gain[1:], axis=1), minlength=len(partners)) / max(len(sets), 1)
+    rows = []
+    for i, partner in enumerate(partners):
+        row: dict[str, Any] = {
+            "partner": partner.drug,
+            "strategy": partner.strategy,
+            "partner_dose": dishes[2 + 2 * i].treatment,
+        }
+        for name, table in (("viability_percent", both_), ("gain_points", gain), ("bliss_points", bliss)):
+            low, high = np.quantile(table[1:, i], [0.05, 0.95]) if len(sets) else (np.nan, np.nan)
+            row |= {name: table[0, i], f"{name}_low": float(low), f"{name}_high": float(high)}
+        rows.append({**row, "share_of_sets_best": float(best[i])})
+    ranking = pd.DataFrame(rows).sort_values("gain_points", ascending=False, kind="stable", ignore_index=True)
+    ranking["partner_dose"] = ranking["partner_dose"].str.removeprefix("serum 10 % + ")
+    return {"ranking": ranking}, {"uncertainty": what, "dose": f"{drug} {dose} nM"}
+
+
+def _xenograft(work: _Work) -> Found:
+    pharmacy = default_pharmacy()
+    usual = {name: regimen for (name, species), regimen in pharmacy.usual.items() if species == "mouse"}
+    drug = work.settings.drug
+    if drug not in usual:
+        raise InputError(f"no usual dose of {drug} in mice is known, so there is no xenograft study of it")
+    ranked = [name for name in work.tables["ranking"]["partner"] if name in usual]
+    arms = ["vehicle", usual[drug], *(f"{usual[drug]} + {usual[name]}" for name in ranked[:1])]
+    parent = work.settings.line
+    trial = xenograft(
+        work.model, work.lines["resistant"], arms, work.settings.mice, work.settings.seed, library=work.library,
+        workers=work.workers,
+    )  # fmt: skip
+    naive = xenograft(work.model, parent, arms[:2], work.settings.mice, work.settings.seed, library=work.library,
+                      workers=work.workers)  # fmt: skip
+    facts = {
+        "line": trial.line, "site": trial.site.name, "arms": list(trial.arms), "days": trial.days,
+        "notes": list(trial.notes), "partner": ranked[0] if ranked else "",
+        "skipped": [name for name in work.tables["ranking"]["partner"] if name not in usual],
+    }  # fmt: skip
+    summary = trial.summary().assign(line=trial.line)
+    import pandas as pd
+
+    both = pd.concat([naive.summary().assign(line=naive.line), summary], ignore_index=True)
+    return {"mice": trial.mice, "volumes": trial.volumes, "lysate": trial.lysate, "xenograft_summary": both}, facts
+
+
+STEPS: Mapping[str, tuple[str, Callable[[_Work], Found]]] = {
+    "escalation": ("1/6 resistant line by step-wise dose", _escalation),
+    "phenotype": ("2/6 phenotype: IC50 shift and growth-rate inhibition", _phenotype),
+    "mechanisms": ("3/6 mechanisms: western blot and pathway activity", _mechanisms),
+    "rescue": ("4/6 rescue combinations", _rescue),
+    "ranking": ("5/6 ranking over the parameter ensemble", _ranking),
+    "xenograft": ("6/6 xenograft of the best combination", _xenograft),
+}

@@ -1,0 +1,107 @@
+"""The whole workflow: order, resumption, and the page it ends in, opened in a real browser where there is one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pathsim.errors import InputError
+from pathsim.plot.investigation import draw_investigation
+from pathsim.workflow.investigate import STEPS, Investigation, Settings, investigate
+from pathsim.workflow.report import write_report
+
+SMALL = Settings("MCF7", "alpelisib", factor=4.0, sets=3, mice=4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("investigation")
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> Investigation:
+    return investigate("pi3k_mapk", "MCF7", "BYL719", folder, settings=SMALL)
+
+
+@pytest.fixture(scope="module")
+def page(found: Investigation, folder: Path) -> Path:
+    return write_report(found, draw_investigation(found), folder / "report.html")
+
+
+def test_every_step_leaves_its_tables(found: Investigation, folder: Path) -> None:
+    assert list(found.facts) == list(STEPS)
+    assert found.settings.drug == "alpelisib"
+    for name in found.tables:
+        assert (folder / "tables" / f"{name}.csv").exists()
+    ranking = found.tables["ranking"]
+    assert ranking["gain_points"].is_monotonic_decreasing
+    assert ranking["share_of_sets_best"].sum() == pytest.approx(1.0)
+    assert (ranking["viability_percent_low"] <= ranking["viability_percent_high"]).all()
+    assert set(ranking["strategy"]) == {"vertical", "horizontal", "non-canonical"}
+
+
+def test_the_resistant_line_is_resistant(found: Investigation) -> None:
+    potency = found.tables["potency"].set_index("cell_line")["gr50_nM"]
+    assert potency["MCF7-alpelisibR"] > 1.1 * potency["MCF7"]
+    activity = found.tables["activity"].set_index("readout")
+    assert activity.loc["pAKT_S473", "resistant_with_drug"] > 1.1 * activity.loc["pAKT_S473", "parental_with_drug"]
+
+
+def test_it_goes_on_where_it_stopped(found: Investigation, folder: Path) -> None:
+    (folder / "tables" / "ranking.json").unlink()
+    told: list[str] = []
+    again = investigate("pi3k_mapk", "MCF7", "alpelisib", folder, settings=SMALL, tell=told.append)
+    assert sum("done earlier" in sentence for sentence in told) == len(STEPS) - 1
+    assert again.tables["ranking"].round(6).equals(found.tables["ranking"].round(6))
+
+
+def test_other_settings_start_anew(folder: Path) -> None:
+    key = json.loads((folder / "tables" / "escalation.json").read_text())["key"]
+    told: list[str] = []
+    with pytest.raises(InputError):  # stops at the first step it has to do again
+        investigate("pi3k_mapk", "MCF7", "alpelisib", folder, settings=Settings("MCF7", "alpelisib", factor=1.0),
+                    tell=told.append)  # fmt: skip
+    assert not any("done earlier" in sentence for sentence in told)
+    assert json.loads((folder / "tables" / "escalation.json").read_text())["key"] == key
+
+
+def test_names_are_checked_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        investigate("pi3k_mapk", "MFC7", "alpelisb", tmp_path / "new")
+    assert "did you mean MCF7" in str(caught.value)
+    assert "did you mean alpelisib" in str(caught.value)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_page_needs_nothing_else(page: Path, found: Investigation) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r'(?:src|href)="([^"]+)"', text)
+    assert links
+    assert all(link.startswith(("data:", "#")) for link in links)
+    tables = dict(re.findall(r'download="(\w+)\.csv" href="data:text/csv;base64,([^"]+)"', text))
+    assert set(tables) == set(found.tables)
+    csv = base64.b64decode(tables["ranking"]).decode()
+    assert csv == found.tables["ranking"].to_csv(index=False)
+    assert "nan" not in re.sub(r"base64,[^\"]+", "", text).lower().split()
+
+
+def test_the_page_opens_in_a_browser(page: Path, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no chromium on this machine")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
+    seen = subprocess.run(
+        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert seen.returncode == 0, seen.stderr[-2000:]
+    assert seen.stdout.count("<section") == 7
+    picture = tmp_path / "page.png"
+    subprocess.run([*command, f"--screenshot={picture}", "--window-size=1100,3000", page.as_uri()], capture_output=True,
+                   timeout=120, check=True)  # fmt: skip
+    assert picture.stat().st_size > 100_000  # figures are there, not a blank page
