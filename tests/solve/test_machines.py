@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, sys.argv[1])
 from small_models import system
 from test_laws import BUSY, batch, draws
-from pathsim.solve import jit
+from pathsim.solve.llvm import jit
 equations = system(BUSY)
 values = batch(equations, draws(equations, ["k", "D", "x", "y"], 40))
 print(jit.machine().cpu, jit.machine().fused)
