@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 
 import pathsim as ps
+from pathsim.arrays import FloatArray
 from pathsim.estimation import check_blots
 from pathsim.plot.fit import draw_blot_fit
-
-FloatArray = npt.NDArray[np.float64]
 
 ANT = """
 model cascade

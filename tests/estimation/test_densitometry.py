@@ -11,9 +11,9 @@ import pytest
 from scipy import optimize
 from scipy.stats import norm
 
+from pathsim.arrays import FloatArray
 from pathsim.estimation.densitometry import Solved, log_normal, normal
 
-FloatArray = npt.NDArray[np.float64]
 RNG = np.random.default_rng(0)
 GEL = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1])
 SIGNAL = np.exp(RNG.normal(size=12))

@@ -5,19 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 pytest.importorskip("petab")
 
 import pathsim as ps
+from pathsim.arrays import FloatArray
 from pathsim.estimation.descend import descend
 from pathsim.estimation.objective import Slopes
 from pathsim.petab import load
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "petab"
 collection = pytest.mark.skipif(not DATA.is_dir(), reason="the PEtab collection is not beside the checkout")
-FloatArray = npt.NDArray[np.float64]
 
 
 class Valleys:

@@ -6,18 +6,17 @@ import math
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 pytest.importorskip("petab")
 
 import pathsim as ps
+from pathsim.arrays import FloatArray
 from pathsim.estimation.evolve import evolve
 from pathsim.petab import load
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "petab"
 collection = pytest.mark.skipif(not DATA.is_dir(), reason="the PEtab collection is not beside the checkout")
-FloatArray = npt.NDArray[np.float64]
 
 
 class Ripples:

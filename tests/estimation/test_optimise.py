@@ -7,15 +7,13 @@ import math
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 import pathsim as ps
+from pathsim.arrays import FloatArray
 from pathsim.estimation.objective import Slopes, checked
 from pathsim.estimation.optimise import Eigen, Ledger, bounded_step, minimise, region_step
 from pathsim.estimation.result import STARTS_FILE
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class Curve:

@@ -6,15 +6,13 @@ import math
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 import pathsim as ps
+from pathsim.arrays import FloatArray
 from pathsim.estimation.objective import Slopes
 from pathsim.estimation.profile import PROFILES_FILE
 from pathsim.estimation.sample import autocorrelation_time, split_r_hat
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class Bowl:

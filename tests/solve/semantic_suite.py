@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from pathsim.arrays import FloatArray
 from pathsim.errors import InputError, UnsupportedModelError
 from pathsim.model import Model, load_model
 from pathsim.solve import Solver, build_system, run_rows
 
 FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "sbml_semantic"
-FloatArray = npt.NDArray[np.float64]
+
 Outcome = Literal["passed", "refused", "absent file", "wrong", "failed"]
 
 

@@ -8,12 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from pathsim.arrays import FloatArray
 from pathsim.model import Model, load_model
 from pathsim.solve import Rosenbrock, Rows, Solver, System, build_system, run_rows
 
-FloatArray = npt.NDArray[np.float64]
 TIGHT = Rosenbrock(rtol=1e-10, atol=1e-14)
 
 

@@ -11,8 +11,9 @@ import random
 
 import numpy as np
 import pytest
-from small_models import FloatArray, course, model
+from small_models import course, model
 
+from pathsim.arrays import FloatArray
 from pathsim.model.antimony import antimony_to_sbml
 from pathsim.solve import LSODA, Rosenbrock
 

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pathsim as ps
+from pathsim.arrays import FloatArray, IntArray
 from pathsim.experiments.timecourse import system_of
 from pathsim.solve.integrate import loop as lanes
 from pathsim.solve.integrate.engine import Engine, run
 from pathsim.solve.llvm import python_ir
-from pathsim.solve.llvm.layout import FloatArray, IntArray, Results
+from pathsim.solve.llvm.layout import Results
 from pathsim.solve.llvm.loops import compiled
 
 SWITCHING = """

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_models import FloatArray, system
+from small_models import system
 
+from pathsim.arrays import FloatArray
 from pathsim.model import load_model
 from pathsim.solve import Rosenbrock, System, build_system, run_rows
 from pathsim.solve.integrate.engine import Engine, run

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from small_models import FloatArray, course, rows, system
+from small_models import course, rows, system
 from test_stiff_problems import HIRES, OREGO
 
+from pathsim.arrays import FloatArray
 from pathsim.solve import LSODA, Rosenbrock, System
 from pathsim.solve.integrate.batch import engine_of
 from pathsim.solve.integrate.engine import Workspace

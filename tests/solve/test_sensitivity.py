@@ -6,17 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 import pathsim as ps
+from pathsim.arrays import FloatArray
 from pathsim.experiments.simulation import system_of
 from pathsim.solve import System, run_rows, settle_rows
 from pathsim.solve.sensitivities.forward import differentiate, run_tangents
 from pathsim.solve.sensitivities.recording import record_rows
 
 TIGHT = ps.Rosenbrock(rtol=1e-10, atol=1e-13)
-FloatArray = npt.NDArray[np.float64]
 
 MODELS = {
     "decay": ("compartment c = 1; species S in c = 3; k = 0.7; r: S -> ; k*S; ", ["S"], ["S", "k"]),

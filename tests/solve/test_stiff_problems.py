@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from small_models import FloatArray, course
+from small_models import course
 
+from pathsim.arrays import FloatArray
 from pathsim.solve import BDF, Rosenbrock, Solver
 
 

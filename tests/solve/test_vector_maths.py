@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_models import FloatArray, system
+from small_models import system
 
+from pathsim.arrays import FloatArray
 from pathsim.model.maths import evaluate
 from pathsim.solve import run_rows
 

@@ -14,8 +14,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, raise_together, unknown
 from ..experiments.simulation import full_plan
 from ..lab import CellLine, Condition, Dose, Library, Treatment
@@ -26,8 +26,6 @@ from ..units import UNITS, Quantity
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class Scale(Enum):

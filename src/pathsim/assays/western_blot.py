@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, raise_together, unknown
 from ..experiments.simulation import full_plan
 from ..lab import CellLine, Condition, Library, Treatment, default_library
@@ -22,7 +22,6 @@ from .screen_input import read_line
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 
 LOADING_CONTROLS = {"vinculin": 117, "GAPDH": 37, "actin": 42, "tubulin": 50}
 """Loading controls and their apparent masses in kDa: the same in every lane, but for loading."""

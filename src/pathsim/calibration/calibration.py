@@ -12,16 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import BoolArray, FloatArray
 from ..experiments.ensemble import Dish, read_dishes
 from ..lab import Library
 from ..model import Model
 from ..solve import Rosenbrock
 from .calibration_data import CalibrationData, Growth
 from .closed_form import scaled_residuals
-
-FloatArray = npt.NDArray[np.float64]
 
 PRIOR_SD = float(np.log(3.0))
 """Constants are known to an order of magnitude: a factor of 3 either way, unless ``calibration.toml`` knows better."""
@@ -166,7 +164,7 @@ class Calibration:
     x: FloatArray
     residuals: FloatArray
     jacobian: FloatArray
-    active: list[npt.NDArray[np.bool_]]
+    active: list[BoolArray]
 
     @property
     def cost(self) -> float:

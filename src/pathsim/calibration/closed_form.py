@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from ..arrays import BoolArray, FloatArray, IntArray
 
 
 class Scaled(Protocol):
@@ -39,7 +38,7 @@ def scaled_residuals(simulated: Sequence[float], measured: Sequence[Scaled]) -> 
 
 
 def factors(
-    x: FloatArray, y: FloatArray, sd: FloatArray, blot: npt.NDArray[np.int64], has_background: npt.NDArray[np.bool_]
+    x: FloatArray, y: FloatArray, sd: FloatArray, blot: IntArray, has_background: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
     """Factor and background per blot: least squares of relative errors, background not negative.
 

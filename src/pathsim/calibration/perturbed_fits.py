@@ -11,11 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from .calibration import FARTHEST_STEP, Calibration, clipped, evaluate
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from . import app as cli
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..experiments.timecourse import FloatArray, Simulator
+    from ..arrays import FloatArray
+    from ..experiments.timecourse import Simulator
     from ..model import Model
 
 

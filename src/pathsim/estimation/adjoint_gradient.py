@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from ..arrays import FloatArray, IntArray
 from ..experiments.forward import Tangents
 from ..experiments.plan import KEEP
 from ..solve import Rosenbrock
@@ -26,8 +26,6 @@ from .slopes import likelihood_slopes, value_slopes
 if TYPE_CHECKING:
     from .problem import PartPlan, Problem
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 DIRECTIONS = 8
 LARGEST_ERROR = 30.0
 """Of tangents, over what is tolerated; where states stand still it is in the thousands."""

@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..lab import CellLine
 from ..model import Model
 from .conditions import Dishes, Signals, plain_value
@@ -22,8 +22,6 @@ from .objective import Slopes, checked, natural
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 BACKGROUND_BOUNDS = (-4.0, 0.5)
 """Decades between a background and the typical signal of its antibody."""
@@ -43,7 +41,7 @@ class Antibody:
     time: IntArray
     output: IntArray
     value: FloatArray
-    censored: npt.NDArray[np.bool_]
+    censored: BoolArray
     gel: IntArray
     gels: tuple[str, ...]
     sd: FloatArray | None

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import InputError, PathsimError, raise_together, unknown
 from ..experiments.simulation import system_of
@@ -23,8 +22,6 @@ from .free import FOLD, FreeParameter, as_free_parameters, on_scale
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

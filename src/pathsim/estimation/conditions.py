@@ -12,17 +12,14 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..errors import InputError
 from ..experiments.simulation import PASSAGING, system_of
 from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step
 from ..model import Model
 from ..solve import Rosenbrock, System, run_rows, settle_rows
 from ..solve.sensitivities.forward import Differentiated, run_tangents
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

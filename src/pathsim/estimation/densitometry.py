@@ -18,12 +18,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import log_ndtr
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from ..arrays import BoolArray, FloatArray, IntArray
 
 SMALLEST_SIGMA = 0.02
 """Least noise that is believed, as a coefficient of variation: with a scale per gel a few bands can be met exactly."""

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError
 from .objective import Objective, Slopes
 from .optimise import Curvature, Eigen, bounded_step
 
-FloatArray = npt.NDArray[np.float64]
 RADII = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Values cost so much less than slopes that steps of several lengths are tried at once."""
 SMALLEST = 1e-7

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import BoolArray, FloatArray
 from ..errors import InputError
 from ..experiments.plan import KEEP
 from ..solve import Rosenbrock
@@ -24,8 +24,6 @@ from .slopes import kind_slopes, likelihood_slopes, value_slopes
 
 if TYPE_CHECKING:
     from .problem import Problem
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class PetabObjective:
@@ -95,7 +93,7 @@ class PetabObjective:
         return ManyVectors(self.problem, self.outside_simulations)
 
     @cached_property
-    def outside_simulations(self) -> npt.NDArray[np.bool_]:
+    def outside_simulations(self) -> BoolArray:
         """Which entries of theta no simulation depends on."""
         problem = self.problem
         used: set[int] = set()
@@ -164,9 +162,7 @@ class PetabObjective:
 class _Around:
     """The objective over parameters outside the simulations, which stay as they are."""
 
-    def __init__(
-        self, whole: PetabObjective, theta: FloatArray, inner: npt.NDArray[np.bool_], flats: list[FloatArray]
-    ) -> None:
+    def __init__(self, whole: PetabObjective, theta: FloatArray, inner: BoolArray, flats: list[FloatArray]) -> None:
         self.whole, self.theta, self.inner, self.flats = whole, theta, inner, flats
         self.lower, self.upper = whole.lower[inner], whole.upper[inner]
         self.names = tuple(name for name, chosen in zip(whole.names, inner, strict=True) if chosen)

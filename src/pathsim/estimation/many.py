@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..experiments.plan import Group
 from ..experiments.run import GroupRun, Simulator
 from ..solve import Rosenbrock, run_rows, settle_rows
@@ -24,8 +24,6 @@ from .scales import BENDS, LN10, scale_slope, scaled
 if TYPE_CHECKING:
     from .problem import Problem
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 ROUGH_RTOL, CAREFUL_RTOL, ROUGHER_ATOL = 1e-4, 1e-6, 100.0
 """What fails roughly is tried again carefully: states that decay to nearly nothing may overshoot and blow up."""
@@ -39,7 +37,7 @@ SETTLED, HOPELESS = 0.1, 1e5
 class ManyVectors:
     """A problem evaluated at many vectors; ``inner`` marks entries of theta no simulation depends on."""
 
-    def __init__(self, problem: Problem, inner: npt.NDArray[np.bool_]) -> None:
+    def __init__(self, problem: Problem, inner: BoolArray) -> None:
         self.problem = problem
         exact = problem.solver if isinstance(problem.solver, Rosenbrock) else Rosenbrock()
         self.solver = replace(
@@ -91,8 +89,8 @@ class ManyVectors:
 
 
 def _simulate(
-    simulator: Simulator, values: FloatArray, good: npt.NDArray[np.bool_], solver: Rosenbrock
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    simulator: Simulator, values: FloatArray, good: BoolArray, solver: Rosenbrock
+) -> tuple[FloatArray, BoolArray]:
     """Outputs (flat, m) of a part for the columns of ``values``, and which of them could be simulated."""
     m = values.shape[1]
     good = good.copy()
@@ -154,7 +152,7 @@ class _Columns:
         return found
 
 
-def _sums(target: IntArray, used: npt.NDArray[np.bool_], size: int) -> sparse.csr_array:
+def _sums(target: IntArray, used: BoolArray, size: int) -> sparse.csr_array:
     where = np.flatnonzero(used)
     return sparse.csr_array((np.ones(len(where)), (target[where], where)), shape=(size, len(target)))
 
@@ -193,7 +191,7 @@ class _Inner:
                 if settled.all():
                     break
 
-    def _accept(self, theta: FloatArray) -> npt.NDArray[np.bool_]:
+    def _accept(self, theta: FloatArray) -> BoolArray:
         trial = np.clip(np.where(np.isfinite(theta), theta, self.theta), self.lower, self.upper)
         value = self._value(trial)
         better = (value < self.value) | (~np.isfinite(self.value) & np.isfinite(value))

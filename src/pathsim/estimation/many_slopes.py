@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..experiments.forward import Moving, Tangents
 from ..experiments.plan import Group
 from ..experiments.run import GroupRun
@@ -18,8 +18,6 @@ from .slopes import kind_slopes, value_slopes
 
 if TYPE_CHECKING:
     from .problem import Problem
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def slopes_many(problem: Problem, thetas: FloatArray, solver: Rosenbrock) -> list[Slopes]:

@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..errors import InputError, raise_together, unknown
 from ..experiments.dynamics import Dynamics
 from ..experiments.plan import Schedule, Scheduler
@@ -27,9 +27,6 @@ from ..solve.equations.vectors import ArrayFunction, array_function
 from .formulas import separate, written_out
 from .records import Measurement, Noise, Part, Scale
 from .scales import LN10, scale_slope, scaled
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

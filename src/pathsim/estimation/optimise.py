@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError
 from .objective import Differentiable, Objective, Refinable, Slopes
 
-FloatArray = npt.NDArray[np.float64]
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d+)?(e[-+]?\d+)?(?!\w)")
 """A number that stands alone, and is not part of a name."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..errors import InputError, SimulationError, raise_together, unknown
 from ..experiments.dynamics import Dynamics, prepare
 from ..experiments.plan import KEEP, Scheduler
@@ -28,8 +29,6 @@ from .scales import from_scale, on_scale
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 SOLVER = Rosenbrock(rtol=1e-8, atol=1e-14)
 """Tighter than a plain simulation: published problems count in moles per litre as well as in cells, some amplify errors

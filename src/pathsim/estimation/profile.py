@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, raise_together, unknown
 from .objective import Objective, Slopes, natural
 from .optimise import Ledger, TrustRegion, minimise
@@ -29,7 +29,6 @@ from .uncertainty import Ensemble
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 AT_BOUND = 1e-6
 """Share of the distance between bounds within which an estimate counts as at the bound."""
 SHARE = 0.2

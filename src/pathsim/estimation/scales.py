@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from ..arrays import FloatArray
+
 LN10 = math.log(10.0)
 BENDS = {"lin": 0.0, "log": 1.0, "log10": LN10}
 """Second derivative of a value by what is on scale, over the first."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, SimulationError
 from .descend import Descent, Steerable, descend
 from .evolve import Evolution, Screenable, evolve
@@ -21,7 +21,6 @@ from .optimise import Ledger, Optimiser, TrustRegion, minimise
 from .parallel import in_processes
 from .result import HEAD_FILE, STARTS_FILE, Fit, Start, head, line_of, ordered, read_starts
 
-FloatArray = npt.NDArray[np.float64]
 MOST_RESAMPLED = 200
 SMALLEST_BOX = 0.2
 MOST_TRIED = 5

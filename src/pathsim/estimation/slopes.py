@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError
 from ..experiments.forward import Tangents
 from ..solve import Rosenbrock
@@ -16,8 +16,6 @@ from .scales import scale_slope, stretch
 
 if TYPE_CHECKING:
     from .problem import Problem
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def value_slopes(problem: Problem, table: FloatArray, theta: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..errors import InputError, SimulationError
 from .objective import natural
 from .result import Fit
@@ -18,7 +19,6 @@ from .result import Fit
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 BLIND = 1e-10
 """Relative to the stiffest, a direction with less information than this is structurally invisible in the data."""
 WEAK = 1.0
@@ -82,7 +82,7 @@ def hints(fit: Fit) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _seen_elsewhere(fit: Fit, vector: FloatArray, moved: npt.NDArray[np.int64]) -> bool:
+def _seen_elsewhere(fit: Fit, vector: FloatArray, moved: IntArray) -> bool:
     """Whether the data see a direction where the parameters it moves lie nearer to the middle of their bounds."""
     middle = 0.5 * (fit.objective.lower + fit.objective.upper)
     for share in (0.3, 0.6, 1.0):

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, SimulationError, raise_together
 from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..model import Model, models_folder
@@ -21,7 +21,6 @@ from .simulation import Plan, system_of
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 Study = TypeVar("Study")
 Constants = Mapping[str, float]
 """Constants that replace the model's own; ``name@line`` is the value for one cell line."""

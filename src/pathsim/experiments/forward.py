@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import BoolArray, FloatArray
 from ..solve import Rosenbrock
 from ..solve.equations.differentiate import tangents
 from ..solve.equations.evaluate import array_function
 from ..solve.sensitivities.forward import MOST_REFINEMENTS, run_tangents
 from .plan import KEEP, Group
 from .run import GroupRun, Simulator
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +106,7 @@ class Tangents:
 
     def _convert(
         self, raw: FloatArray, seeds: FloatArray, starts: FloatArray, moving: FloatArray, left: FloatArray,
-        left_slopes: FloatArray, anew: npt.NDArray[np.bool_],
+        left_slopes: FloatArray, anew: BoolArray,
     ) -> None:  # fmt: skip
         """Tangents of :meth:`Simulator._convert`: start = given * factor, factor = new volume (or its growth)."""
         n_parameters = self.simulator.dynamics.n_parameters

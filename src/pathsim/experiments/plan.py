@@ -10,17 +10,14 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError
 from ..model import Model
 from ..model.maths import Expr, number, symbol, symbols
 from .dynamics import CLOCK, CLOCK_RATE, Dynamics
 from .experiment import STEADY_STATE, Change, Experiment, Period
 from .values import Values
-
-IntArray = npt.NDArray[np.int64]
-FloatArray = npt.NDArray[np.float64]
 
 KEEP = -1
 """In an array of value positions: leave what is there."""
@@ -67,7 +64,7 @@ class Group:
     parents: IntArray
     slots: IntArray
     states: IntArray
-    carries: npt.NDArray[np.bool_]
+    carries: BoolArray
     formulas: tuple[tuple[tuple[int, Expr], ...], ...]
     times: FloatArray
     last: IntArray

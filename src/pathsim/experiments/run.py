@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..model.maths import Expr
 from ..solve import Solver, run_rows, settle_rows
 from ..solve.equations.evaluate import Function, python_function
 from .dynamics import Dynamics
 from .plan import KEEP, Group, Schedule
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +133,7 @@ class Simulator:
             raw[slot] = left[output]
 
     def _set_from_state(
-        self, group: Group, raw: FloatArray, starts: FloatArray, left: FloatArray, anew: npt.NDArray[np.bool_]
+        self, group: Group, raw: FloatArray, starts: FloatArray, left: FloatArray, anew: BoolArray
     ) -> None:
         """Changes that depend on the state the period before ended in."""
         n_parameters = self.dynamics.n_parameters
@@ -148,7 +145,7 @@ class Simulator:
                     starts[row, slot - n_parameters] = value
                     anew[row, slot - n_parameters] = True
 
-    def _convert(self, raw: FloatArray, starts: FloatArray, left: FloatArray, anew: npt.NDArray[np.bool_]) -> None:
+    def _convert(self, raw: FloatArray, starts: FloatArray, left: FloatArray, anew: BoolArray) -> None:
         """A change of volume keeps concentrations (PEtab), also of species whose amounts are what is integrated."""
         for state, compartment, output in self._volumes:
             old = left[:, output]

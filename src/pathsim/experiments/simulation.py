@@ -12,15 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..errors import InputError, SimulationError, near_misses, unknown
 from ..lab import FULL_MEDIUM, Condition, Library, Step, default_library
 from ..model import Model
 from ..solve import Rosenbrock, Rows, Solver, System, run_rows, settle_rows
 from .timecourse import Batch, check_times, default_outputs, simulate, simulate_many, system_of
-
-FloatArray = npt.NDArray[np.float64]
 
 PASSAGING = "passaging"
 """A parameter of this name is 1 while cells come to rest before the first step, and as the model says afterwards."""
@@ -36,9 +34,9 @@ class Plan:
     model: Model
     conditions: tuple[Condition, ...]
     readouts: tuple[str, ...]
-    condition: npt.NDArray[np.int64]
+    condition: IntArray
     time_min: FloatArray
-    readout: npt.NDArray[np.int64]
+    readout: IntArray
 
     def run(
         self, library: Library | None = None, solver: Solver | None = None, workers: int | None = None

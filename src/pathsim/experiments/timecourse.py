@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..errors import InputError, SimulationError, raise_together
 from ..model import Model, load_model, without_value
 from ..solve import Rosenbrock, Rows, Single, Solver, System, build_system, run_rows
@@ -19,7 +19,6 @@ from ..units import numbers
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 
 ROWS_AT_ONCE = 20_000
 """Rows of one block of a stream: enough to keep all cores busy, little enough to stay in memory."""
@@ -193,7 +192,7 @@ class Batch:
         return self.rows.values
 
     @property
-    def status(self) -> npt.NDArray[np.int64]:
+    def status(self) -> IntArray:
         """How each row ended (:class:`pathsim.Status`), shape (n,)."""
         return self.rows.status
 

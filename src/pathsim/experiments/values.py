@@ -9,17 +9,14 @@ import math
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError
 from ..model.maths import Expr, deep_recursion, number, symbols
 from ..solve.equations.evaluate import Function, python_function
 from ..solve.equations.graph import Graph
 from ..solve.equations.lowering import Lowering
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 class Values:
@@ -82,7 +79,7 @@ class ValueTable:
             entries = np.concatenate([entries, slopes])
         return sparse.csr_array((entries, (rows, columns)), shape=(len(self.constants), self.n_parameters))
 
-    def depends_on(self, parameters: IntArray) -> npt.NDArray[np.bool_]:
+    def depends_on(self, parameters: IntArray) -> BoolArray:
         """Which formulas depend on any of ``parameters``, whatever their values."""
         rows, columns, _ = self._slopes
         found = np.zeros(len(self.constants), dtype=bool)

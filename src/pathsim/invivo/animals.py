@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import BoolArray, FloatArray
 from ..errors import InputError
 from ..lab import Kinetics, Library, Pharmacy, Regimen
 from ..lab.host import Site
@@ -21,7 +21,6 @@ from .growth_table import Spread, courses, tabulate
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 
 REACH = 2.5
 """Animals lie within this many standard deviations; further ones are drawn again."""
@@ -179,11 +178,11 @@ def sampling(horizon_min: float) -> float:
     return DAY / 4 if horizon_min <= 200 * DAY else math.ceil(horizon_min / DAY / 480) * DAY
 
 
-def event_times(arm: Followed, days: float) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+def event_times(arm: Followed, days: float) -> tuple[FloatArray, BoolArray]:
     """Days from implantation until the tumour first reaches the animal's endpoint, or censored at ``days``."""
     limit = np.log(arm.animals.endpoint)[:, None]
     above = arm.log_cells >= limit
-    reached: npt.NDArray[np.bool_] = np.asarray(above.any(axis=1))
+    reached: BoolArray = np.asarray(above.any(axis=1))
     times = np.full(len(above), days)
     for i in np.flatnonzero(reached):
         j = int(above[i].argmax())

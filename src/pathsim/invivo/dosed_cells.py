@@ -13,16 +13,14 @@ from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, SimulationError
 from ..experiments.simulation import PASSAGING, system_of
 from ..lab import CellLine, Condition, Exposure, Library, Treatment
 from ..model import Model, Parameter, Rule
 from ..model.maths import TIME, Expr, number, substitute, symbol
 from ..solve import Rows, Solver, System, run_rows, settle_rows
-
-FloatArray = npt.NDArray[np.float64]
 
 MODES = 3
 """Exponentials per drug: absorption and one or two of disposition."""

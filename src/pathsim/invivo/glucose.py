@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..assays.screen_input import open_model, read_line
 from ..errors import PathsimError, raise_together, unknown
 from ..experiments.simulation import system_of
@@ -24,7 +24,6 @@ from .dosed_cells import DosedCells, dosed_model, prepare, refuse_failures, set_
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 
 INTERVENTIONS: Mapping[str, Mapping[str, float]] = {
     "none": {},

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..lab import Exposure, Kinetics, Regimen, expose
 from ..lab.schedule import DAY
 from .dosed_cells import DosedCells, follow
-
-FloatArray = npt.NDArray[np.float64]
 
 SETTLING_DAYS = 21.0
 """Days of full coupling before growth counts as periodic: receptors, senescence and SRC take about a week each."""

@@ -15,8 +15,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..assays.screen_input import open_model
 from ..errors import raise_together, unknown
 from ..experiments.ensemble import Constants, with_constants
@@ -31,7 +31,6 @@ from .dosed_cells import prepare
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 
 MONTH = 30.4375
 HORIZON_MONTHS = 48.0
@@ -271,7 +270,7 @@ def _run_trials(
 
 
 def _treated(
-    cohort: Cohort, pool: _Pool, who: npt.NDArray[np.int64], carried_over: float, random: np.random.Generator
+    cohort: Cohort, pool: _Pool, who: IntArray, carried_over: float, random: np.random.Generator
 ) -> FloatArray:
     """Log growth (patients, times) on drug until it is stopped, sensitive and resistant cells together."""
     stop = random.exponential(cohort.treated_months / math.log(2), len(who)) * MONTH * DAY
@@ -288,7 +287,7 @@ def _treated(
     return np.asarray(np.logaddexp(parts[0], parts[1]))
 
 
-def _survival(pool: _Pool, who: npt.NDArray[np.int64], grown: FloatArray) -> FloatArray:
+def _survival(pool: _Pool, who: IntArray, grown: FloatArray) -> FloatArray:
     """Months until the tumour is lethal, or the end of follow-up."""
     limit = np.log(pool.endpoint[who] / pool.cells[who])
     months = np.full(len(who), HORIZON_MONTHS)

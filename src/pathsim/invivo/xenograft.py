@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..assays.screen_input import open_model, read_line
 from ..errors import PathsimError, raise_together, unknown
 from ..lab import CellLine, Library, Pharmacy, Regimen, default_library, default_pharmacy
@@ -25,7 +25,6 @@ from .dosed_cells import prepare
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 
 CELLS_PER_MM3 = 1e6
 """Textbook: 1e9 cells per gram of tumour."""

@@ -18,13 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, raise_together, unknown
 from ..files import read_toml
 from ..model import models_folder
 from .library import Library, default_library
 from .schedule import Course, Regimen
-
-FloatArray = npt.NDArray[np.float64]
 
 WEIGHTS_KG = {"mouse": 0.02, "human": 70.0}
 SERUM_IN_MEDIUM = 0.1

@@ -18,12 +18,10 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, near_misses, raise_together
 from ..units import Dimension, number_text, quantity
-
-FloatArray = npt.NDArray[np.float64]
 
 DAY = 1440.0
 RHYTHMS = {

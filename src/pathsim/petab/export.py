@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, UnsupportedModelError
 from ..estimation.blot_objective import BACKGROUND_BOUNDS, SATURATION_BOUNDS, Antibody, BlotObjective
 from ..estimation.blots import Densitometry, blots_of
@@ -29,7 +29,6 @@ from .export_periods import Periods, Tables, identifier
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 LARGEST_SIGMA = 5.0
 """An estimated spread of the logarithm that is no information at all."""
 FOLD = 1e4

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from .style import COLOURS, INK, PALE, canvas
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _bars(table: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _bars(table: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
     """How far down and up one standard deviation of the noise reaches from each measurement."""
     value, noise = table["measurement"].to_numpy(dtype=float), table["noise"].to_numpy(dtype=float)
     scale = str(table["scale"].iloc[0])

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError
 from ..lab import Treatment
 from .style import COLOURS, INK, PALE
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FloatArray = npt.NDArray[np.float64]
 
 LANE, STRIP, TABLE_ROW = 0.42, 0.46, 0.19  # inches
 _PIXELS = (48, 44)  # of one lane: high, wide

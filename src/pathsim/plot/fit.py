@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from .style import COLOURS, INK, PALE, canvas
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..estimation import Fit, Profile, Profiles
-
-FloatArray = npt.NDArray[np.float64]
 
 
 def draw_fit(fit: Fit) -> Figure:

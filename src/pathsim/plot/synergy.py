@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import InputError
 from ..stats import synergy
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-FloatArray = npt.NDArray[np.float64]
 
 SYNERGY_MAP = "PuOr_r"
 """Diverging, safe for every kind of colour blindness: orange above zero, purple below (ColorBrewer)."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..experiments.ensemble import band
 from ..workflow.study_intervals import median_band, survival_band
 from .style import COLOURS, INK, PALE, canvas
@@ -96,7 +96,7 @@ def draw_lysate(trial: Trial, ax: Axes | None = None, others: Sequence[Trial] = 
     return axes
 
 
-def _log_fold(trial: Trial, arm: str, readouts: Sequence[str]) -> npt.NDArray[np.float64]:
+def _log_fold(trial: Trial, arm: str, readouts: Sequence[str]) -> FloatArray:
     """log2 of every readout over that of the first arm."""
     table = trial.lysate.pivot(index="readout", columns="treatment", values="value")
     own, first = (table[one].loc[list(readouts)].to_numpy(dtype=float) for one in (arm, trial.arms[0]))

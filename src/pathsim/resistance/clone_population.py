@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..errors import SimulationError
 from ..experiments.simulation import full_plan
 from ..lab import CellLine, Condition, Library, Treatment
 from ..lab.clones import Clone
 from ..model import Model
 from ..units import number_text
-
-FloatArray = npt.NDArray[np.float64]
 
 SETTLED_DAYS = 14.0
 
@@ -109,14 +107,14 @@ def step_mean(
 
 
 def step_random(
-    cells: npt.NDArray[np.int64],
+    cells: IntArray,
     birth: FloatArray,
     death: FloatArray,
     by_division: FloatArray,
     by_day: FloatArray,
     days: float,
     random: np.random.Generator,
-) -> npt.NDArray[np.int64]:
+) -> IntArray:
     """As :func:`step_mean`, cell by cell: whole numbers drawn from the law of the birth-death process."""
     net = birth - death
     growth = np.exp(net * days)

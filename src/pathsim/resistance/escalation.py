@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..assays.dose_response import dose_response
 from ..assays.screen_input import open_model, read_line
 from ..errors import InputError, PathsimError, raise_together
@@ -25,7 +25,6 @@ from .clone_population import Culture, make_culture, step_mean, step_random
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 
 STEP_DAYS = 0.25
 WATCHED_DAYS = 4.0

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..assays.screen_input import read_doses
 from ..errors import InputError, unknown
 from ..experiments.ensemble import Dish
 from ..units import times_min
 
-FloatArray = npt.NDArray[np.float64]
 FULL = "serum 10 %"
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..invivo.glucose import CLAMPED, GlucoseStudy, glucose_insulin_study
 from ..invivo.trial import VirtualTrial, virtual_trial
 from ..lab import Library
@@ -77,5 +77,5 @@ def gbm_cohort(model: Model, library: Library) -> Numbers:
     }
 
 
-def _ratios(trial: VirtualTrial) -> npt.NDArray[np.float64]:
+def _ratios(trial: VirtualTrial) -> FloatArray:
     return trial.trials["hazard_ratio"].dropna().to_numpy(dtype=float)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import PathsimError
 from ..experiments.ensemble import Constants, Dish, band, read_dishes
 from ..lab import CellLine, Library, default_library
@@ -22,7 +22,6 @@ from .null_models import feedback_free, without_drug_effects
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
 
 

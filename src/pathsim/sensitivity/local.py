@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, SimulationError, raise_together, unknown
 from ..experiments.simulation import system_of
 from ..lab import CellLine, Library, default_library
@@ -23,7 +23,6 @@ from ..units import times_min
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 Interval = str | tuple[float, float]
 """``(low, high)`` sampled evenly, or text: ``"0.5 .. 2"``, ``"0.5 .. 2 log"``."""
 

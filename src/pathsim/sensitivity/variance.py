@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 from scipy.stats import qmc
 
+from ..arrays import FloatArray, IntArray
 from ..errors import InputError
 from ..lab import CellLine, Library
 from ..model import Model
 from ..solve import Rosenbrock, Solver
-from .local import FloatArray, Interval, Setup, at_shares, intervals, set_up
+from .local import Interval, Setup, at_shares, intervals, set_up
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +102,7 @@ def _indices(readings: FloatArray, resamples: int, confidence: float, seed: int)
     f = np.moveaxis(readings, 2, 1)  # (parameters + 2, readouts, points), as scipy wants it
     random = np.random.default_rng(seed)
 
-    def estimate(pick: npt.NDArray[np.int64]) -> FloatArray:
+    def estimate(pick: IntArray) -> FloatArray:
         func: Any = {"f_A": f[0][:, pick], "f_B": f[1][:, pick], "f_AB": f[2:][:, :, pick]}
         found = stats.sobol_indices(func=func, n=f.shape[2])
         return np.stack([np.atleast_2d(found.first_order), np.atleast_2d(found.total_order)])

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..arrays import FloatArray
 from . import logistic
-from .logistic import FloatArray
 
 PARAMETERS = ("top", "bottom", "ec50", "h")
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, near_misses, raise_together
 from ..units import quantity
-from .logistic import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, raise_together
 from . import hill
 from .curve import Curve, Estimate, Potency
-from .logistic import FloatArray
 
 SLOPES = (0.1, 5.0)
 """Limits of the Hill slope in the reference implementations of the method."""

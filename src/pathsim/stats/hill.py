@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, raise_together
 from . import logistic
 from .curve import PARAMETERS, Curve, Estimate, Potency, t_quantile
-from .logistic import FloatArray
 from .profile import Data as ProfileData
 from .profile import Span, dose_span, parameter_span
 

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from ..arrays import BoolArray, FloatArray
+
 Model = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 """Parameters (curves, 4) -> values (curves, points) and their derivatives (curves, points, 4)."""
 
@@ -135,7 +135,7 @@ def descend(
     responses: FloatArray,
     weights: FloatArray,
     start: FloatArray,
-    held: npt.NDArray[np.bool_],
+    held: BoolArray,
     limits: FloatArray,
 ) -> Fits:
     """Levenberg-Marquardt on all curves at once, inside ``limits``; ``held`` (curves, 4) parameters stay put."""
@@ -180,7 +180,7 @@ def _step(
     weights: FloatArray,
     damping: FloatArray,
     theta: FloatArray,
-    held: npt.NDArray[np.bool_],
+    held: BoolArray,
     limits: FloatArray,
 ) -> FloatArray:
     gradient = np.einsum("fnp,n,fn->fp", jacobian, weights, residuals)

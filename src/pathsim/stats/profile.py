@@ -12,10 +12,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import BoolArray, FloatArray
 from . import logistic
-from .logistic import FloatArray, Model
+from .logistic import Model
 
 _ROUNDS = 60
 _TOLERANCE = 1e-4
@@ -76,7 +76,7 @@ def dose_span(data: Data, log_dose: float, fraction: float, se: float, confidenc
 Refit = Callable[[float, FloatArray], tuple[float, FloatArray]]
 
 
-def _refit(model: Model, data: Data, start: FloatArray, held: npt.NDArray[np.bool_]) -> tuple[float, FloatArray]:
+def _refit(model: Model, data: Data, start: FloatArray, held: BoolArray) -> tuple[float, FloatArray]:
     found = logistic.descend(model, data.responses[None], data.weights, start[None], held[None], data.limits)
     return float(found.rss[0]), found.theta[0]
 

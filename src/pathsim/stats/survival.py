@@ -14,10 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError, near_misses, raise_together
-from .logistic import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +56,9 @@ class KaplanMeier:
     survival: FloatArray
     low: FloatArray
     high: FloatArray
-    at_risk: npt.NDArray[np.int64]
-    events: npt.NDArray[np.int64]
-    censored: npt.NDArray[np.int64]
+    at_risk: IntArray
+    events: IntArray
+    censored: IntArray
     confidence: float
     unit: str
     name: str = ""
@@ -268,7 +267,7 @@ def hazard_ratio(
     return found
 
 
-def _cox(times: FloatArray, seen: npt.NDArray[np.bool_], columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _cox(times: FloatArray, seen: BoolArray, columns: FloatArray) -> tuple[FloatArray, FloatArray]:
     try:
         models: Any = import_module("statsmodels.duration.hazard_regression")
     except ImportError:
@@ -280,7 +279,7 @@ def _cox(times: FloatArray, seen: npt.NDArray[np.bool_], columns: FloatArray) ->
 
 
 def _log_log(
-    survival: FloatArray, deaths: npt.NDArray[np.int64], at_risk: npt.NDArray[np.int64], confidence: float
+    survival: FloatArray, deaths: IntArray, at_risk: IntArray, confidence: float
 ) -> tuple[FloatArray, FloatArray]:
     from scipy.special import ndtri  # slow to load, and only wanted here
 
@@ -298,7 +297,7 @@ def _log_log(
 
 def _checked(
     times: Iterable[float], events: Iterable[bool | int] | None, name: str = ""
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+) -> tuple[FloatArray, BoolArray]:
     moments = np.asarray(list(times), dtype=float)
     raw = np.ones(len(moments)) if events is None else np.asarray(list(events), dtype=float)
     heading = f"survival of {name}" if name else "survival"
@@ -320,7 +319,7 @@ def _checked(
 
 def _checked_arms(
     times: Iterable[float], arms: Iterable[Hashable], events: Iterable[bool | int] | None
-) -> tuple[FloatArray, list[str], npt.NDArray[np.bool_]]:
+) -> tuple[FloatArray, list[str], BoolArray]:
     moments, seen = _checked(times, events)
     labels = [str(arm) for arm in arms]
     if len(labels) != len(moments):

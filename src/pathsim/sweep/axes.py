@@ -14,12 +14,10 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..errors import InputError, PathsimError
 from ..units import Dimension, number_text, numbers, quantity, times_min
-
-FloatArray = npt.NDArray[np.float64]
 
 
 class Kind(Enum):

@@ -9,8 +9,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..errors import InputError
 from .axes import Kind, Listed
 from .design import Design
@@ -18,7 +18,6 @@ from .design import Design
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 
 RESERVED = ("cell_line", "treatment", "time_min", "readout", "value", "well", "set", "failure")
 """Columns every table of a sweep has; those of its axes stand between ``well`` and ``failure``."""
@@ -73,7 +72,7 @@ def _frame(design: Design, first: int, last: int, values: FloatArray, failures: 
     return pd.DataFrame(columns)
 
 
-def _treatments(design: Design, protocol: npt.NDArray[np.int64], axes: Mapping[str, FloatArray]) -> Any:
+def _treatments(design: Design, protocol: IntArray, axes: Mapping[str, FloatArray]) -> Any:
     """The treatment text of every well.
 
     Texts are put together from their pieces; where a dose is zero the dose is left out, by the grammar.

@@ -12,8 +12,8 @@ from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray, IntArray
 from ..errors import InputError, PathsimError, raise_together
 from ..experiments.simulation import PASSAGING, system_of
 from ..lab import CellLine
@@ -23,9 +23,6 @@ from .axes import Axis, Kind, Listed, Range, exact
 from .dishes import Dishes, Readings, distinct, run_dishes
 from .protocol import Medium, Protocol
 from .sampling import Sample
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 PERCENT = " %"
 """What a readout ends in that is wanted in percent of the well without the doses of the axes: ``viability %``."""

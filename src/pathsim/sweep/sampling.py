@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import qmc
 
+from ..arrays import FloatArray, IntArray
 from ..errors import InputError
 
-FloatArray = npt.NDArray[np.float64]
 Words = npt.NDArray[np.uint64]
 
 
@@ -45,7 +45,7 @@ class Sample:
                 f"({near // 2} or {near})"
             )
 
-    def draw(self, numbers: npt.NDArray[np.int64], dimensions: int) -> FloatArray:
+    def draw(self, numbers: IntArray, dimensions: int) -> FloatArray:
         """The points with these numbers, shape (len(numbers), dimensions), in [0, 1)."""
         if len(numbers) == 0 or dimensions == 0:
             return np.zeros((len(numbers), dimensions))

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import FloatArray
 from ..experiments.ensemble import Repeats, add_band, band, with_low_and_high
 from ..invivo.xenograft import Trial
 from ..resistance.escalation import Escalation
@@ -22,7 +22,6 @@ from ..stats.survival import KaplanMeier
 if TYPE_CHECKING:
     import pandas as pd
 
-FloatArray = npt.NDArray[np.float64]
 SIGNIFICANT = 0.05
 
 

@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
+from ...arrays import FloatArray
 from .graph import BOOLEAN, Graph
 
-Numbers = Sequence[float] | npt.NDArray[np.float64]
+Numbers = Sequence[float] | FloatArray
 Function = Callable[[float, Numbers, Numbers], list[float]]
 
 

@@ -12,17 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
-
+from ...arrays import FloatArray
 from ...errors import InputError, raise_together, unknown
 from ...model import Model
 from ...model.maths import deep_recursion, text
 from ...model.records import Species
 from .graph import Graph
 from .lowering import Lowering, Mode
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
+from ...arrays import FloatArray
 from .graph import BOOLEAN, Graph
 
-FloatArray = npt.NDArray[np.float64]
 ArrayFunction = Callable[[Sequence[FloatArray]], list[FloatArray]]
 
 

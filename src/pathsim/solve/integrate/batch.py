@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from ..equations.system import FloatArray, System
+from ...arrays import FloatArray, IntArray
+from ..equations.system import System
 from ..llvm.layout import STATE, STATUS, STEPS_TAKEN, TIME, Results
 from ..reference.functions import TwinFunctions
 from ..reference.integrate import LONGEST, integrate, settle
@@ -17,8 +17,6 @@ from ..solvers import Rosenbrock, Solver
 from ..status import Status
 from .engine import Engine, run
 from .steady_state import refine
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call2, call4
 from ..llvm.layout import (
     CHATTERING,
@@ -24,9 +25,7 @@ from ..llvm.layout import (
     TS,
     Code,
     Discrete,
-    FloatArray,
     H,
-    IntArray,
     Layout,
     T,
     place,

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import FloatArray, IntArray
 from ...cache import source_of
-from ..equations.system import FloatArray, System
+from ..equations.system import System
 from ..llvm import jit
 from ..llvm import layout as lane_layout
 from ..llvm.codegen import MOST_STRAIGHT_LINE, Program, effect_nodes, factor_module, model_module, output_module
@@ -25,8 +25,6 @@ from ..llvm.vector_maths import maths_module
 from ..rosenbrock.factorisation import TABLES, lu_tables
 from ..rosenbrock.step import POINTERS, step_module
 from . import loop as lanes
-
-IntArray = npt.NDArray[np.int64]
 
 MANY_ROWS = 4000
 """Rows from which writing out the factorisation of a large model pays for the time it takes to compile."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call2, call4
 from ..llvm.layout import (
     CHANCE,
@@ -14,8 +15,6 @@ from ..llvm.layout import (
     PENDING,
     Code,
     Discrete,
-    FloatArray,
-    IntArray,
     Layout,
     T,
     place,

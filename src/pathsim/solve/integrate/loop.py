@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 
+from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call2, call4, call_step
 from ..llvm.layout import (
     ACCEPTED,
@@ -51,9 +52,7 @@ from ..llvm.layout import (
     WISH,
     Code,
     Discrete,
-    FloatArray,
     H,
-    IntArray,
     Job,
     Layout,
     Results,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call3, call4
 from ..llvm.layout import (
     ACCEPTED,
@@ -17,9 +18,7 @@ from ..llvm.layout import (
     TS,
     Code,
     Discrete,
-    FloatArray,
     H,
-    IntArray,
     Layout,
     T,
     place,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call3, call4, call6
 from ..llvm.layout import (
     ACCEPTED,
@@ -17,9 +18,7 @@ from ..llvm.layout import (
     THETA,
     TS,
     Code,
-    FloatArray,
     H,
-    IntArray,
     Job,
     Layout,
     Results,

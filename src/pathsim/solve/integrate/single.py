@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..equations.system import FloatArray, System
+from ...arrays import FloatArray, IntArray
+from ..equations.system import System
 from ..llvm.layout import STATE, STATUS, TIME, Job, Results
 from ..llvm.loops import compiled, pack
 from ..solvers import Rosenbrock
 from ..status import Status
 from . import loop as lanes
 from .batch import engine_of
-from .engine import IntArray, Workspace, arrange
+from .engine import Workspace, arrange
 
 
 class Single:

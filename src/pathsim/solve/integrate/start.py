@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call2, call4
 from ..llvm.layout import (
     ATOL,
@@ -32,8 +33,6 @@ from ..llvm.layout import (
     WISH,
     Code,
     Discrete,
-    FloatArray,
-    IntArray,
     Job,
     Layout,
     T,

@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import BoolArray, FloatArray, IntArray
 from ...model.moieties import Stoichiometry, null_space
-from ..equations.system import FloatArray, System
+from ..equations.system import System
 from ..llvm.calls import call2, call4
 from ..llvm.layout import LANES, START_T, Code, Layout, T, place
 from .discontinuities import settle
 from .engine import Engine, Workspace
 
-IntArray = npt.NDArray[np.int64]
 MOST_CORRECTIONS = 12
 FARTHEST = 1e-2
 """Relative distance that corrections may move a state: more would be another steady state."""
@@ -196,7 +195,7 @@ class _Lanes:
         x[:, lost] = start[:, lost]
         x[(x < 0) & (start >= 0)] = 0.0
 
-    def _changes(self, going: npt.NDArray[np.bool_]) -> FloatArray:
+    def _changes(self, going: BoolArray) -> FloatArray:
         """The corrections Newton's method wants, shape (states, lanes); NaN where the equations are singular."""
         at, J = self.at, self.workspace.hidden["J"]
         call4(self.engine.code.addresses["jacobian"], place(at, T), place(at, at.y), place(at, at.k), J.ctypes.data)

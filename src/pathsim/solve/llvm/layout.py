@@ -9,14 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+from ...arrays import FloatArray, IntArray
 
 LANES = 8
 DIMENSIONS = 4  # most that an array may have in compiled code
 
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 # rows of F: time, step, and what the compiled step makes of them; see step_ir.POINTERS
 (T, H, TS, INNER_TS, IG, THETA, OLD_ERROR, WAS_REJECTED, STOP, AIM, ACCEPTED, WISH, H_NEXT, T_NEXT, LANDS, TARGET,

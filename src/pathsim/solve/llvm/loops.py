@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...arrays import IntArray
 from ...cache import source_of
 from . import jit
 from .layout import DIMENSIONS
-
-IntArray = npt.NDArray[np.int64]
 
 
 class Driver:

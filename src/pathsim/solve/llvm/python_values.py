@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
+from ...arrays import FloatArray, IntArray
 from . import calls
-from .layout import DIMENSIONS, FloatArray, IntArray
+from .layout import DIMENSIONS
 from .vector_ir import double
 
 INT, FLOAT, BOOL = "i64", "double", "i1"

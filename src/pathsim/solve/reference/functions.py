@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...arrays import FloatArray
 from ..equations.evaluate import Numbers, python_function
-from ..equations.system import FloatArray, System, jacobian, time_derivative
+from ..equations.system import System, jacobian, time_derivative
 
 
 class TwinFunctions:

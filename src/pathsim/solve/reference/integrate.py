@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..equations.system import EventCode, FloatArray
+from ...arrays import FloatArray
+from ..equations.system import EventCode
 from ..solvers import Rosenbrock, Solver
 from ..status import Status
 from .functions import TwinFunctions

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..equations.system import FloatArray
+from ...arrays import FloatArray
 from ..rosenbrock.tableau import RODAS5P
 from ..solvers import BDF, LSODA, Rosenbrock, Solver
 from .functions import TwinFunctions

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import IntArray
 from ..equations.elimination import Elimination
 from ..llvm.loop_ir import Loops
 from ..llvm.vector_ir import LANES, Function, splat
-
-IntArray = npt.NDArray[np.int64]
 
 TABLES = ("work", "start", "column", "diagonal", "j_start", "j_column", "j_entry", "panel_start", "panel")
 """Order of the pointers in the table handed to the functions, behind the number of rows."""

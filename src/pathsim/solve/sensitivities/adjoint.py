@@ -14,9 +14,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..equations.system import FloatArray, System
+from ...arrays import FloatArray, IntArray
+from ..equations.system import System
 from ..integrate.batch import engine_of
 from ..integrate.engine import Engine, _aligned, _stack, identity_of, maths_code, step_code
 from ..llvm import jit
@@ -32,8 +32,6 @@ from .forward_machine import machine_of
 from .recording import Recording, stretches_of
 from .recording_loop import LINK_JUMP, STEP_END, STEP_Y, stages_column
 from .segments import rounds_of
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

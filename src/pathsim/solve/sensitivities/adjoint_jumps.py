@@ -10,13 +10,11 @@ from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import FloatArray
 from ..equations.differentiate import cotangents
 from ..equations.evaluate import rows_function
-from ..equations.system import FloatArray, System
-
-IntArray = npt.NDArray[np.int64]
+from ..equations.system import System
 
 
 class Switching:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from ..equations.system import FloatArray, System
+from ...arrays import FloatArray, IntArray
+from ..equations.system import System
 from ..integrate.batch import Rows
 from ..llvm.layout import LANES
 from ..llvm.loops import compiled
@@ -23,8 +23,6 @@ from .forward_machine import machine_of
 from .recording import Recording, record_rows, stretches_of
 from .recording_loop import LINK_JUMP, STEP_END, STEP_H, STEP_T
 from .segments import Round, rounds_of
-
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ...arrays import FloatArray
 from ..equations.differentiate import tangents
 from ..equations.evaluate import array_function
-from ..equations.system import FloatArray, System
+from ..equations.system import System
 from ..integrate.batch import twin_functions
 
 MOST_AT_ONE_TIME = 1000

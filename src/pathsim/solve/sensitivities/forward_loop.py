@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call2, call3, call4, call6, call7
-from ..llvm.layout import LANES, FloatArray, IntArray
+from ..llvm.layout import LANES
 from .recording_loop import ENDED_EARLY, STEP_COUNTS, STEP_END, STEP_H, STEP_T, STEP_Y, Tape, stages_column
 
 # columns of tasks

@@ -8,9 +8,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..equations.system import FloatArray, System
+from ...arrays import FloatArray, IntArray
+from ..equations.system import System
 from ..integrate.batch import engine_of
 from ..integrate.engine import Engine, _aligned, _stack, maths_code, step_code
 from ..llvm import jit
@@ -20,8 +20,6 @@ from ..llvm.layout import LANES
 from ..rosenbrock.factorisation import TABLES
 from .forward_jumps import JumpTangents
 from .forward_loop import TangentCode, TangentLayout
-
-IntArray = npt.NDArray[np.int64]
 
 
 @lru_cache(maxsize=1)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-from ..equations.system import FloatArray, System
+from ...arrays import FloatArray, IntArray
+from ..equations.system import System
 from ..integrate.batch import Rows, at_rest, engine_of
 from ..integrate.engine import Engine, arrange
 from ..llvm.layout import LANES, STATE, STATUS, STEPS_TAKEN, TIME, UNTIL_STEADY, Job, Results
@@ -34,7 +34,6 @@ from .recording_loop import (
 )
 from .segments import Stretches, find_stretches
 
-IntArray = npt.NDArray[np.int64]
 SETTLING = np.array([LONGEST])
 ROOM = 1 << 20
 """Numbers that a tape has room for at first, within limits; too short a tape means a second simulation."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ...arrays import FloatArray, IntArray
 from ..integrate.loop import _after_step, _begin, _fill_spare_lanes, _jump
 from ..integrate.start import prepare_stage, stage, take
 from ..llvm.calls import call_record
@@ -24,9 +25,7 @@ from ..llvm.layout import (
     SWITCHED,
     Code,
     Discrete,
-    FloatArray,
     H,
-    IntArray,
     Job,
     Layout,
     Results,

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..equations.system import FloatArray, System
+from ...arrays import FloatArray
+from ..equations.system import System
 from ..llvm.layout import LANES
 from ..solvers import Rosenbrock
 from .adjoint import Pulled, pull_back

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..llvm.layout import FloatArray, IntArray
+from ...arrays import FloatArray, IntArray
 from ..llvm.loops import compiled
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ...arrays import FloatArray
 from ...errors import InputError, raise_together
 from .. import logistic
-from ..logistic import FloatArray
 from .noise import single_drug
 from .scores import Score, excess_score
 from .wells import Conditions, Wells, from_arrays, from_table

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ...arrays import BoolArray, FloatArray
 from ...errors import InputError, PathsimError, near_misses, raise_together
 from ...units import Dimension, quantity
-from ..logistic import FloatArray
 from .wells import Response, Wells, from_arrays
 
 if TYPE_CHECKING:
@@ -190,12 +190,12 @@ def _unit_factors(
 
 def _twice(
     frame: pd.DataFrame, layout: _Layout, numbers: FloatArray, problems: list[str]
-) -> tuple[npt.NDArray[np.bool_], dict[int, str]]:
+) -> tuple[BoolArray, dict[int, str]]:
     """Rows to keep: a well listed again with its value counts once, with another value it is a problem.
 
     Two rows are the same well when the file tells wells apart (by replicate or plate position) and does not tell these.
     """
-    keep: npt.NDArray[np.bool_] = np.ones(len(frame), dtype=bool)
+    keep: BoolArray = np.ones(len(frame), dtype=bool)
     notes: dict[int, str] = {}
     identity = [column for column in (layout.block, layout.replicate, *(layout.place or ())) if column]
     if layout.replicate is None and layout.place is None:

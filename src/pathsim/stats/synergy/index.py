@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from ...arrays import FloatArray
 from ...errors import InputError, raise_together
 from .. import logistic
-from ..logistic import FloatArray
 from .excess import read
 from .median_effect import MedianEffect, median_effect
 from .scores import Convention, dose_columns

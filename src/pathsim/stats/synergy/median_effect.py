@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
+from ...arrays import FloatArray
 from ...errors import InputError
-from ..logistic import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

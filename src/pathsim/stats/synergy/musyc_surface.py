@@ -25,10 +25,10 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.optimize import least_squares
 
+from ...arrays import BoolArray, FloatArray
 from ...errors import InputError, unknown
 from .. import logistic
 from ..curve import Estimate
-from ..logistic import FloatArray
 from .excess import read
 from .noise import single_drug
 from .wells import Conditions, Wells
@@ -249,7 +249,7 @@ def _open_ends(low: float, high: float) -> tuple[float, float]:
     return (math.exp(low) if low > -30 else 0.0), (math.exp(high) if high < 30 else math.inf)
 
 
-def _covariance(jacobian: FloatArray, lost: npt.NDArray[np.bool_], variance: float) -> FloatArray:
+def _covariance(jacobian: FloatArray, lost: BoolArray, variance: float) -> FloatArray:
     """Covariance of the parameters that are not ``lost``; infinite where the data determine nothing."""
     size = jacobian.shape[1]
     covariance = np.full((size, size), np.inf)

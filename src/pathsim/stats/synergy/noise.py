@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
+from ...arrays import FloatArray
 from .. import logistic
-from ..logistic import FloatArray
 from .wells import Conditions, Wells
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...arrays import FloatArray
 from ...errors import InputError
-from ..logistic import FloatArray
 from .noise import resampled_means
 from .wells import Conditions, Wells
 

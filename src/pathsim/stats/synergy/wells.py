@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ...arrays import FloatArray
 from ...errors import InputError, raise_together
 from .. import logistic
 from ..doses import Doses, check_columns, drug_columns, read_doses
-from ..logistic import FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd

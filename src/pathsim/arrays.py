@@ -1,0 +1,10 @@
+"""Array types: the three dtypes in which pathsim keeps numbers; shapes stand in the docstring of whatever uses them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
