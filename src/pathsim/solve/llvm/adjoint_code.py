@@ -7,7 +7,6 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from ..equations.differentiate import cotangents
 from ..equations.graph import BOOLEAN, Graph
 from ..equations.system import System
-from ..rosenbrock.tableau import RODAS5P
 from .codegen import Program, Writer
 from .vector_ir import Function, write_nodes
 
@@ -26,10 +25,12 @@ def _loaded_weight(f: Function, i: int) -> str:
 class AdjointWriter:
     """Writes transposes of one system's functions; weights are parameters numbered from ``base`` on. All accumulate.
 
-    ``columns`` are the raw values of interest: what depends on none of them gets no derivatives.
+    ``columns`` are the raw values of interest: what depends on none of them gets no derivatives. ``stages`` are those
+    of the method, over which the weights of the Jacobian are summed.
     """
 
-    def __init__(self, program: Program, fused: bool, columns: Sequence[int]) -> None:
+    def __init__(self, program: Program, fused: bool, columns: Sequence[int], stages: int = 0) -> None:
+        self.stages = stages
         self.writer = Writer(program, fused)
         self.program, self.graph = program, program.system.graph
         self.base = max(program.system.n_parameters, len(program.system.defaults))
@@ -121,10 +122,10 @@ class AdjointWriter:
                 names.append(f"jacobian_weights_{len(names)}")
                 f, room = self.writer.function(names[-1], pointers), max(len(row), MOST_WEIGHTS)
             room -= len(row)
-            V = [f.load("V", stage * n + i) for stage in range(RODAS5P.stages)] if row else []
+            V = [f.load("V", stage * n + i) for stage in range(self.stages)] if row else []
             for q, j in row:
                 total = f.binary("fmul", V[0], f.load("U", j))
-                for stage in range(1, RODAS5P.stages):
+                for stage in range(1, self.stages):
                     total = f.multiply_add(V[stage], f.load("U", stage * n + j), total)
                 f.store("W", q, total)
         return names
@@ -177,10 +178,10 @@ def moments_move(program: Program, columns: Sequence[int]) -> bool:
     return not _depending(graph, margins, on).isdisjoint(margins)
 
 
-def adjoint_module(program: Program, columns: Sequence[int], fused: bool) -> str:
+def adjoint_module(program: Program, columns: Sequence[int], stages: int, fused: bool) -> str:
     """IR of every transpose that does not depend on what is asked for."""
     system, order = program.system, program.elimination.order
-    made = AdjointWriter(program, fused, columns)
+    made = AdjointWriter(program, fused, columns, stages)
     made.smooth("rates_adjoint", [system.rates[i] for i in order])
     made.jacobian()
     if program.has_time:

@@ -25,6 +25,7 @@ from ..llvm.codegen import MOST_STRAIGHT_LINE
 from ..llvm.layout import LANES
 from ..llvm.loops import Words, compiled
 from ..rosenbrock.adjoint_step import STEP_POINTERS, adjoint_step_module
+from ..rosenbrock.tableau import RODAS5P
 from .adjoint_jumps import switching_of
 from .adjoint_loop import AdjointCode, AdjointLayout, Bars, Lanes, Starts, Tasks, back_lanes, start_back
 from .forward_jumps import Crossing
@@ -207,7 +208,8 @@ class AdjointMachine:
         maths_code()
         small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
         return jit.compile_ir(
-            adjoint_module(self.engine.program, self.columns, jit.machine().fused), effort=2 if small else 0
+            adjoint_module(self.engine.program, self.columns, RODAS5P.stages, jit.machine().fused),
+            effort=2 if small else 0,
         )
 
     @cached_property

@@ -15,9 +15,10 @@ from ..integrate.batch import engine_of
 from ..integrate.engine import Engine, _aligned, _stack, maths_code, step_code
 from ..llvm import jit
 from ..llvm.codegen import MOST_STRAIGHT_LINE
-from ..llvm.forward_code import STEP_POINTERS, outputs_tangent_module, tangent_module, tangent_step_module
+from ..llvm.forward_code import outputs_tangent_module, tangent_module
 from ..llvm.layout import LANES
 from ..rosenbrock.factorisation import TABLES
+from ..rosenbrock.forward_step import STEP_POINTERS, tangent_step_module
 from .forward_jumps import JumpTangents
 from .forward_loop import TangentCode, TangentLayout
 
