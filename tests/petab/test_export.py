@@ -14,6 +14,7 @@ pytest.importorskip("petab", reason="the package petab is not installed")
 import pathsim as ps
 from pathsim import InputError, UnsupportedModelError
 from pathsim.estimation.free import FreeParameter
+from pathsim.model import check_model
 from pathsim.petab import export, load
 from pathsim.petab.export import export_objective
 
@@ -67,6 +68,10 @@ def test_petab_accepts_it(written: Path) -> None:
 
     results = Problem.from_yaml(str(written)).validate()
     assert not results.has_errors(), [issue.message for issue in results]
+
+
+def test_the_model_in_it_has_units_and_sources(written: Path) -> None:
+    assert check_model(ps.load_model(written.parent / "model.xml")) == check_model(ps.load_model("pi3k_mapk"))
 
 
 def test_it_simulates_what_the_table_says(written: Path) -> None:

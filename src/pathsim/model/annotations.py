@@ -6,16 +6,18 @@
     pAKT_S473 := ...; // nM | readout: AKT phosphorylated at S473, 60 kDa
     AKT_total = 285;  // nM | source: Niepel 2013 ... | readout: all AKT, 60 kDa
 
-Antimony throws comments away, so this module reads the text itself, line by line.
+Antimony throws comments away, so this module reads the text itself, line by line. In SBML the same words stand in the
+notes of an element (``sbml_export`` writes them, ``sbml`` reads them).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 CLASSES = ("source", "estimate", "calibrated", "input", "switch", "definition", "readout")
+NOTE_CLASS = "pathsim"
+"""The class of the XHTML paragraph that holds a comment in SBML notes."""
 
 _LINE = re.compile(r"^\s*(?P<name>[A-Za-z_]\w*)\s*(?P<sign>:?=)[^;]*;\s*//\s*(?P<comment>.*)$")
 _FIELD = re.compile(r"^\s*(?P<kind>\w+)\s*:?\s*(?P<text>.*?)\s*$")
@@ -43,14 +45,15 @@ def read_annotations(content: str) -> dict[str, Annotation]:
         match = _LINE.match(line)
         if match is None:
             continue
-        unit, *fields = (part.strip() for part in match["comment"].split("|"))
-        annotation = _annotation(match["name"], number, unit, match["sign"] == ":=", fields)
+        annotation = read_comment(match["comment"], match["name"], number, match["sign"] == ":=")
         if annotation is not None:
             found[annotation.name] = annotation
     return found
 
 
-def _annotation(name: str, line: int, unit: str, is_rule: bool, fields: Iterable[str]) -> Annotation | None:
+def read_comment(comment: str, name: str, line: int, is_rule: bool) -> Annotation | None:
+    """The annotation that ``comment`` gives the symbol ``name``; None where it has no class that is known."""
+    unit, *fields = (part.strip() for part in comment.split("|"))
     kind = text = readout = ""
     mass = 0
     for part in fields:
@@ -64,3 +67,11 @@ def _annotation(name: str, line: int, unit: str, is_rule: bool, fields: Iterable
         if not kind:
             kind, text = match["kind"], match["text"]
     return Annotation(name, line, unit, kind, text, is_rule, readout, mass) if kind else None
+
+
+def comment_text(item: Annotation) -> str:
+    """The comment that :func:`read_comment` reads as ``item``."""
+    fields = [item.unit, f"{item.kind}: {item.text}" if item.text else item.kind]
+    if item.readout and item.kind != "readout":
+        fields.append(f"readout: {item.readout}" + (f", {item.mass_kDa} kDa" if item.mass_kDa else ""))
+    return " | ".join(fields)

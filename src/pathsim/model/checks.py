@@ -73,6 +73,13 @@ def without_value(model: Model) -> list[str]:
     return [name for name in valueless if name not in set_elsewhere]
 
 
+def units_of(model: Model) -> dict[str, Dimensions]:
+    """Units of annotated symbols, and of the species whose unit follows from them; unreadable units are left out."""
+    known, _ = _stated(model)
+    _spread_to_species(model, known)
+    return {name: found for name, found in known.items() if found is not None}
+
+
 def _backing(note: Annotation) -> Iterable[str]:
     if note.kind in _BACKED and not note.text:
         yield f"line {note.line}: {note.name}: '{note.kind}' needs words behind it: which paper, or why this value"
@@ -82,16 +89,11 @@ def _backing(note: Annotation) -> Iterable[str]:
 
 def _units(model: Model, notes: Mapping[str, Annotation]) -> Iterable[str]:
     """Clashes of units in rates and rules, with the line of the rule where it is known."""
-    known: dict[str, Dimensions | None] = {item.id: {} for item in model.compartments}
-    for note in notes.values():
-        try:
-            known[note.name] = read_dimensions(note.unit)
-        except InputError as error:
-            known[note.name] = None
-            yield f"line {note.line}: {note.name}: {error}"
+    known, problems = _stated(model)
+    yield from problems
     _spread_to_species(model, known)
     for rule in model.assignment_rules:
-        problems: list[str] = []
+        problems = []
         found = dimensions_of(rule.math, known.get, problems, _TIME)
         where = f"line {notes[rule.variable].line}: {rule.variable}" if rule.variable in notes else rule.variable
         stated = known.get(rule.variable)
@@ -112,18 +114,45 @@ def _units(model: Model, notes: Mapping[str, Annotation]) -> Iterable[str]:
         yield from (f"reaction {reaction.id}: {problem}" for problem in problems)
 
 
+def _stated(model: Model) -> tuple[dict[str, Dimensions | None], list[str]]:
+    """Units as annotated (None where unreadable, with a problem each); compartments are relative volumes."""
+    known: dict[str, Dimensions | None] = {item.id: {} for item in model.compartments}
+    problems = []
+    for note in model.annotations:
+        try:
+            known[note.name] = read_dimensions(note.unit)
+        except InputError as error:
+            known[note.name] = None
+            problems.append(f"line {note.line}: {note.name}: {error}")
+    return known, problems
+
+
 def _spread_to_species(model: Model, known: dict[str, Dimensions | None]) -> None:
-    """Units of species: of what their start is set to, else of the species they are converted into."""
+    """Units of species: of what their start is set to, else of the species they are converted into, else of the rates
+    that change them."""
     for rule in model.initial_assignments:
         known.setdefault(rule.variable, dimensions_of(rule.math, known.get, [], _TIME))
-    for _ in range(len(model.reactions)):
-        before = len(known)
+    waiting = True
+    while waiting:
+        waiting = _spread_once(model, known)
+
+
+def _spread_once(model: Model, known: dict[str, Dimensions | None]) -> bool:
+    """Whether another species got its unit."""
+    before = sum(unit is not None for unit in known.values())
+    for from_rates in (False, True):
         for reaction in model.reactions:
             members = [p.species for p in (*reaction.reactants, *reaction.products)]
+            if all(known.get(name) is not None for name in members):
+                continue
             unit = next((known[name] for name in members if known.get(name) is not None), None)
+            if unit is None and from_rates:
+                rate = dimensions_of(reaction.rate, known.get, [], _TIME)
+                unit = None if rate is None else combine(rate, _TIME, Fraction(1))
             if unit is not None:
                 for name in members:
                     if known.get(name) is None:
                         known[name] = unit
-        if len(known) == before:
-            break
+        if sum(unit is not None for unit in known.values()) > before:
+            return True
+    return False

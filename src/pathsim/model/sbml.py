@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import libsbml
 
 from ..errors import InputError, UnsupportedModelError, near_misses, raise_together
+from .annotations import NOTE_CLASS, Annotation, read_comment
 from .consistency import inconsistencies
 from .maths import ARITY, TIME, Expr, deep_recursion, number, substitute, symbol
 from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
@@ -132,9 +134,20 @@ class _Reader:
             source=self.source,
             digest=digest,
         )
+        model = replace(model, annotations=tuple(self._annotations(model)))
         problems = inconsistencies(model)
         raise_together(problems, f"{self.source}: the model cannot be used" if len(problems) > 1 else "")
         return model
+
+    def _annotations(self, model: Model) -> Iterable[Annotation]:
+        """What ``sbml_export`` wrote into the notes of symbols."""
+        element = self.element
+        for group in (element.getListOfCompartments(), element.getListOfSpecies(), element.getListOfParameters()):
+            for item in group:
+                comment = _comment(item.getNotes()) if item.isSetNotes() else ""
+                found = read_comment(comment, item.getId(), item.getLine(), item.getId() in model.rules)
+                if found is not None:
+                    yield found
 
     def _compartments(self) -> Iterable[Compartment]:
         for item in self.element.getListOfCompartments():
@@ -316,6 +329,15 @@ class _Reader:
     def _at(self, element: Any, what: str) -> str:
         line = element.getLine() if element is not None else 0
         return f"{self.source}, line {line}: {what}" if line else f"{self.source}: {what}"
+
+
+def _comment(notes: Any) -> str:
+    """The text of the paragraph of class ``pathsim`` among the notes of an element."""
+    for i in range(notes.getNumChildren()):
+        child = notes.getChild(i)
+        if child.getAttrValue("class") == NOTE_CLASS and child.getNumChildren() == 1:
+            return str(child.getChild(0).getCharacters())
+    return ""
 
 
 def _text(element: Any, attribute: str) -> str:

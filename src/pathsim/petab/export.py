@@ -24,6 +24,7 @@ from ..estimation.objective import natural
 from ..lab import Condition, Library, Treatment
 from ..model import Model, load_model
 from ..model.maths import nodes
+from ..model.sbml_export import sbml_text
 from .export_periods import Periods, Tables, identifier
 
 if TYPE_CHECKING:
@@ -228,7 +229,7 @@ class _Bands:
 def _files(folder: Path, model: Model, tables: Tables) -> Path:
     """Write the model, the tables and the file that names them; returns the path of the last."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.xml").write_text(_sbml(model), encoding="utf-8")
+    (folder / "model.xml").write_text(sbml_text(model), encoding="utf-8")
     lines = ["format_version: 2.0.0", "model_files:", f"  {identifier(model.id)}:", "    location: model.xml",
              "    language: sbml"]  # fmt: skip
     for name, header in HEADERS.items():
@@ -248,19 +249,6 @@ def _prior(item: FreeParameter) -> tuple[str, str]:
     if item.scale == "lin":
         return "normal", f"{item.mean!r};{item.sd!r}"
     return "log-normal", f"{math.log(item.mean)!r};{item.sd * (math.log(10.0) if item.scale == 'log10' else 1.0)!r}"
-
-
-def _sbml(model: Model) -> str:
-    """The SBML text of the file a model was read from."""
-    source = Path(model.source)
-    if source.suffix == ".ant":
-        from ..model.antimony import antimony_to_sbml
-
-        return antimony_to_sbml(source)
-    try:
-        return source.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror}") from None
 
 
 def _cell(cell: object) -> str:
