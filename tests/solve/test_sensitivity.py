@@ -51,6 +51,26 @@ MODELS = {
         "species S; S = 1; k = 0.5; kk = 0.5; low = 0.4; o: S -> ; kk*S; E1: at S < low: kk = k*3, S = S + 0.2*k;",
         ["S"], ["S", "k", "kk", "low"],
     ),
+    "swap": (
+        "species A, B; A = 10; B = 1; k = 0.3; t1 = 1.1; r: A -> B; k*A; E1: at time > t1: A = B, B = A;",
+        ["A", "B"], ["A", "B", "k", "t1"],
+    ),
+    "dilution": (
+        "compartment V = 2; V' = g; species A in V = 10, B in V = 1; k = 0.3; g = 0.2; t1 = 1.1; r: A -> B; k*A*V;"
+        "E1: at time > t1: V = V*1.5, A = A + 1;",
+        ["A", "B"], ["A", "k", "g", "t1"],
+    ),
+    "copy from a delay": (
+        "species A, B; A = 10; B = 1; k = 0.3; t1 = 1.1; r: A -> B; k*A;"
+        "E1: at 1.5 after time > t1: A = B; E2: at time > t1: B = 4;",
+        ["A", "B"], ["A", "k", "t1"],
+    ),
+    "crowd": (  # five at once without priority, whose order matters, again and again
+        "species A, B; A = 3; B = 1; k = 0.3; t1 = 0.6; r: A -> B; k*A; q: B -> ; 0.1*B; n = 1;"
+        "E1: at time > n*t1: A = B + 0.1; E2: at time > n*t1: B = 1.3*A; E3: at time > n*t1: A = A*B + k;"
+        "E4: at time > n*t1: B = B - 0.3*A; E5: at time > n*t1: A = 0.2*A + t1, n = n + 1;",
+        ["A", "B"], ["A", "B", "k", "t1"],
+    ),
     "initial assignment": (
         "species A, B; a = 2; A = 3*a; B = A*a; k = 0.4; r: A -> B; k*A; s: B -> A; 0.1*a*B;",
         ["A", "B"], ["a", "k"],

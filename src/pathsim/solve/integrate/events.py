@@ -25,16 +25,16 @@ from .discontinuities import settle_modes
 def happen(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
     """Everything that happens at the present moment of lane lane (SBML Level 3 Version 2, section 4.11)."""
     for _ in range(MOST_SWITCHES_AT_ONE_TIME):
-        if not _fire(code, at, F, N, discrete, lane):
+        if not fire(code, at, F, N, discrete, lane):
             return CHATTERING
-        chosen = _next_event(code, at, F, N, discrete, lane)
+        chosen = next_event(code, at, F, N, discrete, lane)
         if chosen < 0:
             return OK
-        _execute(code, at, F, N, discrete, lane, chosen)
+        execute(code, at, F, N, discrete, lane, chosen)
     return CHATTERING
 
 
-def _fire(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> bool:
+def fire(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> bool:
     """Note every trigger that turned true; forget pending ones that need their trigger to stay true."""
     call4(code.triggers, place(at, T), place(at, at.y), place(at, at.k), place(at, at.triggers))
     evaluated = False
@@ -64,7 +64,7 @@ def _fire(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete
     return True
 
 
-def _next_event(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
+def next_event(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
     """Position of the due event of highest priority, or -1; chance decides among equals, the same in every run."""
     due = 0
     for j in range(N[PENDING, lane]):
@@ -97,7 +97,7 @@ def _chance(N: IntArray, lane: int, below: int) -> int:
     return int((state >> 20) % below)
 
 
-def _execute(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int, j: int) -> None:
+def execute(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int, j: int) -> None:
     """Carry out pending event j; the effects in the workspace are those of the present moment."""
     e = N[at.pending_event + j, lane]
     first = discrete.events[e, 0]

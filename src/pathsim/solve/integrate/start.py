@@ -10,6 +10,7 @@ from ..llvm.layout import (
     ATOL,
     CHANCE,
     END,
+    FIRST_CHANCE,
     LANES,
     LIMIT,
     LIVE,
@@ -157,6 +158,6 @@ def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, l
     N[SWITCHED, lane] = NOT_SWITCHED
     N[REPEATS, lane] = 0
     N[PENDING, lane] = 0
-    N[CHANCE, lane] = 88172645463325252
+    N[CHANCE, lane] = FIRST_CHANCE
     for e in range(at.n_events):
         N[at.was_true + e, lane] = discrete.events[e, 1]

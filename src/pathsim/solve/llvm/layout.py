@@ -34,6 +34,7 @@ RTOL, ATOL, MAX_STEPS, START, UNTIL_STEADY = range(5)
 STATUS, TIME, STATE, STEPS_TAKEN = range(4)
 
 MOST_SWITCHES_AT_ONE_TIME = 1000
+FIRST_CHANCE = 88172645463325252  # seed of the choice among simultaneous events, the same in every row
 TINY_STEP = 1e-100  # of lanes that stand still
 NO_TIME = 1e-280  # what happens within it happens at once: a step so short cannot be computed
 

@@ -46,14 +46,16 @@ class Switching:
         """
         with np.errstate(all="ignore"):
             before = _call(self.rates, t, x, p)
-            by_x, by_p = self._moment(t, x, p, before)
+            by_x, by_p = self._moment(t, x, p, p_after, before)
             moved = by_x.any(axis=1) | by_p.any(axis=1)
             pull = np.zeros(len(t))
             jump = before[moved] - _call(self.rates, t[moved], x_after[moved], p_after[moved])
             pull[moved] = (jump * S[moved]).sum(axis=1)
         return S + by_x * pull[:, None], Q + by_p * pull[:, None]
 
-    def _moment(self, t: FloatArray, x: FloatArray, p: FloatArray, rates: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _moment(
+        self, t: FloatArray, x: FloatArray, p: FloatArray, p_after: FloatArray, rates: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Derivatives by states and parameters of the moment at which the condition that came first switched."""
         modes, first = self.system.modes, len(self.system.parameters)
         margins, slopes = _call(self.margins, t, x, p), _call(self.slopes, t, x, p)
@@ -61,12 +63,8 @@ class Switching:
         by_x, by_p = np.zeros_like(x), np.zeros_like(p)
         for i, mode in enumerate(modes):
             margin, value = margins[:, i], p[:, first + i]
-            if mode.kind == "floor":
-                wrong = ~((value <= margin) & (margin < value + 1) & np.isfinite(margin))
-                beyond = margin - np.where(margin < value, value, value + 1)
-            else:
-                wrong = (margin > 0 if mode.kind == "lt" else margin >= 0) != (value != 0)
-                beyond = margin
+            wrong = value != p_after[:, first + i]  # what switched, not what rounding would say here
+            beyond = margin - np.where(margin < value, value, value + 1) if mode.kind == "floor" else margin
             if not wrong.any():
                 continue
             g_x, g_p, speed = np.zeros_like(x), np.zeros_like(p), np.zeros(len(t))

@@ -3,48 +3,80 @@
 Where a condition switches at a time tau that depends on the parameters, state and tangent jump: with f the rates before
 and after, x(t) = x(tau) + f (t - tau), so the tangent of the state at fixed time gains (f_before - f_after) dtau, and
 what an event assigns is differentiated along the moving moment (E. N. Rozenvasser, Automation and Remote Control 28,
-1967). The events are gone through once more in the order in which the simulation carried them out.
+1967). The events are gone through once more by the code that carried them out, so in the same order.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...arrays import FloatArray
+from ...arrays import FloatArray, IntArray
 from ..equations.differentiate import tangents
-from ..equations.evaluate import array_function
+from ..equations.evaluate import array_function, python_function
 from ..equations.system import System
-from ..integrate.batch import twin_functions
-
-MOST_AT_ONE_TIME = 1000
+from ..integrate.discontinuities import is_wrong, settle_modes
+from ..integrate.engine import Engine
+from ..integrate.events import execute, fire, next_event
+from ..llvm.calls import call2, call4
+from ..llvm.layout import (
+    CHANCE,
+    FIRST_CHANCE,
+    FLOOR,
+    MOST_SWITCHES_AT_ONE_TIME,
+    PENDING,
+    Code,
+    Discrete,
+    Layout,
+    T,
+    place,
+)
 
 
 @dataclass
-class _Pending:
-    """An event that waits: when, the tangent of when, which, and values with their tangents if taken already."""
+class _Waiting:
+    """The tangents of an event that waits: of its moment, and of the values it took when it was triggered."""
 
-    time: float
-    slope: FloatArray
     event: int
-    values: list[float] | None
+    slope: FloatArray
     slopes: list[FloatArray]
 
 
+class _Queue(NamedTuple):
+    """What a simulation remembers of its events from jump to jump: the queue, true triggers, the state of chance."""
+
+    times: FloatArray
+    values: FloatArray
+    events: IntArray
+    was_true: IntArray
+    chance: int
+
+
+class _Lane(NamedTuple):
+    """One lane of a workspace, as the integration loop has it."""
+
+    code: Code
+    at: Layout
+    F: FloatArray
+    N: IntArray
+    discrete: Discrete
+
+
 class JumpTangents:
-    """What crossings of one system need: plain functions of margins, triggers and effects, and their tangents.
+    """What crossings of one system need: the engine, plain rates, and tangents of root functions and effects.
 
     States are in elimination order outside, in the order of the system inside.
     """
 
-    def __init__(self, system: System, order: Any) -> None:
-        self.system, self.order = system, order
-        self.plain = twin_functions(system, ())
+    def __init__(self, system: System, engine: Engine) -> None:
+        self.system, self.engine, self.order = system, engine, np.asarray(engine.order)
         graph, n, base = system.graph, len(system.states), system.n_parameters
+        self.rates = python_function(graph, system.rates)
         seeds = {graph.state(i): graph.param(base + i) for i in range(n)}
         seeds |= {graph.param(i): graph.param(base + n + i) for i in range(base)}
         seeds[graph.time()] = graph.param(2 * base + n)
@@ -62,45 +94,68 @@ class JumpTangents:
             for event in system.events
         ]  # fmt: skip
 
+    @contextmanager
+    def lane(self, t: float, x: FloatArray, p: FloatArray) -> Iterator[_Lane]:
+        """The first lane of a borrowed workspace at this time, state (elimination order) and parameters."""
+        engine = self.engine
+        workspace = engine.borrow(0)
+        at, F = workspace.layout, workspace.F
+        F[T, 0] = t
+        F[at.y : at.y + len(x), 0] = x
+        F[at.p : at.p + len(p), 0] = p
+        code = engine.addresses(engine.output_code(()))
+        call2(code.prep, place(at, at.p), place(at, at.k))
+        try:
+            yield _Lane(code, at, F, workspace.N, engine.discrete)
+        finally:
+            engine.give_back(workspace)
+
 
 def _slopes(function: Any, t: float, x: FloatArray, p: FloatArray, dx: FloatArray, dp: FloatArray,
             dt: FloatArray) -> list[FloatArray]:  # fmt: skip
-    """Values of a tangent function, one array over directions for each output."""
+    """Values of a tangent function, one array over directions for each output; none shares memory with another."""
     with np.errstate(all="ignore"):
         found = function(np.float64(t), x, [*p, *dx, *dp, dt])
-    return [np.broadcast_to(np.asarray(value, dtype=float), dt.shape) for value in found]
+    return [np.array(np.broadcast_to(np.asarray(value, dtype=float), dt.shape)) for value in found]
 
 
 @dataclass
 class Crossing:
-    """The events of one simulation, followed from jump to jump with ``d`` directions."""
+    """The events of one simulation, followed from jump to jump with ``d`` directions.
+
+    Everything is decided by the code of the integration loop itself, so that it happens in the same order as it did.
+    """
 
     jumps: JumpTangents
     d: int
-    was_true: list[bool] = field(default_factory=list)
-    pending: list[_Pending] = field(default_factory=list)
+    waits: list[_Waiting] = field(default_factory=list)
+    queue: _Queue | None = None
     p: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def begin(
         self, x: FloatArray, p: FloatArray, x_after: FloatArray, p_after: FloatArray, dx: FloatArray, dp: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Tangents after what happens at the start."""
-        self.was_true = [event.initially_true for event in self.jumps.system.events]
         self.p = p.copy()
-        return self._happen(0.0, x, x_after, p_after, dx, dp, np.zeros(self.d))
+        was_true = np.array([event.initially_true for event in self.jumps.system.events], dtype=np.int64)
+        nothing = np.empty(0)
+        self.queue = _Queue(nothing, nothing, nothing.astype(np.int64), was_true, FIRST_CHANCE)
+        with self.jumps.lane(0.0, x, self.p) as lane:
+            return self._happen(lane, x_after, p_after, dx, dp, np.zeros(self.d))
 
     def cross(
         self, t: float, x: FloatArray, x_after: FloatArray, p_after: FloatArray, dx: FloatArray, dp: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Tangents after a jump at ``t`` from those before, ``dx`` (n, d) and ``dp`` (p, d)."""
-        inner = self._inner(x)
-        due = [item for item in self.pending if item.time <= t]
-        moment = due[0].slope if due else self._moment(t, inner, self._rows(dx), dp)
-        return self._happen(t, x, x_after, p_after, dx, dp, moment)
+        assert self.queue is not None
+        due = [item for item, time in zip(self.waits, self.queue.times, strict=True) if time <= t]
+        with self.jumps.lane(t, x, self.p) as lane:
+            moment = due[0].slope if due else self._moment(lane, self._rows(dx), dp)
+            return self._happen(lane, x_after, p_after, dx, dp, moment)
 
     def waiting(self) -> FloatArray:
         """Tangents of all that waits, (numbers, d): of each event its moment, then its values."""
-        rows = [slope for item in self.pending for slope in (item.slope, *item.slopes)]
+        rows = [slope for item in self.waits for slope in (item.slope, *item.slopes)]
         return np.array(rows).reshape(len(rows), self.d)
 
     def set_apart(self, d: int) -> None:
@@ -108,34 +163,30 @@ class Crossing:
         count = len(self.waiting())
         self.d = d + count
         own = iter(np.eye(self.d)[d:])
-        for item in self.pending:
+        for item in self.waits:
             item.slope, item.slopes = next(own), [next(own) for _ in item.slopes]
 
     def _happen(
-        self, t: float, x: FloatArray, x_after: FloatArray, p_after: FloatArray, dx: FloatArray, dp: FloatArray,
-        moment: FloatArray,
-    ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
-        plain = self.jumps.plain
-        now, slopes, parameters = self._inner(x), self._rows(dx), dp.copy()
+        self, lane: _Lane, x_after: FloatArray, p_after: FloatArray, dx: FloatArray, dp: FloatArray, moment: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        slopes, parameters = self._rows(dx), dp.copy()
         moves = bool(np.any(moment))
+        t = float(lane.F[T, 0])
         if moves:
-            slopes += np.outer(plain.rates(t, now, self.p), moment)
-        self._settle(t, now)
-        for _ in range(MOST_AT_ONE_TIME):
-            self._fire(t, now, slopes, parameters, moment)
-            due = [item for item in self.pending if item.time <= t]
-            if not due:
-                break
-            self._execute(t, now, slopes, parameters, moment, self._first_of(t, now, due))
-            self._settle(t, now)
-        now, self.p = self._inner(x_after), p_after.copy()
+            slopes += np.outer(self.jumps.rates(t, self._state(lane), self.p), moment)
+        if lane.at.n_modes > 0:
+            settle_modes(lane.code, lane.at, lane.F, lane.discrete, 0)
+        if lane.at.n_events > 0:
+            self._events(lane, slopes, parameters, moment)
+        self.p = p_after.copy()
         if moves:
-            slopes -= np.outer(plain.rates(t, now, self.p), moment)
+            slopes -= np.outer(self.jumps.rates(t, self._inner(x_after), self.p), moment)
         result = np.empty_like(dx)
         result[:] = slopes[self.jumps.order]
         return result, parameters
 
     def _inner(self, x: FloatArray) -> FloatArray:
+        """States in the order of the system."""
         inner = np.empty(len(x))
         inner[self.jumps.order] = x
         return inner
@@ -145,89 +196,105 @@ class Crossing:
         rows[self.jumps.order] = dx
         return rows
 
-    # modes
+    def _state(self, lane: _Lane) -> FloatArray:
+        return self._inner(lane.F[lane.at.y : lane.at.y + lane.at.n, 0])
 
-    def _wrong(self, t: float, x: FloatArray) -> list[int]:
-        first, modes = len(self.jumps.system.parameters), self.jumps.system.modes
-        self.margins = self.jumps.plain.margins(t, x, self.p)
-        return [i for i, margin in enumerate(self.margins) if modes[i].contradicts(self.p[first + i], margin)]
+    def _parameters(self, lane: _Lane) -> FloatArray:
+        return lane.F[lane.at.p : lane.at.p + lane.at.n_parameters + lane.at.n_modes, 0].copy()
 
-    def _settle(self, t: float, x: FloatArray) -> None:
-        first = len(self.jumps.system.parameters)
-        for _ in range(len(self.jumps.system.modes) + 1):
-            wrong = self._wrong(t, x)
-            if not wrong:
-                return
-            for i in wrong:
-                if self.jumps.system.modes[i].kind == "floor":
-                    self.p[first + i] = math.floor(self.margins[i])
-                else:
-                    self.p[first + i] = 1.0 - self.p[first + i]
-
-    def _moment(self, t: float, x: FloatArray, dx: FloatArray, dp: FloatArray) -> FloatArray:
-        """Tangent of the time at which a margin crosses its level: -dm / (dm/dt along the solution)."""
-        nothing = np.zeros(self.d)
-        wrong = self._wrong(t, x)
-        if not wrong:
-            return nothing
-        rates = np.array(self.jumps.plain.rates(t, x, self.p))
-        best, moment = math.inf, nothing
+    def _moment(self, lane: _Lane, dx: FloatArray, dp: FloatArray) -> FloatArray:
+        """Tangent of the time at which a root function crosses its level: -dm / (dm/dt along the solution)."""
+        code, at, F, _, discrete = lane
+        best, moment = math.inf, np.zeros(self.d)
+        if at.n_modes == 0:
+            return moment
+        call4(code.margins, place(at, T), place(at, at.y), place(at, at.k), place(at, at.margins))
+        margins = F[at.margins : at.margins + at.n_modes, 0].copy()
+        t, x, p = float(F[T, 0]), self._state(lane), self.p
+        rates = np.array(self.jumps.rates(t, x, p))
         still = np.zeros((len(dp), 1))
-        for i in wrong:
-            function = self.jumps.margin_slopes[i]
-            speed = float(_slopes(function, t, x, self.p, rates[:, None], still, np.ones(1))[0][0])
+        for m, margin in enumerate(margins):
+            mode = p[at.n_parameters + m]
+            if not is_wrong(int(discrete.modes[m, 0]), mode, margin):
+                continue
+            function = self.jumps.margin_slopes[m]
+            speed = float(_slopes(function, t, x, p, rates[:, None], still, np.ones(1))[0][0])
             if speed == 0 or not math.isfinite(speed):
                 continue
-            distance = abs(self._beyond(i)) / abs(speed)
+            beyond = margin
+            if discrete.modes[m, 0] == FLOOR:
+                beyond = margin - (mode if margin < mode else mode + 1)
+            distance = abs(beyond) / abs(speed)
             if distance < best:
                 best = distance
-                moment = -_slopes(function, t, x, self.p, dx, dp, nothing)[0] / speed
+                moment = -_slopes(function, t, x, p, dx, dp, np.zeros(self.d))[0] / speed
         return moment
 
-    def _beyond(self, i: int) -> float:
-        """How far the margin of mode i is behind the level it crossed."""
-        margin = self.margins[i]
-        if self.jumps.system.modes[i].kind != "floor":
-            return margin
-        value = self.p[len(self.jumps.system.parameters) + i]
-        return float(margin - (value if margin < value else value + 1))
+    # events
 
-    # events, as pathsim.solve.reference.integrate has them
+    def _events(self, lane: _Lane, dx: FloatArray, dp: FloatArray, moment: FloatArray) -> None:
+        self._restore(lane)
+        for _ in range(MOST_SWITCHES_AT_ONE_TIME):
+            at, N = lane.at, lane.N
+            before = N[at.was_true : at.was_true + at.n_events, 0].copy()
+            fire(*lane, 0)
+            self._note_triggers(lane, before, dx, dp, moment)
+            chosen = next_event(*lane, 0)
+            if chosen < 0:
+                break
+            self._assign(lane, chosen, dx, dp, moment)
+            execute(*lane, 0, chosen)
+        self._remember(lane)
 
-    def _fire(self, t: float, x: FloatArray, dx: FloatArray, dp: FloatArray, moment: FloatArray) -> None:
-        plain, system = self.jumps.plain, self.jumps.system
-        for e, trigger in enumerate(plain.triggers(t, x, self.p)):
-            now, event = bool(trigger), system.events[e]
-            if now and not self.was_true[e]:
-                delay, _, *values = plain.effects[e](t, x, self.p)
-                slope, *slopes = _slopes(self.jumps.effect_slopes[e], t, x, self.p, dx, dp, moment)
-                k = len(event.targets)
-                kept = values[:k] if event.values_from_trigger_time else None
-                self.pending.append(_Pending(t + delay, moment + slope, e, kept, slopes[:k]))
-            elif not now and self.was_true[e] and not event.persistent:
-                self.pending = [item for item in self.pending if item.event != e]
-            self.was_true[e] = now
+    def _note_triggers(self, lane: _Lane, before: IntArray, dx: FloatArray, dp: FloatArray, moment: FloatArray) -> None:
+        """Tangents of what has just been triggered; nothing of what has just been forgotten."""
+        at, N = lane.at, lane.N
+        x, p = self._state(lane), self._parameters(lane)
+        for e, event in enumerate(self.jumps.system.events):
+            now = N[at.was_true + e, 0]
+            if now and not before[e]:
+                slope, *slopes = _slopes(self.jumps.effect_slopes[e], float(lane.F[T, 0]), x, p, dx, dp, moment)
+                self.waits.append(_Waiting(e, moment + slope, slopes[: len(event.targets)]))
+            elif before[e] and not now and not event.persistent:
+                self.waits = [item for item in self.waits if item.event != e]
 
-    def _first_of(self, t: float, x: FloatArray, due: Sequence[_Pending]) -> _Pending:
-        effects, events = self.jumps.plain.effects, self.jumps.system.events
-        priorities = [
-            -math.inf if events[item.event].priority is None else effects[item.event](t, x, self.p)[1] for item in due
-        ]
-        return due[priorities.index(max(priorities))]
+    def _assign(self, lane: _Lane, chosen: int, dx: FloatArray, dp: FloatArray, moment: FloatArray) -> None:
+        """Tangents of the targets of the event that is carried out next."""
+        at, F = lane.at, lane.F
+        item = self.waits.pop(chosen)
+        event = self.jumps.system.events[item.event]
+        k = len(event.targets)
+        first = int(lane.discrete.events[item.event, 0]) + at.effects + 2
+        values, volumes = F[first : first + 2 * k : 2, 0], F[first + 1 : first + 1 + 2 * k : 2, 0]
+        x, p = self._state(lane), self._parameters(lane)
+        slopes = _slopes(self.jumps.effect_slopes[item.event], float(F[T, 0]), x, p, dx, dp, moment)[1:]
+        changes = slopes[:k]
+        if event.values_from_trigger_time:
+            here = at.pending_values + at.most_targets * chosen
+            values, changes = F[here : here + k, 0], item.slopes
+        for i, target in enumerate(event.targets):
+            rows = dx if target.is_state else dp
+            rows[target.index] = changes[i] * volumes[i] + values[i] * slopes[k + i]
 
-    def _execute(
-        self, t: float, x: FloatArray, dx: FloatArray, dp: FloatArray, moment: FloatArray, item: _Pending
-    ) -> None:
-        targets = self.jumps.system.events[item.event].targets
-        k = len(targets)
-        _, _, *now = self.jumps.plain.effects[item.event](t, x, self.p)
-        _, *slopes = _slopes(self.jumps.effect_slopes[item.event], t, x, self.p, dx, dp, moment)
-        values, changes = (now[:k], slopes[:k]) if item.values is None else (item.values, item.slopes)
-        for i, target in enumerate(targets):
-            volume, growth = now[k + i], slopes[k + i]
-            value, change = values[i] * volume, changes[i] * volume + values[i] * growth
-            if target.is_state:
-                x[target.index], dx[target.index] = value, change
-            else:
-                self.p[target.index], dp[target.index] = value, change
-        self.pending = [other for other in self.pending if other is not item]
+    def _restore(self, lane: _Lane) -> None:
+        """Put the queue into the lane."""
+        assert self.queue is not None
+        at, F, N, queue = lane.at, lane.F, lane.N, self.queue
+        count = len(queue.times)
+        F[at.pending_time : at.pending_time + count, 0] = queue.times
+        F[at.pending_values : at.pending_values + count * at.most_targets, 0] = queue.values
+        N[at.pending_event : at.pending_event + count, 0] = queue.events
+        N[at.was_true : at.was_true + at.n_events, 0] = queue.was_true
+        N[PENDING, 0], N[CHANCE, 0] = count, queue.chance
+
+    def _remember(self, lane: _Lane) -> None:
+        """Take the queue out of the lane."""
+        at, F, N = lane.at, lane.F, lane.N
+        count = int(N[PENDING, 0])
+        self.queue = _Queue(
+            F[at.pending_time : at.pending_time + count, 0].copy(),
+            F[at.pending_values : at.pending_values + count * at.most_targets, 0].copy(),
+            N[at.pending_event : at.pending_event + count, 0].copy(),
+            N[at.was_true : at.was_true + at.n_events, 0].copy(),
+            int(N[CHANCE, 0]),
+        )

@@ -43,7 +43,7 @@ class TangentMachine:
 
     @cached_property
     def jumps(self) -> JumpTangents:
-        return JumpTangents(self.system, np.asarray(self.engine.order))
+        return JumpTangents(self.system, self.engine)
 
     @cached_property
     def code(self) -> jit.Code:
