@@ -23,6 +23,9 @@ import pandas as pd
 import pathsim as ps
 from pathsim.estimation.optimise import Ledger, minimise
 from pathsim.estimation.profile import Held
+from pathsim.estimation.result import Fit
+from pathsim.experiments.simulation import full_plan
+from pathsim.lab import Condition
 
 ANT = """
 model cascade
@@ -53,8 +56,8 @@ def signals(model: ps.Model, truth: dict[str, float], library: ps.Library) -> pd
     """What an ideal blot would show."""
     parameters = tuple(replace(item, value=truth.get(item.id, item.value)) for item in model.parameters)
     changed = replace(model, parameters=parameters, digest=repr(sorted(truth.items())))
-    conditions = [ps.Condition(line, ps.Treatment.parse(text)) for line in LINES.values() for text in TREATMENTS]
-    plan = ps.full_plan(changed, conditions, TIMES, ["pAKT", "pS6"])
+    conditions = [Condition(line, ps.Treatment.parse(text)) for line in LINES.values() for text in TREATMENTS]
+    plan = full_plan(changed, conditions, TIMES, ["pAKT", "pS6"])
     rows = [(conditions[c].cell_line.name, str(conditions[c].treatment), t, plan.readouts[r])
             for c, t, r in zip(plan.condition, plan.time_min, plan.readout, strict=True)]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["cell_line", "treatment", "time_min", "readout"])
@@ -75,7 +78,7 @@ def noisy(ideal: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return pd.concat(gels, ignore_index=True)
 
 
-def lost_at(fit: ps.Fit, k: int, value: float) -> float:
+def lost_at(fit: Fit, k: int, value: float) -> float:
     """Log likelihood lost when parameter k is held at ``value`` and the others make up for it."""
     held = Held(fit.objective, k, value)
     ended = minimise(Ledger(held), np.delete(fit.theta, k), ps.TrustRegion(tolerance=1e-3))

@@ -44,11 +44,11 @@ def content(wells: int, format: str, readout: str) -> dict[str, object]:
 
 def sweep(wells: int, workers: int, format: str, readout: str) -> None:
     """Run one sweep in this process and print what it took."""
-    spec = ps.make_spec(content(wells, format, readout))
+    spec = ps.sweep.make_spec(content(wells, format, readout))
     with tempfile.TemporaryDirectory() as folder:
         spec.design.read(0, 16)  # compiled before the clock starts: the machine code is cached between runs anyway
         started, cpu = time.perf_counter(), time.process_time()
-        done = ps.run_sweep(spec, Path(folder) / "out", workers=workers)
+        done = ps.sweep.run(spec, Path(folder) / "out", workers=workers)
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
         size = sum(path.stat().st_size for path in (Path(folder) / "out").iterdir())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -66,7 +66,7 @@ def rival(wells: int, readout: str) -> None:
     from pathsim.model.antimony import antimony_to_sbml
     from pathsim.solve import run_rows, settle_rows
 
-    spec = ps.make_spec(content(1_000_000, "csv", readout))
+    spec = ps.sweep.make_spec(content(1_000_000, "csv", readout))
     design, system = spec.design, system_of(spec.design.model)
     numbers = np.random.default_rng(0).choice(design.wells, wells, replace=False)
     sample = np.sort(numbers)

@@ -87,12 +87,34 @@ def test_types_are_shipped() -> None:
 
 
 def test_public_names_exist() -> None:
+    """A misspelt line of ``__init__.pyi``, the one table of public names, fails here (and in mypy)."""
     import pathsim as ps
 
     for name in ps.__all__:
         assert getattr(ps, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'simulat'"):
         _ = ps.simulat  # type: ignore[attr-defined]
+
+
+def test_public_names_are_few_and_lead_to_their_definitions() -> None:
+    import pathsim as ps
+
+    assert len(ps.__all__) <= 64
+    assert ps.sweep.__name__ == "pathsim.sweep"
+    assert ps.synergy.__name__ == "pathsim.stats.synergy"
+    assert ps.western_blot.__module__ == "pathsim.assays.western_blot"
+
+
+def test_verbs_are_the_modules_of_their_folder() -> None:
+    """A verb is registered by a word in ``VERBS``; a misspelt or forgotten one fails here."""
+    from pathsim.cli.app import VERBS
+
+    folder = ROOT / "src" / "pathsim" / "cli"
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__", "app"}
+    assert sorted(VERBS) == sorted(modules)
+    help_text = run(sys.executable, "-m", "pathsim", "--help").stdout
+    for verb in VERBS:
+        assert f" {verb.replace('_', '-')} " in help_text
 
 
 def test_outside_data_is_only_read_by_tests_and_benchmarks() -> None:

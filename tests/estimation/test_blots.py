@@ -11,6 +11,7 @@ import pytest
 import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation import check_blots
+from pathsim.lab import Condition
 from pathsim.plot.fit import draw_blot_fit
 
 ANT = """
@@ -55,7 +56,7 @@ def blots(model: ps.Model, noise: float = 0.1, seed: int = 0, **changed: float) 
     from pathsim.experiments.simulation import full_plan
 
     shelf = library()
-    conditions = [ps.Condition(shelf.cell_line(line), ps.Treatment.parse(text)) for line in shelf.cell_lines
+    conditions = [Condition(shelf.cell_line(line), ps.Treatment.parse(text)) for line in shelf.cell_lines
                   for text in TREATMENTS]  # fmt: skip
     values = {item.id: changed.get(item.id, item.value) for item in model.parameters}
     truth = model_with(model, values)

@@ -12,8 +12,10 @@ import pytest
 pytest.importorskip("petab", reason="the package petab is not installed")
 
 import pathsim as ps
-from pathsim import InputError, UnsupportedModelError
+from pathsim.errors import InputError, UnsupportedModelError
 from pathsim.estimation.free import FreeParameter
+from pathsim.experiments.simulation import Plan
+from pathsim.lab import Condition
 from pathsim.model import check_model
 from pathsim.petab import export, load
 from pathsim.petab.export import export_objective
@@ -43,9 +45,9 @@ def _plain(table: pd.DataFrame) -> np.ndarray:
     library = ps.default_library()
     pairs = list(dict.fromkeys(zip(table["cell_line"], table["treatment"], strict=True)))
     readouts = list(dict.fromkeys(table["readout"]))
-    plan = ps.Plan(
+    plan = Plan(
         model=ps.load_model("pi3k_mapk"),
-        conditions=tuple(ps.Condition(library.cell_line(a), ps.Treatment.parse(b)) for a, b in pairs),
+        conditions=tuple(Condition(library.cell_line(a), ps.Treatment.parse(b)) for a, b in pairs),
         readouts=tuple(readouts),
         condition=np.array([pairs.index(pair) for pair in zip(table["cell_line"], table["treatment"], strict=True)]),
         time_min=table["time_min"].to_numpy(),

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("petab", reason="the package petab is not installed")
 
-from pathsim import InputError, SimulationError, UnsupportedModelError
+from pathsim.errors import InputError, SimulationError, UnsupportedModelError
 from pathsim.estimation.adjoint_gradient import steps_suit_tangents
 from pathsim.petab import Problem, load
 

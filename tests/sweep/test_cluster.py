@@ -15,8 +15,9 @@ import pytest
 from tiny_sweep import parts, spec, toml, write_files
 
 import pathsim
+from pathsim import sweep
 from pathsim.errors import InputError
-from pathsim.sweep import Progress, run_sweep, run_sweep_on_dask
+from pathsim.sweep import Progress
 
 distributed = pytest.importorskip("distributed", reason="needs the extra [dask]")
 
@@ -75,7 +76,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 def test_one_worker_killed_in_the_middle(cluster: Cluster, folder: Path, tmp_path: Path) -> None:
     made = spec(folder, doses=DOSES, output=OUTPUT)
-    run_sweep(made, tmp_path / "here")
+    sweep.run(made, tmp_path / "here")
     seen: list[Progress] = []
 
     def kill_one(progress: Progress) -> None:
@@ -83,7 +84,7 @@ def test_one_worker_killed_in_the_middle(cluster: Cluster, folder: Path, tmp_pat
         if progress.chunks == 5:
             os.kill(cluster.workers[0].pid, signal.SIGKILL)
 
-    done = run_sweep_on_dask(made, tmp_path / "there", cluster.address, report=kill_one)
+    done = sweep.run(made, tmp_path / "there", workers=cluster.address, report=kill_one)
     assert done.wells == 800
     assert done.failed == 0
     assert [progress.chunks for progress in seen] == list(range(1, 41))
@@ -95,7 +96,7 @@ def test_one_worker_killed_in_the_middle(cluster: Cluster, folder: Path, tmp_pat
 def test_cluster_lost_and_resumed_here(cluster: Cluster, folder: Path, tmp_path: Path) -> None:
     """What a cluster began, this machine can finish: the chunks are the same."""
     made = spec(folder, doses=DOSES, output=OUTPUT)
-    run_sweep(made, tmp_path / "here")
+    sweep.run(made, tmp_path / "here")
 
     class PulledPlugError(Exception):
         pass
@@ -105,9 +106,9 @@ def test_cluster_lost_and_resumed_here(cluster: Cluster, folder: Path, tmp_path:
             raise PulledPlugError
 
     with pytest.raises(PulledPlugError):
-        run_sweep_on_dask(made, tmp_path / "there", cluster.address, report=pull_plug)
+        sweep.run(made, tmp_path / "there", workers=cluster.address, report=pull_plug)
     assert len(list((tmp_path / "there").glob("part-*"))) == 4
-    done = run_sweep(made, tmp_path / "there", resume=True)
+    done = sweep.run(made, tmp_path / "there", resume=True)
     assert done.chunks == 36
     assert parts(tmp_path / "there") == parts(tmp_path / "here")
 
@@ -115,7 +116,7 @@ def test_cluster_lost_and_resumed_here(cluster: Cluster, folder: Path, tmp_path:
 def test_no_scheduler_there(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pathsim.sweep.cluster.PATIENCE", 1.0)
     with pytest.raises(InputError, match="no Dask scheduler answers"):
-        run_sweep_on_dask(spec(folder), tmp_path / "out", f"tcp://127.0.0.1:{free_port()}")
+        sweep.run(spec(folder), tmp_path / "out", workers=f"tcp://127.0.0.1:{free_port()}")
     assert not (tmp_path / "out").exists()
 
 

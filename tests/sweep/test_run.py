@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 from tiny_sweep import expected, parts, spec, toml, write_files
 
+from pathsim import sweep
 from pathsim.errors import InputError
-from pathsim.sweep import Shard, merge_sweep, run_sweep
+from pathsim.sweep import Shard
 from pathsim.sweep.folder import MANIFEST
 from pathsim.table import check_table
 
@@ -30,12 +31,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def unbroken(folder: Path) -> Path:
-    run_sweep(spec(folder), folder / "unbroken")
+    sweep.run(spec(folder), folder / "unbroken")
     return folder / "unbroken"
 
 
 def test_table(folder: Path, unbroken: Path) -> None:
-    merge_sweep([unbroken], folder / "all.csv")
+    sweep.merge([unbroken], folder / "all.csv")
     table = pd.read_csv(folder / "all.csv", keep_default_na=False, na_values={"value": [""]})
     check_table(table)
     assert list(table.columns) == ["cell_line", "treatment", "time_min", "readout", "value", "well", "alphanib_nM",
@@ -51,37 +52,37 @@ def test_table(folder: Path, unbroken: Path) -> None:
 
 @pytest.mark.parametrize("workers", [2, 5])
 def test_workers_change_nothing(folder: Path, unbroken: Path, tmp_path: Path, workers: int) -> None:
-    run_sweep(spec(folder), tmp_path / "out", workers=workers)
+    sweep.run(spec(folder), tmp_path / "out", workers=workers)
     assert parts(tmp_path / "out") == parts(unbroken)
 
 
 def test_chunk_size_changes_only_the_cut(folder: Path, unbroken: Path, tmp_path: Path) -> None:
-    run_sweep(spec(folder, output={"wells_per_chunk": 7}), tmp_path / "out")
-    merge_sweep([tmp_path / "out"], tmp_path / "other.csv")
-    merge_sweep([unbroken], tmp_path / "one.csv")
+    sweep.run(spec(folder, output={"wells_per_chunk": 7}), tmp_path / "out")
+    sweep.merge([tmp_path / "out"], tmp_path / "other.csv")
+    sweep.merge([unbroken], tmp_path / "one.csv")
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "other.csv").read_bytes()
 
 
 def test_shards_make_the_whole(folder: Path, unbroken: Path, tmp_path: Path) -> None:
     for number in (3, 1, 2):
-        run_sweep(spec(folder), tmp_path / "shared", shard=Shard(number, 3))
-        run_sweep(spec(folder), tmp_path / f"own{number}", shard=Shard(number, 3))
+        sweep.run(spec(folder), tmp_path / "shared", shard=Shard(number, 3))
+        sweep.run(spec(folder), tmp_path / f"own{number}", shard=Shard(number, 3))
     assert parts(tmp_path / "shared") == parts(unbroken)
-    merge_sweep([tmp_path / f"own{number}" for number in (1, 2, 3)], tmp_path / "joined.csv")
-    merge_sweep([unbroken], tmp_path / "whole.csv")
+    sweep.merge([tmp_path / f"own{number}" for number in (1, 2, 3)], tmp_path / "joined.csv")
+    sweep.merge([unbroken], tmp_path / "whole.csv")
     assert (tmp_path / "joined.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 def test_resume_does_only_what_is_missing(folder: Path, unbroken: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    run_sweep(spec(folder), out)
+    sweep.run(spec(folder), out)
     files = sorted(out.glob("part-*"))
     files[2].unlink()
     files[5].unlink()
     (out / f".{files[2].name}.abc.tmp").write_text("half a chu")
     before = {path: path.stat().st_mtime_ns for path in out.glob("part-*")}
     seen = []
-    run_sweep(spec(folder), out, resume=True, report=seen.append)
+    sweep.run(spec(folder), out, resume=True, report=seen.append)
     assert [progress.chunks for progress in seen] == [1, 2]
     assert seen[-1].wells == seen[-1].of_wells == 6 - (3 - 20 % 3 if len(files) == 6 else 0)
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
@@ -97,7 +98,7 @@ def test_memory_does_not_grow_with_the_number_of_wells(folder: Path, tmp_path: P
         doses = {"alphanib": "1 nM .. 1 uM", "betanib": "1 nM .. 1 uM"}
         made = spec(folder, doses=doses, sample=sample, cell_lines=["plain"], output={"wells_per_chunk": 512})
         tracemalloc.start()
-        run_sweep(made, tmp_path / str(points))
+        sweep.run(made, tmp_path / str(points))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.25 * peaks[0]
@@ -143,29 +144,29 @@ def test_killed_at_any_time_and_resumed(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
-    run_sweep(spec(folder), tmp_path / "out")
+    sweep.run(spec(folder), tmp_path / "out")
     with pytest.raises(InputError, match="--resume continues it"):
-        run_sweep(spec(folder), tmp_path / "out")
+        sweep.run(spec(folder), tmp_path / "out")
     with pytest.raises(InputError, match=r"another sweep \(different times_min\)"):
-        run_sweep(spec(folder, times="5 min"), tmp_path / "out", resume=True)
+        sweep.run(spec(folder, times="5 min"), tmp_path / "out", resume=True)
     with pytest.raises(InputError, match="different readouts"):
-        run_sweep(spec(folder, readouts=["marker"]), tmp_path / "out", resume=True)
+        sweep.run(spec(folder, readouts=["marker"]), tmp_path / "out", resume=True)
 
 
 def test_another_model_is_another_sweep(folder: Path, tmp_path: Path) -> None:
     write_files(tmp_path)
-    run_sweep(spec(tmp_path), tmp_path / "out")
+    sweep.run(spec(tmp_path), tmp_path / "out")
     model = tmp_path / "tiny.ant"
     model.write_text(model.read_text().replace("k_in = 0.01", "k_in = 0.011"))
     with pytest.raises(InputError, match="different model"):
-        run_sweep(spec(tmp_path), tmp_path / "out", resume=True)
+        sweep.run(spec(tmp_path), tmp_path / "out", resume=True)
 
 
 def test_wells_that_fail_say_why_and_disturb_nobody(folder: Path, tmp_path: Path) -> None:
     """With ``trap`` the cell count explodes in finite time from some wells only."""
     changes = {"doses": None, "treatment": "vehicle", "cell_lines": ["plain"], "parameters": {"trap": [0.0, 0.1, 30.0]}}
-    done = run_sweep(spec(folder, **changes), tmp_path / "out")
-    merge_sweep([tmp_path / "out"], tmp_path / "all.csv")
+    done = sweep.run(spec(folder, **changes), tmp_path / "out")
+    sweep.merge([tmp_path / "out"], tmp_path / "all.csv")
     table = pd.read_csv(tmp_path / "all.csv")
     bad = table[table["trap"] == 30.0]
     assert done.failed == 1
@@ -179,28 +180,28 @@ def test_wells_that_fail_say_why_and_disturb_nobody(folder: Path, tmp_path: Path
 def test_parquet(folder: Path, unbroken: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     made = spec(folder, output={"format": "parquet", "wells_per_chunk": 3})
-    run_sweep(made, tmp_path / "out", workers=2)
-    run_sweep(made, tmp_path / "again")
+    sweep.run(made, tmp_path / "out", workers=2)
+    sweep.run(made, tmp_path / "again")
     assert parts(tmp_path / "out") == parts(tmp_path / "again")
-    merge_sweep([tmp_path / "out"], tmp_path / "all.parquet")
-    merge_sweep([unbroken], tmp_path / "all.csv")
+    sweep.merge([tmp_path / "out"], tmp_path / "all.parquet")
+    sweep.merge([unbroken], tmp_path / "all.csv")
     ours, csv = pd.read_parquet(tmp_path / "all.parquet"), pd.read_csv(tmp_path / "all.csv", keep_default_na=False)
     assert list(ours.columns) == list(csv.columns)
     for column in csv.columns:
         assert list(ours[column]) == list(csv[column]), column
     with pytest.raises(InputError, match=r"name the file all\.parquet"):
-        merge_sweep([tmp_path / "out"], tmp_path / "all.csv")
+        sweep.merge([tmp_path / "out"], tmp_path / "all.csv")
 
 
 def test_merge_refuses_gaps_and_strangers(folder: Path, unbroken: Path, tmp_path: Path) -> None:
-    run_sweep(spec(folder), tmp_path / "half", shard=Shard(1, 2))
+    sweep.run(spec(folder), tmp_path / "half", shard=Shard(1, 2))
     with pytest.raises(InputError, match=r"3 of 7 chunks are missing \(1, 3, 5\)"):
-        merge_sweep([tmp_path / "half"], tmp_path / "all.csv")
-    run_sweep(spec(folder, times="5 min"), tmp_path / "other")
+        sweep.merge([tmp_path / "half"], tmp_path / "all.csv")
+    sweep.run(spec(folder, times="5 min"), tmp_path / "other")
     with pytest.raises(InputError, match="different sweeps"):
-        merge_sweep([unbroken, tmp_path / "other"], tmp_path / "all.csv")
+        sweep.merge([unbroken, tmp_path / "other"], tmp_path / "all.csv")
     with pytest.raises(InputError, match=f"has no {MANIFEST}"):
-        merge_sweep([tmp_path], tmp_path / "all.csv")
+        sweep.merge([tmp_path], tmp_path / "all.csv")
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "x/3", "3", "1/0", "-1/3"])

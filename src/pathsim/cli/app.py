@@ -1,7 +1,8 @@
 """What all verbs share: the application, its exit codes, and how errors, tables and figures leave it.
 
-A verb is a module of this folder with one typed function under ``@app.command()``; it is listed in ``VERBS``. Modules
-of verbs import what they need inside their function, so that ``pathsim --help`` stays quick.
+A verb is a module of this folder with a typed function under ``@app.command()``, listed in ``VERBS`` and nowhere else;
+a name there that is no module fails every command. Modules of verbs import what they need inside their function, so
+that ``pathsim --help`` stays quick.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup, TyperOption
 
+from .. import __version__
 from ..errors import InputError, PathsimError
+from ..files import whole_file, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,9 +150,7 @@ def _everywhere(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
 ) -> None:
     if version:
-        from importlib.metadata import version as installed
-
-        print(f"pathsim {installed('pathsim')}")
+        print(f"pathsim {__version__}")
         raise typer.Exit(DONE)
 
 
@@ -165,8 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _run(words: list[str], debug: bool) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # rows run side by side; threads of small matrices only wait
     for verb in VERBS:
-        if find_spec(f"{__package__}.{verb}") is not None:
-            import_module(f".{verb}", __package__)
+        import_module(f".{verb}", __package__)
     command = typer.main.get_command(app)
     try:
         return int(command.main(spread(command, words), prog_name="pathsim", standalone_mode=False) or DONE)
@@ -251,7 +250,6 @@ def deliver(table: Any, name: str, as_json: bool = False, folder: str | None = N
     if folder is None:
         send(text)
         return
-    os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, f"{name}.{'json' if as_json else 'csv'}")
     write_whole(path, text)
     note(f"wrote {path}", quiet)
@@ -263,14 +261,6 @@ def send(text: str) -> None:
     sys.stdout.flush()
 
 
-def write_whole(path: str, text: str) -> None:
-    """Write a file so that whoever looks sees all of it or nothing."""
-    partial = f"{path}.part"
-    with open(partial, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-    os.replace(partial, path)
-
-
 def note(message: str, quiet: bool = False) -> None:
     """Progress for people, on stderr."""
     if not quiet:
@@ -278,10 +268,9 @@ def note(message: str, quiet: bool = False) -> None:
 
 
 def save_figure(figure: Any, path: str, quiet: bool = False) -> None:
-    """Write a matplotlib figure."""
-    if parent := os.path.dirname(path):
-        os.makedirs(parent, exist_ok=True)
-    figure.savefig(path, dpi=200)
+    """Write a matplotlib figure in the format that the ending of ``path`` names."""
+    with whole_file(path) as partial:
+        figure.savefig(partial, dpi=200, format=os.path.splitext(path)[1][1:].lower())
     note(f"wrote {path}", quiet)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..files import write_whole
 from . import app as cli
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def _remember(folder: str, task: dict[str, Any], objective: Objective) -> None:
     if os.path.exists(os.path.join(folder, HEAD_FILE)):
         load_fit(folder, objective)
     os.makedirs(folder, exist_ok=True)
-    cli.write_whole(os.path.join(folder, PROBLEM_FILE), text_json.dumps(task, indent=1) + "\n")
+    write_whole(os.path.join(folder, PROBLEM_FILE), text_json.dumps(task, indent=1) + "\n")
 
 
 def _best(found: Fit) -> Any:
@@ -269,7 +270,7 @@ def _predictions(found: Fit, folder: str | None) -> None:
 
     if folder is not None and isinstance(found.objective, BlotObjective):
         table = found.objective.predicted(found.theta)
-        cli.write_whole(os.path.join(folder, "predicted.csv"), table.to_csv(index=False))
+        write_whole(os.path.join(folder, "predicted.csv"), table.to_csv(index=False))
 
 
 def _reasons(found: Fit) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..files import write_whole
 from . import app as cli
 
 
@@ -38,7 +39,7 @@ def petab(
     theta = loaded.on_scale(cli.settings(changes or []))
     evaluation = loaded.evaluate(theta)
     if simulate is not None:
-        cli.write_whole(simulate, loaded.simulate(theta).to_csv(sep="\t", index=False))
+        write_whole(simulate, loaded.simulate(theta).to_csv(sep="\t", index=False))
         cli.note(f"wrote {simulate}")
     if evaluation.failure:
         raise SimulationError(evaluation.failure)

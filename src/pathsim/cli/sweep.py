@@ -34,17 +34,17 @@ class RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-sweep = typer.Typer(
+verb = typer.Typer(
     name="sweep",
     cls=RunByDefault,
     no_args_is_help=True,
     help="Simulate every well of a sweep file (pathsim sweep SPEC.toml -o DIR), or join what sweeps wrote "
     "(pathsim sweep merge DIR... -o FILE).",
 )
-cli.app.add_typer(sweep)
+cli.app.add_typer(verb)
 
 
-@sweep.command(name="run")
+@verb.command(name="run")
 def run(
     spec: Annotated[str, typer.Argument(metavar="SPEC.toml", help="What to sweep; see the manual of pathsim.sweep.")],
     output: Annotated[
@@ -61,15 +61,13 @@ def run(
     quiet: cli.Quiet = False,
 ) -> None:
     """Simulate every well of SPEC.toml into DIR, in chunks that appear whole; a stopped sweep goes on with --resume."""
-    from ..sweep import Shard, read_spec, run_sweep, run_sweep_on_dask
+    from .. import sweep
 
-    read = read_spec(spec)
-    part = Shard.parse(shard) if shard is not None else None
+    read = sweep.read_spec(spec)
+    part = sweep.Shard.parse(shard) if shard is not None else None
     report = None if quiet else progress_line()
-    if dask is not None:
-        done = run_sweep_on_dask(read, output, dask, resume=resume, shard=part, report=report)
-    else:
-        done = run_sweep(read, output, workers=workers or os.cpu_count() or 1, resume=resume, shard=part, report=report)
+    where = dask or workers or os.cpu_count() or 1
+    done = sweep.run(read, output, workers=where, resume=resume, shard=part, report=report)
     if not quiet:
         cli.note(f"{done.of_wells} wells in {_clock(done.seconds)}; {output} is complete"
                  if part is None else f"shard {shard}: {done.of_wells} wells in {_clock(done.seconds)}")  # fmt: skip
@@ -79,7 +77,7 @@ def run(
             raise SimulationError("no well could be simulated")
 
 
-@sweep.command(name="merge")
+@verb.command(name="merge")
 def merge(
     folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="Folders of one sweep (one per shard).")],
     output: Annotated[
@@ -87,11 +85,11 @@ def merge(
     ],
 ) -> None:
     """Join the chunks of a finished sweep into one table."""
-    from ..sweep import merge_sweep
+    from .. import sweep
 
     if not folders:
         raise InputError("name at least one folder of a sweep")
-    count = merge_sweep(folders, output)
+    count = sweep.merge(folders, output)
     cli.note(f"wrote {output} from {count} chunks")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..files import write_whole
 from . import app as cli
 
 
@@ -50,7 +51,7 @@ def validate(
     members = cli.parameter_sets(model, ensemble or ("8" if model == "pi3k_mapk" else None))
     card = score(chosen, load_model(model), ensemble=members, progress=lambda text: cli.note(text, quiet))
     if html is not None:
-        cli.write_whole(html, html_page(card))
+        write_whole(html, html_page(card))
         cli.note(f"wrote {html}", quiet)
     cli.deliver(card.to_frame(), "scorecard", json, output)
     cli.note(card.summary().to_string(index=False, float_format=lambda share: f"{share:.2f}"), quiet)

@@ -14,6 +14,7 @@ from ..arrays import FloatArray
 from ..assays.dose_response import dose_response
 from ..assays.screen_input import open_model, read_line
 from ..errors import InputError, PathsimError, raise_together
+from ..files import write_whole
 from ..lab import CellLine, Library, default_library
 from ..lab.clones import Clone, cell_line_toml, default_clones
 from ..model import Model
@@ -110,14 +111,13 @@ class Escalation:
     def save(self, folder: str | Path) -> list[Path]:
         """Write the line (``<name>.toml``, read back by ``Library.with_cell_lines``) and both tables into a folder."""
         place = Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
         files = {
             f"{self.line.name}.toml": cell_line_toml(self.line),
             "history.csv": self.history.to_csv(index=False),
             "fractions.csv": self.fractions.to_csv(index=False),
         }
         for name, text in files.items():
-            (place / name).write_text(text, encoding="utf-8")
+            write_whole(place / name, text)
         return [place / name for name in files]
 
 

@@ -1,18 +1,14 @@
-"""Sweeps: a million wells from a page of TOML."""
+"""Sweeps: a million wells from a page of TOML, in chunks that can be made anywhere and in any order.
 
-from .cluster import run_sweep_on_dask
+In comes a sweep file (:func:`read_spec`, its keys are told in ``spec.py``); out comes a folder with one file per chunk
+(:func:`run`), and one table of all (:func:`merge`). ``axes.py`` and ``sampling.py`` say which wells there are,
+``protocol.py`` and ``design.py`` what each of them is, ``chunk.py`` makes the rows of some of them, ``running.py`` and
+``cluster.py`` spread chunks over threads and Dask workers, ``folder.py`` holds what is done and what is left.
+"""
+
 from .folder import Shard
-from .merge import merge_sweep
-from .run import Progress, run_sweep
+from .merging import merge
+from .running import Progress, run
 from .spec import Spec, make_spec, read_spec
 
-__all__ = [
-    "Progress",
-    "Shard",
-    "Spec",
-    "make_spec",
-    "merge_sweep",
-    "read_spec",
-    "run_sweep",
-    "run_sweep_on_dask",
-]
+__all__ = ["Progress", "Shard", "Spec", "make_spec", "merge", "read_spec", "run"]

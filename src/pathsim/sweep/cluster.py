@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Generator, Iterator
-from contextlib import closing
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..errors import InputError, PathsimError, SimulationError
 from .chunk import Chunk, make_chunk
-from .folder import Shard, open_folder, plan_manifest, release, sweep_out
-from .run import Progress, Report, collect, wells_of
 from .spec import Spec
 
 TASKS_PER_THREAD = 2
@@ -24,41 +21,28 @@ PATIENCE = 30.0
 """Seconds to wait for the scheduler."""
 
 
-def run_sweep_on_dask(
-    spec: Spec,
-    folder: str | Path,
-    address: str,
-    *,
-    resume: bool = False,
-    shard: Shard | None = None,
-    report: Report | None = None,
-) -> Progress:
-    """Run a sweep on the Dask cluster whose scheduler is at ``address`` (``tcp://host:8786``).
+def connect(address: str) -> Any:
+    """A client of the Dask scheduler at ``address``, which closes when it is left as a context.
 
-    Files and errors as :func:`pathsim.sweep.run_sweep`; :class:`SimulationError` when the cluster is lost, after which
-    ``resume`` goes on.
+    Raises :class:`InputError` when Dask is not installed or no scheduler answers.
     """
     try:
         import distributed
     except ImportError:
         raise InputError("a Dask cluster needs Dask: pip install 'pathsim[dask]'") from None
     try:
-        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+        return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise InputError(
             f"no Dask scheduler answers at '{address}' ({error}); write for example tcp://localhost:8786"
         ) from None
-    target = Path(folder)
-    with client:
-        manifest = plan_manifest(spec)
-        left = open_folder(target, manifest, resume, shard or Shard())
-        sweep_out(target, manifest, left)
-        with closing(_on_cluster(client, spec, left)) as finished:
-            return collect(spec, target, manifest, left, finished, report)
 
 
-def _on_cluster(client: Any, spec: Spec, left: list[int]) -> Generator[tuple[int, Chunk]]:
-    """Chunks as they finish; a few per thread of the cluster are under way, never all."""
+def on_cluster(client: Any, spec: Spec, left: list[int]) -> Generator[tuple[int, Chunk]]:
+    """Chunks as they finish; a few per thread of the cluster are under way, never all.
+
+    Raises :class:`SimulationError` when the cluster is lost, after which the sweep can be resumed.
+    """
     import distributed
 
     parcel = pickle.dumps(spec.design)
@@ -76,8 +60,8 @@ def _on_cluster(client: Any, spec: Spec, left: list[int]) -> Generator[tuple[int
                 running.add(future)
                 continue
             made_by, chunk = future.result()
-            if made_by != release():
-                raise InputError(f"workers run pathsim {made_by}, this is {release()}; install one on all")
+            if made_by != __version__:
+                raise InputError(f"workers run pathsim {made_by}, this is {__version__}; install one on all")
             _refill(client, spec, parcel, waiting, running, numbers)
             yield number, chunk
     except (distributed.client.FutureCancelledError, OSError) as error:
@@ -92,14 +76,14 @@ def _refill(
         number = next(waiting, None)
         if number is None:
             return
-        future = client.submit(_task, parcel, *wells_of(spec, number), spec.format, pure=False)
+        future = client.submit(_task, parcel, *spec.wells_of(number), spec.format, pure=False)
         numbers[future.key] = number
         running.add(future)
 
 
 def _task(parcel: bytes, first: int, last: int, format: Any) -> tuple[str, Chunk]:
     """One chunk, on a worker."""
-    return release(), make_chunk(_unpacked(parcel), first, last, format)
+    return __version__, make_chunk(_unpacked(parcel), first, last, format)
 
 
 @lru_cache(maxsize=4)

@@ -1,23 +1,22 @@
 """Where a sweep writes: a manifest and one file per chunk, each there whole or not at all.
 
-A chunk is written under another name, flushed to disk and renamed, so that a process that is killed at any moment
-leaves finished chunks and nothing that could be taken for one. The manifest holds no times or machine names: the
-folder of a sweep that was stopped and resumed is the same, byte for byte, as that of one that was not.
+A process that is killed at any moment leaves finished chunks and nothing that could be taken for one. The manifest
+holds no times or machine names: the folder of a sweep that was stopped and resumed is the same, byte for byte, as that
+of one that was not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..errors import InputError
+from ..files import remove_partial, write_whole
 from .chunk import Format
 from .spec import Spec
 
@@ -61,7 +60,7 @@ class Manifest:
         """The content of the manifest file."""
         return json.dumps(
             {
-                "pathsim": release(), "fingerprint": self.fingerprint, "format": self.format.value,
+                "pathsim": __version__, "fingerprint": self.fingerprint, "format": self.format.value,
                 "chunks": self.chunks, "wells": self.wells, "sweep": json.loads(self.description),
             },
             indent=1,
@@ -71,7 +70,7 @@ class Manifest:
 def plan_manifest(spec: Spec) -> Manifest:
     """The manifest of a sweep."""
     description = _description(spec)
-    fingerprint = hashlib.sha256(f"{release()} {description}".encode()).hexdigest()
+    fingerprint = hashlib.sha256(f"{__version__} {description}".encode()).hexdigest()
     chunks = -(-spec.design.wells // spec.wells_per_chunk)
     return Manifest(fingerprint, spec.format, chunks, spec.design.wells, description)
 
@@ -109,7 +108,7 @@ def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) ->
         raise InputError(f"{folder} holds {len(mine) - len(left)} of {len(mine)} chunks of this sweep; "
                          "--resume continues it, or choose another folder")  # fmt: skip
     if not (folder / MANIFEST).exists():
-        write_whole(folder / MANIFEST, manifest.text().encode())
+        put(folder / MANIFEST, manifest.text().encode())
     return left
 
 
@@ -119,37 +118,18 @@ def chunk_path(folder: Path, manifest: Manifest, chunk: int) -> Path:
     return folder / f"part-{chunk:0{digits}d}.{manifest.format.value}"
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that whoever looks, even after a crash, sees all of it or nothing."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+def put(path: Path, content: bytes) -> None:
+    """Write a file of a sweep; where another process on the same sweep has just written it, that one stays."""
     try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except FileNotFoundError:  # another process on the same sweep took it for a leftover
+        write_whole(path, content)
+    except FileNotFoundError:  # the other process took it for a leftover
         if not path.exists():
             raise
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
 def sweep_out(folder: Path, manifest: Manifest, chunks: list[int]) -> None:
     """Remove what killed runs left half-written of these chunks."""
-    names = {MANIFEST, *(chunk_path(folder, manifest, chunk).name for chunk in chunks)}
-    for stale in folder.glob(".*.tmp"):
-        if stale.name[1:].rsplit(".", 2)[0] in names:
-            stale.unlink(missing_ok=True)
-
-
-def release() -> str:
-    """The version of pathsim, or ``source`` when it runs from a checkout that is not installed."""
-    try:
-        return version("pathsim")
-    except PackageNotFoundError:
-        return "source"
+    remove_partial(folder, {MANIFEST, *(chunk_path(folder, manifest, chunk).name for chunk in chunks)})
 
 
 def _description(spec: Spec) -> str:

@@ -72,6 +72,11 @@ class Spec:
     format: Format
     wells_per_chunk: int
 
+    def wells_of(self, chunk: int) -> tuple[int, int]:
+        """The first well of a chunk and the one after its last."""
+        first = chunk * self.wells_per_chunk
+        return first, min(first + self.wells_per_chunk, self.design.wells)
+
 
 _KEYS = ("model", "cell_lines", "alterations", "ensemble", "treatment", "treatments", "times", "readouts", "doses",
          "durations", "parameters", "scales", "sample", "output", "solver", "libraries")  # fmt: skip

@@ -23,6 +23,7 @@ from ..assays.western_blot import STANDARD_ANTIBODIES, resistance_blot_protocol,
 from ..errors import InputError, PathsimError, raise_together
 from ..experiments.ensemble import Dish, load_parameter_sets, read_dishes
 from ..experiments.simulation import system_of
+from ..files import write_whole
 from ..invivo.xenograft import Trial, xenograft
 from ..lab import CellLine, Library, default_library, default_pharmacy
 from ..lab.clones import cell_line_toml, default_clones
@@ -153,11 +154,9 @@ class _Work:
         self.tell(f"{title} ...")
         tables, facts = run(self)
         for table, frame in tables.items():
-            frame.to_csv(self.folder / f"{table}.csv", index=False)
+            write_whole(self.folder / f"{table}.csv", frame.to_csv(index=False))
         done = {"key": self.key, "tables": list(tables), "facts": facts}
-        partial = self.folder / f"{name}.json.part"
-        partial.write_text(json.dumps(done, indent=1), encoding="utf-8")
-        partial.replace(self.folder / f"{name}.json")
+        write_whole(self.folder / f"{name}.json", json.dumps(done, indent=1))
         self.tables |= tables
         self.facts[name] = facts
 
@@ -190,7 +189,7 @@ def _escalation(work: _Work) -> Found:
     files = {}
     for kind, line in (("parental", run.parental), ("resistant", run.line), ("washed out", run.washed)):
         files[kind] = f"{kind.replace(' ', '_')}.toml"
-        (work.folder / files[kind]).write_text(cell_line_toml(line), encoding="utf-8")
+        write_whole(work.folder / files[kind], cell_line_toml(line))
     ic50 = run.parental_ic50.value
     facts = {
         "lines": files, "names": {"resistant": run.line.name}, "changes": list(run.changes),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..files import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,10 +71,7 @@ def write_report(found: Investigation, figures: Mapping[str, Figure], path: str 
         )
     )
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_suffix(".part")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(target)
+    write_whole(target, page)
     return target
 
 

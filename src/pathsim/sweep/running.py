@@ -1,16 +1,18 @@
-"""Running a sweep: chunks over threads of this machine, written as they finish."""
+"""Running a sweep: chunks over threads of this machine or over a cluster, written as they finish."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .chunk import Chunk, make_chunk
-from .folder import Manifest, Shard, chunk_path, open_folder, plan_manifest, sweep_out, write_whole
+from .cluster import connect, on_cluster
+from .folder import Manifest, Shard, chunk_path, open_folder, plan_manifest, put, sweep_out
 from .spec import Spec
 
 WARM_UP = 16
@@ -42,33 +44,44 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-def run_sweep(
+def run(
     spec: Spec,
     folder: str | Path,
     *,
-    workers: int = 1,
+    workers: int | str = 1,
     resume: bool = False,
     shard: Shard | None = None,
     report: Report | None = None,
 ) -> Progress:
-    """Run a sweep on this machine with ``workers`` threads, writing chunks into ``folder`` as they finish.
+    """Run a sweep, writing chunks into ``folder`` as they finish.
 
     It may be stopped at any time, however rudely: ``resume`` goes on with the chunks that are not there, and the
     folder ends up the same to the byte, for any number of workers, shards and stops.
 
-    Raises :class:`InputError` when ``folder`` holds another sweep, or this one without ``resume``.
+    Args:
+        workers: threads of this machine, or the address of the scheduler of a Dask cluster (``"tcp://host:8786"``).
+
+    Raises:
+        InputError: ``folder`` holds another sweep, or this one without ``resume``; no scheduler answers.
+        SimulationError: the cluster was lost.
     """
-    target = Path(folder)
-    manifest = plan_manifest(spec)
-    left = open_folder(target, manifest, resume, shard or Shard())
-    sweep_out(target, manifest, left)
-    if left:
-        spec.design.read(0, min(WARM_UP, spec.design.wells))
-    with closing(_on_threads(spec, left, workers)) as finished:
-        return collect(spec, target, manifest, left, finished, report)
+    cluster: AbstractContextManager[Any] = connect(workers) if isinstance(workers, str) else nullcontext()
+    with cluster as client:
+        target = Path(folder)
+        manifest = plan_manifest(spec)
+        left = open_folder(target, manifest, resume, shard or Shard())
+        sweep_out(target, manifest, left)
+        if isinstance(workers, int):
+            if left:
+                spec.design.read(0, min(WARM_UP, spec.design.wells))
+            chunks = _on_threads(spec, left, workers)
+        else:
+            chunks = on_cluster(client, spec, left)
+        with closing(chunks) as finished:
+            return _collect(spec, target, manifest, left, finished, report)
 
 
-def collect(
+def _collect(
     spec: Spec,
     folder: Path,
     manifest: Manifest,
@@ -77,23 +90,17 @@ def collect(
     report: Report | None,
 ) -> Progress:
     """Write chunks as they finish, and say how far it is after each."""
-    to_do = sum(last - first for first, last in (wells_of(spec, chunk) for chunk in left))
+    to_do = sum(last - first for first, last in (spec.wells_of(chunk) for chunk in left))
     started = time.monotonic()
     done = wells = failed = 0
     progress = Progress(0, len(left), 0, to_do, 0, 0.0)
     for number, chunk in finished:
-        write_whole(chunk_path(folder, manifest, number), chunk.content)
+        put(chunk_path(folder, manifest, number), chunk.content)
         done, wells, failed = done + 1, wells + chunk.wells, failed + chunk.failed
         progress = Progress(done, len(left), wells, to_do, failed, time.monotonic() - started)
         if report is not None:
             report(progress)
     return progress
-
-
-def wells_of(spec: Spec, chunk: int) -> tuple[int, int]:
-    """The first well of a chunk and the one after its last."""
-    first = chunk * spec.wells_per_chunk
-    return first, min(first + spec.wells_per_chunk, spec.design.wells)
 
 
 def _on_threads(spec: Spec, left: list[int], workers: int) -> Generator[tuple[int, Chunk]]:
@@ -104,7 +111,7 @@ def _on_threads(spec: Spec, left: list[int], workers: int) -> Generator[tuple[in
         try:
             while True:
                 for number in waiting:
-                    running[pool.submit(make_chunk, spec.design, *wells_of(spec, number), spec.format)] = number
+                    running[pool.submit(make_chunk, spec.design, *spec.wells_of(number), spec.format)] = number
                     if len(running) >= 2 * workers:
                         break
                 if not running:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError
+from ..files import whole_file
 from .chunk import Format
 from .folder import parts
 
 
-def merge_sweep(folders: Sequence[str | Path], output: str | Path) -> int:
+def merge(folders: Sequence[str | Path], output: str | Path) -> int:
     """Write the whole table of a finished sweep to one file, in the order of its wells; returns the number of chunks.
 
     One chunk is in memory at a time. Raises :class:`InputError` when chunks are missing, folders belong to different
@@ -25,14 +25,11 @@ def merge_sweep(folders: Sequence[str | Path], output: str | Path) -> int:
     if target.suffix != f".{manifest.format.value}":
         raise InputError(f"{target}: the chunks of this sweep are {manifest.format.value}; "
                          f"name the file {target.stem or 'table'}.{manifest.format.value}")  # fmt: skip
-    if target.parent != Path():
-        target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    if manifest.format is Format.CSV:
-        _join_csv(files, partial)
-    else:
-        _join_parquet(files, partial)
-    os.replace(partial, target)
+    with whole_file(target) as partial:
+        if manifest.format is Format.CSV:
+            _join_csv(files, partial)
+        else:
+            _join_parquet(files, partial)
     return len(files)
 
 
