@@ -25,6 +25,7 @@ from ..llvm.vector_maths import maths_module
 from ..rosenbrock.factorisation import TABLES, lu_tables
 from ..rosenbrock.step import POINTERS, step_module
 from . import loop as lanes
+from .recorder import nothing_recorded
 
 MANY_ROWS = 4000
 """Rows from which writing out the factorisation of a large model pays for the time it takes to compile."""
@@ -290,7 +291,7 @@ def run(
         workspace = engine.borrow(len(nodes))
         at, sources = arrange(engine, workspace, nodes, factor, until_steady)
         piece = Job(engine.system.defaults, columns, values, start_states, sources, times, settings, first, last)
-        kernel(code, at, workspace.F, workspace.N, engine.discrete, piece, results)
+        kernel(code, at, workspace.F, workspace.N, engine.discrete, piece, results, nothing_recorded())
         engine.give_back(workspace)
 
     if threads <= 1:

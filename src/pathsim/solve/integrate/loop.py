@@ -1,10 +1,10 @@
-"""The driver: eight simulations side by side, each with its own time, step and fate.
+"""The integration loop: eight simulations side by side, each with its own time, step and fate.
 
 A finished lane takes the next row from the queue, so all lanes stay busy. Everything numerical happens in machine
 code that serves eight lanes at once (rates, steps, dense output); this module decides what each lane does next:
 sample, switch a mode, fire an event, finish, fail. It is written in the part of Python that
-:mod:`python_ir` turns into machine code; run as it stands, it is the readable twin of that code. Both
-give the same bits.
+:mod:`python_ir` turns into machine code; run as it stands, it is the readable reference of that code. Both
+give the same bits. With a tape it also records every step, see :mod:`recorder`.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ from ..llvm.layout import (
 from ..rosenbrock.step import SMALLEST_RELATIVE_STEP, SMALLEST_STEP, WORTH_LANDING
 from .discontinuities import flip_modes, next_known_switch, shorten
 from .events import happen
+from .recorder import Tape, note_begun, note_ends, note_steps, note_taken, record_attempts
 from .root_functions import find_switches
 from .samples import all_sampled, next_sample, sample_inside, sample_now
 from .start import no_leap, prepare_stage, stage, take
@@ -71,9 +72,9 @@ STEADY_CHANGE = 1e-6  # and over a whole step: rounding in conserved totals grow
 
 
 def run_lanes(
-    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results
+    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results, tape: Tape
 ) -> int:
-    """Simulate the rows of a job; returns the number of calls to the compiled step."""
+    """Simulate the rows of a job and record them if the tape has lanes; returns the number of calls to the step."""
     prepare_stage(at, F, job)
     for lane in range(LANES):
         N[ROW, lane] = -1
@@ -81,6 +82,7 @@ def run_lanes(
     first_staged, staged = job.first, 0  # the stage holds this many rows from there on
     live = 0
     calls = 0
+    recording = tape.lanes > 0
     n8 = at.n * LANES
     share = 1.0 / max(at.n, 1)
     rtol, atol = job.settings[RTOL], job.settings[ATOL]
@@ -91,19 +93,29 @@ def run_lanes(
                     first_staged, staged = next_row, min(LANES, job.last - next_row)
                     stage(code, at, F, discrete, job, first_staged, staged)
                 take(at, F, N, discrete, job, lane, next_row, next_row - first_staged)
+                if recording:
+                    note_taken(at, F, tape, next_row, lane)
                 next_row += 1
                 live += 1
                 if calls == 0 and lane == 0:
                     _fill_spare_lanes(at, F)
                 live -= _begin(code, at, F, N, discrete, job, results, lane)
+                if recording:
+                    note_begun(at, F, N, tape, next_row - 1, lane)
         if live == 0:
             continue
-        if at.n > 0:
-            call_step(code.step, at.table, n8, at.attempts_at_once, rtol, atol, share)
-        else:
+        if at.n == 0:
             _jump(F)
+        elif recording:
+            record_attempts(code, at, tape, rtol, atol)
+        else:
+            call_step(code.step, at.table, n8, at.attempts_at_once, rtol, atol, share)
         calls += 1
+        if recording:
+            note_steps(at, F, N, tape)
         live -= _after_step(code, at, F, N, discrete, job, results)
+        if recording:
+            note_ends(at, F, N, tape)
     return calls
 
 

@@ -17,6 +17,7 @@ from ..status import Status
 from . import loop as lanes
 from .batch import engine_of
 from .engine import Workspace, arrange
+from .recorder import nothing_recorded
 
 
 class Single:
@@ -49,7 +50,8 @@ class Single:
         job = Job(base, columns, self.settings, nothing, sources, grid, tolerances, 0, 1)
         code = engine.addresses(engine.output_code(nodes))
         records: tuple[Any, ...] = (
-            code, at, workspace.F, workspace.N, engine.discrete, job, Results(self._values, self._ends, nothing)
+            code, at, workspace.F, workspace.N, engine.discrete, job, Results(self._values, self._ends, nothing),
+            nothing_recorded(),
         )  # fmt: skip
         packed = [pack(record) for record in records]
         self._driver = compiled(lanes.run_lanes)

@@ -19,6 +19,7 @@ from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..integrate.batch import engine_of
 from ..integrate.engine import Engine, _aligned, _stack, identity_of, maths_code, step_code
+from ..integrate.recorder import LINK_JUMP, STEP_END, STEP_Y, stages_column
 from ..llvm import jit
 from ..llvm.adjoint_code import adjoint_module, moments_move, outputs_adjoint_module
 from ..llvm.codegen import MOST_STRAIGHT_LINE
@@ -31,7 +32,6 @@ from .adjoint_loop import AdjointCode, AdjointLayout, Bars, Lanes, Starts, Tasks
 from .forward_jumps import Crossing
 from .forward_machine import machine_of
 from .recording import Recording, stretches_of
-from .recording_loop import LINK_JUMP, STEP_END, STEP_Y, stages_column
 from .segments import rounds_of
 
 

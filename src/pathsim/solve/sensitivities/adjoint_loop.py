@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ...arrays import FloatArray, IntArray
+from ..integrate.recorder import ENDED_EARLY, STEP_COUNTS, STEP_END, STEP_H, STEP_T, STEP_Y, Tape, stages_column
 from ..llvm.calls import call2, call3, call4, call6
 from ..llvm.layout import LANES
 from .forward_loop import TASK_FIRST, TASK_LAST, TASK_LAST_SAMPLE, TASK_ROW, TASK_SAMPLE
-from .recording_loop import ENDED_EARLY, STEP_COUNTS, STEP_END, STEP_H, STEP_T, STEP_Y, Tape, stages_column
 
 STILL = 1e-30  # size of the step of lanes that have none to go back over
 

@@ -14,6 +14,7 @@ import numpy as np
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..integrate.batch import Rows
+from ..integrate.recorder import LINK_JUMP, STEP_END, STEP_H, STEP_T
 from ..llvm.layout import LANES
 from ..llvm.loops import compiled
 from ..solvers import Rosenbrock
@@ -21,7 +22,6 @@ from .forward_jumps import Crossing
 from .forward_loop import run_tasks, start_tasks
 from .forward_machine import machine_of
 from .recording import Recording, record_rows, stretches_of
-from .recording_loop import LINK_JUMP, STEP_END, STEP_H, STEP_T
 from .segments import Round, rounds_of
 
 

@@ -9,9 +9,9 @@ import math
 from typing import NamedTuple
 
 from ...arrays import FloatArray, IntArray
+from ..integrate.recorder import ENDED_EARLY, STEP_COUNTS, STEP_END, STEP_H, STEP_T, STEP_Y, Tape, stages_column
 from ..llvm.calls import call2, call3, call4, call6, call7
 from ..llvm.layout import LANES
-from .recording_loop import ENDED_EARLY, STEP_COUNTS, STEP_END, STEP_H, STEP_T, STEP_Y, Tape, stages_column
 
 # columns of tasks
 TASK_ROW, TASK_FIRST, TASK_LAST, TASK_SAMPLE, TASK_LAST_SAMPLE, TASK_COLUMN = range(6)

@@ -14,11 +14,8 @@ from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..integrate.batch import Rows, at_rest, engine_of
 from ..integrate.engine import Engine, arrange
-from ..llvm.layout import LANES, STATE, STATUS, STEPS_TAKEN, TIME, UNTIL_STEADY, Job, Results
-from ..llvm.loops import compiled
-from ..reference.integrate import LONGEST
-from ..solvers import Rosenbrock
-from .recording_loop import (
+from ..integrate.loop import run_lanes
+from ..integrate.recorder import (
     CALLS,
     JUMPS,
     LINK_JUMP,
@@ -28,10 +25,13 @@ from .recording_loop import (
     STEP_T,
     STEP_Y,
     Tape,
-    record_lanes,
     sort_steps,
     stages_column,
 )
+from ..llvm.layout import LANES, STATE, STATUS, STEPS_TAKEN, TIME, UNTIL_STEADY, Job, Results
+from ..llvm.loops import compiled
+from ..reference.integrate import LONGEST
+from ..solvers import Rosenbrock
 from .segments import Stretches, find_stretches
 
 SETTLING = np.array([LONGEST])
@@ -226,7 +226,7 @@ def _record(
     until_steady = bool(tolerances[UNTIL_STEADY])
     at, sources = arrange(engine, workspace, nodes, engine.factor_address(len(settings)), until_steady)
     job = Job(engine.system.defaults, columns, settings, starts, sources, grid, tolerances, 0, len(settings))
-    compiled(record_lanes)(code, at, workspace.F, workspace.N, engine.discrete, job, results, tape)
+    compiled(run_lanes)(code, at, workspace.F, workspace.N, engine.discrete, job, results, tape)
     engine.give_back(workspace)
 
 

@@ -1,36 +1,20 @@
-"""The recording driver: as :mod:`loop`, but every accepted step is written down, stages and all.
+"""The recorder: what the integration loop writes down about every step when its results are to be differentiated.
 
 Derivatives of a computed trajectory are then exact: the recorded steps are differentiated with their sizes held
 fixed, so what comes out is the derivative of the numbers that came out, not an approximation of another one.
-Compiled by :mod:`pathsim.solve.llvm.loops`.
+The integration loop is given a :class:`Tape`; one without lanes records nothing.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
+import numpy as np
+
 from ...arrays import FloatArray, IntArray
-from ..integrate.loop import _after_step, _begin, _fill_spare_lanes, _jump
-from ..integrate.start import prepare_stage, stage, take
 from ..llvm.calls import call_record
-from ..llvm.layout import (
-    ACCEPTED,
-    ATOL,
-    LANDS,
-    LANES,
-    MODE_SWITCHED,
-    ROW,
-    RTOL,
-    STOP,
-    SWITCHED,
-    Code,
-    Discrete,
-    H,
-    Job,
-    Layout,
-    Results,
-    T,
-)
+from ..llvm.layout import ACCEPTED, LANDS, LANES, MODE_SWITCHED, ROW, STOP, SWITCHED, Code, H, Layout, T
 
 # columns of Tape.steps before the state, see pathsim.solve.rosenbrock.records
 STEP_T, STEP_H, STEP_END, STEP_COUNTS = range(4)
@@ -80,51 +64,29 @@ def stages_column(n: int) -> int:
     return (STEP_Y + n + LANES - 1) // LANES * LANES
 
 
-def record_lanes(
-    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results, tape: Tape
-) -> int:
-    """Simulate the rows of a job and record them; returns the number of calls to the compiled step."""
-    prepare_stage(at, F, job)
-    for lane in range(LANES):
-        N[ROW, lane] = -1
-    next_row = job.first
-    first_staged, staged = job.first, 0
-    live = 0
-    calls = 0
-    rtol, atol = job.settings[RTOL], job.settings[ATOL]
-    width = at.n + at.n_parameters + at.n_modes
-    while live > 0 or next_row < job.last:
-        for lane in range(LANES):
-            while N[ROW, lane] < 0 and next_row < job.last:
-                if next_row == first_staged + staged:
-                    first_staged, staged = next_row, min(LANES, job.last - next_row)
-                    stage(code, at, F, discrete, job, first_staged, staged)
-                take(at, F, N, discrete, job, lane, next_row, next_row - first_staged)
-                _copy(at, F, tape.starts, next_row, 0, lane)
-                next_row += 1
-                live += 1
-                if calls == 0 and lane == 0:
-                    _fill_spare_lanes(at, F)
-                live -= _begin(code, at, F, N, discrete, job, results, lane)
-                _copy(at, F, tape.starts, next_row - 1, width, lane)
-                tape.lane_limit[lane] = tape.first_limit[next_row - 1]
-                if N[ROW, lane] >= 0:
-                    _limit(F, N, tape, lane)
-        if live == 0:
-            continue
-        if at.n > 0:
-            _attempt(code, at, tape, rtol, atol)
-        else:
-            _jump(F)
-            _note_jump(F, tape)
-        calls += 1
-        _note_steps(F, N, tape)
-        live -= _after_step(code, at, F, N, discrete, job, results)
-        _note_ends(at, F, N, tape)
-        for lane in range(LANES):
-            if N[ROW, lane] >= 0:
-                _limit(F, N, tape, lane)
-    return calls
+@cache
+def nothing_recorded() -> Tape:
+    """The tape of a plain simulation."""
+    no_pairs, no_numbers = np.empty((0, 2)), np.empty(0)
+    none, counts = np.empty(0, dtype=np.int64), np.zeros(3, dtype=np.int64)
+    return Tape(
+        steps=no_pairs, address=0, n_stages=0, lanes=0, ends=no_numbers, links=np.empty((0, 2), dtype=np.int64),
+        jumps=no_pairs, starts=no_pairs, taken=none, counts=counts, counts_address=0, limits=no_pairs,
+        first_limit=none, lane_limit=none, lane_stop=no_numbers, lane_record=none,
+    )  # fmt: skip
+
+
+def note_taken(at: Layout, F: FloatArray, tape: Tape, row: int, lane: int) -> None:
+    """Write down where a row starts, before anything happens there."""
+    _copy(at, F, tape.starts, row, 0, lane)
+
+
+def note_begun(at: Layout, F: FloatArray, N: IntArray, tape: Tape, row: int, lane: int) -> None:
+    """Write down what has happened at the start of a row, and limit its first step."""
+    _copy(at, F, tape.starts, row, at.n + at.n_parameters + at.n_modes, lane)
+    tape.lane_limit[lane] = tape.first_limit[row]
+    if N[ROW, lane] >= 0:
+        _limit(F, N, tape, lane)
 
 
 def _limit(F: FloatArray, N: IntArray, tape: Tape, lane: int) -> None:
@@ -149,8 +111,8 @@ def _copy(at: Layout, F: FloatArray, target: FloatArray, record: int, first: int
         target[record, first + at.n + i] = F[at.p + i, lane]
 
 
-def _attempt(code: Code, at: Layout, tape: Tape, rtol: float, atol: float) -> None:
-    """Attempts until the driver is needed, written down as long as there is room."""
+def record_attempts(code: Code, at: Layout, tape: Tape, rtol: float, atol: float) -> None:
+    """Attempts until the integration loop is needed, written down as long as there is room."""
     capacity, width = tape.links.shape[0] // tape.lanes, tape.steps.shape[1]
     room = capacity - tape.counts[CALLS]
     most = 1 if tape.limits.shape[0] > 0 else at.attempts_at_once
@@ -176,8 +138,10 @@ def _note_jump(F: FloatArray, tape: Tape) -> None:
         tape.steps[first + lane, STEP_COUNTS] = 1.0
 
 
-def _note_steps(F: FloatArray, N: IntArray, tape: Tape) -> None:
+def note_steps(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
     """Say whose the steps just attempted are."""
+    if at.n == 0:
+        _note_jump(F, tape)
     first = tape.counts[CALLS] * tape.lanes
     now = tape.counts[JUST_NOW] * tape.lanes
     last = min(first + now, tape.links.shape[0])
@@ -199,9 +163,11 @@ def _note_steps(F: FloatArray, N: IntArray, tape: Tape) -> None:
             tape.lane_record[lane] = first + now - tape.lanes + lane
 
 
-def _note_ends(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
-    """Write down where the last steps ended, and the jump there when the lane had to stop."""
+def note_ends(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
+    """Write down where the last steps ended, and the jump there when the lane had to stop; limit the next ones."""
     for lane in range(LANES):
+        if N[ROW, lane] >= 0:
+            _limit(F, N, tape, lane)
         record = tape.lane_record[lane]
         if record < 0:
             continue
