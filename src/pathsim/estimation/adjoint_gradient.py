@@ -12,13 +12,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from ..arrays import FloatArray, IntArray
-from ..experiments.forward import Tangents
-from ..experiments.plan import KEEP
+from ..experiments.values import scatter_add
 from ..solve import Rosenbrock
-from ..solve.sensitivities.recording_parts import Parts, record_parts
 from .many import density_slopes, log_densities
 from .scales import BENDS
 from .slopes import likelihood_slopes, value_slopes
@@ -59,16 +56,8 @@ def likelihood_gradient(problem: Problem, theta: FloatArray) -> tuple[float, Flo
     return found.value, found.gradient, found.failure
 
 
-@lru_cache(maxsize=64)
 def suits_adjoint(problem: Problem) -> bool:
-    """Whether periods hand on nothing but states: what the adjoint goes back through."""
-    for plan in problem.plans:
-        simulator = plan.simulator
-        if simulator._volumes:
-            return False
-        for group in simulator.schedule.groups:
-            if group.carries.any() or any(group.formulas):
-                return False
+    """Whether the solver keeps its steps, which the adjoint goes back through."""
     return isinstance(problem.solver, Rosenbrock)
 
 
@@ -95,9 +84,9 @@ def steps_suit_tangents(problem: Problem, off: tuple[int, ...] = ()) -> bool:
     directions = np.random.default_rng(0).standard_normal((len(theta), DIRECTIONS))
     slopes = value_slopes(problem, table, theta) @ directions
     for plan in problem.plans:
-        moving = Tangents(plan.simulator, problem.value_table(table), slopes, problem.solver)
-        moving.run(refinements=0)
-        if moving.failure or moving.error > LARGEST_ERROR:
+        values = problem.value_table(table)
+        moving = plan.runner.forward(values[:, None], slopes[:, None], problem.solver, refinements=0)
+        if moving.outcome.failure() or moving.error > LARGEST_ERROR:
             return False
     return True
 
@@ -125,11 +114,7 @@ class _Batch:
         self.stretch = np.where(bend > 0, natural * bend, 1.0)
         self.table = np.tile(np.array([[p.nominal] for p in problem.parameters], dtype=float), (1, self.m))
         self.table[self.estimated] = natural
-        values = problem.value_table
-        self.values = np.tile(values.constants[:, None], (1, self.m))
-        self.values[values.plain[:, 0]] = self.table[values.plain[:, 1]]
-        if values.proper:
-            self.values = np.stack([values(column) for column in self.table.T], axis=1)
+        self.values = problem.value_table(self.table)
         self.bars = np.zeros_like(self.values)
         self.total = np.zeros(self.m)
 
@@ -140,24 +125,15 @@ class _Batch:
         failed = np.array([bool(why) for why in self.failures])
         for i in np.flatnonzero(~np.isfinite(self.total) & ~failed):
             self.failures[i], failed[i] = "the likelihood is not a finite number", True
-        gradients = (self._by_table()[self.estimated] * self.stretch).T
+        gradients = (self.problem.value_table.pull(self.table, self.bars)[self.estimated] * self.stretch).T
         gradients[failed] = np.nan
         return Gradients(np.where(failed, math.inf, self.total), gradients, tuple(self.failures))
 
-    def _by_table(self) -> FloatArray:
-        """Derivatives by the values of the parameter table, (parameters, m)."""
-        values = self.problem.value_table
-        if values.proper:
-            return np.stack(
-                [values.jacobian(column).T @ bar for column, bar in zip(self.table.T, self.bars.T, strict=True)], axis=1
-            )
-        summed = np.zeros_like(self.table)
-        _add(summed, values.plain[:, 1], self.bars[values.plain[:, 0]])
-        return summed
-
     def _part(self, plan: PartPlan, columns: IntArray) -> None:
-        recordings = self._forth(plan)
-        flat = np.concatenate([recording.values.reshape(self.m, -1) for recording in recordings], axis=1).T
+        recorded = plan.runner.record(self.values, self.solver, self.problem.workers)
+        flat = recorded.outcome.flat
+        for i in range(self.m):
+            self.failures[i] = self.failures[i] or recorded.outcome.failure(i)
         flat_bars = np.zeros_like(flat)
         for kind in plan.kinds:
             leaves = kind.leaves(flat, self.values) if len(kind.sources) else [np.zeros((len(kind.rows), self.m))]
@@ -167,69 +143,5 @@ class _Batch:
             by_y, by_sigma = density_slopes(kind, y, sigma)
             for i, (simulated, places) in enumerate(zip(kind.shape.simulated, kind.sources, strict=True)):
                 weight = -(by_y * found[2 + i] + by_sigma * found[2 + count + i])
-                _add(flat_bars if simulated else self.bars, places, weight)
-        ends = np.cumsum([0, *(recording.values.size // self.m for recording in recordings)])
-        parts = [
-            flat_bars[ends[i] : ends[i + 1]].T.reshape(recording.values.shape) for i, recording in enumerate(recordings)
-        ]
-        self._back(plan, columns, recordings, parts)
-
-    def _forth(self, plan: PartPlan) -> list[Parts]:
-        """Record every group; rows lie vector by vector."""
-        simulator, made = plan.simulator, list[Parts]()
-        schedule, n = simulator.schedule, len(simulator.system.states)
-        for group in schedule.groups:
-            raw = np.where((group.slots != KEEP)[:, :, None], self.values[group.slots],
-                           simulator.system.defaults[None, :, None])  # fmt: skip
-            starts = None
-            if group.continues:
-                anew = self.values[group.states].transpose(2, 0, 1)
-                kept = np.stack([
-                    made[before].x.reshape(self.m, len(schedule.groups[before].times), n)[:, line]
-                    for before, line in schedule.where[group.parents]
-                ], axis=1)  # fmt: skip
-                starts = np.where(group.states != KEEP, anew, kept).reshape(len(group.times) * self.m, n)
-            times = np.tile(group.times, (self.m, 1))
-            recording = record_parts(
-                simulator.system, raw.transpose(2, 0, 1).reshape(len(times), raw.shape[1]), times, simulator.nodes,
-                self.solver, start_states=starts, until_steady=group.settles, workers=self.problem.workers,
-            )  # fmt: skip
-            for row, why in recording.failures.items():
-                vector, line = divmod(row, len(group.times))
-                self.failures[vector] = self.failures[vector] or f"{group.labels[line]}: {why}"
-            made.append(recording)
-        return made
-
-    def _back(self, plan: PartPlan, columns: IntArray, recordings: list[Parts], parts: list[FloatArray]) -> None:
-        """From derivatives by outputs to derivatives by the value list, last group first.
-
-        ``columns`` are the raw values that the estimated parameters move.
-        """
-        schedule = plan.simulator.schedule
-        n = len(plan.simulator.system.states)
-        x_bars = [np.zeros((self.m, len(group.times), n)) for group in schedule.groups]
-        for number in reversed(range(len(recordings))):
-            group = schedule.groups[number]
-            x_bar = x_bars[number].reshape(len(parts[number]), n)
-            pulled = recordings[number].pull_back(parts[number], x_bar, columns.tolist())
-            slots = group.slots[:, columns]
-            given = slots != KEEP
-            raw = pulled.raw.reshape(self.m, *slots.shape)[:, given]
-            _add(self.bars, slots[given], raw.T)
-            if not group.continues:
-                continue
-            start, anew = pulled.start.reshape(self.m, len(group.times), n), group.states != KEEP
-            _add(self.bars, group.states[anew], start[:, anew].T)
-            for row, parent in enumerate(group.parents):
-                before, line = schedule.where[parent]
-                x_bars[before][:, line] += np.where(anew[row], 0.0, start[:, row])
-
-
-def _add(target: FloatArray, places: IntArray, weights: FloatArray) -> None:
-    """``target[places[i]] += weights[i]`` for all i, (count, m)."""
-    size, count = len(target), len(places)
-    if weights.shape[1] == 1:
-        target[:, 0] += np.bincount(places, weights[:, 0], size)
-    else:
-        into = sparse.csc_array((np.ones(count), places, np.arange(count + 1)), shape=(size, count))
-        target += np.asarray(into @ weights)
+                scatter_add(flat_bars if simulated else self.bars, places, weight)
+        self.bars += recorded.pull(flat_bars, columns)

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..arrays import BoolArray, FloatArray
 from ..errors import InputError
-from ..experiments.plan import KEEP
 from ..solve import Rosenbrock
 from . import priors
 from .adjoint_gradient import likelihood_gradient
@@ -70,13 +69,13 @@ class PetabObjective:
         """
         inner = self.outside_simulations
         evaluation = self.problem.evaluate(theta)
-        failures = [run.failure for run in evaluation.runs if run.failure]
+        failures = [why for run in evaluation.runs if (why := run.failure())]
         if failures:
             return theta, math.inf, failures[0]
         if not inner.any():
             value = math.inf if evaluation.failure else -evaluation.log_likelihood - self.problem.log_prior(theta)
             return theta, value, evaluation.failure
-        around = _Around(self, theta, inner, [run.flat for run in evaluation.runs])
+        around = _Around(self, theta, inner, [run.flat[:, 0] for run in evaluation.runs])
         ended = minimise(Ledger(around), theta[inner], TrustRegion(tolerance=1e-3, most=40))
         if not math.isfinite(ended.value):
             return theta, math.inf, evaluation.failure or ended.message
@@ -96,11 +95,7 @@ class PetabObjective:
     def outside_simulations(self) -> BoolArray:
         """Which entries of theta no simulation depends on."""
         problem = self.problem
-        used: set[int] = set()
-        for plan in problem.plans:
-            for group in plan.simulator.schedule.groups:
-                used |= set(group.slots.ravel().tolist()) | set(group.states.ravel().tolist())
-        rows = sorted(used - {KEEP})
+        rows = sorted({position for plan in problem.plans for position in plan.runner.plan.positions.tolist()})
         estimated = [i for i, p in enumerate(problem.parameters) if p.estimated]
         middle = problem.table_values(np.where(np.isfinite(problem.theta), problem.theta, 0.5))
         found = problem.value_table.jacobian(middle)[:, estimated].tocsr()[rows]

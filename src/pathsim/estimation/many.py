@@ -15,9 +15,8 @@ import numpy as np
 from scipy import sparse
 
 from ..arrays import BoolArray, FloatArray, IntArray
-from ..experiments.plan import Group
-from ..experiments.run import GroupRun, Simulator
-from ..solve import Rosenbrock, run_rows, settle_rows
+from ..experiments.run import Runner
+from ..solve import Rosenbrock
 from .measurements import Kind
 from .scales import BENDS, LN10, scale_slope, scaled
 
@@ -68,9 +67,9 @@ class ManyVectors:
         values = np.stack([problem.value_table(problem.table_values(theta)) for theta in thetas], axis=1)
         flats, good = [], np.ones(len(thetas), dtype=bool)
         for plan in problem.plans:
-            flat, fine = _simulate(plan.simulator, values, good, self.solver)
+            flat, fine = _simulate(plan.runner, values, good, self.solver)
             if (good & ~fine).any():
-                again, better = _simulate(plan.simulator, values, good & ~fine, self.careful)
+                again, better = _simulate(plan.runner, values, good & ~fine, self.careful)
                 flat[:, better], fine = again[:, better], fine | better
             flats.append(flat)
             good &= fine
@@ -88,43 +87,14 @@ class ManyVectors:
         return thetas, np.where(np.isfinite(found), found, math.inf)
 
 
-def _simulate(
-    simulator: Simulator, values: FloatArray, good: BoolArray, solver: Rosenbrock
-) -> tuple[FloatArray, BoolArray]:
+def _simulate(runner: Runner, values: FloatArray, good: BoolArray, solver: Rosenbrock) -> tuple[FloatArray, BoolArray]:
     """Outputs (flat, m) of a part for the columns of ``values``, and which of them could be simulated."""
-    m = values.shape[1]
-    good = good.copy()
-    done: list[list[GroupRun]] = [[] for _ in range(m)]
-    pieces = []
-    for group in simulator.schedule.groups:
-        rows, samples = group.times.shape
-        piece = np.full((m, rows * samples * len(simulator.nodes)), np.nan)
-        pieces.append(piece)
-        live = np.flatnonzero(good)
-        if not live.size:
-            continue
-        begun = [simulator._start(group, values[:, i], done[i]) for i in live]
-        raw = np.concatenate([one for one, _ in begun])
-        starts = None if not group.continues else np.concatenate([one for _, one in begun if one is not None])
-        outputs, states, status = _run(simulator, group, raw, starts, len(live), solver)
-        for j, i in enumerate(live):
-            part = slice(j * rows, (j + 1) * rows)
-            piece[i] = outputs[part].ravel()
-            done[i].append(GroupRun(raw[part], None if starts is None else starts[part], outputs[part], states[part]))
-            good[i] = not status[part].any()
-    return np.concatenate(pieces, axis=1).T.copy(), good
-
-
-def _run(
-    simulator: Simulator, group: Group, raw: FloatArray, starts: FloatArray | None, copies: int, solver: Rosenbrock
-) -> tuple[FloatArray, FloatArray, IntArray]:
-    if group.settles:
-        rows = settle_rows(simulator.system, raw, simulator.nodes, solver, start_states=starts, workers=1)
-    else:
-        times = np.tile(group.times, (copies, 1))
-        rows = run_rows(simulator.system, raw, times, simulator.nodes, solver, start_states=starts,
-                        last_states=True, workers=1)  # fmt: skip
-    return rows.values, rows.x, rows.status
+    chosen, fine = np.flatnonzero(good), np.zeros_like(good)
+    outcome = runner.run(values[:, chosen], solver, workers=1, give_up=True)
+    flat = np.full((len(outcome.flat), len(good)), np.nan)
+    flat[:, chosen] = outcome.flat
+    fine[chosen] = [not outcome.failure(column) for column in range(len(chosen))]
+    return flat, fine
 
 
 class _Columns:

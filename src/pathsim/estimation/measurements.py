@@ -18,7 +18,7 @@ import numpy as np
 from ..arrays import FloatArray, IntArray
 from ..errors import InputError, raise_together, unknown
 from ..experiments.dynamics import Dynamics
-from ..experiments.plan import Schedule, Scheduler
+from ..experiments.plan import Plan, Planner
 from ..experiments.values import Values
 from ..model.maths import Expr, deep_recursion, substitute, symbol, symbols
 from ..solve.equations.graph import Graph
@@ -148,13 +148,13 @@ class _Entry(NamedTuple):
 
 
 class Measuring:
-    """Turns measurements into kinds, and asks the scheduler for the simulations they need."""
+    """Turns measurements into kinds, and asks the planner for the simulations they need."""
 
-    def __init__(self, part: Part, dynamics: Dynamics, values: Values, scheduler: Scheduler) -> None:
+    def __init__(self, part: Part, dynamics: Dynamics, values: Values, planner: Planner) -> None:
         self.part = part
         self.dynamics = dynamics
         self.values = values
-        self.scheduler = scheduler
+        self.planner = planner
         self.nodes: list[int] = []
         self._positions: dict[int, int] = {}
         self._templates: dict[tuple[object, ...], _Template] = {}
@@ -184,7 +184,7 @@ class Measuring:
                 template = self._templates[key] = self._template(measurement, fillings, of_model)
             except InputError as error:
                 return f"measurement {row + 1}: {error}"
-        simulation, time = self.scheduler.place(self.part.experiments[measurement.experiment], measurement.time)
+        simulation, time = self.planner.place(self.part.experiments[measurement.experiment], measurement.time)
         places = [
             output if simulated else self.values.index(fillings.get(name, symbol(name)))
             for simulated, output, name in zip(template.shape.simulated, template.outputs, template.names, strict=True)
@@ -235,24 +235,24 @@ class Measuring:
         names = tuple("" if is_simulated else str(what) for is_simulated, what in leaves)
         return _Template(Shape(formula, noise, simulated, scale, kind), outputs, names)
 
-    def kinds(self, schedule: Schedule, offsets: IntArray, n_outputs: int) -> tuple[tuple[Kind, ...], tuple[Kind, ...]]:
+    def kinds(self, plan: Plan, offsets: IntArray, n_outputs: int) -> tuple[tuple[Kind, ...], tuple[Kind, ...]]:
         """The finished kinds, and those of rows without a measured value, which are only simulated.
 
         ``offsets`` say where each group of simulations begins in the flat outputs.
         """
         measured, unmeasured = (
-            tuple(_kind(shape, found, schedule, offsets, n_outputs) for shape, found in entries.items())
+            tuple(_kind(shape, found, plan, offsets, n_outputs) for shape, found in entries.items())
             for entries in (self._entries, self._unmeasured)
         )
         return measured, unmeasured
 
 
-def _kind(shape: Shape, entries: list[_Entry], schedule: Schedule, offsets: IntArray, n_outputs: int) -> Kind:
+def _kind(shape: Shape, entries: list[_Entry], plan: Plan, offsets: IntArray, n_outputs: int) -> Kind:
     sources = np.array([entry.places for entry in entries], dtype=np.int64).reshape(len(entries), -1).T
     starts = np.empty(len(entries), dtype=np.int64)
     for i, entry in enumerate(entries):
-        group, row, sample = schedule.sample(entry.simulation, entry.time)
-        samples = schedule.groups[group].times.shape[1]
+        group, row, sample = plan.sample(entry.simulation, entry.time)
+        samples = plan.groups[group].times.shape[1]
         starts[i] = offsets[group] + (row * samples + sample) * n_outputs
     sources = sources + np.where(np.array(shape.simulated, dtype=bool)[:, None], starts, 0)
     rows = np.array([entry.row for entry in entries], dtype=np.int64)

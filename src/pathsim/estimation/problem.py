@@ -14,8 +14,8 @@ import numpy.typing as npt
 from ..arrays import FloatArray, IntArray
 from ..errors import InputError, SimulationError, raise_together, unknown
 from ..experiments.dynamics import Dynamics, prepare
-from ..experiments.plan import KEEP, Scheduler
-from ..experiments.run import Runs, Simulator
+from ..experiments.plan import Planner
+from ..experiments.run import Outcome, Runner
 from ..experiments.values import Values, ValueTable
 from ..model.maths import symbols
 from ..solve import Rosenbrock, Solver
@@ -41,7 +41,7 @@ class PartPlan:
 
     part: Part
     dynamics: Dynamics
-    simulator: Simulator
+    runner: Runner
     kinds: tuple[Kind, ...]
     unmeasured: tuple[Kind, ...]
 
@@ -54,7 +54,7 @@ class Evaluation:
     """
 
     values: FloatArray
-    runs: tuple[Runs, ...]
+    runs: tuple[Outcome, ...]
     observables: tuple[FloatArray, ...]
     noises: tuple[FloatArray, ...]
     log_densities: tuple[FloatArray, ...]
@@ -136,12 +136,7 @@ class Problem:
     def moving_columns(self) -> tuple[IntArray, ...]:
         """For each part, the raw values of its system that depend on estimated parameters in any simulation."""
         moving = self.value_table.depends_on(self._estimated)
-        return tuple(
-            np.unique(np.concatenate([
-                np.nonzero((group.slots != KEEP) & moving[group.slots])[1] for group in plan.simulator.schedule.groups
-            ]))
-            for plan in self.plans
-        )  # fmt: skip
+        return tuple(plan.runner.moved_by(moving) for plan in self.plans)
 
     # evaluation
 
@@ -223,16 +218,17 @@ class Problem:
         runs, observables, noises, densities, residuals = [], [], [], [], []
         failure = ""
         for plan in self.plans:
-            run = plan.simulator.run(values, self.solver, self.workers)
+            run = plan.runner.run(values[:, None], self.solver, self.workers, give_up=True)
             runs.append(run)
-            failure = failure or run.failure
+            flat, failed = run.flat[:, 0], run.failure()
+            failure = failure or failed
             n = len(plan.part.measurements)
             y, sigma, density, residual = (np.full(n, math.nan) for _ in range(4))
-            for kind in plan.unmeasured if not run.failure else ():
-                y[kind.rows], sigma[kind.rows] = kind.function(kind.leaves(run.flat, values))
+            for kind in plan.unmeasured if not failed else ():
+                y[kind.rows], sigma[kind.rows] = kind.function(kind.leaves(flat, values))
                 density[kind.rows] = residual[kind.rows] = 0.0
-            for kind in plan.kinds if not run.failure else ():
-                y[kind.rows], sigma[kind.rows] = kind.function(kind.leaves(run.flat, values))
+            for kind in plan.kinds if not failed else ():
+                y[kind.rows], sigma[kind.rows] = kind.function(kind.leaves(flat, values))
                 density[kind.rows] = kind.log_densities(y[kind.rows], sigma[kind.rows])
                 residual[kind.rows] = kind.residuals(y[kind.rows], sigma[kind.rows])
             failure = failure or _nonsense(plan, y, sigma, density)
@@ -246,7 +242,7 @@ class Problem:
 
     def _evaluated(self, theta: npt.ArrayLike | Mapping[str, float] | None) -> Evaluation:
         evaluation = self.evaluate(theta)
-        failures = [run.failure for run in evaluation.runs if run.failure]
+        failures = [why for run in evaluation.runs if (why := run.failure())]
         if failures:
             raise SimulationError(failures[0])
         return evaluation
@@ -321,13 +317,14 @@ def _plan(part: Part, values: Values) -> PartPlan:
     for change in changes:
         if symbols(change.value) & known:
             wanted |= symbols(change.value)
-    dynamics = prepare(part.model, used, sorted(wanted - known))
-    scheduler = Scheduler(dynamics, values, part.model)
-    measuring = Measuring(part, dynamics, values, scheduler)
-    schedule = scheduler.schedule()
-    simulator = Simulator(dynamics, schedule, measuring.nodes)
-    kinds, unmeasured = measuring.kinds(schedule, simulator.offsets(), len(simulator.nodes))
-    return PartPlan(part, dynamics, simulator, kinds, unmeasured)
+    asked = [formula for one in part.observables.values() for formula in (one.formula, one.noise)]
+    dynamics = prepare(part.model, used, sorted(wanted - known), asked)
+    planner = Planner(dynamics, values, part.model.source)
+    measuring = Measuring(part, dynamics, values, planner)
+    plan = planner.plan()
+    runner = Runner(dynamics, plan, measuring.nodes)
+    kinds, unmeasured = measuring.kinds(plan, runner.offsets(), len(runner.nodes))
+    return PartPlan(part, dynamics, runner, kinds, unmeasured)
 
 
 def _nonsense(plan: PartPlan, observables: FloatArray, noises: FloatArray, densities: FloatArray) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError
-from ..experiments.forward import Tangents
 from ..solve import Rosenbrock
 from .measurements import Kind
 from .objective import Slopes, checked
@@ -41,11 +40,10 @@ def likelihood_slopes(problem: Problem, theta: FloatArray) -> Slopes:
     rows: list[FloatArray] = []
     normal = True
     for plan in problem.plans:
-        moving = Tangents(plan.simulator, values, slopes, solver)
-        moving.run()
-        if moving.failure:
-            return Slopes.failed(d, moving.failure)
-        flat, flat_slopes = moving.flat
+        moving = plan.runner.forward(values[:, None], slopes[:, None], solver)
+        if why := moving.outcome.failure():
+            return Slopes.failed(d, why)
+        flat, flat_slopes = moving.of()
         for kind in plan.kinds:
             part = kind_slopes(kind, flat, flat_slopes, values, slopes)
             total += part.value

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 from ..errors import UnsupportedModelError
 from ..model import Model
-from ..model.maths import TIME, Expr, deep_recursion, nodes, number, symbol
+from ..model.maths import TIME, Expr, deep_recursion, number, symbol, uses_time
 from ..model.records import Event, Parameter, Reaction, Rule
 from ..solve import System, build_system
 from .experiment import STEADY_STATE, Experiment
+from .timecourse import system_of
 
 CLOCK = "_start_time"
 CLOCK_RATE = "_clock_rate"
@@ -22,13 +23,15 @@ WAS_TRUE = "_was_true_"
 @dataclass(frozen=True, eq=False)
 class Dynamics:
     """Equations of one part. ``clock`` is the time formulas speak of; ``carried`` are the parameter slots whose values
-    a period leaves to the next; ``triggers`` are (slot, trigger) of events that remember.
+    a period leaves to the next; ``triggers`` are (slot, trigger) of events that remember. ``has_moments``: whether
+    something may happen at a moment of its own (events, formulas of time).
     """
 
     system: System
-    clock: Expr
-    carried: tuple[int, ...]
-    triggers: tuple[tuple[int, Expr], ...]
+    clock: Expr = TIME
+    carried: tuple[int, ...] = ()
+    triggers: tuple[tuple[int, Expr], ...] = ()
+    has_moments: bool = False
 
     def node(self, formula: Expr) -> int:
         """The graph node of a formula over symbols of the model."""
@@ -42,19 +45,29 @@ class Dynamics:
         return len(self.system.parameters)
 
 
-def prepare(model: Model, experiments: Iterable[Experiment], extra: Iterable[str]) -> Dynamics:
+def prepare(
+    model: Model, experiments: Iterable[Experiment], extra: Iterable[str] = (), asked: Iterable[Expr] = ()
+) -> Dynamics:
     """The equations of ``model`` with ``extra`` parameters, as ``experiments`` need them.
 
-    Raises :class:`UnsupportedModelError` where events with delays meet experiments of several periods.
+    ``asked`` are the formulas that measurements ask for; where they, the model or the changes speak of time and not
+    everything starts at 0, equations get a clock of their own. Raises :class:`UnsupportedModelError` where events with
+    delays meet experiments of several periods.
     """
     used = list(experiments)
-    starts = [period.start for experiment in used for period in experiment.periods if period.start != STEADY_STATE]
+    periods = [period for experiment in used for period in experiment.periods]
     several = any((experiment.carries and len(experiment.periods) > 1) or _rests_before_zero(experiment)
                   for experiment in used)  # fmt: skip
+    changed = [change.value for period in periods for change in period.changes]
+    in_model = _speaks_of_time(model)
+    timed = in_model or any(uses_time(formula) for formula in (*changed, *asked))
+    has_moments = timed or bool(model.events)
+    own = model
     parameters = [Parameter(name, float("nan")) for name in extra]
     clock = TIME
-    rests = any(period.start == STEADY_STATE for experiment in used for period in experiment.periods)
-    if any(start != 0 for start in starts) or (rests and _uses_time(model)):
+    rests = any(period.start == STEADY_STATE for period in periods)
+    later = any(period.start not in (STEADY_STATE, 0.0) for period in periods)
+    if (timed and later) or (in_model and rests):
         clock = Expr("plus", (Expr("times", (TIME, symbol(CLOCK_RATE))), symbol(CLOCK)))
         parameters += [Parameter(CLOCK, 0.0), Parameter(CLOCK_RATE, 1.0)]
         model = _on_clock(model, clock)
@@ -64,11 +77,15 @@ def prepare(model: Model, experiments: Iterable[Experiment], extra: Iterable[str
         before = [float(event.initially_true) for event in model.events]
         model, remembered = _with_memory(model)
         parameters += [Parameter(name, value) for (name, _), value in zip(remembered, before, strict=True)]
-    system = build_system(replace(model, parameters=(*model.parameters, *parameters)))
+    if model is own and not parameters:
+        system = system_of(model)
+    else:
+        system = build_system(replace(model, parameters=(*model.parameters, *parameters)))
     initial = {rule.variable for rule in model.initial_assignments}
     written = {rule.variable for event in model.events for rule in event.assignments}
     carried = [i for i, name in enumerate(system.parameters) if name in initial | written]
-    return Dynamics(system, clock, tuple(carried), tuple((system.slots[name], trigger) for name, trigger in remembered))
+    triggers = tuple((system.slots[name], trigger) for name, trigger in remembered)
+    return Dynamics(system, clock, tuple(carried), triggers, has_moments)
 
 
 def _rests_before_zero(experiment: Experiment) -> bool:
@@ -76,12 +93,12 @@ def _rests_before_zero(experiment: Experiment) -> bool:
     return experiment.carries and experiment.periods[0].start == STEADY_STATE
 
 
-def _uses_time(model: Model) -> bool:
+def _speaks_of_time(model: Model) -> bool:
     rules = (*model.assignment_rules, *model.rate_rules, *model.initial_assignments)
     formulas = [rule.math for rule in rules] + [reaction.rate for reaction in model.reactions]
     for event in model.events:
         formulas += [event.trigger, *(rule.math for rule in event.assignments)]
-    return any(node.op == "time" for formula in formulas for node in nodes(formula))
+    return any(uses_time(formula) for formula in formulas)
 
 
 def _refuse_delays(model: Model) -> None:

@@ -1,173 +1,319 @@
-"""Running a schedule: values in, what the measurements need out, one call of the solver per group."""
+"""Running a plan: a list of numbers in, what every simulation gives out, one call of the solver per group.
+
+The same plan gives values (:meth:`Runner.run`), forward sensitivities (:meth:`Runner.forward`) and, recorded
+(:meth:`Runner.record`), the gradient of anything made of its outputs; each for one list of numbers or for many at once.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray
-from ..model.maths import Expr
-from ..solve import Solver, run_rows, settle_rows
-from ..solve.equations.evaluate import Function, python_function
+from ..errors import SimulationError
+from ..solve import Rosenbrock, Rows, Solver, run_rows, settle_rows
+from ..solve.sensitivities.forward import MOST_REFINEMENTS, run_tangents
+from ..solve.sensitivities.recording_parts import Parts, record_parts
 from .dynamics import Dynamics
-from .plan import KEEP, Group, Schedule
+from .plan import KEEP, Group, Plan
+from .starts import Ended, Start
 
 
 @dataclass(frozen=True, eq=False)
-class GroupRun:
-    """What a group gave: raw vectors and start states it ran with, outputs (rows, samples, nodes), last states."""
+class Outcome:
+    """What a plan gave for m lists of numbers, group by group.
 
-    raw: FloatArray
-    starts: FloatArray | None
-    outputs: FloatArray
-    last_states: FloatArray
+    ``failures`` (for each group): (vector, row) -> what happened. The rows' outputs are NaN; a row whose past failed
+    was not run, and carries the sentence of its past.
+    """
 
-
-@dataclass(frozen=True, eq=False)
-class Runs:
-    """All groups of a part; ``failure`` is a sentence when a simulation could not be done, else empty."""
-
-    groups: tuple[GroupRun, ...]
-    failure: str = ""
+    plan: Plan
+    groups: tuple[Ended, ...]
+    failures: tuple[dict[tuple[int, int], str], ...]
 
     @cached_property
     def flat(self) -> FloatArray:
-        """Outputs of all groups in one vector, group by group, row by row, sample by sample."""
-        return np.concatenate([run.outputs.ravel() for run in self.groups])
+        """Outputs of all groups, (outputs, m): group by group, row by row, sample by sample, node by node."""
+        return np.concatenate([one.outputs.reshape(len(one.outputs), -1) for one in self.groups], axis=1).T
+
+    def failure(self, vector: int = 0) -> str:
+        """The first simulation of a list of numbers that failed, named, and why; empty when all went well."""
+        for group, found in zip(self.plan.groups, self.failures, strict=True):
+            rows = sorted(row for number, row in found if number == vector)
+            if rows:
+                return f"{group.labels[rows[0]]}: {found[vector, rows[0]]}"
+        return ""
+
+    def refuse_failures(self) -> None:
+        """Raise :class:`SimulationError` that names an experiment which failed, and how many others did."""
+        ends = [
+            (group.labels[row], sentence)
+            for group, found in zip(self.plan.groups, self.failures, strict=True)
+            for (_, row), sentence in sorted(found.items())
+        ]
+        if ends:
+            label, sentence = ends[0]
+            others = len(dict.fromkeys(name for name, _ in ends)) - 1
+            raise SimulationError(f"{label}{f' (and {others} more)' if others else ''}: {sentence}")
 
 
-class Simulator:
-    """Runs the schedule of one part. ``nodes`` are what measurements need; the simulator adds what periods hand on."""
+@dataclass(frozen=True, eq=False)
+class Sensitivities:
+    """An outcome and its derivatives along d directions. ``error``: the largest error of sensitivities over what is
+    tolerated, before steps were made smaller."""
 
-    def __init__(self, dynamics: Dynamics, schedule: Schedule, nodes: list[int]) -> None:
-        self.dynamics = dynamics
-        self.system = dynamics.system
-        self.schedule = schedule
-        self.nodes = list(nodes)
-        self.position = {node: i for i, node in enumerate(self.nodes)}
-        self._carried = [(slot, self._output(self.system.output(self.system.parameters[slot])))
-                         for slot in dynamics.carried]  # fmt: skip
-        self._triggers = [(slot, self._output(dynamics.node(trigger))) for slot, trigger in dynamics.triggers]
-        self._volumes = self._conversions()
-        for group in schedule.groups:
-            if group.continues:
-                for formulas in group.formulas:
-                    for _, formula in formulas:
-                        self._output(dynamics.node(formula))
+    outcome: Outcome
+    moved: tuple[Ended, ...]
+    error: float
 
-    def _output(self, node: int) -> int:
-        if node not in self.position:
-            self.position[node] = len(self.nodes)
-            self.nodes.append(node)
-        return self.position[node]
+    def of(self, vector: int = 0) -> tuple[FloatArray, FloatArray]:
+        """Outputs of all groups for one list of numbers, in the order of :attr:`Outcome.flat`, and their derivatives
+        (outputs, d)."""
+        d = self.moved[0].outputs.shape[-1]
+        slopes = [one.outputs[vector].reshape(-1, d) for one in self.moved]
+        return self.outcome.flat[:, vector], np.concatenate(slopes)
 
-    def _conversions(self) -> list[tuple[int, str, int]]:
-        """States stored as amounts whose symbol is a concentration: state, compartment, output of its volume."""
-        if not any(group.continues for group in self.schedule.groups):
-            return []
-        found = []
-        graph = self.system.graph
-        for i, name in enumerate(self.system.states):
-            if self.system.output(name) != graph.state(i):
-                compartment = self.system.model.species_by_id[name].compartment
-                found.append((i, compartment, self._output(self.system.output(compartment))))
-        return found
 
-    def offsets(self) -> IntArray:
-        """Where the outputs of each group begin in :attr:`Runs.flat`."""
-        sizes = [group.times.size * len(self.nodes) for group in self.schedule.groups]
-        return np.cumsum([0, *sizes])[:-1]
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """An outcome whose steps were kept."""
 
-    def run(self, values: FloatArray, solver: Solver, workers: int | None = None) -> Runs:
-        """Simulate everything for one set of ``values``; stops at the first group in which a row fails."""
-        done: list[GroupRun] = []
-        for group in self.schedule.groups:
-            raw, starts = self._start(group, values, done)
-            if group.settles:
-                rows = settle_rows(self.system, raw, self.nodes, solver, start_states=starts, workers=workers)
-            else:
-                rows = run_rows(
-                    self.system, raw, group.times, self.nodes, solver,
-                    start_states=starts, last_states=group.keeps_states, workers=workers,
-                )  # fmt: skip
-            done.append(GroupRun(raw, starts, rows.values, rows.x))
-            failed = np.flatnonzero(rows.status)
-            if failed.size:
-                first = int(failed[0])
-                stage = "steady state before it, " if group.settles and not group.continues else ""
-                return Runs(tuple(done), f"{group.labels[first]}: {stage}{rows.sentence(first)}")
-        return Runs(tuple(done))
+    runner: Runner
+    outcome: Outcome
+    numbers: FloatArray
+    parts: tuple[Parts | None, ...]
+    live: tuple[BoolArray, ...]
+    starts: tuple[FloatArray | None, ...]
 
-    def _start(self, group: Group, values: FloatArray, done: list[GroupRun]) -> tuple[FloatArray, FloatArray | None]:
-        """Raw vectors and start states of a group."""
-        raw = np.where(group.slots != KEEP, values[group.slots], self.system.defaults)
-        if not group.continues:
-            for row, formulas in enumerate(group.formulas):
-                if formulas:
-                    self._set_at_start(raw[row], formulas)
-            return raw, None
-        starts = np.empty((len(raw), len(self.system.states)))
-        left = np.empty((len(raw), len(self.nodes)))
-        for row, parent in enumerate(group.parents):
-            before, line = self.schedule.where[parent]
-            run = done[before]
-            starts[row] = run.last_states[line]
-            left[row] = run.outputs[line, self.schedule.groups[before].last[line]]
-            if group.carries[row]:
-                self._carry(raw[row], group.slots[row], run.raw[line], left[row])
-        anew = group.states != KEEP
-        starts[anew] = values[group.states[anew]]
-        self._set_from_state(group, raw, starts, left, anew)
-        self._convert(raw, starts, left, anew)
-        return raw, starts
+    def pull(self, flat_bars: FloatArray, moving: IntArray) -> FloatArray:
+        """Derivatives of an objective by the numbers (values, m), from those by the outputs (outputs, m).
 
-    def _carry(self, raw: FloatArray, slots: IntArray, before: FloatArray, left: FloatArray) -> None:
-        kept = slots == KEEP
-        raw[kept] = before[kept]
-        for slot, output in self._carried:
-            if kept[slot]:
-                raw[slot] = left[output]
-        for slot, output in self._triggers:
-            raw[slot] = left[output]
+        ``moving``: raw slots that the numbers of interest move (:meth:`Runner.moved_by`); code is compiled for each
+        choice. Lists of numbers with a failure get NaN or nonsense.
+        """
+        runner, plan, done = self.runner, self.runner.plan, self.outcome.groups
+        bars = np.zeros_like(self.numbers)
+        column = np.searchsorted(plan.columns, moving)
+        first = np.cumsum([0, *(one.outputs[0].size for one in done)])
+        earlier = [
+            Ended(np.zeros_like(one.raw), np.array(flat_bars[a:b].T, order="C").reshape(one.outputs.shape),
+                  np.zeros(one.states.shape))
+            for one, a, b in zip(done, first[:-1], first[1:], strict=True)
+        ]  # fmt: skip
+        for number in reversed(range(len(done))):
+            parts, live, begun = self.parts[number], self.live[number], earlier[number]
+            raw_bars, start_bars = begun.raw, np.zeros(begun.states.shape)
+            if parts is not None:
+                rows = _Rows(live)
+                pulled = parts.pull_back(rows.chosen(begun.outputs), rows.chosen(begun.states), moving.tolist())
+                raw_bars[:, :, column] += rows.spread(pulled.raw, 0.0)
+                start_bars = rows.spread(pulled.start, 0.0)
+            runner.starts[number].pull(
+                raw_bars, start_bars, self.numbers, done[number].raw, self.starts[number], done, bars, earlier
+            )
+        return bars
 
-    def _set_from_state(
-        self, group: Group, raw: FloatArray, starts: FloatArray, left: FloatArray, anew: BoolArray
-    ) -> None:
-        """Changes that depend on the state the period before ended in."""
-        n_parameters = self.dynamics.n_parameters
-        for row, formulas in enumerate(group.formulas):
-            for slot, formula in formulas:
-                value = left[row, self.position[self.dynamics.node(formula)]]
-                raw[row, slot] = value
-                if slot >= n_parameters:
-                    starts[row, slot - n_parameters] = value
-                    anew[row, slot - n_parameters] = True
 
-    def _convert(self, raw: FloatArray, starts: FloatArray, left: FloatArray, anew: BoolArray) -> None:
-        """A change of volume keeps concentrations (PEtab), also of species whose amounts are what is integrated."""
-        for state, compartment, output in self._volumes:
-            old = left[:, output]
-            slot = self.system.slots.get(compartment, -1)
-            new = old if slot < 0 else raw[:, slot]
-            if slot >= self.dynamics.n_parameters:
-                new = starts[:, slot - self.dynamics.n_parameters]
-            new = np.where(np.isnan(new), old, new)
-            starts[:, state] *= np.where(anew[:, state], new, new / old)
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Which rows (m, rows) are run, and their arrays with and without the others."""
 
-    def _set_at_start(self, raw: FloatArray, formulas: tuple[tuple[int, Expr], ...]) -> None:
-        """Changes of a first period that depend on the model's own initial values."""
-        system = self.system
-        start = self._start_function(0.0, (), raw.tolist())
-        split = len(system.parameters)
-        p, x = start[:split] + [0.0] * len(system.modes), start[split:]
-        nodes = [self.dynamics.node(formula) for _, formula in formulas]
-        new = python_function(system.graph, nodes)(0.0, x, p)
-        for (slot, _), value in zip(formulas, new, strict=True):
-            raw[slot] = value
+    live: BoolArray
 
     @cached_property
-    def _start_function(self) -> Function:
-        system = self.system
-        return python_function(system.graph, [*system.start_parameters, *system.start_states])
+    def _all(self) -> bool:
+        return bool(self.live.all())
+
+    def chosen(self, array: FloatArray) -> FloatArray:
+        """(m, rows, ...) -> (chosen rows, ...)"""
+        flat = array.reshape(self.live.size, *array.shape[2:])
+        return flat if self._all else flat[self.live.ravel()]
+
+    def spread(self, array: FloatArray, fill: float = np.nan) -> FloatArray:
+        """(chosen rows, ...) -> (m, rows, ...)"""
+        if self._all:
+            return array.reshape(*self.live.shape, *array.shape[1:])
+        found = np.full((*self.live.shape, *array.shape[1:]), fill)
+        found[self.live] = array
+        return found
+
+
+@dataclass(eq=False)
+class _Progress:
+    """How far a run is: what each group began with and left, and what failed."""
+
+    runner: Runner
+    numbers: FloatArray
+    give_up: bool
+    done: list[Ended] = field(default_factory=list)
+    starts: list[FloatArray | None] = field(default_factory=list)
+    live: list[BoolArray] = field(default_factory=list)
+    failures: list[dict[tuple[int, int], str]] = field(default_factory=list)
+
+    def begin(self) -> tuple[_Rows, FloatArray, FloatArray | None]:
+        """Which rows of the next group are run, raw values of the plan's columns and start states of all."""
+        number = len(self.done)
+        group, m = self.runner.plan.groups[number], self.numbers.shape[1]
+        raw, starts = self.runner.starts[number].give(self.numbers, self.done)
+        inherited: dict[tuple[int, int], str] = {}
+        for link in group.links:
+            known = self.failures[link.group]
+            if known:
+                for here, there in zip(link.here.tolist(), link.there.tolist(), strict=True):
+                    inherited |= {(v, here): known[v, there] for v in range(m) if (v, there) in known}
+        if self.give_up:
+            hopeless = {vector: why for one in self.failures for (vector, _), why in one.items()}
+            inherited |= {
+                (v, row): inherited.get((v, row), why) for v, why in hopeless.items() for row in range(group.rows)
+            }
+        live = np.ones((m, group.rows), dtype=bool)
+        if inherited:
+            live[tuple(np.array(list(inherited)).T)] = False
+        self.failures.append(inherited)
+        self.starts.append(starts)
+        self.live.append(live)
+        return _Rows(live), raw, starts
+
+    def end(self, raw: FloatArray, values: FloatArray, states: FloatArray, failed: dict[int, str]) -> None:
+        """Note what the rows that were run gave; ``failed``: which of them could not be simulated, and why."""
+        number = len(self.done)
+        rows = _Rows(self.live[number])
+        kept = len(states) == len(values)
+        self.done.append(Ended(raw, rows.spread(values), rows.spread(states) if kept else states[None]))
+        if failed:
+            vectors, lines = np.nonzero(rows.live)
+            stage = self.runner.plan.groups[number].stage
+            self.failures[number] |= {
+                (int(vectors[i]), int(lines[i])): f"{stage}{sentence}" for i, sentence in failed.items()
+            }
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(self.runner.plan, tuple(self.done), tuple(self.failures))
+
+
+class Runner:
+    """A plan with the outputs that are wanted of it (graph nodes), ready to be run.
+
+    Behind ``nodes`` the runner asks for what periods hand on; :attr:`Outcome.flat` holds all of them.
+    """
+
+    def __init__(self, dynamics: Dynamics, plan: Plan, nodes: Sequence[int]) -> None:
+        self.dynamics, self.system, self.plan = dynamics, dynamics.system, plan
+        self.nodes = list(nodes)
+        self._position = {node: i for i, node in enumerate(self.nodes)}
+        self.starts = [Start(dynamics, plan, number, self._output) for number in range(len(plan.groups))]
+
+    def _output(self, node: int) -> int:
+        if node not in self._position:
+            self._position[node] = len(self.nodes)
+            self.nodes.append(node)
+        return self._position[node]
+
+    def offsets(self) -> IntArray:
+        """Where the outputs of each group begin in :attr:`Outcome.flat`."""
+        sizes = [group.rows * group.times.shape[1] * len(self.nodes) for group in self.plan.groups]
+        return np.cumsum([0, *sizes])[:-1]
+
+    def moved_by(self, numbers: BoolArray) -> IntArray:
+        """Raw slots that some of the ``numbers`` (a mask) move in any simulation."""
+        moving = np.zeros(len(self.plan.columns), dtype=bool)
+        for group, start in zip(self.plan.groups, self.starts, strict=True):
+            moving |= ((group.slots != KEEP) & numbers[group.slots]).any(axis=0)
+            moving[start.handed_on] = True
+        return self.plan.columns[moving]
+
+    # three ways to run
+
+    def run(
+        self, numbers: FloatArray, solver: Solver | None = None, workers: int | None = None, *, give_up: bool = False
+    ) -> Outcome:
+        """Outputs for ``numbers`` (values, m).
+
+        Results do not depend on ``workers``, nor on what runs beside what. ``give_up``: a list of numbers of which one
+        simulation failed is not simulated any further.
+        """
+        progress = _Progress(self, numbers, give_up)
+        for group in self.plan.groups:
+            rows, raw, starts = progress.begin()
+            settings, begun = rows.chosen(raw), None if starts is None else rows.chosen(starts)
+            if group.settles:
+                found = settle_rows(self.system, settings, self.nodes, solver, columns=self.plan.columns,
+                                    start_states=begun, workers=workers)  # fmt: skip
+            else:
+                found = run_rows(
+                    self.system, settings, self._times(group, rows), self.nodes, solver, columns=self.plan.columns,
+                    start_states=begun, last_states=group.hands_on, workers=workers,
+                )  # fmt: skip
+            progress.end(raw, found.values, found.x, _sentences(found))
+        return progress.outcome
+
+    def forward(
+        self, numbers: FloatArray, slopes: FloatArray, solver: Rosenbrock, refinements: int = MOST_REFINEMENTS
+    ) -> Sensitivities:
+        """Outputs for ``numbers`` (values, m) and their derivatives along ``slopes`` (values, m, d), those of numbers.
+
+        Where the error of derivatives is too large rows are simulated again with smaller steps, so many times at most.
+        """
+        progress, moved, error = _Progress(self, numbers, give_up=True), list[Ended](), 0.0
+        for number, group in enumerate(self.plan.groups):
+            rows, raw, starts = progress.begin()
+            seeds, start_seeds = self.starts[number].push(numbers, slopes, raw, starts, progress.done, moved)
+            d = slopes.shape[-1]
+            if not rows.live.any():
+                shape = (*rows.live.shape, group.times.shape[1], len(self.nodes))
+                progress.end(raw, np.empty((0, *shape[2:])), np.empty((0, len(self.system.states))), {})
+                nothing = np.full((*rows.live.shape, len(self.system.states), d), np.nan)
+                moved.append(Ended(seeds, np.full((*shape, d), np.nan), nothing))
+                continue
+            chosen = rows.chosen(seeds)
+            whole = np.zeros((len(chosen), len(self.system.defaults), d))
+            whole[:, self.plan.columns] = chosen
+            found = run_tangents(
+                self.system, rows.chosen(raw), self._times(group, rows), self.nodes, whole, solver,
+                columns=self.plan.columns, start_states=None if starts is None else rows.chosen(starts),
+                start_seeds=None if start_seeds is None else rows.chosen(start_seeds), until_steady=group.settles,
+                refinements=refinements,
+            )  # fmt: skip
+            progress.end(raw, found.rows.values, found.rows.x, _sentences(found.rows))
+            moved.append(Ended(seeds, rows.spread(found.tangents.values), rows.spread(found.tangents.x)))
+            if not group.settles:
+                error = max(error, float(found.errors.max(initial=0.0)))
+        return Sensitivities(progress.outcome, tuple(moved), error)
+
+    def record(self, numbers: FloatArray, solver: Rosenbrock, workers: int | None = None) -> Recorded:
+        """Outputs for ``numbers`` (values, m), with every step kept for :meth:`Recorded.pull`."""
+        progress, parts = _Progress(self, numbers, give_up=True), list[Parts | None]()
+        for group in self.plan.groups:
+            rows, raw, starts = progress.begin()
+            chosen = rows.chosen(raw)
+            if not len(chosen):
+                progress.end(raw, np.empty((0, group.times.shape[1], len(self.nodes))),
+                             np.empty((0, len(self.system.states))), {})  # fmt: skip
+                parts.append(None)
+                continue
+            whole = np.tile(self.system.defaults, (len(chosen), 1))
+            whole[:, self.plan.columns] = chosen
+            times = np.broadcast_to(self._times(group, rows), (len(chosen), group.times.shape[1]))
+            found = record_parts(
+                self.system, whole, times, self.nodes, solver,
+                start_states=None if starts is None else rows.chosen(starts), until_steady=group.settles,
+                workers=workers,
+            )  # fmt: skip
+            progress.end(raw, found.values, found.x, found.failures)
+            parts.append(found)
+        return Recorded(self, progress.outcome, numbers, tuple(parts), tuple(progress.live), tuple(progress.starts))
+
+    def _times(self, group: Group, rows: _Rows) -> FloatArray:
+        """Sample times of the rows that are run."""
+        if len(group.times) == 1:
+            return group.times
+        return rows.chosen(np.broadcast_to(group.times, (len(rows.live), *group.times.shape)))
+
+
+def _sentences(rows: Rows) -> dict[int, str]:
+    """Which rows failed, and how."""
+    return {int(row): rows.sentence(int(row)) for row in np.flatnonzero(rows.status)}

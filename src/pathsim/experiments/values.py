@@ -6,6 +6,7 @@ A problem refers to them by position, so that a new parameter vector costs one e
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -14,9 +15,9 @@ from scipy import sparse
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError
 from ..model.maths import Expr, deep_recursion, number, symbols
-from ..solve.equations.evaluate import Function, python_function
 from ..solve.equations.graph import Graph
 from ..solve.equations.lowering import Lowering
+from ..solve.equations.vectors import ArrayFunction, array_function
 
 
 class Values:
@@ -46,7 +47,11 @@ class Values:
 
 
 class ValueTable:
-    """The list, ready to be evaluated: numbers, plain references, and formulas proper."""
+    """The list, ready to be evaluated: numbers, plain references, and formulas proper.
+
+    Parameters of the table come as (parameters,) for one vector or (parameters, m) for many; results as (formulas,) or
+    (formulas, m) accordingly.
+    """
 
     def __init__(self, values: Values) -> None:
         formulas = values.formulas
@@ -61,23 +66,38 @@ class ValueTable:
             self.nodes = [self.graph.number(lower(formulas[i])) for i in self.proper]
 
     def __call__(self, parameters: FloatArray) -> FloatArray:
-        """Values of all formulas, shape (formulas,), for parameter values of shape (parameters,)."""
-        result = self.constants.copy()
+        """Values of all formulas."""
+        many = parameters.shape[1:]
+        result = np.empty((len(self.constants), *many))
+        result[:] = self.constants.reshape(-1, *(1 for _ in many))
         result[self.plain[:, 0]] = parameters[self.plain[:, 1]]
         if self.proper:
-            result[self.proper] = self._function(0.0, parameters, ())
+            result[self.proper] = self._function(self._leaves(parameters))
         return result
 
+    def _leaves(self, parameters: FloatArray) -> Sequence[FloatArray]:
+        return [parameters[i] for i in range(len(parameters))] or [np.zeros(parameters.shape[1:])]
+
     def jacobian(self, parameters: FloatArray) -> sparse.csr_array:
-        """d formulas / d parameters, sparse, shape (formulas, parameters)."""
+        """d formulas / d parameters at one vector, sparse, shape (formulas, parameters)."""
         rows, columns = self.plain[:, 0], self.plain[:, 1]
         entries = np.ones(len(rows))
         if self.proper:
             extra_rows, extra_columns, _ = self._slopes
-            slopes = self._slope_function(0.0, parameters, ())
+            slopes = np.array(self._slope_function(self._leaves(parameters)))
             rows, columns = np.concatenate([rows, extra_rows]), np.concatenate([columns, extra_columns])
             entries = np.concatenate([entries, slopes])
         return sparse.csr_array((entries, (rows, columns)), shape=(len(self.constants), self.n_parameters))
+
+    def pull(self, parameters: FloatArray, bars: FloatArray) -> FloatArray:
+        """Derivatives of an objective by parameters (parameters, m), from those by values, ``bars`` (formulas, m)."""
+        found = np.zeros_like(parameters)
+        scatter_add(found, self.plain[:, 1], bars[self.plain[:, 0]])
+        if self.proper:
+            rows, columns, _ = self._slopes
+            slopes = np.array(self._slope_function(self._leaves(parameters)))
+            scatter_add(found, columns, slopes * bars[rows])
+        return found
 
     def depends_on(self, parameters: IntArray) -> BoolArray:
         """Which formulas depend on any of ``parameters``, whatever their values."""
@@ -88,8 +108,8 @@ class ValueTable:
         return found
 
     @cached_property
-    def _function(self) -> Function:
-        return python_function(self.graph, self.nodes)
+    def _function(self) -> ArrayFunction:
+        return array_function(self.graph, self.nodes)
 
     @cached_property
     def _slopes(self) -> tuple[IntArray, IntArray, list[int]]:
@@ -104,8 +124,18 @@ class ValueTable:
         return rows, columns, [node for _, _, node in found]
 
     @cached_property
-    def _slope_function(self) -> Function:
-        return python_function(self.graph, self._slopes[2])
+    def _slope_function(self) -> ArrayFunction:
+        return array_function(self.graph, self._slopes[2])
+
+
+def scatter_add(target: FloatArray, places: IntArray, weights: FloatArray) -> None:
+    """``target[places[i]] += weights[i]`` for all i; ``weights`` (count, m)."""
+    size, count = len(target), len(places)
+    if weights.shape[1] == 1:
+        target[:, 0] += np.bincount(places, weights[:, 0], size)
+    else:
+        into = sparse.csc_array((np.ones(count), places, np.arange(count + 1)), shape=(size, count))
+        target += np.asarray(into @ weights)
 
 
 class _TableSymbols:

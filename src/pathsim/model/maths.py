@@ -66,6 +66,11 @@ def symbols(expr: Expr) -> set[str]:
     return {node.name for node in nodes(expr) if node.name}
 
 
+def uses_time(expr: Expr) -> bool:
+    """Whether the expression refers to time itself."""
+    return any(node.op == "time" for node in nodes(expr))
+
+
 def substitute(expr: Expr, replacements: Mapping[str, Expr]) -> Expr:
     """``expr`` with each symbol in ``replacements`` replaced by its expression (a function call written out)."""
     if expr.op in ("symbol", "rate_of") and expr.name in replacements:

@@ -1,0 +1,114 @@
+"""The lab's door: a cell line under a treatment becomes an experiment, a chain of periods that set parameters.
+
+Everything done to a cell is arithmetic on the parameters, so where parameters are free each of them is set to
+``factor * free + offset``. What is true of cells at rest is written here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from types import MappingProxyType
+
+from ..errors import InputError, near_misses
+from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step
+from ..model.maths import Expr, number, symbol
+from ..solve import System
+from .experiment import STEADY_STATE, Change, Experiment, Period
+
+PASSAGING = "passaging"
+"""A parameter of this name is 1 while cells come to rest before the first step, and as the model says afterwards."""
+
+
+def experiment_of(
+    condition: Condition, system: System, library: Library, free: Sequence[str] = (), medium: Step | None = None
+) -> Experiment:
+    """A condition as an experiment of ``system``: rest in full medium, then a period for each step.
+
+    Time zero is the start of the last step. Each period sets everything that line and medium set; the rest is as the
+    model has it. An initial value is where cells start to come to rest from, so only the first period sets one.
+
+    Args:
+        free: names of free parameters: ``name`` for all lines, ``name@line`` in place of the line's own number. What a
+            line scales or a drug adds to acts on the free value. Of an altered line (``T47D+PTEN_loss``) the number may
+            be ``name@T47D``.
+        medium: what cells rest in; default full medium, or nothing where the model knows no serum.
+
+    Raises:
+        InputError: the condition acts on a parameter that the model does not have. UnknownNameError: no such drug.
+    """
+    own = plain_numbers(system)
+    rest = medium or (FULL_MEDIUM if "serum" in own else Step(()))
+    line, applying = with_free(condition.cell_line, free)
+    bare = replace(condition, cell_line=line)
+    steps = bare.treatment.steps
+    first = {**_settings(bare, rest, system, own, library, applying), **while_resting(system)}
+    periods = [Period(STEADY_STATE, _changes(first))]
+    for i, step in enumerate(steps):
+        start = -sum(later.minutes or 0.0 for later in steps[i:-1])
+        settings = _settings(bare, step, system, own, library, applying)
+        periods.append(Period(start, _changes({k: v for k, v in settings.items() if k not in system.states})))
+    return Experiment(f"{condition.cell_line}, {condition.treatment}", tuple(periods), carries=False)
+
+
+def while_resting(system: System) -> dict[str, Expr]:
+    """What is set while cells come to rest: a growing culture is passaged, kept at constant density, else it has no
+    steady state."""
+    return {PASSAGING: number(1.0)} if PASSAGING in system.slots else {}
+
+
+def with_free(line: CellLine, free: Iterable[str]) -> tuple[CellLine, dict[str, str]]:
+    """The line without the numbers that free parameters replace, and which one stands for each parameter."""
+    applying: dict[str, str] = {}
+    exact: set[str] = set()
+    for whose in dict.fromkeys(("", line.name.split("+")[0], line.name)):
+        found = {name.partition("@")[0].strip(): name for name in free if name.partition("@")[2].strip() == whose}
+        applying |= found
+        if whose:
+            line = replace(line, set=_without(line.set, found))
+        if whose == line.name:
+            exact |= found.keys()
+    return replace(line, scale=_without(line.scale, exact)), applying
+
+
+def _without(numbers: Mapping[str, float], names: Collection[str]) -> Mapping[str, float]:
+    return MappingProxyType({name: value for name, value in numbers.items() if name not in names})
+
+
+def _settings(
+    condition: Condition, step: Step, system: System, own: Mapping[str, float], library: Library,
+    applying: Mapping[str, str],
+) -> dict[str, Expr]:  # fmt: skip
+    """What a condition sets during a step: numbers, or formulas of the free parameters."""
+    line = condition.cell_line
+    offsets = condition.settings(step, {**own, **dict.fromkeys(applying, 0.0)}, library)
+    missing = sorted(name for name in offsets if name not in system.slots)
+    if missing:
+        close = near_misses(missing[0], system.slots)
+        raise InputError(
+            f"'{condition.cell_line}' under '{step}' acts on {', '.join(repr(name) for name in missing)}, which model "
+            f"'{system.model.id}' does not have" + (f" (near: {', '.join(close)})" if close else "")
+        )
+    found = {name: number(value) for name, value in offsets.items()}
+    for name, free in applying.items():
+        factor = 0.0 if name in line.set else line.scale.get(name, 1.0)
+        if factor == 0.0 or (name == free and name not in offsets):  # not free here, or as it is everywhere
+            continue
+        term = symbol(free) if factor == 1.0 else Expr("times", (number(factor), symbol(free)))
+        offset = offsets.get(name, 0.0)
+        found[name] = Expr("plus", (term, number(offset))) if offset else term
+    return found
+
+
+def _changes(settings: Mapping[str, Expr]) -> tuple[Change, ...]:
+    return tuple(Change(name, value) for name, value in settings.items())
+
+
+@lru_cache(maxsize=64)
+def plain_numbers(system: System) -> Mapping[str, float]:
+    """The model's own number for every parameter and initial value that is a plain number."""
+    names = (*system.parameters, *system.states)
+    numbers = zip(names, system.defaults, strict=True)
+    return MappingProxyType({name: float(value) for name, value in numbers if not math.isnan(value)})

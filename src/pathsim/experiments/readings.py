@@ -1,0 +1,138 @@
+"""Conditions simulated and read: one table of readouts, or the same readings under many parameter sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..errors import unknown
+from ..lab import CellLine, Condition, Library, Treatment, default_library
+from ..model import Model
+from ..solve import Solver, System
+from .conditions import experiment_of
+from .dynamics import prepare
+from .plan import Planner
+from .run import Runner
+from .timecourse import system_of
+from .values import Values, ValueTable
+
+Constants = Mapping[str, float]
+"""Constants that replace the model's own; ``name@line`` is the value for one cell line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is to be read: a readout of a cell line under a treatment (minutes from the start of the last step)."""
+
+    cell_line: str
+    treatment: str
+    time_min: float
+    readout: str
+
+
+def simulate_conditions(
+    model: Model,
+    conditions: Sequence[Condition],
+    times_min: Sequence[float],
+    readouts: Sequence[str],
+    library: Library | None = None,
+    solver: Solver | None = None,
+    workers: int | None = None,
+) -> FloatArray:
+    """Every readout at every time in every condition, shape (conditions, times, readouts).
+
+    ``times_min`` count from the start of the last step. Raises :class:`UnknownNameError` for a drug or readout that
+    does not exist, :class:`SimulationError` naming the condition that could not be simulated.
+    """
+    moments = [(i, float(time)) for i in range(len(conditions)) for time in times_min]
+    ready = _ready(model, conditions, moments, readouts, library or default_library(), ())
+    values = ready.read(np.zeros((0, 1)), solver, workers)
+    return values.reshape(len(conditions), len(times_min), len(readouts))
+
+
+def take_readings(
+    model: Model,
+    readings: Sequence[Reading],
+    sets: Sequence[Constants] = ({},),
+    library: Library | None = None,
+    solver: Solver | None = None,
+    chunk: int = 24,
+    lines: Mapping[str, CellLine] | None = None,
+) -> FloatArray:
+    """Every reading under every parameter set, shape (sets, readings).
+
+    All sets of a ``chunk`` are simulated together. ``lines`` replaces lines of the library, alterations included.
+    Raises as :func:`simulate_conditions`.
+    """
+    shelf = library or default_library()
+    pairs = list(dict.fromkeys((one.cell_line, one.treatment) for one in readings))
+    number = {pair: n for n, pair in enumerate(pairs)}
+    moments = list(dict.fromkeys((number[one.cell_line, one.treatment], one.time_min) for one in readings))
+    readouts = list(dict.fromkeys(one.readout for one in readings))
+    own = {name: (lines or {}).get(name) or shelf.cell_line(name) for name, _ in pairs}
+    protocols = {text: Treatment.parse(text) for _, text in pairs}
+    conditions = [Condition(own[name], protocols[text]) for name, text in pairs]
+    moment_of = {moment: n for n, moment in enumerate(moments)}
+    row = np.array([moment_of[number[one.cell_line, one.treatment], one.time_min] for one in readings], dtype=np.int64)
+    column = np.array([readouts.index(one.readout) for one in readings], dtype=np.int64)
+    result = np.empty((len(sets), len(readings)))
+    for names in dict.fromkeys(tuple(sorted(constants)) for constants in sets):
+        members = [i for i, constants in enumerate(sets) if tuple(sorted(constants)) == names]
+        ready = _ready(model, conditions, moments, readouts, shelf, names)
+        for start in range(0, len(members), chunk):
+            some = members[start : start + chunk]
+            table = np.array([[float(sets[i][name]) for i in some] for name in names]).reshape(len(names), len(some))
+            result[some] = ready.read(table, solver, None)[:, row, column]
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """Conditions ready to be read at some moments: ``places`` (moments,) among the flat outputs of ``runner``."""
+
+    runner: Runner
+    values: ValueTable
+    places: IntArray
+    readouts: int
+
+    def read(self, parameters: FloatArray, solver: Solver | None, workers: int | None) -> FloatArray:
+        """Readouts for the free ``parameters`` (parameters, m): (m, moments, readouts)."""
+        outcome = self.runner.run(self.values(parameters), solver, workers)
+        outcome.refuse_failures()
+        found: FloatArray = outcome.flat[self.places[:, None] + np.arange(self.readouts)]
+        return found.transpose(2, 0, 1)
+
+
+def _ready(
+    model: Model,
+    conditions: Sequence[Condition],
+    moments: Iterable[tuple[int, float]],
+    readouts: Sequence[str],
+    library: Library,
+    free: Sequence[str],
+) -> _Ready:
+    """``moments``: condition and time of each reading; ``free``: names of the parameters given later."""
+    plain = system_of(model)
+    experiments = [experiment_of(condition, plain, library, free) for condition in conditions]
+    dynamics = prepare(model, experiments)
+    nodes = [_readout_node(dynamics.system, model, name) for name in readouts]
+    values = Values(tuple(free))
+    planner = Planner(dynamics, values)
+    placed = [planner.place(experiments[condition], time) for condition, time in moments]
+    plan = planner.plan()
+    runner = Runner(dynamics, plan, nodes)
+    offsets = runner.offsets()
+    places = np.empty(len(placed), dtype=np.int64)
+    for i, (simulation, time) in enumerate(placed):
+        group, row, sample = plan.sample(simulation, time)
+        places[i] = offsets[group] + (row * plan.groups[group].times.shape[1] + sample) * len(runner.nodes)
+    return _Ready(runner, values.table, places, len(readouts))
+
+
+def _readout_node(system: System, model: Model, name: str) -> int:
+    if name not in model.symbols and name not in model.readouts:
+        raise unknown("readout", name, model.readouts or model.symbols, "(pathsim list readouts shows all)")
+    return system.output(name)
