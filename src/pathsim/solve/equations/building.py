@@ -51,7 +51,9 @@ class _Builder:
         self.start = Lowering(self.graph, self)
         self.direct = Lowering(self.graph, self)
         self.mode_table = ModeTable(self.graph, len(self.parameters))
-        self.smooth = Lowering(self.graph, self, self.mode_table)
+        graph, table = self.graph, self.mode_table
+        self.located = Lowering(graph, self, table, power=graph.pow_inside_a_step)
+        self.smooth = Lowering(graph, self, table, graph.div, graph.pow_inside_a_step, self.located)
 
     def system(self) -> System:
         self._refuse_conflicts()
@@ -171,7 +173,7 @@ class _Builder:
         """d(A/V)/dt = (dA/dt - A/V dV/dt) / V."""
         graph, compartment = self.graph, self.species[name].compartment
         growth = graph.mul(view.symbol(name), self.rate(view, compartment))
-        return graph.div(graph.sub(amount_rate, growth), view.symbol(compartment))
+        return view.divide(graph.sub(amount_rate, growth), view.symbol(compartment))
 
     def _stored(self, name: str) -> int:
         if name in self.state_index:
@@ -180,7 +182,7 @@ class _Builder:
 
     def _symbol_of_stored(self, view: Lowering, name: str, stored: int) -> int:
         if name in self.stored_as_amount and not self.species[name].symbol_is_amount:
-            return self.graph.div(stored, view.symbol(self.species[name].compartment))
+            return view.divide(stored, view.symbol(self.species[name].compartment))
         return stored
 
     def _stored_rate(self, view: Lowering, name: str) -> int:
@@ -203,7 +205,7 @@ class _Builder:
             result = graph.mul(result, view.symbol(factor))
         if name in self.stored_as_amount:
             return result
-        return graph.div(result, view.symbol(species.compartment))
+        return view.divide(result, view.symbol(species.compartment))
 
     # initial values
 
@@ -234,7 +236,7 @@ class _Builder:
         if species is None or species.initial_is_amount == species.symbol_is_amount or math.isnan(species.initial):
             return None
         value, volume = self.graph.const(species.initial), self.start.symbol(species.compartment)
-        return self.graph.div(value, volume) if species.initial_is_amount else self.graph.mul(value, volume)
+        return self.start.divide(value, volume) if species.initial_is_amount else self.graph.mul(value, volume)
 
     def _stored_at_start(self, name: str) -> int:
         node = self.start.symbol(name)
@@ -257,7 +259,7 @@ class _Builder:
             targets.append(Target(is_state, index, graph.mul(value, volume), value, volume))
         return EventCode(
             id=event.id,
-            trigger=graph.truth(self.smooth(event.trigger)),
+            trigger=graph.truth(self.located(event.trigger)),
             targets=tuple(targets),
             delay=None if event.delay is None else graph.number(self.direct(event.delay)),
             priority=None if event.priority is None else graph.number(self.direct(event.priority)),

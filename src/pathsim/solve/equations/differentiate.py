@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .graph import BOOLEAN, Graph
+from .graph import ABSORBING, BOOLEAN, Graph
 
 
 def tangents(graph: Graph, outputs: Sequence[int], seeds: Mapping[int, int]) -> list[int]:
@@ -32,7 +32,7 @@ def _tangent(graph: Graph, node: int, slopes: Mapping[int, int]) -> int:
     result = zero
     for child, partial in zip(args, graph.partials(node), strict=True):
         if partial is not None and slopes[child] != zero:
-            result = graph.add(result, graph.mul(partial, slopes[child]))
+            result = graph.add(result, graph.link(node, child, partial, slopes[child]))
     return result
 
 
@@ -44,6 +44,7 @@ def cotangents(
     Wanted nodes count as independent of each other: what they depend on is not looked at.
     """
     order = graph.topological(outputs, stop=lambda node: node in wanted)
+    absorbed = _absorbed(graph, order)
     bars: dict[int, int] = {}
 
     def send(node: int, bar: int) -> None:
@@ -64,5 +65,14 @@ def cotangents(
         if args:
             for child, partial in zip(args, graph.partials(node), strict=True):
                 if partial is not None:
-                    send(child, graph.mul(bar, partial))
+                    send(child, graph.product(bar, partial) if node in absorbed else graph.mul(bar, partial))
     return {node: bar for node, bar in bars.items() if node in wanted}
+
+
+def _absorbed(graph: Graph, order: Sequence[int]) -> set[int]:
+    """Nodes that may be infinite below an operation that makes a finite number of it: nothing depends on them then."""
+    absorbed: set[int] = set()
+    for node in reversed(order):
+        if node in absorbed or graph.op(node) in ABSORBING:
+            absorbed.update(child for child in graph.args(node) if graph.unbounded[child])
+    return absorbed

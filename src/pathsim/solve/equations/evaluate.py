@@ -90,6 +90,7 @@ _FORMS: dict[str, Callable[..., str]] = {
     "sub": lambda a, b: f"{a} - {b}",
     "mul": lambda a, b: f"{a}*{b}",
     "neg": lambda a: f"-{a}",
+    "div": lambda a, b: f"{a}/{b}",
     "rcp": lambda a: f"1.0/{a}",
     "pow": lambda a, b: f"power({a}, {b})",
     "sel": lambda c, a, b: f"{a} if {c} else {b}",

@@ -13,6 +13,12 @@ from collections.abc import Callable, Iterable, Sequence
 Node = tuple[object, ...]
 
 TIME_BIT = 1  # in a dependency mask; state i is bit i + 1
+ABSORBING = frozenset({"rcp", "div", "pow", "exp", "tanh", "atan"})
+"""Operations that may turn an infinite argument into a finite number, and then have no slope there."""
+UNBOUNDED = frozenset({"rcp", "div", "pow", "exp", "log", "sinh", "cosh", "tan", "atanh", "tgamma"})
+"""Operations that may give infinity from finite arguments."""
+JUST_BELOW = 1e-4
+"""Share of the terms of a sum by which it may miss zero in a stage and still stand for zero."""
 BOOLEAN = frozenset({"lt", "le", "eq", "and", "or", "not"})
 FUNCTIONS: dict[str, Callable[[float], float]] = {
     "exp": math.exp, "log": math.log, "sqrt": math.sqrt,
@@ -25,11 +31,13 @@ FUNCTIONS: dict[str, Callable[[float], float]] = {
 
 
 class Graph:
-    """Nodes are tuples ``(op, *arguments)`` in :attr:`nodes`; ``masks[i]`` says which states and time node i needs."""
+    """Nodes are tuples ``(op, *arguments)`` in :attr:`nodes`; ``masks[i]`` says which states and time node i needs;
+    ``unbounded[i]`` whether it may be, or be computed from, an infinity at finite states."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.masks: list[int] = []
+        self.unbounded: list[bool] = []
         self._index: dict[Node, int] = {}
         self._derivatives: dict[tuple[int, int], int] = {}
         self.zero = self.const(0.0)
@@ -120,6 +128,7 @@ class Graph:
         return self._binary("mul", *((a, b) if a <= b else (b, a)))
 
     def div(self, a: int, b: int) -> int:
+        """``a * (1 / b)``: one division serves all quotients by ``b``, at the price of another rounding."""
         x, y = self.value(a), self.value(b)
         if x is not None and y is not None:
             return self.const(_divide(x, y))
@@ -133,6 +142,23 @@ class Graph:
             return self.neg(self.div(a, self.args(b)[0]))
         reciprocal = self._make(("rcp", b), self.masks[b]) if y is None else self.const(_divide(1.0, y))
         return self.mul(a, reciprocal)
+
+    def quotient(self, a: int, b: int) -> int:
+        """``a / b`` rounded once, as IEEE has it; :meth:`div` multiplies with a reciprocal that is shared."""
+        x, y = self.value(a), self.value(b)
+        if x is not None and y is not None:
+            return self.const(_divide(x, y))
+        if y == 1:
+            return a
+        if x == 0:
+            return self.zero
+        if x == 1:
+            return self.div(a, b)
+        if self.op(a) == "neg":
+            return self.neg(self.quotient(self.args(a)[0], b))
+        if self.op(b) == "neg":
+            return self.neg(self.quotient(a, self.args(b)[0]))
+        return self._binary("div", a, b)
 
     def pow(self, a: int, b: int) -> int:
         x, y = self.value(a), self.value(b)
@@ -148,6 +174,41 @@ class Graph:
         if y == 0.5:
             return self.call("sqrt", a)
         return self._binary("pow", a, b)
+
+    def pow_inside_a_step(self, a: int, b: int) -> int:
+        """``a ** b`` where a stage may lie just below zero: a negative base under a broken exponent counts as zero.
+
+        Of a base that is a sum only what its terms leave by rounding and the error of a step counts as just below.
+        """
+        x, y = self.value(a), self.value(b)
+        whole = y is not None and (not math.isfinite(y) or y == math.floor(y))
+        if x is not None or self.masks[a] == 0 or whole:
+            return self.pow(a, b)
+        below = self.less(a, self.zero)
+        if y is None:
+            below = self.both(below, self.negate(self.equal(b, self.call("floor", b))))
+        terms = self._terms(a)
+        if len(terms) > 1:
+            size = self.mul(self.const(-JUST_BELOW), self.total(self.absolute(term) for term in terms))
+            below = self.both(below, self.less(size, a))
+        return self.pow(self.select(below, self.zero, a), b)
+
+    def _terms(self, node: int) -> list[int]:
+        """What a sum adds up, signs aside; a node that is no sum alone."""
+        found, stack = [], [node]
+        while stack:
+            part = stack.pop()
+            if self.op(part) in ("add", "sub", "neg"):
+                stack.extend(self.args(part))
+            else:
+                found.append(part)
+        return found
+
+    def product(self, factor: int, other: int) -> int:
+        """``factor * other`` in a chain of derivatives, where zero times infinity is the limit: zero."""
+        if self.value(factor) is not None:
+            return self.mul(factor, other)
+        return self.select(self.equal(factor, self.zero), self.zero, self.mul(factor, other))
 
     def _integer_power(self, base: int, exponent: int) -> int:
         result = None
@@ -305,8 +366,14 @@ class Graph:
         result = self.zero
         for child, partial in zip(args, self.partials(node), strict=True):
             if partial is not None:
-                result = self.add(result, self.mul(partial, inner(child)))
+                result = self.add(result, self.link(node, child, partial, inner(child)))
         return result
+
+    def link(self, node: int, child: int, partial: int, inner: int) -> int:
+        """One term of the chain rule: ``partial`` = d node / d child times the derivative of the child."""
+        if inner != self.zero and self.op(node) in ABSORBING and self.unbounded[child]:
+            return self.product(partial, inner)
+        return self.mul(partial, inner)
 
     def partials(self, node: int) -> list[int | None]:
         """d node / d child for each child; None where it is zero everywhere (conditions, jumps)."""
@@ -320,6 +387,9 @@ class Graph:
                 return [self.const(-1)]
             case "mul":
                 return [args[1], args[0]]
+            case "div":
+                reciprocal = self.div(self.one, args[1])
+                return [reciprocal, self.neg(self.mul(node, reciprocal))]
             case "rcp":
                 return [self.neg(self.mul(node, node))]
             case "pow":
@@ -391,6 +461,9 @@ class Graph:
             found = len(self.nodes)
             self.nodes.append(node)
             self.masks.append(mask)
+            self.unbounded.append(
+                mask != 0 and (node[0] in UNBOUNDED or any(self.unbounded[child] for child in self.args(found)))
+            )
             self._index[node] = found
         return found
 

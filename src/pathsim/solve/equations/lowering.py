@@ -7,6 +7,8 @@ A formula means different graph nodes depending on when it is evaluated:
 * ``smooth``: inside the equations while a step is under way. There every comparison or floor that depends on the state
   or on time is replaced by a *mode*, a number held fixed during the step, so that the equations are smooth within each
   step and jumps are located instead of stepped over.
+* ``located``: what decides those modes, computed as the model writes it: a quotient is one IEEE division there, because
+  a floor or comparison sees the last bit.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from ...errors import InputError
 from ...model.maths import Expr
 from .graph import FUNCTIONS, Graph
 
+_Binary = Callable[[int, int], int]
 ModeKind = Literal["lt", "le", "floor"]
 
 
@@ -55,10 +58,21 @@ class Symbols(Protocol):
 class Lowering:
     """One point of view; remembers the node of every symbol it has resolved."""
 
-    def __init__(self, graph: Graph, symbols: Symbols, modes: ModeTable | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        symbols: Symbols,
+        modes: ModeTable | None = None,
+        divide: _Binary | None = None,
+        power: _Binary | None = None,
+        located: Lowering | None = None,
+    ) -> None:
         self.graph = graph
         self.symbols = symbols
         self.modes = modes
+        self.divide = divide or graph.quotient
+        self.power = power or graph.pow
+        self.located = located or self
         self._known: dict[str, int] = {}
         self._open: list[str] = []
 
@@ -103,6 +117,12 @@ class Lowering:
             case "and" | "or" | "xor" | "not" | "implies":
                 return self._logic(expr)
         args = [graph.number(self(arg)) for arg in expr.args]
+        if expr.op == "divide":
+            return self.divide(args[0], args[1])
+        if expr.op == "power":
+            return self.power(args[0], args[1])
+        if expr.op == "root":
+            return self.power(args[1], graph.div(graph.one, args[0]))
         return _ARITHMETIC[expr.op](graph, args)
 
     def _piecewise(self, args: tuple[Expr, ...]) -> int:
@@ -151,7 +171,7 @@ class Lowering:
 
     def _equal(self, a: Expr, b: Expr) -> int:
         """Equality of what moves is ``a <= b and b <= a``, so that the moment it holds is found."""
-        plain = self.graph.equal(self(a), self(b))
+        plain = self.graph.equal(self.located(a), self.located(b))
         if self.modes is None or not self.graph.depends_on_state_or_time(plain):
             return plain
         return self.graph.both(self._ordered("le", a, b), self._ordered("le", b, a))
@@ -159,7 +179,7 @@ class Lowering:
     def _ordered(self, kind: Literal["lt", "le"], a: Expr, b: Expr) -> int:
         graph = self.graph
         compare = graph.less if kind == "lt" else graph.less_equal
-        x, y = graph.number(self(a)), graph.number(self(b))
+        x, y = graph.number(self.located(a)), graph.number(self.located(b))
         plain = compare(x, y)
         if self.modes is None or not graph.depends_on_state_or_time(plain):
             return plain
@@ -167,7 +187,7 @@ class Lowering:
 
     def _floor(self, arg: Expr) -> int:
         graph = self.graph
-        x = graph.number(self(arg))
+        x = graph.number(self.located(arg))
         if self.modes is None or not graph.depends_on_state_or_time(x):
             return graph.call("floor", x)
         return self.modes.leaf(Mode("floor", x))
@@ -226,10 +246,6 @@ def _product(graph: Graph, args: list[int]) -> int:
     return result
 
 
-def _root(graph: Graph, args: list[int]) -> int:
-    return graph.pow(args[1], graph.div(graph.one, args[0]))
-
-
 def _one_argument(function: str, inner_reciprocal: bool = False, outer_reciprocal: bool = False) -> _Operation:
     def operation(graph: Graph, args: list[int]) -> int:
         argument = graph.div(graph.one, args[0]) if inner_reciprocal else args[0]
@@ -245,9 +261,6 @@ _ARITHMETIC: dict[str, _Operation] = {
     "times": _product,
     "minus": lambda g, a: g.sub(a[0], a[1]),
     "neg": lambda g, a: g.neg(a[0]),
-    "divide": lambda g, a: g.div(a[0], a[1]),
-    "power": lambda g, a: g.pow(a[0], a[1]),
-    "root": _root,
     "ln": _one_argument("log"),
     "log": lambda g, a: g.div(g.call("log", a[1]), g.call("log", a[0])),
     "abs": lambda g, a: g.absolute(a[0]),

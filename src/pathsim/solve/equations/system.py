@@ -38,7 +38,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class EventCode:
-    """An event over graph nodes. The trigger is smooth (sees modes); everything else is direct."""
+    """An event over graph nodes. The trigger is located (sees modes); everything else is direct."""
 
     id: str
     trigger: int
@@ -140,7 +140,7 @@ class System:
             if quality == ("amount" if species.symbol_is_amount else "concentration"):
                 return node
             volume = self.direct.symbol(species.compartment)
-        return self.graph.div(node, volume) if quality == "concentration" else self.graph.mul(node, volume)
+        return self.graph.quotient(node, volume) if quality == "concentration" else self.graph.mul(node, volume)
 
 
 def jacobian(system: System) -> dict[tuple[int, int], int]:

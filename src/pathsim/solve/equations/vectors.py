@@ -43,6 +43,7 @@ def array_function(graph: Graph, outputs: Sequence[int]) -> ArrayFunction:
 
 _FORMS = {
     "add": "{0} + {1}", "sub": "{0} - {1}", "mul": "{0}*{1}", "neg": "-{0}", "rcp": "1.0/({0} + zero)",
+    "div": "{0}/({1} + zero)",
     "pow": "power({0}, {1})", "sel": "where({0}, {1}, {2})",
     "lt": "({0} < {1})", "le": "({0} <= {1})", "eq": "({0} == {1})",
     "and": "({0} & {1})", "or": "({0} | {1})", "not": "(~{0})",

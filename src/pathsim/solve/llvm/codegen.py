@@ -105,6 +105,12 @@ class Writer:
         self.functions.append(written)
         return written
 
+    def literal(self, name: str, pointers: Sequence[str]) -> Function:
+        """A function that rounds every operation, as the formulas are written: floors and comparisons see it."""
+        written = Function(name, pointers, fused=False)
+        self.functions.append(written)
+        return written
+
     def text(self) -> str:
         """The module: the written functions and declarations of what they call."""
         wanted = {name for function in self.functions for name in function.declarations}
@@ -124,12 +130,12 @@ def model_module(program: Program, fused: bool) -> str:
     place = program.elimination.place
     hoisted = program.hoisted
 
-    start = writer.function("start", ["t", "raw", "p", "x"])
+    start = writer.literal("start", ["t", "raw", "p", "x"])
     write_nodes(start, graph, [("p", i, node) for i, node in enumerate(system.start_parameters)]
                 + [("x", place[i], node) for i, node in enumerate(system.start_states)],
                 lambda f, kind, i: f.load("raw" if kind == "p" else kind, i))  # fmt: skip
 
-    prep = writer.function("prep", ["p", "k"])
+    prep = writer.literal("prep", ["p", "k"])
     write_nodes(prep, graph, [("k", i, node) for node, i in hoisted.items()], lambda f, kind, i: f.load(kind, i))
     read = _reader(place)
 
@@ -138,8 +144,12 @@ def model_module(program: Program, fused: bool) -> str:
         outputs = [("o", i, node) for i, node in enumerate(nodes) if not (accumulate and graph.value(node) == 0)]
         write_nodes(written, graph, outputs, read, hoisted, accumulate)
 
+    def located(name: str, nodes: Sequence[int]) -> None:
+        written = writer.literal(name, ["t", "x", "k", "o"])
+        write_nodes(written, graph, [("o", i, node) for i, node in enumerate(nodes)], read, hoisted)
+
     def direct(name: str, nodes: Sequence[int]) -> None:
-        written = writer.function(name, ["t", "x", "p", "o"])
+        written = writer.literal(name, ["t", "x", "p", "o"])
         write_nodes(written, graph, [("o", i, node) for i, node in enumerate(nodes)], read)
 
     order = program.elimination.order
@@ -151,11 +161,11 @@ def model_module(program: Program, fused: bool) -> str:
         _write_factor(writer, program)
     _write_solve(writer.function("solve", ["A", "b", "lu"]), program.elimination)
     if system.modes:
-        smooth("margins", [mode.margin for mode in system.modes])
+        located("margins", [mode.margin for mode in system.modes])
         pairs = [pair or (graph.zero, graph.zero) for pair in program.linear_modes]
-        smooth("switches", [node for pair in pairs for node in pair])
+        located("switches", [node for pair in pairs for node in pair])
     if system.events:
-        smooth("triggers", [event.trigger for event in system.events])
+        located("triggers", [event.trigger for event in system.events])
         direct("effects", effect_nodes(system))
     return writer.text()
 
@@ -170,7 +180,7 @@ def factor_module(program: Program, fused: bool) -> str:
 def output_module(program: Program, nodes: Sequence[int], fused: bool) -> str:
     """IR of the values asked for: ``outputs(t, x, p, o)``."""
     writer = Writer(program, fused)
-    written = writer.function("outputs", ["t", "x", "p", "o"])
+    written = writer.literal("outputs", ["t", "x", "p", "o"])
     outputs = [("o", i, node) for i, node in enumerate(nodes)]
     write_nodes(written, writer.graph, outputs, _reader(program.elimination.place))
     return writer.text()

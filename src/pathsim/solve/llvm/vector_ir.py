@@ -147,12 +147,12 @@ class _NodeWriter:
             for node in dict.fromkeys(nodes):
                 terms[node] = self._terms(node, uses)
         self.fused = self._only_added(order, nodes, accumulate)
+        needed = self._needed([term for node in nodes for _, term in terms.get(node, [(False, node)])])
         by_node: dict[int, list[tuple[str, int]]] = {}
         for array, index, node in outputs:
             by_node.setdefault(node, []).append((array, index))
         for node in order:
-            is_sum = node in terms and terms[node] != [(False, node)]
-            if node not in self.fused and (uses[node] > 0 or (node in by_node and not is_sum)):
+            if node in needed:
                 self.values[node] = self._value(node)
             for array, index in by_node.get(node, ()):
                 if accumulate:
@@ -175,15 +175,13 @@ class _NodeWriter:
         return uses
 
     def _terms(self, node: int, uses: dict[int, int]) -> list[tuple[bool, int]]:
-        """A sum as [(is negative, term)]; sums used only in it are taken apart, and count as used no more."""
+        """A sum as [(is negative, term)]; sums that nothing else uses are taken apart."""
         terms: list[tuple[bool, int]] = []
         stack = [(False, node, True)]
         while stack:
             negative, part, top = stack.pop()
             op = self.graph.op(part)
             if op in ("add", "sub", "neg") and part not in self.hoisted and (top or uses[part] == 1):
-                if not top:
-                    uses[part] = 0
                 args = self.graph.args(part)
                 stack.append((negative != (op in ("sub", "neg")), args[-1], False))
                 if len(args) == 2:
@@ -191,6 +189,19 @@ class _NodeWriter:
             else:
                 terms.append((negative, part))
         return terms
+
+    def _needed(self, terms: Sequence[int]) -> set[int]:
+        """Nodes whose values are needed to add up ``terms``: of a fused product its factors, not itself."""
+        needed: set[int] = set()
+        stack, seen = list(terms), set(terms)
+        while stack:
+            node = stack.pop()
+            if node not in self.fused:
+                needed.add(node)
+            children = () if node in self.hoisted else self.graph.args(node)
+            stack.extend(child for child in children if child not in seen)
+            seen.update(children)
+        return needed
 
     def _only_added(self, order: Sequence[int], outputs: Sequence[int], accumulate: bool) -> set[int]:
         """Products whose every use is as a term of a sum, one of which at most is taken from each sum of two."""
@@ -279,6 +290,7 @@ _OPERATIONS: dict[str, Callable[[Function, list[str]], str]] = {
     "sub": lambda f, a: f.binary("fsub", a[0], a[1]),
     "mul": lambda f, a: f.binary("fmul", a[0], a[1]),
     "neg": lambda f, a: f.negative(a[0]),
+    "div": lambda f, a: f.binary("fdiv", a[0], a[1]),
     "rcp": lambda f, a: f.binary("fdiv", splat(1.0), a[0]),
     "pow": lambda f, a: f.own("pow", a[0], a[1]),
     "sel": lambda f, a: f.emit(f"select {MASK} {a[0]}, {VECTOR} {a[1]}, {VECTOR} {a[2]}"),
