@@ -12,12 +12,11 @@ from test_stiff_problems import HIRES, OREGO
 from pathsim.arrays import FloatArray
 from pathsim.solve import LSODA, Rosenbrock, System
 from pathsim.solve.integrate.batch import engine_of
-from pathsim.solve.integrate.engine import Workspace
 from pathsim.solve.llvm import layout as at_row
 from pathsim.solve.llvm.calls import call2, call3, call6, call_step
 from pathsim.solve.llvm.layout import LANES, place
 from pathsim.solve.reference.functions import TwinFunctions
-from pathsim.solve.reference.steps import rodas5p_step
+from pathsim.solve.reference.steps import rosenbrock_step
 from pathsim.solve.rosenbrock.step import POINTERS
 from pathsim.solve.rosenbrock.tableau import RODAS5P
 
@@ -37,7 +36,7 @@ def test_the_order_of_fixed_steps_is_five() -> None:
     for h in sizes:
         x, p = np.array([0.5]), np.array([])
         for i in range(round(2 / h)):
-            x, _, _ = rodas5p_step(functions, i * h, x, p, h, Rosenbrock())
+            x, _, _ = rosenbrock_step(functions, i * h, x, p, h, Rosenbrock())
         errors.append(abs(x[0] - bernoulli(2.0)))
     slopes = np.diff(np.log(errors)) / np.diff(np.log(sizes))
     assert np.all(np.abs(slopes[1:] - RODAS5P.order) < 0.35), slopes
@@ -47,7 +46,7 @@ def test_the_dense_output_is_of_order_four() -> None:
     functions = TwinFunctions(system(BERNOULLI), [])
     sizes, errors = 2.0 ** -np.arange(2, 6), []
     for h in sizes:
-        _, _, curve = rodas5p_step(functions, 0.0, np.array([0.5]), np.array([]), h, Rosenbrock())
+        _, _, curve = rosenbrock_step(functions, 0.0, np.array([0.5]), np.array([]), h, Rosenbrock())
         errors.append(abs(curve(0.4 * h)[0] - bernoulli(0.4 * h)))
     slopes = np.diff(np.log(errors)) / np.diff(np.log(sizes))
     assert np.all(slopes > 4.5), slopes  # the error of one step is one order higher
@@ -76,7 +75,7 @@ def test_the_compiled_step_is_its_twin_to_rounding(text: str) -> None:
     start = np.array(functions.start(0.0, [], equations.raw()))
     p, x = start[: len(equations.parameters)], start[len(equations.parameters) :]
     for t, h in ((0.0, 1e-3), (0.25, 0.03), (1.0, 0.4)):
-        y1, error, curve = rodas5p_step(functions, t, x, p, h, Rosenbrock(rtol=1e-3, atol=1e-6))
+        y1, error, curve = rosenbrock_step(functions, t, x, p, h, Rosenbrock(rtol=1e-3, atol=1e-6))
         compiled, inside = _compiled_step(equations, p, x, t, h)
         unit = np.abs(x) + np.abs(y1) + 1e-9
         assert np.max(np.abs(compiled - y1) / unit) < 2e-11, (t, h, error)
@@ -88,7 +87,7 @@ def _compiled_step(
 ) -> tuple[FloatArray, FloatArray]:
     """One attempt of the machine code from (t, x): the new state, and the state at 0.4 of the step."""
     engine = engine_of(equations)
-    code, workspace = engine.addresses(engine.output_code(())), Workspace(engine, 0)
+    code, workspace = engine.addresses(engine.output_code(())), engine.workspace(0)
     at, F = workspace.layout, workspace.F
     workspace.table[POINTERS.index("f_factor")] = engine.factor_address(1)
     for row, value in ((at_row.T, t), (at_row.H, h), (at_row.STOP, t + h), (at_row.AIM, t + h), (at_row.LANDS, 1.0),

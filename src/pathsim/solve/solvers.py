@@ -6,19 +6,22 @@ import math
 from dataclasses import dataclass
 
 from ..errors import InputError
+from .rosenbrock.tableau import RODAS5P, Tableau
 
 
 @dataclass(frozen=True, slots=True)
 class Rosenbrock:
-    """Rodas5P with error control per step; the default.
+    """A Rosenbrock method with error control per step; the default, with Rodas5P.
 
     ``rtol`` and ``atol`` bound the estimated error of each step relative to ``atol + rtol*|x|``, per state and in the
     root mean square over states. The error reached is usually far below ``rtol`` times the peak of a state.
+    ``tableau`` is the method, see :mod:`pathsim.solve.rosenbrock.tableau`.
     """
 
     rtol: float = 1e-6
     atol: float = 1e-9
     max_steps: int = 100_000
+    tableau: Tableau = RODAS5P
 
     def __post_init__(self) -> None:
         check_tolerances(self.rtol, self.atol, self.max_steps)

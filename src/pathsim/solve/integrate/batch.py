@@ -13,6 +13,7 @@ from ..equations.system import System
 from ..llvm.layout import STATE, STATUS, STEPS_TAKEN, TIME, Results
 from ..reference.functions import TwinFunctions
 from ..reference.integrate import LONGEST, integrate, settle
+from ..rosenbrock.tableau import RODAS5P, Tableau
 from ..solvers import Rosenbrock, Solver
 from ..status import Status
 from .engine import Engine, run
@@ -101,7 +102,7 @@ def at_rest(
     rows.values[rows.status != Status.OK] = np.nan
     if not isinstance(solver, Rosenbrock) or rows.system.events:
         return rows  # what events did to parameters and totals is not known here
-    return _refined(rows, np.asarray(settings, dtype=float), columns, tuple(outputs), start_states, solver.atol)
+    return _refined(rows, np.asarray(settings, dtype=float), columns, tuple(outputs), start_states, solver)
 
 
 def _refined(
@@ -110,15 +111,16 @@ def _refined(
     columns: IntArray,
     nodes: tuple[int, ...],
     start_states: FloatArray | None,
-    atol: float,
+    solver: Rosenbrock,
 ) -> Rows:
     """Steady states with Newton's last digits, where there are any."""
-    engine = engine_of(rows.system)
+    engine = engine_of(rows.system, solver.tableau)
     order, done = engine.order, np.flatnonzero(rows.status == Status.OK)
     if not done.size or not order.size:
         return rows
     starts = np.empty((0, len(order))) if start_states is None else start_states[done][:, order]
-    found = refine(engine, columns, settings[done], starts, rows.x[done][:, order], rows.time[done], nodes, atol)
+    x, times = rows.x[done][:, order], rows.time[done]
+    found = refine(engine, columns, settings[done], starts, x, times, nodes, solver.atol)
     rows.x[done[:, None], order] = found.x
     rows.values[done, 0] = found.values
     rows.state[done] = order[found.slowest]
@@ -171,7 +173,7 @@ def _by_engine(
     until_steady: bool,
     workers: int | None,
 ) -> None:
-    engine = engine_of(rows.system)
+    engine = engine_of(rows.system, solver.tableau)
     order = engine.order
     starts = np.empty((0, len(order))) if start_states is None else np.ascontiguousarray(start_states[:, order])
     ends = np.tile([0.0, 0.0, -1.0, 0.0], (len(settings), 1))
@@ -210,10 +212,14 @@ def _by_twin(
             rows.x[i] = done.x
 
 
+def engine_of(system: System, tableau: Tableau = RODAS5P) -> Engine:
+    """The engine of a system and a method, compiled once."""
+    return _engine(system, tableau)
+
+
 @lru_cache(maxsize=64)
-def engine_of(system: System) -> Engine:
-    """The engine of a system, compiled once."""
-    return Engine(system)
+def _engine(system: System, tableau: Tableau) -> Engine:
+    return Engine(system, tableau)
 
 
 @lru_cache(maxsize=64)

@@ -1,15 +1,13 @@
-"""The engine: compiled systems, lane workspaces, and rows spread over threads."""
+"""The engine: compiled systems, their memory, and rows spread over threads."""
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,27 +15,35 @@ from ...arrays import FloatArray, IntArray
 from ...cache import source_of
 from ..equations.system import System
 from ..llvm import jit
-from ..llvm import layout as lane_layout
+from ..llvm import layout as rows
 from ..llvm.codegen import MOST_STRAIGHT_LINE, Program, effect_nodes, factor_module, model_module, output_module
 from ..llvm.layout import LANES, Code, Discrete, Job, Layout, Results
 from ..llvm.loops import compiled
 from ..llvm.vector_maths import maths_module
-from ..rosenbrock.factorisation import TABLES, lu_tables
+from ..rosenbrock.factorisation import lu_tables
 from ..rosenbrock.step import POINTERS, step_module
+from ..rosenbrock.tableau import RODAS5P, Tableau
 from . import loop as lanes
 from .recorder import nothing_recorded
+from .workspace import Idle, Once, Workspace
 
 MANY_ROWS = 4000
 """Rows from which writing out the factorisation of a large model pays for the time it takes to compile."""
 
 Kernel = Callable[..., int]
-_KINDS = {"lt": lane_layout.LT, "le": lane_layout.LE, "floor": lane_layout.FLOOR}
+_KINDS = {"lt": rows.LT, "le": rows.LE, "floor": rows.FLOOR}
 
 
 @cache
-def step_code() -> jit.Code:
-    """The compiled step, shared by all systems."""
-    return jit.compile_lazily(identity_of("step"), lambda: step_module(jit.machine().fused), optimise=True)
+def step_code(tableau: Tableau) -> jit.Code:
+    """The compiled step of a method, shared by all systems."""
+    return method_code("step", step_module, tableau)
+
+
+def method_code(name: str, write: Callable[[Tableau, bool], str], tableau: Tableau) -> jit.Code:
+    """Code that depends on the method but on no model."""
+    identity = identity_of(name) + repr(tuple(tableau)).encode()
+    return jit.compile_lazily(identity, lambda: write(tableau, jit.machine().fused), optimise=True)
 
 
 @cache
@@ -55,14 +61,16 @@ def identity_of(module: str) -> bytes:
 
 @dataclass(eq=False)
 class Engine:
-    """Machine code for one system; outputs are compiled when first asked for."""
+    """Machine code for one system, and memory for it to work in; outputs are compiled when first asked for."""
 
     system: System
-    _outputs: dict[tuple[int, ...], jit.Code] = field(default_factory=dict)
-    _idle: list[Workspace] = field(default_factory=list)
-    _lock: Any = field(default_factory=threading.Lock)
+    tableau: Tableau = RODAS5P
     plain: bool = False
-    """Whether the driver runs as the Python it is written in: slow, the same bits, for tests."""
+    """Whether the integration loop runs as the Python it is written in: slow, the same bits, for tests."""
+
+    def __post_init__(self) -> None:
+        self.output_code = Once(self._compile_outputs)
+        self.workspaces = Idle(self.workspace)
 
     @cached_property
     def program(self) -> Program:
@@ -89,7 +97,7 @@ class Engine:
             return self.code.addresses["factor"]
         if rows >= MANY_ROWS or "written_factor" in self.__dict__:
             return self.written_factor.addresses["factor"]
-        return step_code().addresses["table_factor"]
+        return step_code(self.tableau).addresses["table_factor"]
 
     @cached_property
     def tables(self) -> dict[str, IntArray] | None:
@@ -132,17 +140,13 @@ class Engine:
         states = {graph.state(i): place[i] for i in range(len(self.system.states))}
         return np.array([states.get(node, -1) for node in nodes], dtype=np.int64)
 
-    def output_code(self, nodes: tuple[int, ...]) -> jit.Code:
-        """The compiled outputs."""
+    def _compile_outputs(self, nodes: tuple[int, ...]) -> jit.Code:
         maths_code()  # outputs may be loaded before anything else that calls it
-        with self._lock:
-            if nodes not in self._outputs:
-                self._outputs[nodes] = jit.compile_ir(output_module(self.program, nodes, jit.machine().fused))
-            return self._outputs[nodes]
+        return jit.compile_ir(output_module(self.program, nodes, jit.machine().fused))
 
     def addresses(self, outputs: jit.Code) -> Code:
-        """Where the driver finds every function; 0 for what this system does not have."""
-        model, step = self.code.addresses, step_code().addresses
+        """Where the integration loop finds every function; 0 for what this system does not have."""
+        model, step = self.code.addresses, step_code(self.tableau).addresses
         return Code(
             **{name: model.get(name, 0) for name in
                ("start", "prep", "rates", "margins", "switches", "triggers", "effects")},
@@ -150,106 +154,54 @@ class Engine:
             outputs=outputs.addresses["outputs"],
         )  # fmt: skip
 
-    def borrow(self, n_outputs: int) -> Workspace:
-        """An idle workspace with room for ``n_outputs``."""
-        with self._lock:
-            for i, workspace in enumerate(self._idle):
-                if workspace.layout.n_outputs >= n_outputs:
-                    return self._idle.pop(i)
-        return Workspace(self, n_outputs)
-
-    def give_back(self, workspace: Workspace) -> None:
-        """Keep a workspace for the next job."""
-        with self._lock:
-            self._idle.append(workspace)
-
-
-class Workspace:
-    """The memory of eight lanes: the blocks F and N, what only compiled code touches, and the step's pointer table."""
-
-    def __init__(self, engine: Engine, n_outputs: int) -> None:
-        system, program = engine.system, engine.program
+    def workspace(self, n_outputs: int) -> Workspace[Layout]:
+        """New memory for simulations with so many outputs."""
+        system, program, T = self.system, self.program, self.tableau
         n, n_parameters, n_modes = len(system.states), len(system.parameters), len(system.modes)
         most_targets = max([len(event.targets) for event in system.events], default=0)
-        most_pending = 64 + 4 * len(system.events)
-        sizes = {
-            "y": n, "yn": n, "xs": n, "U": 8 * n, "D": 3 * n, "k": len(program.hoisted), "p": n_parameters + n_modes,
-            "raw": n_parameters + n, "p_start": n_parameters + n_modes, "x_start": n, "k_start": len(program.hoisted),
-            "o": n_outputs,
-            "margins": n_modes, "margins_before": 2 * n_modes,
-            "switch_line": 2 * n_modes, "triggers": len(system.events),
-            "effects": len(effect_nodes(system)),
+        most_pending, n_p, n_k = 64 + 4 * len(system.events), n_parameters + n_modes, len(program.hoisted)
+        arrays = {
+            "y": n, "yn": n, "xs": n, "U": T.stages * n, "D": len(T.H) * n, "k": n_k, "p": n_p,
+            "raw": n_parameters + n, "p_start": n_p, "x_start": n, "k_start": n_k, "o": n_outputs,
+            "margins": n_modes, "margins_before": 2 * n_modes, "switch_line": 2 * n_modes,
+            "triggers": len(system.events), "effects": len(effect_nodes(system)),
             "pending_time": most_pending, "pending_values": most_pending * most_targets,
+            "J": len(program.jacobian), "A": len(program.elimination.entries), "u": n, "slope": n, "work": n,
         }  # fmt: skip
-        rows, total = _stack(sizes, lane_layout.N_SCALARS)
-        integer_rows, integers = _stack({"was_true": len(system.events), "pending_event": most_pending},
-                                        lane_layout.N_INTEGERS)  # fmt: skip
-        self.F = _aligned(total)
-        self.N = np.zeros((integers, LANES), dtype=np.int64)
-        self.N[lane_layout.ROW] = -1
-        hidden = {"J": len(program.jacobian), "A": len(program.elimination.entries), "u": n, "slope": n, "work": n}
-        self.hidden = {name: _aligned(size) for name, size in hidden.items()}
-        self.lu = self._lu_table(engine)
-        self.table = np.zeros(len(POINTERS), dtype=np.int64)
-        self.layout = Layout(
-            n=n, n_parameters=n_parameters, n_modes=n_modes, n_raw=n_parameters + n,
-            n_hoisted=len(program.hoisted), n_outputs=n_outputs, computes_outputs=1, attempts_at_once=1,
-            n_events=len(system.events), most_targets=most_targets, most_pending=most_pending,
-            table=self.table.ctypes.data, base=self.F.ctypes.data, **rows, **integer_rows,
+        aliases = {"error": ("U", (T.stages - 1) * n)} if T.error_is_last_stage else {}
+        if not aliases:
+            arrays["error"] = n
+        scalars = {"t": rows.T, "h": rows.H, "ts": rows.INNER_TS, "ig": rows.IG, "old_error": rows.OLD_ERROR,
+                   "was_rejected": rows.WAS_REJECTED, "stop": rows.STOP, "aim": rows.AIM, "accepted": rows.ACCEPTED,
+                   "wish": rows.WISH, "h_next": rows.H_NEXT, "t_next": rows.T_NEXT, "lands": rows.LANDS,
+                   "target": rows.TARGET, "live": rows.LIVE, "taken": rows.TAKEN, "limit": rows.LIMIT}  # fmt: skip
+        counts = {
+            "n": n, "n_parameters": n_parameters, "n_modes": n_modes, "n_raw": n_parameters + n, "n_hoisted": n_k,
+            "n_outputs": n_outputs, "computes_outputs": 1, "attempts_at_once": 1, "n_events": len(system.events),
+            "most_targets": most_targets, "most_pending": most_pending,
+        }  # fmt: skip
+        memory = Workspace(
+            Layout, counts, arrays, POINTERS, aliases, self.step_functions(), self.tables,
+            scalars=scalars, n_scalars=rows.N_SCALARS, n_integer_scalars=rows.N_INTEGERS,
+            integers={"was_true": len(system.events), "pending_event": most_pending},
         )  # fmt: skip
-        self.table[:] = self._pointers(engine)
+        memory.N[rows.ROW] = -1
+        return memory
 
-    def _pointers(self, engine: Engine) -> list[int]:
-        model = engine.code.addresses
-        at = self.layout
-        scalars = {"t": lane_layout.T, "h": lane_layout.H, "ts": lane_layout.INNER_TS, "ig": lane_layout.IG,
-                   "old_error": lane_layout.OLD_ERROR, "was_rejected": lane_layout.WAS_REJECTED,
-                   "stop": lane_layout.STOP, "aim": lane_layout.AIM, "accepted": lane_layout.ACCEPTED,
-                   "wish": lane_layout.WISH, "h_next": lane_layout.H_NEXT, "t_next": lane_layout.T_NEXT,
-                   "lands": lane_layout.LANDS, "target": lane_layout.TARGET, "live": lane_layout.LIVE,
-                   "taken": lane_layout.TAKEN, "limit": lane_layout.LIMIT,
-                   "y": at.y, "k": at.k, "U": at.U, "yn": at.yn}  # fmt: skip
-        found = {name: lane_layout.place(at, row) for name, row in scalars.items()}
-        found |= {name: array.ctypes.data for name, array in self.hidden.items()}
-        found |= {
+    def step_functions(self) -> dict[str, int]:
+        """The model's functions that steps call; the time derivative is 0 where time does not enter."""
+        model = self.code.addresses
+        return {
             "f_rates": model["rates"],
             "f_jacobian": model["jacobian"],
             "f_slopes": model.get("slopes", 0),
-            "f_factor": model.get("factor", step_code().addresses["table_factor"]),
+            "f_factor": model.get("factor", step_code(self.tableau).addresses["table_factor"]),
             "f_solve": model["solve"],
-            "lu": self.lu.ctypes.data,
         }
-        return [found[name] for name in POINTERS]
-
-    def _lu_table(self, engine: Engine) -> IntArray:
-        table = np.zeros(1 + len(TABLES), dtype=np.int64)
-        if engine.tables is not None:
-            addresses = {name: array.ctypes.data for name, array in engine.tables.items()}
-            addresses["work"] = self.hidden["work"].ctypes.data
-            table[0] = len(engine.system.states)
-            table[1:] = [addresses[name] for name in TABLES]
-        return table
-
-
-def _stack(sizes: dict[str, int], first: int) -> tuple[dict[str, int], int]:
-    """First rows of arrays laid one after another, and the number of rows in all."""
-    rows: dict[str, int] = {}
-    for name, size in sizes.items():
-        rows[name] = first
-        first += max(size, 1)  # never empty, so that it has an address
-    return rows, first
-
-
-def _aligned(rows: int) -> FloatArray:
-    """Zeros of shape (rows, LANES), aligned to 64 bytes."""
-    rows = max(rows, 1)
-    raw = np.zeros(rows * LANES + 8)
-    offset = (-raw.ctypes.data % 64) // 8
-    return raw[offset : offset + rows * LANES].reshape(rows, LANES)
 
 
 def arrange(
-    engine: Engine, workspace: Workspace, nodes: tuple[int, ...], factor: int, until_steady: bool = False
+    engine: Engine, workspace: Workspace[Layout], nodes: tuple[int, ...], factor: int, until_steady: bool = False
 ) -> tuple[Layout, IntArray]:
     """A workspace made ready for these outputs: its layout, and the rows of F where they are found."""
     workspace.table[POINTERS.index("f_factor")] = factor
@@ -288,11 +240,10 @@ def run(
     factor = engine.factor_address(n_rows)
 
     def simulate(first: int, last: int) -> None:
-        workspace = engine.borrow(len(nodes))
-        at, sources = arrange(engine, workspace, nodes, factor, until_steady)
-        piece = Job(engine.system.defaults, columns, values, start_states, sources, times, settings, first, last)
-        kernel(code, at, workspace.F, workspace.N, engine.discrete, piece, results, nothing_recorded())
-        engine.give_back(workspace)
+        with engine.workspaces.lent(len(nodes)) as workspace:
+            at, sources = arrange(engine, workspace, nodes, factor, until_steady)
+            piece = Job(engine.system.defaults, columns, values, start_states, sources, times, settings, first, last)
+            kernel(code, at, workspace.F, workspace.N, engine.discrete, piece, results, nothing_recorded())
 
     if threads <= 1:
         simulate(0, n_rows)

@@ -341,7 +341,7 @@ def _finish(at: Layout, F: FloatArray, N: IntArray, results: Results, lane: int,
 
 
 def _has_finite_rates(code: Code, at: Layout, F: FloatArray, lane: int) -> bool:
-    """Whether the rates of a lane are numbers; those that are not are left in its last stage for :func:`_culprit`."""
+    """Whether the rates of a lane are numbers; those that are not are left in its error for :func:`_culprit`."""
     for i in range(at.n):
         for other in range(LANES):
             F[at.D + i, other] = 0.0
@@ -351,18 +351,17 @@ def _has_finite_rates(code: Code, at: Layout, F: FloatArray, lane: int) -> bool:
         finite = finite and math.isfinite(F[at.D + i, lane])
     if not finite:
         for i in range(at.n):
-            F[at.U + 7 * at.n + i, lane] = F[at.D + i, lane]
+            F[at.error + i, lane] = F[at.D + i, lane]
     return finite
 
 
 def _culprit(at: Layout, F: FloatArray, lane: int) -> int:
     """The state to name in a message: the first that is not finite, else the one with the largest last error."""
     worst, where = -1.0, -1
-    last = 7 * at.n
     for i in range(at.n):
         if not math.isfinite(F[at.y + i, lane]):
             return i
-        size = abs(F[at.U + last + i, lane]) / (abs(F[at.y + i, lane]) + 1e-300)
+        size = abs(F[at.error + i, lane]) / (abs(F[at.y + i, lane]) + 1e-300)
         if not math.isfinite(size):
             return i
         if size > worst:

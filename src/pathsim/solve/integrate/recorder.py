@@ -30,7 +30,7 @@ CALLS, JUMPS, JUST_NOW = range(3)
 class Tape(NamedTuple):
     """``steps`` (lanes * calls + 8, width): time, size, time of its end, whether it counts (0: rejected; 1; or
     :data:`ENDED_EARLY`) and state of every attempted step, the ``lanes`` in use in a call one after another (what the
-    others write is overwritten by the next call); from column :func:`stages_column` on the stages U_1 ... U_8,
+    others write is overwritten by the next call); from column :func:`stages_column` on the stages,
     ``n_stages`` numbers or 0 where they are not kept. ``address`` is that of ``steps``.
 
     ``ends`` (lanes * calls,): times of the ends once more. ``links`` (lanes * calls, 2): the row of each step that

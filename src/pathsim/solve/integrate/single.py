@@ -16,7 +16,7 @@ from ..solvers import Rosenbrock
 from ..status import Status
 from . import loop as lanes
 from .batch import engine_of
-from .engine import Workspace, arrange
+from .engine import arrange
 from .recorder import nothing_recorded
 
 
@@ -35,14 +35,14 @@ class Single:
         outputs: Sequence[int],
         solver: Rosenbrock,
     ) -> None:
-        engine, nodes = engine_of(system), tuple(outputs)
+        engine, nodes = engine_of(system, solver.tableau), tuple(outputs)
         self.system = system
         self._engine = engine
         self._lock = threading.Lock()
         self.settings = base[columns][None, :].copy()
         self._values = np.empty((1, len(times), len(nodes)))
         self._ends = np.zeros((1, 4))
-        workspace = Workspace(engine, len(nodes))
+        workspace = engine.workspace(len(nodes))
         at, sources = arrange(engine, workspace, nodes, engine.factor_address(1))
         tolerances = np.array([solver.rtol, solver.atol, solver.max_steps, 0.0, 0.0])
         nothing = np.empty((0, len(system.states)))

@@ -20,7 +20,8 @@ from ..equations.system import System
 from ..llvm.calls import call2, call4
 from ..llvm.layout import LANES, START_T, Code, Layout, T, place
 from .discontinuities import settle
-from .engine import Engine, Workspace
+from .engine import Engine
+from .workspace import Workspace
 
 MOST_CORRECTIONS = 12
 FARTHEST = 1e-2
@@ -83,8 +84,7 @@ def refine(
     """
     outputs = (*nodes, *(node for node in _volumes(engine) if node != engine.system.graph.one))
     found = Refined(x.copy(), np.zeros(len(x)), np.zeros(len(x), dtype=np.int64), np.empty((len(x), len(nodes))))
-    workspace = engine.borrow(len(outputs))
-    try:
+    with engine.workspaces.lent(len(outputs)) as workspace:
         lanes = _Lanes(engine, workspace, outputs, atol)
         for first in range(0, len(x), LANES):
             piece = slice(first, first + LANES)
@@ -94,8 +94,6 @@ def refine(
             found.x[piece] = lanes.x[:, :count].T
             found.residual[piece], found.slowest[piece] = lanes.residual(count)
             found.values[piece] = lanes.outputs()[: len(nodes), :count].T
-    finally:
-        engine.give_back(workspace)
     return found
 
 
@@ -114,7 +112,7 @@ def _volumes(engine: Engine) -> list[int]:
 class _Lanes:
     """Eight rows in a workspace, at rest or nearly so."""
 
-    def __init__(self, engine: Engine, workspace: Workspace, outputs: tuple[int, ...], atol: float) -> None:
+    def __init__(self, engine: Engine, workspace: Workspace[Layout], outputs: tuple[int, ...], atol: float) -> None:
         self.engine, self.workspace, self.atol = engine, workspace, atol
         self.at: Layout = workspace.layout
         self.F = workspace.F
@@ -197,12 +195,13 @@ class _Lanes:
 
     def _changes(self, going: BoolArray) -> FloatArray:
         """The corrections Newton's method wants, shape (states, lanes); NaN where the equations are singular."""
-        at, J = self.at, self.workspace.hidden["J"]
-        call4(self.engine.code.addresses["jacobian"], place(at, T), place(at, at.y), place(at, at.k), J.ctypes.data)
+        at, first = self.at, self.workspace.rows["J"]
+        jacobian = self.engine.code.addresses["jacobian"]
+        call4(jacobian, place(at, T), place(at, at.y), place(at, at.k), place(at, first))
         rates, x = self.rates(), self.x
         lanes = np.flatnonzero(going)
         matrix = np.zeros((len(lanes), self.n, self.n))
-        matrix[:, self.rows, self.columns] = J[: len(self.rows), lanes].T
+        matrix[:, self.rows, self.columns] = self.F[first : first + len(self.rows), lanes].T
         right = -rates[:, lanes].T
         matrix[:, self.dependent] = self.scaled[lanes]
         right[:, self.dependent] = self.total[lanes] - np.einsum("lts,sl->lt", self.scaled[lanes], x[:, lanes])

@@ -79,6 +79,7 @@ class Layout(NamedTuple):
     xs: int
     U: int
     D: int
+    error: int
     k: int
     p: int
     raw: int

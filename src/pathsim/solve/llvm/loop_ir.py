@@ -124,7 +124,7 @@ class Loops(Function):
         total = start
         for coefficient, value in terms:
             if total is None:
-                total = self.binary("fmul", splat(coefficient), value)
+                total = value if coefficient == 1.0 else self.binary("fmul", splat(coefficient), value)
             elif coefficient == 1.0:
                 total = self.binary("fadd", total, value)
             else:

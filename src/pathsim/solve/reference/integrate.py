@@ -15,6 +15,7 @@ import numpy as np
 
 from ...arrays import FloatArray
 from ..equations.system import EventCode
+from ..rosenbrock.tableau import RODAS5P
 from ..solvers import Rosenbrock, Solver
 from ..status import Status
 from .functions import TwinFunctions
@@ -69,7 +70,8 @@ def settle(functions: TwinFunctions, raw: FloatArray, solver: Solver, start_stat
     A stiffly stable method takes ever longer steps towards a steady state and turns into Newton's method there, while
     it keeps every conserved total; so the time course itself finds the state its conserved totals select.
     """
-    exact = Rosenbrock(rtol=min(solver.rtol, 1e-6), atol=solver.atol, max_steps=solver.max_steps)
+    tableau = solver.tableau if isinstance(solver, Rosenbrock) else RODAS5P
+    exact = Rosenbrock(min(solver.rtol, 1e-6), solver.atol, solver.max_steps, tableau)
     with np.errstate(all="ignore"):
         return _Simulation(functions, raw, np.array([LONGEST]), exact, start_state, 0.0, until_steady=True).run()
 

@@ -1,4 +1,4 @@
-"""Steps of the trusted twin: scipy's LSODA and BDF, and Rodas5P on a dense numpy matrix, behind one interface."""
+"""Steps of the reference: scipy's LSODA and BDF, and Rosenbrock methods on a dense numpy matrix."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...arrays import FloatArray
-from ..rosenbrock.tableau import RODAS5P
 from ..solvers import BDF, LSODA, Rosenbrock, Solver
 from .functions import TwinFunctions
 
@@ -71,7 +70,7 @@ class _ScipyStepper:
 
 
 class RosenbrockStepper:
-    """Rodas5P on a dense matrix, in the symbols of :mod:`pathsim.solve.rosenbrock.tableau`."""
+    """A Rosenbrock method on a dense matrix, in the symbols of :mod:`pathsim.solve.rosenbrock.tableau`."""
 
     def __init__(
         self, f: TwinFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: Rosenbrock
@@ -87,29 +86,29 @@ class RosenbrockStepper:
         return self._curve
 
     def step(self) -> bool:
-        rejected = False
+        rejected, exponent = False, self.solver.tableau.exponent
         while True:
             remaining = self.end - self.t
             h = remaining if self.h >= 0.999999 * remaining else self.h
             if h <= 1e-15 * max(abs(self.t), 1e-300):
                 return False
-            y1, error, curve = rodas5p_step(self.f, self.t, self.y, self.p, h, self.solver)
+            y1, error, curve = rosenbrock_step(self.f, self.t, self.y, self.p, h, self.solver)
             if error <= 1.0:
-                factor = 0.9 * min(error**-0.2, (self.last_error / error**2) ** 0.2) if error > 0 else 6.0
+                factor = 0.9 * min(error**-exponent, (self.last_error / error**2) ** exponent) if error > 0 else 6.0
                 factor = min(1.0 if rejected else 6.0, max(0.2, factor))
                 self.last_error = max(1e-2, error)
                 self._curve = curve
                 self.t, self.y, self.h = (self.end if h == remaining else self.t + h), y1, h * factor
                 return True
             rejected = True
-            self.h = h * max(0.1, 0.9 * error**-0.2) if math.isfinite(error) else 0.1 * h
+            self.h = h * max(0.1, 0.9 * error**-exponent) if math.isfinite(error) else 0.1 * h
 
 
-def rodas5p_step(
+def rosenbrock_step(
     f: TwinFunctions, t: float, y: FloatArray, p: FloatArray, h: float, solver: Rosenbrock
 ) -> tuple[FloatArray, float, Callable[[float], FloatArray]]:
     """One attempt of size ``h``: the new state, the scaled error (accept when <= 1) and the dense output."""
-    T, n = RODAS5P, len(y)
+    T, n = solver.tableau, len(y)
     matrix = np.eye(n) / (h * T.gamma) - f.jacobian(t, y, p)
     slope_in_time = np.array(f.time_derivative(t, y, p))
     U: list[FloatArray] = []
@@ -123,14 +122,19 @@ def rodas5p_step(
         right = np.array(f.rates(t + T.c[i] * h, u, p)) + h * T.d[i] * slope_in_time
         right += sum((C / h * U[j] for j, C in enumerate(T.C[i])), start=np.zeros(n))
         U.append(inverse @ right)
-    y1 = u + U[-1]
+    zero = np.zeros(n)
+    y1 = y + sum((m * U[j] for j, m in enumerate(T.m)), start=zero)
+    estimate = sum((e * U[j] for j, e in enumerate(T.e)), start=zero)
     scale = solver.atol + solver.rtol * np.maximum(np.abs(y), np.abs(y1))
-    error = float(np.sqrt(np.mean((U[-1] / scale) ** 2)))
+    error = float(np.sqrt(np.mean((estimate / scale) ** 2)))
     D = [sum((w * U[j] for j, w in enumerate(row)), start=np.zeros(n)) for row in T.H]
 
     def curve(time: float) -> FloatArray:
         theta = (time - t) / h
         rest = 1.0 - theta
-        return rest * y + theta * (y1 + rest * (D[0] + theta * (D[1] + theta * D[2])))
+        inner = zero
+        for d in reversed(D):
+            inner = d + theta * inner
+        return rest * y + theta * (y1 + rest * inner)
 
     return y1, error if math.isfinite(error) else math.inf, curve

@@ -1,4 +1,4 @@
-"""The Rodas5P step run backwards, as LLVM IR with loops over the states; compiled once per machine.
+"""The Rosenbrock step run backwards, as LLVM IR with loops over the states; compiled once per machine.
 
 In the symbols of :mod:`tableau` and with bars for derivatives of the objective, stages are worked out
 again from state and size of a recorded step, then taken from last to first:
@@ -7,7 +7,8 @@ again from state and size of a recorded step, then taken from last to first:
     Ubar_i = y1bar + sum_k H_ki Dbar_k + sum_{j>i} (a_ji ubar_j + (C_ji/h) V_j)
 
 and one call of the Jacobian's transpose at the end, with weights sum_i V_i U_i^T, stands for all second derivatives.
-The last three rows of ``a``, and that of y1, begin alike: y1bar and their ubar are added up first (``nbar``).
+From stage ``alike`` on, states differ from one another by whole stages (those of the stiffly accurate tail): y1bar and
+their ubar are added up first (``nbar``).
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from collections.abc import Callable
 from ..llvm.loop_ir import Loops
 from ..llvm.vector_ir import join_module, splat
 from .records import gather
-from .step import Point, stage_input
-from .tableau import RODAS5P
+from .step import Point, new_state, stage_input
+from .tableau import Tableau
 
 STEP_POINTERS = (
     "t", "h", "ts", "ig", "y", "yn", "k", "p", "U", "u", "slope", "J", "A", "lu", "ybar", "nbar", "Dbar", "V", "xbar",
@@ -27,16 +28,13 @@ STEP_POINTERS = (
 )  # fmt: skip
 """The table a backward step reads its pointers from, in this order. ``f_slopes`` and its adjoint may be null."""
 
-ALIKE = 5
-"""Stages from this one on (from 0) share the coefficients of all earlier ones, and have 1 for each other."""
 
-
-def adjoint_step_module(fused: bool) -> str:
+def adjoint_step_module(T: Tableau, fused: bool) -> str:
     """IR of ``restage``, ``back``, ``back_dense`` and small loops around them; all but ``gather`` end with ``n8``."""
     functions = [
-        _restage("restage", fused, timed=False), _restage("restage_timed", fused, timed=True),
-        _back("back", fused, dense=False), _back("back_dense", fused, dense=True),
-        _hand(fused), _add(fused), _spread("spread", fused, anew=True), _spread("spread_more", fused, anew=False),
+        _restage("restage", T, fused, timed=False), _restage("restage_timed", T, fused, timed=True),
+        _back("back", T, fused, dense=False), _back("back_dense", T, fused, dense=True),
+        _hand(fused), _add(fused), _spread("spread", T, fused, anew=True), _spread("spread_more", T, fused, anew=False),
         _clear(fused), gather(fused),
     ]  # fmt: skip
     declared = {name for function in functions for name in function.declarations}
@@ -55,9 +53,8 @@ class _Step(Loops):
         self.lines.append(f"call void {self.of['f_' + name]}({', '.join('ptr ' + a for a in arguments)})")
 
 
-def _restage(name: str, fused: bool, timed: bool) -> Loops:
+def _restage(name: str, T: Tableau, fused: bool, timed: bool) -> Loops:
     """``restage(table, n8)``: A, U, u (where each stage is), slope and yn of a step, by the operations of the step."""
-    T = RODAS5P
     f = _Step(name, fused)
     of = f.of
     h, t = f.read(of["h"]), f.read(of["t"])
@@ -71,31 +68,28 @@ def _restage(name: str, fused: bool, timed: bool) -> Loops:
     for i in range(T.stages):
         target = of["y"] if i == 0 else u[i]
         point = Point(of["y"], u[i - 1], target)
-        f.loop(stage_input(f, i, U, point, h, inverse_h, of["slope"] if timed else None))
-        _set_time(f, i, h, t)
+        f.loop(stage_input(f, T, i, U, point, h, inverse_h, of["slope"] if timed else None))
+        _set_time(f, T, i, h, t)
         f.call("rates", of["ts"], target, of["k"], U[i])
         f.call("solve", of["A"], U[i], of["lu"])
 
     def end(index: str) -> None:
-        last = f.binary("fadd", f.read(f.at(u[-1], index)), f.read(f.at(U[-1], index)))
-        f.write(f.at(of["yn"], index), last)
+        f.write(f.at(of["yn"], index), new_state(f, T, U, of["y"], u[-1], index))
 
     f.loop(end)
     return f
 
 
-def _set_time(f: _Step, i: int, h: str, t: str) -> None:
-    T = RODAS5P
+def _set_time(f: _Step, T: Tableau, i: int, h: str, t: str) -> None:
     f.write(f.of["ts"], t if T.c[i] == 0 else f.multiply_add(h, splat(T.c[i]), t))
 
 
-def _back(name: str, fused: bool, dense: bool) -> Loops:
+def _back(name: str, T: Tableau, fused: bool, dense: bool) -> Loops:
     """``back(table, n8)`` behind ``restage``.
 
     On entry ``nbar`` belongs to y1, ``ybar`` to direct uses of y and, of ``back_dense``, ``Dbar`` to the dense output;
     on exit ``ybar`` is complete, and the parameters' share has been added to ``kbar``.
     """
-    T = RODAS5P
     f = _Step(name, fused)
     of = f.of
     h, t = f.read(of["h"]), f.read(of["t"])
@@ -103,55 +97,56 @@ def _back(name: str, fused: bool, dense: bool) -> Loops:
     arrays = {a: f.parts(of[a], T.stages) for a in ("U", "u", "V", "xbar")}
     D = f.parts(of["Dbar"], len(T.H)) if dense else []
     for i in reversed(range(T.stages)):
-        f.loop(_stage_bar(f, i, arrays["V"], arrays["xbar"], D, inverse_h))
+        f.loop(_stage_bar(f, T, i, arrays["V"], arrays["xbar"], D, inverse_h))
         f.call("solve_transposed", of["A"], arrays["V"][i], of["lu"])
-        _set_time(f, i, h, t)
+        _set_time(f, T, i, h, t)
         point = of["y"] if i == 0 else arrays["u"][i]
-        target = of["ybar"] if i == 0 else of["nbar"] if i >= ALIKE else arrays["xbar"][i]
+        target = of["ybar"] if i == 0 else of["nbar"] if i >= T.alike else arrays["xbar"][i]
         f.call("rates_adjoint", of["ts"], point, of["k"], of["p"], arrays["V"][i], target, of["kbar"])
-    f.loop(_state_bar(f, arrays["xbar"]))
+    f.loop(_state_bar(f, T, arrays["xbar"]))
     f.call("jacobian_adjoint", of["t"], of["y"], of["k"], of["p"], of["V"], of["U"], of["J"],
            of["ybar"], of["kbar"])  # fmt: skip
     timed = f.emit(f"icmp ne ptr {of['f_slopes_adjoint']}, null")
-    f.when(timed, lambda: _slopes_back(f, arrays["V"], h))
+    f.when(timed, lambda: _slopes_back(f, T, arrays["V"], h))
     return f
 
 
-def _stage_bar(f: _Step, i: int, V: list[str], xbar: list[str], D: list[str], inverse_h: str) -> Callable[[str], None]:
+def _stage_bar(
+    f: _Step, T: Tableau, i: int, V: list[str], xbar: list[str], D: list[str], inverse_h: str
+) -> Callable[[str], None]:
     """Ubar_i into V_i, and nothing yet into ubar_i where it is kept apart."""
-    T = RODAS5P
     weights = {j: f.binary("fmul", splat(T.C[j][i]), inverse_h) for j in range(i + 1, T.stages)}
 
     def body(index: str) -> None:
         total = f.read(f.at(f.of["nbar"], index))
-        if i < ALIKE:
-            total = f.binary("fmul", splat(T.a[ALIKE][i]), total)
-            total = f.combine([(T.a[j][i], f.read(f.at(xbar[j], index))) for j in range(i + 1, ALIKE)], total)
+        if i < T.alike:
+            total = f.binary("fmul", splat(T.row(T.alike)[i]), total)
+            total = f.combine([(T.a[j][i], f.read(f.at(xbar[j], index))) for j in range(i + 1, T.alike)], total)
         for j, weight in weights.items():
             total = f.multiply_add(weight, f.read(f.at(V[j], index)), total)
         total = f.combine([(T.H[k][i], f.read(f.at(d, index))) for k, d in enumerate(D)], total)
         f.write(f.at(V[i], index), total)
-        if 0 < i < ALIKE:
+        if 0 < i < T.alike:
             f.write(f.at(xbar[i], index), splat(0.0))
 
     return body
 
 
-def _state_bar(f: _Step, xbar: list[str]) -> Callable[[str], None]:
+def _state_bar(f: _Step, T: Tableau, xbar: list[str]) -> Callable[[str], None]:
     def body(index: str) -> None:
         place = f.at(f.of["ybar"], index)
         total = f.binary("fadd", f.read(place), f.read(f.at(f.of["nbar"], index)))
-        for array in xbar[1:ALIKE]:
+        for array in xbar[1 : T.alike]:
             total = f.binary("fadd", total, f.read(f.at(array, index)))
         f.write(place, total)
 
     return body
 
 
-def _slopes_back(f: _Step, V: list[str], h: str) -> None:
+def _slopes_back(f: _Step, T: Tableau, V: list[str], h: str) -> None:
     """What h d_i f_t in every stage says."""
     of = f.of
-    weights = {i: f.binary("fmul", h, splat(d)) for i, d in enumerate(RODAS5P.d) if d}
+    weights = {i: f.binary("fmul", h, splat(d)) for i, d in enumerate(T.d) if d}
 
     def body(index: str) -> None:
         total = splat(0.0)
@@ -188,17 +183,17 @@ def _add(fused: bool) -> Loops:
     return f
 
 
-def _spread(name: str, fused: bool, anew: bool) -> Loops:
+def _spread(name: str, T: Tableau, fused: bool, anew: bool) -> Loops:
     """``spread(bar, theta, ybar, nbar, Dbar, n8)``: hands the derivative by the state at t + theta*h on to y, y1 and
     the dense output; ``spread_more`` adds it to what is there. ``bar`` and ``ybar`` may be the same.
     """
     f = Loops(name, ("theta", "nbar", "Dbar"), "ptr %bar, ptr %ybar, i64 %n8", fused)
     theta = f.read("%theta")
     rest = f.binary("fsub", splat(1.0), theta)
-    first = f.binary("fmul", theta, rest)
-    second = f.binary("fmul", theta, first)
-    weights = [rest, theta, first, second, f.binary("fmul", theta, second)]
-    D = f.parts("%Dbar", len(RODAS5P.H))
+    D = f.parts("%Dbar", len(T.H))
+    weights = [rest, theta, f.binary("fmul", theta, rest)]
+    while len(weights) < 2 + len(D):
+        weights.append(f.binary("fmul", theta, weights[-1]))
 
     def body(index: str) -> None:
         bar = f.read(f.at("%bar", index))

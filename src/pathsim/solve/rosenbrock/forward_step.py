@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..llvm.loop_ir import Loops
 from ..llvm.vector_ir import LANES, VECTOR, join_module, splat
-from .tableau import RODAS5P
+from .step import estimated_error, new_state
+from .tableau import Tableau
 
 STEP_POINTERS = (
     "t", "h", "ts", "ig", "y", "k", "p", "U", "u", "J", "A", "lu", "dy", "dk", "dU", "du", "dyn", "dJ", "dslope", "yn",
@@ -23,13 +24,12 @@ STEP_POINTERS = (
 """The table a tangent step reads its pointers from, in this order. ``f_slopes_tangent`` may be null."""
 
 
-def tangent_step_module(fused: bool) -> str:
+def forward_step_module(T: Tableau, fused: bool) -> str:
     """IR of ``tangent_step(table, n8)``, dU and dyn of one recorded step along eight directions and also ``yn``; and
     of small loops around it.
 
     Depends on nothing but the tableau, like the step itself.
     """
-    T = RODAS5P
     f = Loops("tangent_step", ("table",), "i64 %n8", fused)
     pointer = {name: f.pointer("%table", index) for index, name in enumerate(STEP_POINTERS)}
     timed = f.emit(f"icmp ne ptr {pointer['f_slopes_tangent']}, null")
@@ -51,13 +51,13 @@ def tangent_step_module(fused: bool) -> str:
         dU.append(f.at(pointer["dU"], offset))
     pointer |= {f"U{i}": U[i] for i in range(T.stages)} | {f"dU{i}": dU[i] for i in range(T.stages)}
     for i in range(T.stages):
-        f.loop(_stage(f, i, pointer, U, dU, h, inverse_h))
+        f.loop(_stage(f, T, i, pointer, U, dU, h, inverse_h))
         f.write(pointer["ts"], t if T.c[i] == 0 else f.multiply_add(h, splat(T.c[i]), t))
         call("rates_tangent", "ts", "u", "k", "p", "du", "dk", f"dU{i}")
         call("matvec", "dJ", f"U{i}", f"dU{i}")
         call("solve", "A", f"dU{i}", "lu")
-    f.loop(_end(f, pointer, U[-1], dU[-1]))
-    functions = [f, _fill(fused), _move(fused), _tangent_error(fused)]
+    f.loop(_end(f, T, pointer, U, dU))
+    functions = [f, _fill(fused), _move(fused), _tangent_error(T, fused)]
     declared = {name for function in functions for name in function.declarations}
     return join_module([function.text() for function in functions], declared)
 
@@ -83,18 +83,19 @@ def _move(fused: bool) -> Loops:
     return f
 
 
-def _tangent_error(fused: bool) -> Loops:
-    """``tangent_error(x, dx, dyn, last, limits, sum, n8)``: the sum over states of the squared error ``last`` of the
-    tangents over what is tolerated. ``limits``: relative size of each direction, relative and absolute tolerance."""
-    f = Loops("tangent_error", ("x", "dx", "dyn", "last", "limits", "sum"), "i64 %n8", fused)
+def _tangent_error(T: Tableau, fused: bool) -> Loops:
+    """``tangent_error(x, dx, dyn, dU, limits, sum, n8)``: the sum over states of the squared error of the tangents
+    over what is tolerated. ``limits``: relative size of each direction, relative and absolute tolerance."""
+    f = Loops("tangent_error", ("x", "dx", "dyn", "dU", "limits", "sum"), "i64 %n8", fused)
     size, relative, absolute = (f.vector("%limits", str(i)) for i in range(3))
     least = f.multiply_add(absolute, size, splat(1e-300))
+    dU = f.parts("%dU", T.stages)
 
     def body(index: str) -> str:
-        x, before, after, last = (f.read(f.at(f"%{name}", index)) for name in ("x", "dx", "dyn", "last"))
+        x, before, after = (f.read(f.at(f"%{name}", index)) for name in ("x", "dx", "dyn"))
         largest = f.intrinsic("maxnum", f.intrinsic("fabs", before), f.intrinsic("fabs", after))
         largest = f.intrinsic("maxnum", largest, f.binary("fmul", size, f.intrinsic("fabs", x)))
-        ratio = f.binary("fdiv", last, f.multiply_add(relative, largest, least))
+        ratio = f.binary("fdiv", estimated_error(f, T, dU, index), f.multiply_add(relative, largest, least))
         return f.binary("fmul", ratio, ratio)
 
     f.write("%sum", f.sum_loop(body, splat(0.0)))
@@ -102,10 +103,16 @@ def _tangent_error(fused: bool) -> Loops:
 
 
 def _stage(
-    f: Loops, i: int, pointer: Mapping[str, str], U: Sequence[str], dU: Sequence[str], h: str, inverse_h: str
+    f: Loops,
+    T: Tableau,
+    i: int,
+    pointer: Mapping[str, str],
+    U: Sequence[str],
+    dU: Sequence[str],
+    h: str,
+    inverse_h: str,
 ) -> Callable[[str], None]:
     """u, du and the part of dU_i that needs no function of the model."""
-    T = RODAS5P
     weights = [f.binary("fmul", splat(C), inverse_h) for C in T.C[i]]
     slope_weight = f.binary("fmul", h, splat(T.d[i])) if T.d[i] else None
 
@@ -126,12 +133,14 @@ def _stage(
     return body
 
 
-def _end(f: Loops, pointer: Mapping[str, str], U: str, dU: str) -> Callable[[str], None]:
-    """y1 = u_8 + U_8, and the same for the tangents."""
+def _end(
+    f: Loops, T: Tableau, pointer: Mapping[str, str], U: Sequence[str], dU: Sequence[str]
+) -> Callable[[str], None]:
+    """y1, and the same for the tangents."""
 
     def body(index: str) -> None:
-        for new, last, stage in (("yn", "u", U), ("dyn", "du", dU)):
-            total = f.binary("fadd", f.read(f.at(pointer[last], index)), f.read(f.at(stage, index)))
-            f.write(f.at(pointer[new], index), total)
+        for new, start, last, stages in (("yn", "y", "u", U), ("dyn", "dy", "du", dU)):
+            value = new_state(f, T, stages, pointer[start], pointer[last], index)
+            f.write(f.at(pointer[new], index), value)
 
     return body

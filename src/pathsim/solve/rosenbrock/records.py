@@ -1,7 +1,7 @@
 """Recorded steps between memory and lanes, as LLVM IR: eight records side by side are squares of numbers to transpose.
 
 A record holds time, size, time of the end, whether the step counts (see :mod:`pathsim.solve.integrate.recorder`) and
-the state, filled up to a multiple of eight numbers; then, where they are kept, the stages U_1 ... U_8.
+the state, filled up to a multiple of eight numbers; then, where they are kept, the stages.
 """
 
 from __future__ import annotations

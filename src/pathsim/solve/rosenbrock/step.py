@@ -1,6 +1,6 @@
-"""One attempt of a Rodas5P step on eight lanes, as LLVM IR with loops over the states.
+"""One attempt of a Rosenbrock step on eight lanes, as LLVM IR with loops over the states.
 
-The code depends on nothing but the tableau: the number of states is an argument and the model's functions are called
+It depends on nothing but the tableau: the number of states is an argument and the model's functions are called
 by address, so it is compiled once per machine. It also carries the step-size controller and the dense output, lane by
 lane, and the table-driven factorisation for models too large to write it out.
 """
@@ -15,14 +15,15 @@ from ..llvm.vector_ir import LANES, MASK, VECTOR, Function, join_module, splat
 from ..llvm.vector_maths import rough_definitions
 from .factorisation import table_factor
 from .records import RECORD_ARGUMENTS, Note, note_attempt, nothing_to_note
-from .tableau import RODAS5P
+from .tableau import Tableau
 
 POINTERS = (
     "t", "h", "ts", "ig", "y", "k", "J", "A", "U", "u", "yn", "slope",
-    "old_error", "was_rejected", "stop", "aim", "accepted", "wish", "h_next", "t_next", "lands", "target",
+    "error", "old_error", "was_rejected", "stop", "aim", "accepted", "wish", "h_next", "t_next", "lands", "target",
     "live", "taken", "limit", "f_rates", "f_jacobian", "f_slopes", "f_factor", "f_solve", "lu",
 )  # fmt: skip
-"""The table a step reads its pointers from, in this order. ``f_slopes`` may be null."""
+"""The table a step reads its pointers from, in this order. ``f_slopes`` may be null; ``error`` is the last stage where
+that is the error."""
 
 LARGEST_GROWTH = 8.0
 SMALLEST_GROWTH = 0.2
@@ -33,20 +34,20 @@ SMALLEST_RELATIVE_STEP = 4e-16
 SMALLEST_STEP = 1e-290
 WORTH_LANDING = 0.3
 """A step is cut to end at the next sample when that leaves at least this share of it: values at the end of a step are
-of order 5, those of the dense output of order 4."""
+of higher order than those of the dense output."""
 
 
-def step_module(fused: bool) -> str:
+def step_module(T: Tableau, fused: bool) -> str:
     """IR of ``step(table, n8, most, rtol, atol, 1/n)``, ``record(...)``, ``dense(...)``, ``prepare_dense(...)`` and
     ``commit(...)``."""
     functions: list[Function] = [
-        _attempt("attempt", fused, timed=False),
-        _attempt("attempt_timed", fused, timed=True),
+        _attempt("attempt", T, fused, timed=False),
+        _attempt("attempt_timed", T, fused, timed=True),
         _commit(fused),
         _entry("step", "", fused, nothing_to_note),
         _entry("record", RECORD_ARGUMENTS, fused, note_attempt),
-        _prepare_dense(fused),
-        _dense(fused),
+        _prepare_dense(T, fused),
+        _dense(T, fused),
         table_factor(fused),
     ]
     return join_module([rough_definitions(fused), *(function.text() for function in functions)],
@@ -54,10 +55,10 @@ def step_module(fused: bool) -> str:
 
 
 def _entry(name: str, more: str, fused: bool, note: Note) -> Function:
-    """``step``: attempts on all lanes until one of them needs the driver, at most ``%most`` of them.
+    """``step``: attempts on all lanes until one of them needs the integration loop, at most ``%most`` of them.
 
-    A live lane needs the driver when it has reached its next sample or stop, when its step became too small, or when
-    it has taken as many steps as it may. The last attempt is left uncommitted for the driver to look at. ``note`` is
+    A live lane needs the loop when it has reached its next sample or stop, when its step became too small, or when
+    it has taken as many steps as it may. The last attempt is left uncommitted for the loop to look at. ``note`` is
     shown every attempt, see :mod:`pathsim.solve.rosenbrock.records`; ``more`` are the arguments it needs.
     """
     f = Loops(name, ("table",), f"i64 %n8, i64 %most, double %rtol, double %atol, double %share{more}", fused)
@@ -100,9 +101,8 @@ def _entry(name: str, more: str, fused: bool, note: Note) -> Function:
     return f
 
 
-def _attempt(name: str, fused: bool, timed: bool) -> Function:
+def _attempt(name: str, T: Tableau, fused: bool, timed: bool) -> Function:
     """One attempt; ``timed`` for systems whose rates depend on time explicitly."""
-    T = RODAS5P
     scalars = "i64 %n8, double %rtol, double %atol, double %share"
     f = Loops(name, POINTERS, scalars, fused, linkage="internal")
     h, t = f.read("%h"), f.read("%t")
@@ -114,14 +114,15 @@ def _attempt(name: str, fused: bool, timed: bool) -> Function:
     if timed:
         f.lines.append("call void %f_slopes(ptr %t, ptr %y, ptr %k, ptr %slope)")
     for i in range(T.stages):
-        target = "%y" if i == 0 else ("%yn" if i == T.stages - 1 else "%u")
-        f.loop(stage_input(f, i, U, Point("%y", "%u", target), h, inverse_h, "%slope" if timed else None))
+        ends = i == T.stages - 1 and T.extends(T.stages)  # where the new state begins
+        target = "%y" if i == 0 else "%yn" if ends else "%u"
+        f.loop(stage_input(f, T, i, U, Point("%y", "%u", target), h, inverse_h, "%slope" if timed else None))
         time = t if T.c[i] == 0 else f.multiply_add(h, splat(T.c[i]), t)
         f.write("%ts", time)
         f.lines.append(f"call void %f_rates(ptr %ts, ptr {target}, ptr %k, ptr {U[i]})")
         f.lines.append(f"call void %f_solve(ptr %A, ptr {U[i]}, ptr %lu)")
-    square = f.sum_loop(_error_term(f, U[-1], _spread(f, "%rtol"), _spread(f, "%atol")), splat(0.0))
-    _control(f, f.binary("fmul", square, _spread(f, "%share")), t, h)
+    square = f.sum_loop(_error_term(f, T, U, _spread(f, "%rtol"), _spread(f, "%atol")), splat(0.0))
+    _control(f, T, f.binary("fmul", square, _spread(f, "%share")), t, h)
     return f
 
 
@@ -134,16 +135,15 @@ class Point(NamedTuple):
 
 
 def stage_input(
-    f: Loops, i: int, U: Sequence[str], point: Point, h: str, inverse_h: str, slope: str | None
+    f: Loops, T: Tableau, i: int, U: Sequence[str], point: Point, h: str, inverse_h: str, slope: str | None
 ) -> Callable[[str], None]:
     """u = y + sum a_ij U_j into ``point.target``; U_i = sum (C_ij/h) U_j + h d_i f_t, to which the rates are added."""
-    T = RODAS5P
     weights = [f.binary("fmul", splat(C), inverse_h) for C in T.C[i]]
     slope_weight = f.binary("fmul", h, splat(T.d[i])) if slope is not None and T.d[i] else None
 
     def body(index: str) -> None:
         known = [f.read(f.at(U[j], index)) for j in range(i)]
-        if i > 1 and T.a[i] == (*T.a[i - 1], 1.0):  # the stiffly accurate tail: one more stage than before
+        if T.extends(i):
             f.write(f.at(point.target, index), f.binary("fadd", f.read(f.at(point.before, index)), known[-1]))
         elif i > 0:
             terms = [(a, known[j]) for j, a in enumerate(T.a[i]) if a]
@@ -158,13 +158,28 @@ def stage_input(
     return body
 
 
-def _error_term(f: Loops, last: str, rtol: str, atol: str) -> Callable[[str], str]:
-    """The squared error of one state over its tolerance; also completes y1 = u + U_s in ``%yn``."""
+def new_state(f: Loops, T: Tableau, U: Sequence[str], start: str, last: str, index: str) -> str:
+    """y1 at ``index``; ``start`` is where the state at the start is, ``last`` that of the last stage."""
+    if T.extends(T.stages):
+        return f.binary("fadd", f.read(f.at(last, index)), f.read(f.at(U[-1], index)))
+    terms = [(m, f.read(f.at(U[j], index))) for j, m in enumerate(T.m) if m]
+    return f.combine(terms, f.read(f.at(start, index)))
+
+
+def estimated_error(f: Loops, T: Tableau, U: Sequence[str], index: str) -> str:
+    """The difference to the embedded method at ``index``."""
+    return f.combine([(e, f.read(f.at(U[j], index))) for j, e in enumerate(T.e) if e])
+
+
+def _error_term(f: Loops, T: Tableau, U: Sequence[str], rtol: str, atol: str) -> Callable[[str], str]:
+    """The squared error of one state over its tolerance; also completes y1 in ``%yn``."""
 
     def body(index: str) -> str:
-        error, place = f.read(f.at(last, index)), f.at("%yn", index)
-        new = f.binary("fadd", f.read(place), error)
-        f.write(place, new)
+        error = estimated_error(f, T, U, index)
+        if not T.error_is_last_stage:
+            f.write(f.at("%error", index), error)
+        new = new_state(f, T, U, "%y", "%yn", index)
+        f.write(f.at("%yn", index), new)
         old = f.read(f.at("%y", index))
         largest = f.intrinsic("maxnum", f.intrinsic("fabs", new), f.intrinsic("fabs", old))
         scale = f.multiply_add(rtol, largest, atol)
@@ -179,7 +194,7 @@ def _spread(f: Loops, scalar: str) -> str:
     return f.emit(f"shufflevector {VECTOR} {first}, {VECTOR} poison, <{LANES} x i32> zeroinitializer")
 
 
-def _control(f: Loops, mean_square: str, t: str, h: str) -> None:
+def _control(f: Loops, T: Tableau, mean_square: str, t: str, h: str) -> None:
     """Accept or reject each lane, and say how far it goes next (K. Gustafsson's predictive controller).
 
     ``accepted`` is 1 or 0; ``t_next`` the time reached (exactly ``target`` where ``lands`` was 1); ``wish`` the step
@@ -191,10 +206,10 @@ def _control(f: Loops, mean_square: str, t: str, h: str) -> None:
     square = f.intrinsic("maxnum", finite, splat(1e-16))
     # powers of the error by rough logarithms: the step size need not be exact
     log_error = f.binary("fmul", f.own("log2_rough", square), half)
-    plain = f.own("exp2_rough", f.binary("fmul", log_error, splat(-1 / RODAS5P.order)))
+    plain = f.own("exp2_rough", f.binary("fmul", log_error, splat(-T.exponent)))
     log_old = f.own("log2_rough", f.read("%old_error"))
     exponent = f.multiply_add(log_error, splat(-2.0), log_old)
-    predictive = f.own("exp2_rough", f.binary("fmul", exponent, splat(1 / RODAS5P.order)))
+    predictive = f.own("exp2_rough", f.binary("fmul", exponent, splat(T.exponent)))
     good = f.binary("fmul", f.intrinsic("minnum", plain, predictive), splat(SAFETY))
     was_rejected = f.read("%was_rejected")
     ceiling = f.choose("ogt", was_rejected, half, one, splat(LARGEST_GROWTH))
@@ -233,9 +248,8 @@ def _cut(f: Loops, wish: str, now: str) -> None:
     f.write("%h_next", f.choose("ogt", lands, half, distance, careful))
 
 
-def _prepare_dense(fused: bool) -> Function:
+def _prepare_dense(T: Tableau, fused: bool) -> Function:
     """``prepare_dense(U, D, n8)``: D_k = sum_j H_kj U_j."""
-    T = RODAS5P
     f = Loops("prepare_dense", ("U", "D"), "i64 %n8", fused)
     U, D = f.parts("%U", T.stages), f.parts("%D", len(T.H))
 
@@ -248,16 +262,17 @@ def _prepare_dense(fused: bool) -> Function:
     return f
 
 
-def _dense(fused: bool) -> Function:
+def _dense(T: Tableau, fused: bool) -> Function:
     """``dense(y, yn, D, theta, o, n8)``: the state at t + theta*h, lane by lane."""
     f = Loops("dense", ("y", "yn", "D", "theta", "o"), "i64 %n8", fused)
     theta = f.read("%theta")
     rest = f.binary("fsub", splat(1.0), theta)
-    D = f.parts("%D", len(RODAS5P.H))
+    D = f.parts("%D", len(T.H))
 
     def body(index: str) -> None:
-        inner = f.multiply_add(theta, f.read(f.at(D[2], index)), f.read(f.at(D[1], index)))
-        inner = f.multiply_add(theta, inner, f.read(f.at(D[0], index)))
+        inner = f.read(f.at(D[-1], index))
+        for d in reversed(D[:-1]):
+            inner = f.multiply_add(theta, inner, f.read(f.at(d, index)))
         inner = f.multiply_add(rest, inner, f.read(f.at("%yn", index)))
         f.write(f.at("%o", index), f.multiply_add(rest, f.read(f.at("%y", index)), f.binary("fmul", theta, inner)))
 

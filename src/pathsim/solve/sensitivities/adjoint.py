@@ -7,26 +7,26 @@ the number of parameters, unlike that of :mod:`forward`, which gives the derivat
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from typing import Any
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..integrate.batch import engine_of
-from ..integrate.engine import Engine, _aligned, _stack, identity_of, maths_code, step_code
+from ..integrate.engine import Engine, maths_code, method_code, step_code
 from ..integrate.recorder import LINK_JUMP, STEP_END, STEP_Y, stages_column
+from ..integrate.workspace import Idle, Once, Workspace, aligned
 from ..llvm import jit
 from ..llvm.adjoint_code import adjoint_module, moments_move, outputs_adjoint_module
 from ..llvm.codegen import MOST_STRAIGHT_LINE
 from ..llvm.layout import LANES
 from ..llvm.loops import Words, compiled
 from ..rosenbrock.adjoint_step import STEP_POINTERS, adjoint_step_module
-from ..rosenbrock.tableau import RODAS5P
+from ..rosenbrock.tableau import Tableau
 from .adjoint_jumps import switching_of
 from .adjoint_loop import AdjointCode, AdjointLayout, Bars, Lanes, Starts, Tasks, back_lanes, start_back
 from .forward_jumps import Crossing
@@ -73,7 +73,7 @@ class _Pull:
         self.jump_of, self.many = found.cuts[:, 1:] - 1, found.many
         self.tape = Words.of(recording.tape)
         self.rounds = rounds_of(found, self.rows, recording.times)
-        self.machine = adjoint_of(system, columns)
+        self.machine = adjoint_of(system, recording.tableau, columns)
         self.place = self.machine.engine.order
         self.S = np.zeros((n_rows, len(system.states)))
         self.Q = np.zeros((n_rows, system.n_parameters))
@@ -114,11 +114,11 @@ class _Pull:
             records = recording.order[self.jump_of[rows, number - 1]]
             after = recording.tape.jumps[recording.tape.links[records, LINK_JUMP], n:]
         S, Q = self.S[rows], self.Q[rows]
-        code, at, F, lanes, token = self.machine.borrow(recording.outputs)
         todo = Tasks(table, recording.order, np.ascontiguousarray(after[:, :n]),
                      np.ascontiguousarray(after[:, n:]), one.samples, one.times)  # fmt: skip
-        compiled(back_lanes)(code, at, F, lanes, self.tape, todo, Bars(self.bars, S, Q))
-        self.machine.give_back(token)
+        code = self.machine.code_of(recording.outputs)
+        with self.machine.workspaces.lent(len(recording.outputs)) as (at, F, lanes, _):
+            compiled(back_lanes)(code, at, F, lanes, self.tape, todo, Bars(self.bars, S, Q))
         self.S[rows], self.Q[rows] = S, Q
 
     def _switch(self, number: int, rows: IntArray) -> None:
@@ -140,10 +140,11 @@ class _Pull:
 
     def _jumps(self, row: int) -> list[FloatArray]:
         """What happened at the start and at each jump of a row, as matrices on (states, parameters, what waits)."""
-        tape, order, n = self.recording.tape, self.recording.order, len(self.system.states)
+        recording, n = self.recording, len(self.system.states)
+        tape, order = recording.tape, recording.order
         width = n + self.system.n_parameters
         unit = np.eye(width)
-        crossing = Crossing(machine_of(self.system).jumps, width)
+        crossing = Crossing(machine_of(self.system, recording.tableau).jumps, width)
         start = tape.starts[row]
         before, after = start[:width], start[width:]
         moved = crossing.begin(before[:n], before[n:], after[:n], after[n:], unit[:n], unit[n:])
@@ -170,7 +171,7 @@ class _Pull:
         recording, system = self.recording, self.system
         n_raw, n_p, n = len(system.defaults), len(system.parameters), len(system.states)
         found = np.zeros((len(self.S), len(self.machine.columns)))
-        memory = [_aligned(size) for size in (1, n_raw, n_p + n, found.shape[1])]
+        memory = [aligned(size) for size in (1, n_raw, n_p + n, found.shape[1])]
         t, raw, weights, bars = (array.ctypes.data for array in memory)
         S = np.empty((len(found), 0))
         if not recording.from_states:
@@ -182,107 +183,92 @@ class _Pull:
         return found
 
 
-@lru_cache(maxsize=1)
-def _adjoint_step() -> jit.Code:
-    return jit.compile_lazily(
-        identity_of("adjoint step"), lambda: adjoint_step_module(jit.machine().fused), optimise=True
-    )
+@cache
+def _adjoint_step(tableau: Tableau) -> jit.Code:
+    return method_code("adjoint step", adjoint_step_module, tableau)
+
+
+class AdjointMemory(NamedTuple):
+    """A workspace as the loop over recorded steps takes it; the last item keeps everything alive."""
+
+    layout: Words
+    F: FloatArray
+    lanes: Words
+    workspace: Workspace[AdjointLayout]
 
 
 @dataclass(eq=False)
 class AdjointMachine:
-    """Compiled transposes of one system; those of outputs are compiled when first asked for."""
+    """Compiled transposes of one system with respect to some of its raw values, and the memory they work in."""
 
-    system: System
+    engine: Engine
     columns: tuple[int, ...]
-    _outputs: dict[tuple[int, ...], jit.Code] = field(default_factory=dict)
-    _idle: dict[tuple[int, ...], list[Any]] = field(default_factory=dict)
-    _lock: Any = field(default_factory=threading.Lock)
 
-    @cached_property
-    def engine(self) -> Engine:
-        return engine_of(self.system)
+    def __post_init__(self) -> None:
+        self._outputs = Once(self._compile_outputs)
+        self.code_of = Once(self._code_of)
+        """Addresses of all functions for a choice of outputs."""
+        self.workspaces = Idle(self._memory)
+        """By the number of outputs."""
 
     @cached_property
     def code(self) -> jit.Code:
         maths_code()
         small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
-        return jit.compile_ir(
-            adjoint_module(self.engine.program, self.columns, RODAS5P.stages, jit.machine().fused),
-            effort=2 if small else 0,
-        )
+        stages = self.engine.tableau.stages
+        module = adjoint_module(self.engine.program, self.columns, stages, jit.machine().fused)
+        return jit.compile_ir(module, effort=2 if small else 0)
 
     @cached_property
     def moments_move(self) -> bool:
         """Whether switches have anything to say."""
         return moments_move(self.engine.program, self.columns)
 
-    def borrow(self, nodes: tuple[int, ...]) -> tuple[Words, Words, FloatArray, Words, Any]:
-        """Addresses, layout and memory for outputs ``nodes``; hand the last item to :meth:`give_back`."""
-        with self._lock:
-            if nodes not in self._outputs:
-                maths_code()
-                module = outputs_adjoint_module(self.engine.program, nodes, self.columns, jit.machine().fused)
-                self._outputs[nodes] = jit.compile_ir(module)
-            idle = self._idle.setdefault(nodes, [])
-            found = idle.pop() if idle else self._workspace(nodes)
-        return found[0], found[1], found[2], found[3], (nodes, found)
+    def _compile_outputs(self, nodes: tuple[int, ...]) -> jit.Code:
+        maths_code()
+        return jit.compile_ir(outputs_adjoint_module(self.engine.program, nodes, self.columns, jit.machine().fused))
 
-    def give_back(self, token: Any) -> None:
-        """Keep a workspace for the next call."""
-        nodes, found = token
-        self._idle[nodes].append(found)
+    def _code_of(self, nodes: tuple[int, ...]) -> Words:
+        outputs = self._outputs(nodes).addresses["outputs_adjoint"]
+        engine, own = self.engine, self.code.addresses
+        step, back = step_code(engine.tableau).addresses, _adjoint_step(engine.tableau).addresses
+        same = ("gather", "back", "back_dense", "hand", "add", "spread", "spread_more", "clear")
+        return Words.of(AdjointCode(
+            prep=engine.code.addresses["prep"], prep_adjoint=own["prep_adjoint"],
+            restage=back["restage_timed" if engine.program.has_time else "restage"],
+            prepare_dense=step["prepare_dense"], dense=step["dense"],
+            outputs_adjoint=outputs,
+            **{name: back[name] for name in same},
+        ))  # fmt: skip
 
-    def _workspace(self, nodes: tuple[int, ...]) -> tuple[Words, Words, FloatArray, Words, Any]:
-        system, program = self.system, self.engine.program
-        n, n_p, n_k = len(system.states), system.n_parameters, len(program.hoisted)
+    def _memory(self, n_outputs: int) -> AdjointMemory:
+        engine, own = self.engine, self.code.addresses
+        system, program, T = engine.system, engine.program, engine.tableau
+        n, n_p, n_k, rows = len(system.states), system.n_parameters, len(program.hoisted), len(T.H)
         entries, factors, width = len(program.jacobian), len(program.elimination.entries), stages_column(n)
-        sizes = {"t": 1, "h": 1, "end": 1, "counts": 1, "y": width - STEP_Y,  # as in a record
-                 "ts": 1, "theta": 1, "ig": 1, "yn": n, "p": n_p, "k": n_k, "U": 8 * n, "u": 8 * n, "D": 3 * n,
-                 "xs": n, "slope": n, "J": entries, "A": factors, "ybar": n, "nbar": n, "Dbar": 3 * n, "V": 8 * n,
-                 "xbar": 8 * n, "sbar": n, "kbar": n_k, "pbar": n_p, "w": len(nodes), "work": n}  # fmt: skip
-        rows, total = _stack(sizes, 0)
-        F = _aligned(total)
-        table = np.zeros(len(STEP_POINTERS), dtype=np.int64)
-        at = AdjointLayout(
-            n=n, n_parameters=n_p, n_hoisted=n_k, n_outputs=len(nodes), table=table.ctypes.data,
-            base=F.ctypes.data, **{name: rows[name] for name in AdjointLayout._fields if name in rows},
-        )  # fmt: skip
-        records, still = np.zeros(2 * LANES, dtype=np.int64), np.zeros((LANES, width))
-        lanes = Lanes(records, records.ctypes.data, np.zeros(LANES, dtype=np.int64), still, still.ctypes.data)
-        lu = machine_of(system)._factor_table(F.ctypes.data + rows["work"] * LANES * 8)
-        found = {name: F.ctypes.data + row * LANES * 8 for name, row in rows.items()}
-        found |= {"lu": lu.ctypes.data} | self._step_functions()
-        table[:] = [found[name] for name in STEP_POINTERS]
-        return Words.of(self._code(nodes)), Words.of(at), F, Words.of(lanes), (table, lu)
-
-    def _step_functions(self) -> dict[str, int]:
-        model, own = self.engine.code.addresses, self.code.addresses
-        return {
-            "f_rates": model["rates"],
-            "f_jacobian": model["jacobian"],
-            "f_slopes": model.get("slopes", 0),
-            "f_factor": model.get("factor", step_code().addresses["table_factor"]),
-            "f_solve": model["solve"],
+        arrays = {"t": 1, "h": 1, "end": 1, "counts": 1, "y": width - STEP_Y,  # as in a record
+                  "ts": 1, "theta": 1, "ig": 1, "yn": n, "p": n_p, "k": n_k, "U": T.stages * n, "u": T.stages * n,
+                  "D": rows * n, "xs": n, "slope": n, "J": entries, "A": factors, "ybar": n, "nbar": n,
+                  "Dbar": rows * n, "V": T.stages * n, "xbar": T.stages * n, "sbar": n, "kbar": n_k, "pbar": n_p,
+                  "w": n_outputs, "work": n}  # fmt: skip
+        functions = engine.step_functions() | {
             "f_solve_transposed": own["solve_transposed"],
             "f_rates_adjoint": own["rates_adjoint"],
             "f_jacobian_adjoint": own["jacobian_adjoint"],
             "f_slopes_adjoint": own.get("slopes_adjoint", 0),
         }
+        counts = {"n": n, "n_parameters": n_p, "n_hoisted": n_k, "n_outputs": n_outputs, "n_dense": rows}
+        memory = Workspace(AdjointLayout, counts, arrays, STEP_POINTERS, {}, functions, engine.tables)
+        records, still = np.zeros(2 * LANES, dtype=np.int64), np.zeros((LANES, width))
+        lanes = Lanes(records, records.ctypes.data, np.zeros(LANES, dtype=np.int64), still, still.ctypes.data)
+        return AdjointMemory(Words.of(memory.layout), memory.F, Words.of(lanes), memory)
 
-    def _code(self, nodes: tuple[int, ...]) -> AdjointCode:
-        shared, step, own = _adjoint_step().addresses, step_code().addresses, self.code.addresses
-        same = ("gather", "back", "back_dense", "hand", "add", "spread", "spread_more", "clear")
-        return AdjointCode(
-            prep=self.engine.code.addresses["prep"], prep_adjoint=own["prep_adjoint"],
-            restage=shared["restage_timed" if self.engine.program.has_time else "restage"],
-            prepare_dense=step["prepare_dense"], dense=step["dense"],
-            outputs_adjoint=self._outputs[nodes].addresses["outputs_adjoint"],
-            **{name: shared[name] for name in same},
-        )  # fmt: skip
+
+def adjoint_of(system: System, tableau: Tableau, columns: tuple[int, ...]) -> AdjointMachine:
+    """The transposes of a system by a method, with respect to some of its raw values, compiled once."""
+    return _machine(engine_of(system, tableau), columns)
 
 
 @lru_cache(maxsize=64)
-def adjoint_of(system: System, columns: tuple[int, ...]) -> AdjointMachine:
-    """The transposes of a system with respect to some of its raw values, compiled once."""
-    return AdjointMachine(system, columns)
+def _machine(engine: Engine, columns: tuple[int, ...]) -> AdjointMachine:
+    return AdjointMachine(engine, columns)

@@ -42,6 +42,7 @@ class AdjointLayout(NamedTuple):
     n_parameters: int
     n_hoisted: int
     n_outputs: int
+    n_dense: int
     table: int
     base: int
     t: int
@@ -275,7 +276,7 @@ def _samples_inside(
                 call3(code.add, place(at, at.xbar), place(at, at.nbar), n8)
             continue
         if not dense:
-            call2(code.clear, place(at, at.Dbar), 3 * n8)
+            call2(code.clear, place(at, at.Dbar), at.n_dense * n8)
             dense = True
         if not ready:
             call3(code.prepare_dense, place(at, at.U), place(at, at.D), n8)

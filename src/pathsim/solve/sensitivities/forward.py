@@ -106,7 +106,7 @@ class _Differentiation:
         self.recording, self.start_seeds = recording, start_seeds
         self.tolerances = np.array([solver.rtol * LOOSER, solver.atol * LOOSER])
         self.errors = np.zeros(len(recording.order))
-        self.machine = machine_of(recording.system)
+        self.machine = machine_of(recording.system, recording.tableau)
         self.place = np.asarray(self.machine.engine.order)
         n = len(recording.rows.status)
         moving = (seeds != 0).any(axis=1)
@@ -158,7 +158,7 @@ class _Differentiation:
             if not (errors > 1.0).any():
                 continue
             found = True
-            factor = np.where(errors > 1.0, 0.8 * np.maximum(errors, 1.0) ** -0.2, 2.0)
+            factor = np.where(errors > 1.0, 0.8 * np.maximum(errors, 1.0) ** -recording.tableau.exponent, 2.0)
             sizes = np.where(np.isfinite(factor), np.maximum(factor, 0.1), 0.1) * steps[:, STEP_H]
             sizes[(errors <= 1.0) & (len(limits[row]) == 0)] = np.inf
             limits[row] = np.stack([steps[:, STEP_T], sizes], axis=1)
@@ -191,9 +191,9 @@ class _Differentiation:
             packed[i, :, : len(chosen)] = self.seeds[row][:, chosen]
         tasks = np.zeros((m, 6), dtype=np.int64)
         tasks[:, 0] = self.row
-        code, at, V, keep = self.machine.borrow(recording.outputs)
-        compiled(start_tasks)(code, at, V, recording.raw, packed, tasks, S, Q)
-        self.machine.give_back(keep)
+        code = self.machine.code_of(recording.outputs)
+        with self.machine.workspaces.lent(len(recording.outputs)) as memory:
+            compiled(start_tasks)(code, memory.layout, memory.F, recording.raw, packed, tasks, S, Q)
         if recording.from_states:
             S[:] = 0.0
             for i, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
@@ -243,12 +243,12 @@ class _Differentiation:
             records = recording.order[self.jump_of[table[:, 0], number - 1]]
             after = recording.tape.jumps[recording.tape.links[records, LINK_JUMP], n:]
         X, P = np.ascontiguousarray(after[:, :n]), np.ascontiguousarray(after[:, n:])
-        code, at, V, keep = self.machine.borrow(recording.outputs)
-        compiled(run_tasks)(
-            code, at, V, recording.tape, recording.order, table, X, P, S, Q, one.samples, one.times, out, sizes,
-            self.tolerances, self.errors,
-        )  # fmt: skip
-        self.machine.give_back(keep)
+        code = self.machine.code_of(recording.outputs)
+        with self.machine.workspaces.lent(len(recording.outputs)) as memory:
+            compiled(run_tasks)(
+                code, memory.layout, memory.F, recording.tape, recording.order, table, X, P, S, Q, one.samples,
+                one.times, out, sizes, self.tolerances, self.errors,
+            )  # fmt: skip
 
     def _jump(self, number: int, continuing: IntArray, S: FloatArray, Q: FloatArray) -> None:
         """Carry the tangents of the rows that go on over the jump between two stretches."""

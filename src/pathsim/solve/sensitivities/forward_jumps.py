@@ -98,17 +98,14 @@ class JumpTangents:
     def lane(self, t: float, x: FloatArray, p: FloatArray) -> Iterator[_Lane]:
         """The first lane of a borrowed workspace at this time, state (elimination order) and parameters."""
         engine = self.engine
-        workspace = engine.borrow(0)
-        at, F = workspace.layout, workspace.F
-        F[T, 0] = t
-        F[at.y : at.y + len(x), 0] = x
-        F[at.p : at.p + len(p), 0] = p
         code = engine.addresses(engine.output_code(()))
-        call2(code.prep, place(at, at.p), place(at, at.k))
-        try:
-            yield _Lane(code, at, F, workspace.N, engine.discrete)
-        finally:
-            engine.give_back(workspace)
+        with engine.workspaces.lent(0) as memory:
+            at, F = memory.layout, memory.F
+            F[T, 0] = t
+            F[at.y : at.y + len(x), 0] = x
+            F[at.p : at.p + len(p), 0] = p
+            call2(code.prep, place(at, at.p), place(at, at.k))
+            yield _Lane(code, at, F, memory.N, engine.discrete)
 
 
 def _slopes(function: Any, t: float, x: FloatArray, p: FloatArray, dx: FloatArray, dp: FloatArray,

@@ -43,6 +43,7 @@ class TangentLayout(NamedTuple):
     n_parameters: int
     n_raw: int
     n_outputs: int
+    n_stages: int
     table: int
     base: int
     t: int
@@ -58,6 +59,7 @@ class TangentLayout(NamedTuple):
     yn: int
     dyn: int
     D: int
+    dD: int
     xs: int
     o: int
     size: int
@@ -157,14 +159,14 @@ def _load(code: TangentCode, at: TangentLayout, tape: Tape, record: int) -> None
     call3(code.fill, place + STEP_H * 8, address(at, at.h), LANES)
     if at.n > 0:
         call3(code.fill, place + STEP_Y * 8, address(at, at.x), at.n * LANES)
-        call3(code.fill, place + stages_column(at.n) * 8, address(at, at.U), 8 * at.n * LANES)
+        call3(code.fill, place + stages_column(at.n) * 8, address(at, at.U), at.n_stages * at.n * LANES)
 
 
 def _error(code: TangentCode, at: TangentLayout, F: FloatArray) -> float:
     """The largest error of the tangents of a step over its tolerance: root mean square over states, as for states."""
     n = at.n
     call7(code.tangent_error, address(at, at.x), address(at, at.x + n), address(at, at.dyn),
-          address(at, at.dU + 7 * n), address(at, at.size), address(at, at.theta), n * LANES)  # fmt: skip
+          address(at, at.dU), address(at, at.size), address(at, at.theta), n * LANES)  # fmt: skip
     worst = 0.0
     for lane in range(LANES):
         worst = max(worst, F[at.theta, lane])
@@ -174,7 +176,7 @@ def _error(code: TangentCode, at: TangentLayout, F: FloatArray) -> float:
 def _prepare_dense(code: TangentCode, at: TangentLayout, n8: int) -> None:
     if at.n > 0:
         call3(code.prepare_dense, address(at, at.U), address(at, at.D), n8)
-        call3(code.prepare_dense, address(at, at.dU), address(at, at.D + 3 * at.n), n8)
+        call3(code.prepare_dense, address(at, at.dU), address(at, at.dD), n8)
 
 
 def _inside(code: TangentCode, at: TangentLayout, F: FloatArray, theta: float, n8: int) -> None:
@@ -185,7 +187,7 @@ def _inside(code: TangentCode, at: TangentLayout, F: FloatArray, theta: float, n
     if n > 0:
         call6(code.dense, address(at, at.x), address(at, at.yn), address(at, at.D), address(at, at.theta),
               address(at, at.xs), n8)  # fmt: skip
-        call6(code.dense, address(at, at.x + n), address(at, at.dyn), address(at, at.D + 3 * n),
+        call6(code.dense, address(at, at.x + n), address(at, at.dyn), address(at, at.dD),
               address(at, at.theta), address(at, at.xs + n), n8)  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from ..integrate.recorder import (
 from ..llvm.layout import LANES, STATE, STATUS, STEPS_TAKEN, TIME, UNTIL_STEADY, Job, Results
 from ..llvm.loops import compiled
 from ..reference.integrate import LONGEST
+from ..rosenbrock.tableau import Tableau
 from ..solvers import Rosenbrock
 from .segments import Stretches, find_stretches
 
@@ -50,6 +51,7 @@ class Recording:
     """
 
     system: System
+    tableau: Tableau
     rows: Rows
     outputs: tuple[int, ...]
     raw: FloatArray
@@ -78,17 +80,17 @@ def record_rows(
 
     The last states are always kept. One thread; what a row gives does not depend on the other rows. ``limits`` are,
     for each row, (l, 2): from which time on no step may be larger than what. Tangents need the stages of every step,
-    eight times as many numbers as the adjoint, which works them out again: writing and reading them costs more.
+    many times as many numbers as the adjoint, which works them out again: writing and reading them costs more.
     """
     solver = solver or Rosenbrock()
     settings = np.ascontiguousarray(settings, dtype=float)
     columns = np.arange(len(system.defaults), dtype=np.int64) if columns is None else columns
     grid = np.ascontiguousarray(np.atleast_2d(SETTLING if until_steady else times), dtype=float)
-    n, nodes, engine = len(settings), tuple(outputs), engine_of(system)
+    n, nodes, engine = len(settings), tuple(outputs), engine_of(system, solver.tableau)
     order = engine.order
     starts = np.empty((0, len(order))) if start_states is None else np.ascontiguousarray(start_states[:, order])
     tolerances = np.array([solver.rtol, solver.atol, solver.max_steps, 0.0, float(until_steady)])
-    n_stages = 8 * len(order) * keep_stages
+    n_stages = solver.tableau.stages * len(order) * keep_stages
     room = ROOM // (min(LANES, max(n, 1)) * (stages_column(len(order)) + n_stages))
     calls, jumps = 40 * n + min(max(room, 200), 2000), (40 * n + 40) * bool(system.modes or system.events)
     while True:
@@ -107,7 +109,7 @@ def record_rows(
     memory = tape.steps
     tape, places, first = _sorted(tape, rows, order, DWELL * until_steady)
     made = Recording(
-        system, rows, nodes, raw, np.broadcast_to(grid, (n, grid.shape[1])), tape, places, first,
+        system, solver.tableau, rows, nodes, raw, np.broadcast_to(grid, (n, grid.shape[1])), tape, places, first,
         start_states is not None, until_steady,
     )  # fmt: skip
     weakref.finalize(made, _pool().give_back, memory)
@@ -130,7 +132,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self.idle: list[FloatArray] = []
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # what a thread gives back may be found by its garbage collector at any moment
 
     def take(self, size: int) -> FloatArray:
         with self.lock:
@@ -143,8 +145,9 @@ class _Pool:
         block = steps
         while isinstance(block.base, np.ndarray):
             block = block.base
-        if len(self.idle) < MOST_IDLE and block.ndim == 1:
-            self.idle.append(block)
+        with self.lock:
+            if len(self.idle) < MOST_IDLE and block.ndim == 1:
+                self.idle.append(block)
 
 
 @lru_cache(maxsize=1)
@@ -222,12 +225,11 @@ def _record(
     if not len(settings):
         return
     code = engine.addresses(engine.output_code(nodes))
-    workspace = engine.borrow(len(nodes))
     until_steady = bool(tolerances[UNTIL_STEADY])
-    at, sources = arrange(engine, workspace, nodes, engine.factor_address(len(settings)), until_steady)
-    job = Job(engine.system.defaults, columns, settings, starts, sources, grid, tolerances, 0, len(settings))
-    compiled(run_lanes)(code, at, workspace.F, workspace.N, engine.discrete, job, results, tape)
-    engine.give_back(workspace)
+    with engine.workspaces.lent(len(nodes)) as memory:
+        at, sources = arrange(engine, memory, nodes, engine.factor_address(len(settings)), until_steady)
+        job = Job(engine.system.defaults, columns, settings, starts, sources, grid, tolerances, 0, len(settings))
+        compiled(run_lanes)(code, at, memory.F, memory.N, engine.discrete, job, results, tape)
 
 
 def _rows(system: System, results: Results, order: IntArray) -> Rows:
