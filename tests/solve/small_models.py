@@ -55,3 +55,26 @@ def course(
     done = rows(text, times, outputs, solver, (settings or {},))
     assert done.status[0] == 0, done.sentence(0)
     return done.values[0]
+
+
+BUSY = """
+k = 1; D = 3; x = 2; y = 0.1; x' = -k*x*y + piecewise(D, time < 2, 0); y' = k*x*y - y^1.3 + 0.1*floor(x);
+n = 0; at y > 0.4: n = n + 1; at 0.5 after x < 1, priority = n: y = y + exp(-x);
+"""
+"""Switches, events with delay and priority, a floor and a power: a bit of everything."""
+
+
+def draws(equations: System, names: list[str], n: int, seed: int = 0) -> FloatArray:
+    """Raw values (n, raw) with those of some names scaled at random."""
+    rng = np.random.default_rng(seed)
+    raw = np.repeat(equations.raw()[None, :], n, axis=0)
+    for name in names:
+        raw[:, equations.slot(name)] *= np.exp(rng.uniform(-0.7, 0.7, n))
+    return raw
+
+
+def batch(equations: System, raw: FloatArray, workers: int = 1) -> FloatArray:
+    """All that comes of simulating these rows, a line each; the last two columns are status and steps."""
+    nodes = equations.outputs(list(equations.states))
+    done = run_rows(equations, raw, np.linspace(0, 6, 13), nodes, Rosenbrock(), workers=workers)
+    return np.concatenate([done.values.reshape(len(raw), -1), done.status[:, None], done.steps[:, None]], axis=1)

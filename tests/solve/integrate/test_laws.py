@@ -1,4 +1,4 @@
-"""What must hold to the last bit: any number of workers, any order of rows, any neighbours, either driver, either
+"""What must hold to the last bit: any number of workers, any order of rows, any neighbours, either loop, either
 factorisation."""
 
 from __future__ import annotations
@@ -7,35 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_models import system
+from small_models import BUSY, batch, draws, system
 
 from pathsim.arrays import FloatArray
 from pathsim.model import load_model
-from pathsim.solve import Rosenbrock, System, build_system, run_rows
+from pathsim.solve import build_system, run_rows
 from pathsim.solve.integrate.engine import Engine, run
 from pathsim.solve.llvm.layout import Results
 
-PETAB = Path(__file__).parents[2].parent / "shared" / "data" / "petab"
+PETAB = Path(__file__).parents[4] / "shared" / "data" / "petab"
 needs_collection = pytest.mark.skipif(not PETAB.is_dir(), reason=f"the PEtab collection is not at {PETAB}")
-
-BUSY = """
-k = 1; D = 3; x = 2; y = 0.1; x' = -k*x*y + piecewise(D, time < 2, 0); y' = k*x*y - y^1.3 + 0.1*floor(x);
-n = 0; at y > 0.4: n = n + 1; at 0.5 after x < 1, priority = n: y = y + exp(-x);
-"""
-
-
-def draws(equations: System, names: list[str], n: int, seed: int = 0) -> FloatArray:
-    rng = np.random.default_rng(seed)
-    raw = np.repeat(equations.raw()[None, :], n, axis=0)
-    for name in names:
-        raw[:, equations.slot(name)] *= np.exp(rng.uniform(-0.7, 0.7, n))
-    return raw
-
-
-def batch(equations: System, raw: FloatArray, workers: int = 1) -> FloatArray:
-    nodes = equations.outputs(list(equations.states))
-    done = run_rows(equations, raw, np.linspace(0, 6, 13), nodes, Rosenbrock(), workers=workers)
-    return np.concatenate([done.values.reshape(len(raw), -1), done.status[:, None], done.steps[:, None]], axis=1)
 
 
 def test_workers_order_and_neighbours_change_no_bit() -> None:

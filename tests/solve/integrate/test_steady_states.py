@@ -11,7 +11,7 @@ from small_models import system
 from pathsim.model import load_model
 from pathsim.solve import LSODA, Rosenbrock, Rows, Status, build_system, run_rows, settle_rows
 
-PETAB = Path(__file__).parents[2].parent / "shared" / "data" / "petab"
+PETAB = Path(__file__).parents[4] / "shared" / "data" / "petab"
 
 BALANCE = "species S = 3, P = 0; a: S -> P; 2*S; b: P -> S; 0.5*P;"
 ENZYME = """

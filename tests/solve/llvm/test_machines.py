@@ -15,8 +15,7 @@ PROGRAM = """
 import sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
-from small_models import system
-from test_laws import BUSY, batch, draws
+from small_models import BUSY, batch, draws, system
 from pathsim.solve.llvm import jit
 equations = system(BUSY)
 values = batch(equations, draws(equations, ["k", "D", "x", "y"], 40))
@@ -31,7 +30,7 @@ def values_on(cpu: str, folder: Path) -> tuple[np.ndarray, str]:
     environment = {**os.environ, "PATHSIM_CPU": cpu, "PYTHONPATH": os.pathsep.join(sys.path)}
     target = folder / "values.npy"
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), str(target)],
+        [sys.executable, "-c", PROGRAM, str(Path(__file__).parents[1]), str(target)],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

@@ -105,9 +105,9 @@ def test_what_is_not_in_the_language_is_refused_with_its_line() -> None:
         i = values[0]
         return 2 * i
 
-    with pytest.raises(TypeError, match=r"test_driver.py:\d+: .*is not in the language"):
+    with pytest.raises(TypeError, match=r"test_loops.py:\d+: .*is not in the language"):
         python_ir.module_of(comprehends)
-    with pytest.raises(TypeError, match=r"test_driver.py:\d+: 'i' was i64 before and cannot become double"):
+    with pytest.raises(TypeError, match=r"test_loops.py:\d+: 'i' was i64 before and cannot become double"):
         python_ir.module_of(changes_kind)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from small_models import course, rows, system
-from test_stiff_problems import HIRES, OREGO
+from stiff_problems import HIRES, OREGO
 
 from pathsim.arrays import FloatArray
 from pathsim.solve import LSODA, Rosenbrock, System
