@@ -11,8 +11,9 @@ import pytest
 from pathsim.errors import InputError
 from pathsim.experiments.ensemble import load_parameter_sets, repeat
 from pathsim.experiments.timecourse import simulate
-from pathsim.invivo.glucose import CLAMPED, INTERVENTIONS, GlucoseStudy, follow_host, glucose_insulin_study
+from pathsim.invivo.glucose import CLAMPED, GlucoseStudy, follow_host, glucose_insulin_study
 from pathsim.lab import CellLine, Regimen, default_library, default_pharmacy
+from pathsim.lab.host import glucose_host
 from pathsim.model import check_model, load_model
 from pathsim.plot.glucose import draw_glucose
 
@@ -104,7 +105,7 @@ def test_what_cannot_be_asked_is_said(changes: dict[str, object], says: str) -> 
 
 def test_interventions_name_parameters_of_the_host() -> None:
     known = {parameter.id for parameter in load_model("host_glucose").parameters}
-    assert {name for changes in INTERVENTIONS.values() for name in changes} <= known
+    assert {name for changes in glucose_host().interventions.values() for name in changes} <= known
 
 
 def test_the_figure_has_bands_over_parameter_sets(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import pathsim as ps
 from pathsim.experiments.ensemble import Dish, load_parameter_sets, read_dishes
 from pathsim.lab import default_library
-from pathsim.scorecard.experiments import MOIETIES
+from pathsim.lab.protocols import protocols
 from pathsim.scorecard.null_models import feedback_free, without_drug_effects
 from pathsim.solve import Rosenbrock
 
@@ -35,10 +35,11 @@ def fold(model: ps.Model, line: str, drugs: str, minutes: float, readout: str) -
 
 
 @pytest.mark.parametrize("line", ["T47D", "MCF10A", "MDA-MB-468", "AGS"])
-@pytest.mark.parametrize("total", list(MOIETIES))
+@pytest.mark.parametrize("total", list(protocols().numerics.conserved))
 def test_totals_are_conserved(model: ps.Model, line: str, total: str) -> None:
     times = (0.0, 15.0, 1440.0)
-    dishes = [Dish(line, STARVED_INHIBITED, time, form) for time in times for form in MOIETIES[total]]
+    forms = protocols().numerics.conserved[total]
+    dishes = [Dish(line, STARVED_INHIBITED, time, form) for time in times for form in forms]
     sums = read_dishes(model, dishes)[0].reshape(len(times), -1).sum(axis=1)
     assert np.ptp(sums) < 1e-6 * sums.mean()
 

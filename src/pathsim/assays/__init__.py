@@ -2,22 +2,11 @@
 
 from .combination import combination_screen
 from .dose_response import dose_response
-from .wells import ASSAY_READOUTS, PLATES, Plate, WellNoise, percent_of_vehicle
-from .western_blot import (
-    LOADING_CONTROLS,
-    STANDARD_ANTIBODIES,
-    STANDARD_LINES,
-    BlotNoise,
-    resistance_blot_protocol,
-    western_blot,
-)
+from .wells import PLATES, Plate, WellNoise, percent_of_vehicle
+from .western_blot import BlotNoise, resistance_blot_protocol, western_blot
 
 __all__ = [
-    "ASSAY_READOUTS",
-    "LOADING_CONTROLS",
     "PLATES",
-    "STANDARD_ANTIBODIES",
-    "STANDARD_LINES",
     "BlotNoise",
     "Plate",
     "WellNoise",

@@ -19,6 +19,7 @@ from ..arrays import FloatArray
 from ..errors import InputError, raise_together, unknown
 from ..experiments.simulation import full_plan
 from ..lab import CellLine, Condition, Dose, Library, Treatment
+from ..lab.protocols import protocols
 from ..model import Model
 from ..solve import Solver
 from ..stats import growth_rate
@@ -51,7 +52,7 @@ ASSAY_READOUTS = {
     "colony": (("cell_count", "viability"), Scale.PERCENT_OF_VEHICLE),
     "GR": (("cell_count", "viability"), Scale.GROWTH_RATE),
 }
-"""Readouts an assay makes from a symbol of the model (the first that exists).
+"""Readouts an assay makes from a symbol of the model: the first that exists of those that :class:`Names` gives.
 
 ``viability``: signal of a viability assay in % of the vehicle wells. ``colony``: live cells in % of vehicle, which is
 what the stained area of a 14-day colony formation assay measures. ``GR``: growth rate inhibition
@@ -147,7 +148,8 @@ def find_readout(name: str, model: Model) -> Readout:
     """
     symbols = set(model.symbols)
     if name in ASSAY_READOUTS:
-        candidates, scale = ASSAY_READOUTS[name]
+        roles, scale = ASSAY_READOUTS[name]
+        candidates = [str(getattr(protocols().names, role)) for role in roles]
         for symbol in candidates:
             if symbol in symbols:
                 return Readout(name, symbol, scale, scale.value)

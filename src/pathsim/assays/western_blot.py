@@ -14,6 +14,7 @@ from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, raise_together, unknown
 from ..experiments.simulation import full_plan
 from ..lab import CellLine, Condition, Library, Treatment, default_library
+from ..lab.protocols import protocols
 from ..model import Model, load_model
 from ..solve import Solver
 from ..units import times_min
@@ -21,14 +22,6 @@ from .screen_input import read_line
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-LOADING_CONTROLS = {"vinculin": 117, "GAPDH": 37, "actin": 42, "tubulin": 50}
-"""Loading controls and their apparent masses in kDa: the same in every lane, but for loading."""
-
-STANDARD_LINES = ("T47D", "T47D+PTEN_loss")
-STANDARD_ANTIBODIES = ("pAKT_S473", "AKT_total", "pPRAS40_T246", "pS6_S240", "pSRC_Y419", "pSTAT1_S727", "vinculin")
-"""What the bench protocol for profiling resistance to PI3K inhibitors blots, and in which lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +86,22 @@ def western_blot(
     """
     opened = model if isinstance(model, Model) else load_model(model)
     shelf = library or default_library()
-    lines, protocols = _read_lanes(cell_lines, treatments, shelf)
+    lines, treated = _read_lanes(cell_lines, treatments, shelf)
     names = [readouts] if isinstance(readouts, str) else list(readouts)
     moments = times_min(times) if isinstance(times, str) else _checked_times(times)
     _check_numbers(names, replicates)
-    _check_durations(protocols, moments)
-    measured = [name for name in names if name not in LOADING_CONTROLS]
-    known = set(opened.symbols)
-    raise_together([
-        str(unknown("readout", name, [*opened.readouts, *LOADING_CONTROLS], "(pathsim list readouts shows all)"))
-        for name in measured
-        if name not in known
-    ])  # fmt: skip
-    conditions = [Condition(line, protocol) for line in lines for protocol in protocols]
+    _check_durations(treated, moments)
+    controls = protocols().loading_controls
+    measured = [name for name in names if name not in controls]
+    _check_readouts(opened, measured, controls)
+    conditions = [Condition(line, treatment) for line in lines for treatment in treated]
     plan = full_plan(opened, conditions, moments, measured)
     values = plan.run(shelf, solver, workers) if measured else np.empty(0)
     signal = values.reshape(len(conditions), len(moments), len(measured))
     lanes = [Lane(str(c.cell_line), str(c.treatment), time) for c in conditions for time in moments]
     bands = np.ones((len(lanes), len(names)))
     for column, name in enumerate(names):
-        if name not in LOADING_CONTROLS:
+        if name not in controls:
             bands[:, column] = signal[:, :, measured.index(name)].reshape(-1)
     return _table(lanes, names, bands, replicates, noise, seed)
 
@@ -204,6 +193,18 @@ def _checked_times(times: Iterable[float] | float) -> list[float]:
     return moments
 
 
+def _check_readouts(model: Model, measured: Sequence[str], controls: Iterable[str]) -> None:
+    known = set(model.symbols)
+    possible = [*model.readouts, *controls]
+    raise_together(
+        [
+            str(unknown("readout", name, possible, "(pathsim list readouts shows all)"))
+            for name in measured
+            if name not in known
+        ]
+    )
+
+
 def _check_numbers(readouts: Sequence[str], replicates: int) -> None:
     if not readouts:
         raise InputError("a blot needs at least one readout")
@@ -224,15 +225,12 @@ def _check_durations(protocols: Iterable[Treatment], moments: Sequence[float]) -
     )
 
 
-def resistance_blot_protocol(drug: str = "alpelisib 1 uM", ligand: str = "IGF1 13 nM") -> list[str]:
-    """The bench protocol for profiling resistance: starve 24 h, drug 1 h, ligand; with every control.
+def resistance_blot_protocol(drug: str | None = None, ligand: str | None = None) -> list[str]:
+    """Treatments of the bench protocol for profiling resistance: starve, inhibit, stimulate, with every control.
 
-    Returns treatments for vehicle, ligand, drug, and drug with ligand; lyse 15 min into the last step.
+    Returns vehicle, ligand, drug, and drug with ligand (``[resistance_blot]`` of ``models/protocols.toml``, which also
+    names lines, antibodies and when to lyse). ``drug`` and ``ligand`` are doses; default: alpelisib 1 uM, IGF1 13 nM.
     """
-    starve = "vehicle for 24 h"
-    return [
-        f"{starve} then vehicle for 1 h then vehicle",
-        f"{starve} then vehicle for 1 h then {ligand}",
-        f"{starve} then {drug} for 1 h then {drug}",
-        f"{starve} then {drug} for 1 h then {drug} + {ligand}",
-    ]
+    standard = protocols().resistance_blot
+    doses = {"drug": drug or standard.drug, "ligand": ligand or standard.ligand}
+    return [treatment.format(**doses) for treatment in standard.treatments]

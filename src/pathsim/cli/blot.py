@@ -52,17 +52,18 @@ def blot(
 
     Without arguments: parental T47D and its PTEN-null sister under the standard protocol for PI3K inhibitor resistance.
     """
-    from ..assays import STANDARD_ANTIBODIES, STANDARD_LINES, BlotNoise, resistance_blot_protocol, western_blot
+    from ..assays import BlotNoise, resistance_blot_protocol, western_blot
+    from ..lab.protocols import protocols
     from ..model import load_model
 
-    opened = load_model(model)
+    opened, standard = load_model(model), protocols().resistance_blot
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return western_blot(
             opened,
             lines,
             treatment or resistance_blot_protocol(),
-            readouts or list(STANDARD_ANTIBODIES),
+            readouts or standard.antibodies,
             times,
             replicates,
             BlotNoise() if noise else None,
@@ -70,7 +71,7 @@ def blot(
             workers=workers,
         )
 
-    table = cli.with_band(run, cell_lines or STANDARD_LINES, model, ensemble)
+    table = cli.with_band(run, cell_lines or standard.cell_lines, model, ensemble)
     if plot is not None:
         from ..plot import draw_blot
 

@@ -140,7 +140,7 @@ def _alterations() -> pd.DataFrame:
 def _readouts(model: str) -> pd.DataFrame:
     import pandas as pd
 
-    from ..assays import LOADING_CONTROLS
+    from ..lab.protocols import protocols
     from ..model import load_model
 
     opened = load_model(model)
@@ -151,8 +151,10 @@ def _readouts(model: str) -> pd.DataFrame:
         else {"readout": name, "antigen": "", "mass_kDa": None, "unit": ""}
         for name in opened.readouts
     ]
-    rows += [{"readout": name, "antigen": "loading control", "mass_kDa": mass, "unit": ""}
-             for name, mass in LOADING_CONTROLS.items()]  # fmt: skip
+    rows += [
+        {"readout": name, "antigen": "loading control", "mass_kDa": mass, "unit": ""}
+        for name, mass in protocols().loading_controls.items()
+    ]
     return pd.DataFrame(rows).astype({"mass_kDa": "Int64"})
 
 

@@ -18,14 +18,13 @@ from ..arrays import FloatArray
 from ..errors import InputError, SimulationError
 from ..experiments.simulation import PASSAGING, system_of
 from ..lab import CellLine, Condition, Exposure, Library, Treatment
+from ..lab.protocols import protocols
 from ..model import Model, Parameter, Rule
 from ..model.maths import TIME, Expr, number, substitute, symbol
 from ..solve import Rows, Solver, System, run_rows, settle_rows
 
 MODES = 3
 """Exponentials per drug: absorption and one or two of disposition."""
-POPULATION = ("G1_cells", "S_cells", "G2M_cells", "senescent", "committed", "cleaving", "dead")
-"""States that count cells; they are scaled back after every interval, so that months of growth stay in range."""
 SAMPLES = 4
 """Readings of the cell number per interval."""
 
@@ -117,8 +116,9 @@ def prepare(
     names = tuple(library.drug(name).name for name in drugs)
     effects = tuple(tuple(sorted(library.drug(name).per_nM.items())) for name in names)
     system = system_of(dosed_model(model, names, effects))
-    if "cell_count" not in system.model.symbols:
-        raise InputError(f"model '{model.id}' has no 'cell_count', so a tumour cannot grow from it")
+    count = protocols().names.cell_count
+    if count not in system.model.symbols:
+        raise InputError(f"model '{model.id}' has no '{count}', so a tumour cannot grow from it")
     step = Treatment.parse(medium).steps[0]
     defaults = {
         name: float(value)
@@ -166,9 +166,10 @@ def follow(
     """
     edges = _edges(exposures, horizon_min, longest_min)
     system, n = cells.system, len(rows)
-    count = system.output("cell_count")
+    count = system.output(protocols().names.cell_count)
     nodes = [count, *system.outputs(readouts)]
-    population = [system.states.index(name) for name in POPULATION if name in system.states]
+    # scaled back after every interval, so that months of growth stay in range
+    population = [system.states.index(name) for name in protocols().names.population if name in system.states]
     states = np.tile(cells.rest, (n, 1)) if start_states is None else start_states.copy()
     settings = rows.copy()
     shares = np.arange(1, SAMPLES + 1) / SAMPLES

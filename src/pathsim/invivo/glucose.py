@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,8 @@ from ..assays.screen_input import open_model, read_line
 from ..errors import PathsimError, raise_together, unknown
 from ..experiments.simulation import system_of
 from ..lab import CellLine, Exposure, Library, Pharmacy, Regimen, default_library, default_pharmacy, expose
-from ..lab.host import find_site
+from ..lab.host import find_site, glucose_host
+from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from ..model import Model, load_model
 from ..solve import run_rows, settle_rows
@@ -25,19 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-INTERVENTIONS: Mapping[str, Mapping[str, float]] = {
-    "none": {},
-    "ketogenic diet": {"glycogen_capacity": 0.1},
-    "SGLT2 inhibitor": {"SGLT2_blocked": 1.0},
-    "metformin": {"gluconeogenesis_left": 0.8},
-    "insulin": {"insulin_given": 0.2},
-}
-"""What is changed in the host beside the drug; all sizes are estimates (``models/host_glucose.ant``)."""
 CLAMPED = "insulin clamped"
 """A control arm: the tumour sees the insulin of an undosed animal throughout."""
 STEP_MIN = 15.0
-HOST_TARGET = "drug_on_p110a_WT"
-"""The host's PI3K alpha is wild type; a drug without this target leaves glucose alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +49,12 @@ def glucose_insulin_study(
     model: Model | str | Path,
     line: CellLine | str,
     regimen: Regimen | str,
-    interventions: Sequence[str] = tuple(INTERVENTIONS),
+    interventions: Sequence[str] | None = None,
     days: float = 3.0,
     *,
     site: str | None = None,
-    medium: str = "serum 1 %",
-    readouts: Sequence[str] = ("pAKT_S473", "pS6_S240"),
+    medium: str | None = None,
+    readouts: Sequence[str] | None = None,
     library: Library | None = None,
     pharmacy: Pharmacy | None = None,
     workers: int | None = None,
@@ -72,9 +63,10 @@ def glucose_insulin_study(
 
     Args:
         regimen: one drug or several, as in a xenograft arm.
-        interventions: names from ``INTERVENTIONS``; a control with insulin clamped is always added.
-        medium: growth factors the tumour has besides insulin. Full medium would hide insulin, because its receptors
-            share their targets with those of serum; 1 % is an estimate for interstitial fluid.
+        interventions: names from ``models/hosts.toml``, default all; a control with insulin clamped is always added.
+        medium: growth factors the tumour has besides insulin, default 1 % serum, an estimate for interstitial fluid.
+            Full medium would hide insulin, because its receptors share their targets with those of serum.
+        readouts: of the tumour; default as ``models/protocols.toml`` says.
         days: how long; growth of the tumour is its mean net growth over that time.
 
     Raises:
@@ -84,26 +76,33 @@ def glucose_insulin_study(
     problems: list[str] = []
     given = _regimen(regimen, problems)
     cell_line = read_line(line, shelf, problems)
-    problems += [
-        str(unknown("intervention", name, INTERVENTIONS)) for name in interventions if name not in INTERVENTIONS
-    ]
-    if not interventions:
+    known, standard = glucose_host().interventions, protocols()
+    arms = list(dict.fromkeys(known if interventions is None else interventions))
+    signals = standard.glucose_readouts if readouts is None else readouts
+    problems += [str(unknown("intervention", name, known)) for name in arms if name not in known]
+    if not arms:
         problems.append("no intervention is named; 'none' is the drug alone")
     if not 0.25 <= days <= 60:
         problems.append(f"days is {days!r}; choose from 0.25 to 60")
-    problems += [str(unknown("readout", name, opened.readouts)) for name in readouts if name not in opened.symbols]
+    problems += [str(unknown("readout", name, opened.readouts)) for name in signals if name not in opened.symbols]
     raise_together(problems, "glucose")
     assert given is not None
     assert cell_line is not None
     place = find_site(site, cell_line.name).compartment
-    arms = list(dict.fromkeys(interventions))
     times, host = follow_host(given, arms, days * DAY, shelf, drugs, workers)
     courses = _exposures(given, drugs, shelf, days * DAY, place, len(arms) + 1)
-    cells = prepare(opened, cell_line, [course.drug for course in given.courses], shelf, medium, workers=workers)
+    cells = prepare(
+        opened,
+        cell_line,
+        [course.drug for course in given.courses],
+        shelf,
+        medium or standard.glucose_medium,
+        workers=workers,
+    )
     baseline = float(host[0, 0, 1])
     insulin = np.vstack([host[:, :, 1], np.full((1, len(times)), baseline)])
-    signals, growth = follow_tumour(cells, courses, times, insulin - baseline, readouts)
-    return _study(str(cell_line), given, [*arms, CLAMPED], times, host, signals, growth, readouts)
+    values, growth = follow_tumour(cells, courses, times, insulin - baseline, signals)
+    return _study(str(cell_line), given, [*arms, CLAMPED], times, host, values, growth, signals)
 
 
 def follow_host(
@@ -112,25 +111,25 @@ def follow_host(
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     """Times (t,) in minutes and glucose (mM) and insulin (nM) of every arm, shape (arms, t, 2).
 
-    Interventions are at steady state before the first dose, except exogenous insulin, which starts with it.
+    Interventions are at steady state before the first dose, except those that the file starts with it.
     """
-    base = load_model("host_glucose")
+    file = glucose_host()
     names = tuple(library.drug(course.drug).name for course in regimen.courses)
-    per_nM = [library.drug(name).per_nM.get(HOST_TARGET, 0.0) for name in names]
-    effects = tuple((("drug_on_PI3K", slope),) for slope in per_nM)
-    system = system_of(dosed_model(base, names, effects))
+    per_nM = [library.drug(name).per_nM.get(file.drug_target, 0.0) for name in names]
+    effects = tuple(((file.drug_input, slope),) for slope in per_nM)
+    system = system_of(dosed_model(load_model(file.model), names, effects))
     rows = np.tile(system.raw(), (len(arms), 1))
     late = rows.copy()
     for i, arm in enumerate(arms):
-        for name, value in INTERVENTIONS[arm].items():
+        for name, value in file.interventions[arm].items():
             late[i, system.slot(name)] = value
-            if name != "insulin_given":
+            if name not in file.from_first_dose:
                 rows[i, system.slot(name)] = value
     rested = settle_rows(system, rows, [], workers=workers)
     refuse_failures(rested, "the host at rest")
     host = DosedCells(system, CellLine("host"), names, late[0], rested.x[0])
     exposures = _exposures(regimen, pharmacy, library, horizon_min, "plasma", len(arms))
-    nodes = system.outputs(["plasma_glucose", "plasma_insulin"])
+    nodes = system.outputs(file.readouts)
     times = np.arange(0.0, horizon_min + 1e-6, STEP_MIN)
     values = np.empty((len(arms), len(times), 2))
     states = rested.x
@@ -149,9 +148,10 @@ def follow_tumour(
 ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
     """Readouts (arms, times, readouts) and log growth (arms,) under added ``insulin_nM`` (arms, times) and drug."""
     arms, system = len(insulin_nM), cells.system
-    nodes = system.outputs([*readouts, "cell_count"])
+    nodes = system.outputs([*readouts, protocols().names.cell_count])
     settings, states = cells.settings({}, arms), np.tile(cells.rest, (arms, 1))
-    column, base = system.slot("INS"), cells.raw[system.slot("INS")]
+    name = protocols().names.insulin
+    column, base = system.slot(name), cells.raw[system.slot(name)]
     values = np.empty((arms, len(times), len(nodes)))
     for k, now in enumerate(times):
         settings[:, column] = base + np.maximum(insulin_nM[:, k], 0.0)

@@ -15,6 +15,7 @@ from ..assays.screen_input import open_model, read_line
 from ..errors import PathsimError, raise_together, unknown
 from ..lab import CellLine, Library, Pharmacy, Regimen, default_library, default_pharmacy
 from ..lab.host import Site, find_site
+from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from ..model import Model
 from ..solve import Solver
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 CELLS_PER_MM3 = 1e6
 """Textbook: 1e9 cells per gram of tumour."""
-LYSATE_READOUTS = ("pAKT_S473", "pS6_S240", "pERK_T202", "cPARP", "p21")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ def xenograft(
     dosing_from_days: float | None = None,
     lysate_hours: float = 4.0,
     lysate_day: float = 14.0,
-    readouts: Sequence[str] = LYSATE_READOUTS,
+    readouts: Sequence[str] | None = None,
     library: Library | None = None,
     pharmacy: Pharmacy | None = None,
     solver: Solver | None = None,
@@ -131,6 +131,7 @@ def xenograft(
         untreated_days, dosing_from_days: replace those of the site.
         lysate_day, lysate_hours: the tumour of the median animal is lysed on this day of dosing, so many hours after
             the day began.
+        readouts: of that lysate; default: ``[xenograft]`` of ``models/protocols.toml``.
 
     Raises:
         InputError: every name, schedule or number that makes no sense, at once. SimulationError: equations failed.
@@ -149,14 +150,15 @@ def xenograft(
     raise_together(problems, "xenograft")
     assert cell_line is not None
     assert place is not None
-    unknown_readouts = [name for name in readouts if name not in opened.symbols]
+    asked = protocols().xenograft_lysate if readouts is None else readouts
+    unknown_readouts = [name for name in asked if name not in opened.symbols]
     raise_together([str(unknown("readout", name, opened.readouts)) for name in unknown_readouts])
     names = tuple(dict.fromkeys(shelf.drug(course.drug).name for one in regimens for course in one.courses))
     cells = prepare(opened, cell_line, names, shelf, solver=solver, workers=workers)
     pace = calibrate(cells, place)
     study = Study(cells, place, pace, drugs, shelf)
     followed = [study.arm(regimen, mice, days, seed) for regimen in regimens]
-    lysate = study.lysate(regimens, lysate_day, lysate_hours, readouts)
+    lysate = study.lysate(regimens, lysate_day, lysate_hours, asked)
     return _trial(study, followed, lysate, days)
 
 
@@ -176,10 +178,11 @@ def _trial(study: Study, followed: Sequence[Followed], lysate: pd.DataFrame, day
             columns[f"clearance_{study.library.drug(course.drug).name}"] = arm.animals.clearance[:, d]
         animals.append(pd.DataFrame(columns))
         volumes.append(_volumes(text, arm, times))
-    in_dish = study.cells.raw[study.cells.system.slot("cycle_speed")]
+    speed = protocols().names.cycle_speed
+    in_culture = study.cells.raw[study.cells.system.slot(speed)]
     notes: tuple[str, ...] = (
         f"{site.name}: {site.description}; endpoint: {site.endpoint}",
-        f"cycle_speed {pace.speed:.3g} in the animal instead of {in_dish:.3g} in the dish: calibrated so that "
+        f"{speed} {pace.speed:.3g} in the animal instead of {in_culture:.3g} in culture: calibrated so that "
         f"untreated animals reach the endpoint in {site.untreated_days:g} days; nothing is fitted to a treated arm",
         f"dosing from day {site.dosing_from_days:g}; median doubling time untreated "
         f"{math.log(2) / pace.growth / DAY:.3g} days",

@@ -1,4 +1,4 @@
-"""The host of a tumour: sites of xenografts (``models/hosts.toml``)."""
+"""The host of a tumour: sites of xenografts, and glucose with what is done about it (``models/hosts.toml``)."""
 
 from __future__ import annotations
 
@@ -84,6 +84,38 @@ def sites() -> dict[str, Site]:
         )
         for name, entry in host_tables()["site"].items()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class GlucoseHost:
+    """The model of the host's glucose and how the study drives it.
+
+    ``drug_target``: the entry of the drug table that acts on the host, through ``drug_input`` of its model.
+    ``readouts``: glucose and insulin. ``interventions``: values of the model's parameters by name of the arm, those of
+    ``from_first_dose`` starting with the drug.
+    """
+
+    model: str
+    drug_target: str
+    drug_input: str
+    readouts: tuple[str, ...]
+    from_first_dose: tuple[str, ...]
+    interventions: Mapping[str, Mapping[str, float]]
+
+
+def glucose_host() -> GlucoseHost:
+    """The bundled host."""
+    table, arms = host_tables()["glucose"], host_tables()["intervention"]
+    return GlucoseHost(
+        model=table["model"],
+        drug_target=table["drug_target"],
+        drug_input=table["drug_input"],
+        readouts=tuple(table["readouts"]),
+        from_first_dose=tuple(table["from_first_dose"]),
+        interventions=MappingProxyType(
+            {arm: {name: float(one["value"]) for name, one in changes.items()} for arm, changes in arms.items()}
+        ),
+    )
 
 
 def find_site(name: str | None, line: str) -> Site:

@@ -37,12 +37,13 @@ def draw_blot(
     """
     from matplotlib.figure import Figure
 
-    from ..assays import LOADING_CONTROLS
+    from ..lab.protocols import protocols
 
     lanes = table[["cell_line", "treatment", "time_min"]].drop_duplicates().reset_index(drop=True)
     readouts = list(dict.fromkeys(table["readout"]))
     bands = _bands(table, lanes, readouts)
-    control = loading or next((name for name in readouts if name in LOADING_CONTROLS), None)
+    controls = protocols().loading_controls
+    control = loading or next((name for name in readouts if name in controls), None)
     measured = "gel" in table.columns and control in readouts
     amounts = bands / bands[:, [readouts.index(control)], :] if measured and control else bands
     if measured:
@@ -59,7 +60,7 @@ def draw_blot(
     figure = Figure(figsize=(margin + 2 * wide + 1.1, height))
     left, quantified = margin / figure.get_figwidth(), (margin + wide + 0.95) / figure.get_figwidth()
     share = wide / figure.get_figwidth()
-    weights = {**LOADING_CONTROLS, **(masses_kDa or {})}
+    weights = {**controls, **(masses_kDa or {})}
     colours = _line_colours(list(lanes["cell_line"]))
     for row, readout in enumerate(readouts):
         bottom = (height - 0.75 - STRIP * (1.18 * row + 1)) / height

@@ -19,6 +19,7 @@ from ..errors import SimulationError
 from ..experiments.simulation import full_plan
 from ..lab import CellLine, Condition, Library, Treatment
 from ..lab.clones import Clone
+from ..lab.protocols import protocols
 from ..model import Model
 from ..units import number_text
 
@@ -56,7 +57,8 @@ class Culture:
         treatments = [Treatment.parse(text) for text in texts]
         conditions = [Condition(line, treatment) for treatment in treatments for line in self.lines]
         ends = [(SETTLED_DAYS - 1) * 1440, SETTLED_DAYS * 1440]
-        plan = full_plan(self.model, conditions, ends, ["cell_count", "hazard"])
+        names = protocols().names
+        plan = full_plan(self.model, conditions, ends, [names.cell_count, names.hazard])
         values = plan.run(self.library, workers=workers).reshape(len(treatments), len(self.lines), 2, 2)
         net = np.log(values[:, :, 1, 0] / values[:, :, 0, 0])
         death = np.maximum(values[:, :, 1, 1] * 1440, np.maximum(-net, 0.0))

@@ -9,41 +9,28 @@ import numpy as np
 from ..experiments.ensemble import Dish, read_dishes
 from ..experiments.simulation import simulate
 from ..invivo.xenograft import xenograft
-from ..lab import Library, Regimen, default_pharmacy
+from ..lab import Library, Regimen, Treatment, default_pharmacy
 from ..lab.pharmacokinetics import expose
+from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from ..model import Model
 from ..resistance.escalation import escalate
 from ..solve import LSODA, Rosenbrock
-from ..units import Dimension, quantity
 from .measures import crossing
 from .patients import gbm_cohort, host_insulin
 
 Numbers = dict[str, float]
 
-MOIETIES = {
-    "AKT_total": ("AKT", "AKT_T308", "AKT_S473", "AKT_both"),
-    "PIP2_total": ("PIP2", "PIP3", "PI34P2"),
-    "MEK_total": ("MEK", "pMEK"),
-    "ERK_total": ("ERK", "pERK", "ppERK"),
-    "S6K_total": ("S6K", "pS6K"),
-    "TSC2_total": ("TSC2", "pTSC2"),
-    "FOXO_total": ("FOXO_nuclear", "FOXO_cytosolic"),
-    "RAS_total": ("RAS_GDP", "RAS_GTP"),
-    "SRC_total": ("SRC", "SRC_active"),
-}
-"""Totals that nothing makes or destroys, and their forms."""
-_TREATED = "vehicle for 24 h then alpelisib 1 uM for 2 h then alpelisib 1 uM + IGF1 13 nM"
-
 
 def mass_conservation(model: Model, library: Library) -> Numbers:
     """Largest relative change of a conserved total over a starved, inhibited and stimulated day."""
-    forms = [form for names in MOIETIES.values() for form in names]
+    asked = protocols().numerics
+    forms = [form for names in asked.conserved.values() for form in names]
     times = (0.0, 15.0, 120.0, 1440.0)
-    dishes = [Dish("T47D", _TREATED, time, form) for time in times for form in forms]
+    dishes = [Dish(asked.cell_line, asked.treatment, time, form) for time in times for form in forms]
     values = read_dishes(model, dishes, library=library)[0].reshape(len(times), len(forms))
     worst, at = 0.0, 0
-    for names in MOIETIES.values():
+    for names in asked.conserved.values():
         total = values[:, at : at + len(names)].sum(axis=1)
         at += len(names)
         worst = max(worst, float(np.ptp(total) / total.mean()))
@@ -53,28 +40,30 @@ def mass_conservation(model: Model, library: Library) -> Numbers:
 def negative_states(model: Model, library: Library) -> Numbers:
     """The lowest state during the same day, relative to the largest value of that state."""
     states = [item.id for item in model.species]
+    asked = protocols().numerics
     times = (0.0, 5.0, 15.0, 60.0, 240.0, 1440.0)
-    dishes = [Dish("T47D", _TREATED, time, state) for time in times for state in states]
+    dishes = [Dish(asked.cell_line, asked.treatment, time, state) for time in times for state in states]
     values = read_dishes(model, dishes, library=library)[0].reshape(len(times), len(states))
     return {"lowest": float((values.min(axis=0) / np.maximum(values.max(axis=0), 1e-3)).min())}
 
 
 def two_solvers(model: Model, library: Library) -> Numbers:
     """Largest relative difference of readouts between Rodas5P and LSODA over four hours from the initial state."""
-    readouts = ["pAKT_S473", "pERK_T202", "pS6_S240", "cyclinD1", "cell_count"]
-    settings = {"serum": 10.0, **library.drug("alpelisib").additions(quantity("1 uM", Dimension.CONCENTRATION))}
+    asked = protocols().numerics
+    ((dose,),) = (step.doses for step in Treatment.parse(asked.drug).steps)
+    settings = {protocols().names.serum: 10.0, **library.drug(dose.name).additions(dose.amount)}
     times = [15.0, 240.0]
-    ours = simulate(model, times, settings, readouts, Rosenbrock(rtol=1e-6, atol=1e-9)).to_numpy()
-    other = simulate(model, times, settings, readouts, LSODA(rtol=1e-7, atol=1e-10)).to_numpy()
+    ours = simulate(model, times, settings, asked.readouts, Rosenbrock(rtol=1e-6, atol=1e-9)).to_numpy()
+    other = simulate(model, times, settings, asked.readouts, LSODA(rtol=1e-7, atol=1e-10)).to_numpy()
     return {"worst": float((np.abs(ours - other) / np.abs(other)).max())}
 
 
 def zero_drug(model: Model, library: Library) -> Numbers:
     """Largest relative difference between a zero dose of every drug and none."""
-    worst = 0.0
-    control = read_dishes(model, [Dish("T47D", "serum 10 %", 4320.0, "viability")], library=library)[0, 0]
+    line, viability = protocols().numerics.cell_line, protocols().names.viability
+    control = read_dishes(model, [Dish(line, "serum 10 %", 4320.0, viability)], library=library)[0, 0]
     drugs = [name for name, drug in library.drugs.items() if drug.kind == "drug"]
-    dishes = [Dish("T47D", f"serum 10 % + {name} 0 nM", 4320.0, "viability") for name in drugs]
+    dishes = [Dish(line, f"serum 10 % + {name} 0 nM", 4320.0, viability) for name in drugs]
     worst = float(np.abs(read_dishes(model, dishes, library=library)[0] / control - 1.0).max())
     return {"worst": worst}
 
@@ -92,7 +81,8 @@ def monotone_occupancy(model: Model, library: Library) -> Numbers:
 
 def rest_before_treatment(model: Model, library: Library) -> Numbers:
     """Largest drift of a readout per hour in full medium, in % of its value, over all lines."""
-    readouts = [name for name in model.readouts if name not in ("cell_count", "viability", "dead_fraction", "cPARP")]
+    moving = protocols().numerics.not_at_rest
+    readouts = [name for name in model.readouts if name not in moving]
     dishes = [
         Dish(line, "serum 10 %", time, name) for line in library.cell_lines for time in (0.0, 60.0) for name in readouts
     ]
@@ -103,10 +93,9 @@ def rest_before_treatment(model: Model, library: Library) -> Numbers:
 
 def self_combination(model: Model, library: Library) -> Numbers:
     """A drug with itself: viability of half a dose twice over that of the dose once."""
-    dishes = [
-        Dish("T47D", "serum 10 % + alpelisib 150 nM + alpelisib 150 nM", 4320.0, "viability"),
-        Dish("T47D", "serum 10 % + alpelisib 300 nM", 4320.0, "viability"),
-    ]
+    line, viability = protocols().numerics.cell_line, protocols().names.viability
+    treatments = ("serum 10 % + alpelisib 150 nM + alpelisib 150 nM", "serum 10 % + alpelisib 300 nM")
+    dishes = [Dish(line, treatment, 4320.0, viability) for treatment in treatments]
     twice, once = read_dishes(model, dishes, library=library)[0]
     return {"twice_over_once": float(twice / once)}
 
@@ -128,8 +117,8 @@ def xenograft_trial(model: Model, library: Library) -> Numbers:
         "paxalisib 60 mg/kg daily",
         "paxalisib 20 mg/kg daily + mirdametinib 5 mg/kg daily",
     )
-    days = 200.0
-    trial = xenograft(model, "ATRT", arms, mice=12, seed=0, days=days, library=library, readouts=("pAKT_S473",))
+    days, asked = 200.0, protocols().xenograft_lysate[:1]
+    trial = xenograft(model, "ATRT", arms, mice=12, seed=0, days=days, library=library, readouts=asked)
     frame = trial.summary().set_index("arm")
     medians = frame["median_days"].astype(float).fillna(days)
     lysate = trial.lysate.set_index("treatment")["value"]
@@ -148,10 +137,11 @@ def escalation(model: Model, library: Library) -> Numbers:
     done = escalate(model, "T47D", "alpelisib", stochastic=False, library=library)
     doses = np.geomspace(30.0, 30e3, 13)
     times = (("serum 10 %", 0.0), ("serum 10 %", 4320.0))
+    cell_count = protocols().names.cell_count
     found = []
     for line in (done.parental, done.line, done.washed):
-        dishes = [Dish("flask", text, time, "cell_count") for text, time in times]
-        dishes += [Dish("flask", f"serum 10 % + alpelisib {dose:.6g} nM", 4320.0, "cell_count") for dose in doses]
+        dishes = [Dish("flask", text, time, cell_count) for text, time in times]
+        dishes += [Dish("flask", f"serum 10 % + alpelisib {dose:.6g} nM", 4320.0, cell_count) for dose in doses]
         counts = read_dishes(model, dishes, library=library, lines={"flask": line})[0]
         growth = np.log2(counts[2:] / counts[0]) / np.log2(counts[1] / counts[0])
         found.append(float(crossing(doses, (2.0**growth - 1.0)[None, :], 0.5)[0]))
@@ -171,9 +161,9 @@ fraction (log-uniform), and the fraction that sequencing detects."""
 
 def virtual_trial(model: Model, library: Library) -> Numbers:
     """Share of tumours with detected PTEN loss before and after half a year of alpelisib; frequencies are assumed."""
-    lines = ("T47D", "T47D+PTEN_loss")
+    lines, cell_count = ("T47D", "T47D+PTEN_loss"), protocols().names.cell_count
     dishes = [
-        Dish(line, "serum 10 % + alpelisib 1 uM", time, "cell_count") for line in lines for time in (2880.0, 5760.0)
+        Dish(line, "serum 10 % + alpelisib 1 uM", time, cell_count) for line in lines for time in (2880.0, 5760.0)
     ]
     counts = read_dishes(model, dishes, library=library)[0].reshape(2, 2)
     sensitive, resistant = np.log(counts[:, 1] / counts[:, 0]) / 2.0

@@ -12,6 +12,7 @@ from ..arrays import FloatArray
 from ..assays.screen_input import read_doses
 from ..errors import InputError, unknown
 from ..experiments.ensemble import Dish
+from ..lab.protocols import protocols
 from ..units import times_min
 
 FULL = "serum 10 %"
@@ -61,6 +62,16 @@ def read_measure(name: str, spec: Mapping[str, Any], where: str, problems: list[
 _Parts = tuple[Callable[[str], list[Dish]], Callable[[FloatArray], FloatArray]]
 
 
+def _counted() -> str:
+    """The readout that counts cells."""
+    return protocols().names.cell_count
+
+
+def _atp() -> str:
+    """The readout that a viability assay sees."""
+    return protocols().names.viability
+
+
 def _minutes(spec: Mapping[str, Any], default: str = "24 h") -> float:
     return float(times_min(str(spec.get("time", default)))[0])
 
@@ -106,9 +117,9 @@ def _gr(spec: Mapping[str, Any]) -> _Parts:
 
     def dishes(line: str) -> list[Dish]:
         return [
-            Dish(line, treatment, time, "cell_count"),
-            Dish(line, vehicle, time, "cell_count"),
-            Dish(line, vehicle, 0.0, "cell_count"),
+            Dish(line, treatment, time, _counted()),
+            Dish(line, vehicle, time, _counted()),
+            Dish(line, vehicle, 0.0, _counted()),
         ]
 
     return dishes, lambda x: _gr_values(x[:, 0], x[:, 1], x[:, 2])
@@ -118,7 +129,10 @@ def _relative(spec: Mapping[str, Any]) -> _Parts:
     """``viability``: ATP of a culture under a treatment over that under ``vehicle`` (full medium)."""
     treatment, vehicle, time = str(spec["viability"]), str(spec.get("vehicle", FULL)), _minutes(spec, "72 h")
     return (
-        lambda line: [Dish(line, treatment, time, "viability"), Dish(line, vehicle, time, "viability")],
+        lambda line: [
+            Dish(line, treatment, time, _atp()),
+            Dish(line, vehicle, time, _atp()),
+        ],
         lambda x: x[:, 0] / x[:, 1],
     )
 
@@ -137,8 +151,11 @@ def _gr_curve(spec: Mapping[str, Any], key: str) -> tuple[FloatArray, Callable[[
     vehicle, time = str(spec.get("medium", FULL)), _minutes(spec, "72 h")
 
     def dishes(line: str) -> list[Dish]:
-        first = [Dish(line, vehicle, 0.0, "cell_count"), Dish(line, vehicle, time, "cell_count")]
-        return first + [Dish(line, text, time, "cell_count") for text in treatments]
+        first = [
+            Dish(line, vehicle, 0.0, _counted()),
+            Dish(line, vehicle, time, _counted()),
+        ]
+        return first + [Dish(line, text, time, _counted()) for text in treatments]
 
     return doses, dishes
 
@@ -193,7 +210,7 @@ def _bliss(spec: Mapping[str, Any]) -> _Parts:
     both = [f"{text} + {second} {amount:.6g} nM" for text in first_texts for amount in b]
 
     def dishes(line: str) -> list[Dish]:
-        return [Dish(line, text, time, "viability") for text in (medium, *first_texts, *second_texts, *both)]
+        return [Dish(line, text, time, _atp()) for text in (medium, *first_texts, *second_texts, *both)]
 
     def value(x: FloatArray) -> FloatArray:
         alive = x[:, 1:] / x[:, :1]

@@ -8,33 +8,22 @@ from types import MappingProxyType
 
 from ..experiments.ensemble import Dish, read_dishes
 from ..lab import CellLine, Library
+from ..lab.protocols import protocols
 from ..model import Model
-
-# The four feedbacks of the pathway, and the two slower loops that answer to lost ATP and lost AKT activity: with those
-# left on a model still adapts, and then passes claims about adaptation for the wrong reason.
-SWITCHES = ("feedback_S6K", "feedback_FOXO", "feedback_ERK", "feedback_DUSP", "feedback_AMPK", "feedback_SRC",
-            "shielding_AKT")  # fmt: skip
-REFERENCES = {
-    "pS6K_reference": "pS6K",
-    "mTORC1_reference": "mTORC1_on_S6K",
-    "FOXO_reference": "FOXO_nuclear",
-    "ERK_reference": "ppERK",
-    "AMPK_reference": "AMPK_active",
-    "SRC_adapted_reference": "SRC_adapted",
-}
 
 
 def feedback_free(model: Model, library: Library, names: Iterable[str]) -> dict[str, CellLine]:
     """Each named line with its feedbacks cut: held at the level they have in that very line at rest, so that the
     untreated state is the same and only what a perturbation feeds back is gone; and without shielding of AKT."""
+    null = protocols().without_feedback
     unique = list(dict.fromkeys(names))
-    dishes = [Dish(name, "serum 10 %", 0.0, signal) for name in unique for signal in REFERENCES.values()]
-    levels = read_dishes(model, dishes, library=library)[0].reshape(len(unique), len(REFERENCES))
+    dishes = [Dish(name, "serum 10 %", 0.0, signal) for name in unique for signal in null.held.values()]
+    levels = read_dishes(model, dishes, library=library)[0].reshape(len(unique), len(null.held))
     lines = {}
     for name, level in zip(unique, levels, strict=True):
         line = library.cell_line(name)
-        held = dict(zip(REFERENCES, (float(value) for value in level), strict=True))
-        settings = {**line.set, **dict.fromkeys(SWITCHES, 0.0), **held}
+        held = dict(zip(null.held, (float(value) for value in level), strict=True))
+        settings = {**line.set, **dict.fromkeys(null.off, 0.0), **held}
         lines[name] = replace(line, set=MappingProxyType(settings))
     return lines
 

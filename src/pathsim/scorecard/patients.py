@@ -8,6 +8,7 @@ from ..arrays import FloatArray
 from ..invivo.glucose import CLAMPED, GlucoseStudy, glucose_insulin_study
 from ..invivo.trial import VirtualTrial, virtual_trial
 from ..lab import Library
+from ..lab.protocols import protocols
 from ..model import Model
 
 Numbers = dict[str, float]
@@ -43,8 +44,8 @@ def _course(study: GlucoseStudy, column: str) -> Numbers:
 def _tumour(study: GlucoseStudy) -> Numbers:
     """pAKT over a clamped host, insulin areas over the drug alone, and net growth per day spared by interventions."""
     table = study.summary.set_index("arm")
-    pakt, area, growth = (table[name].astype(float) for name in
-                          ("pAKT_S473_at_3_h", "insulin_area_nM_h", "net_growth_per_day"))  # fmt: skip
+    columns = (f"{protocols().glucose_readouts[0]}_at_3_h", "insulin_area_nM_h", "net_growth_per_day")
+    pakt, area, growth = (table[name].astype(float) for name in columns)
     spared = growth["none"] - growth
     return {
         "pakt_over_clamped": float(pakt["none"] / pakt[CLAMPED]),

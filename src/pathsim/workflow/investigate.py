@@ -19,7 +19,7 @@ import numpy as np
 from ..assays.combination import combination_screen
 from ..assays.dose_response import dose_response
 from ..assays.screen_input import open_model
-from ..assays.western_blot import STANDARD_ANTIBODIES, resistance_blot_protocol, western_blot
+from ..assays.western_blot import resistance_blot_protocol, western_blot
 from ..errors import InputError, PathsimError, raise_together
 from ..experiments.ensemble import Dish, load_parameter_sets, read_dishes
 from ..experiments.simulation import system_of
@@ -27,22 +27,17 @@ from ..files import write_whole
 from ..invivo.xenograft import Trial, xenograft
 from ..lab import CellLine, Library, default_library, default_pharmacy
 from ..lab.clones import cell_line_toml, default_clones
+from ..lab.protocols import Partner, pathway_map, protocols
 from ..model import Model
 from ..resistance.escalation import Rules, escalate, washout
 from ..stats import growth_rate, hill, synergy
 from ..units import doses_nM, number_text
-from .rescue_plan import METHODS, PARTNERS, Partner
+from .methods import METHODS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Tell = Callable[[str], None]
-
-READ_FOR_MAP = (
-    "pIGF1R_Y1135", "pERBB3_Y1289", "pEGFR_Y1068", "pIRS1_S636", "pAKT_T308", "pAKT_S473", "pPRAS40_T246", "pGSK3b_S9",
-    "pS6K_T389", "pS6_S240", "p4EBP1_T37", "RAS_GTP_level", "pMEK_S217", "pERK_T202", "pRSK_S380", "pSRC_Y419",
-    "pSTAT1_S727", "pAMPK_T172", "LC3_flux", "cyclinD1", "pRB_S807", "BIM", "p21", "ER_protein",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +137,7 @@ class _Work:
         self.tables: dict[str, pd.DataFrame] = {}
         self.facts: dict[str, Any] = {}
         self.folder.mkdir(parents=True, exist_ok=True)
-        science = (library.cell_line(settings.line), library.alterations, library.drugs, default_clones(), PARTNERS)
+        science = (library.cell_line(settings.line), library.alterations, library.drugs, default_clones(), protocols())
         content = json.dumps([asdict(settings), model.digest, *map(repr, science)])
         self.key = hashlib.sha256(content.encode()).hexdigest()[:16]
 
@@ -234,17 +229,17 @@ def _mechanisms(work: _Work) -> Found:
     lines = [work.lines["parental"], work.lines["resistant"]]
     dose = float(f"{work.facts['escalation']['parental_ic50_nM']:.2g}")
     drug = f"{work.settings.drug} {number_text(dose)} nM"
-    antibodies = [name for name in STANDARD_ANTIBODIES if name == "vinculin" or name in work.model.symbols]
+    standard, known = protocols().resistance_blot, {*work.model.symbols, *protocols().loading_controls}
     blot = western_blot(
         work.model,
         lines,
         resistance_blot_protocol(drug),
-        antibodies,
-        "15 min",
+        [name for name in standard.antibodies if name in known],
+        standard.times,
         library=work.library,
         workers=work.workers,
     )
-    readouts = [name for name in READ_FOR_MAP if name in work.model.symbols]
+    readouts = [name for name in pathway_map().places if name in known]
     table = western_blot(
         work.model, lines, ["serum 10 %", f"serum 10 % + {drug}"], readouts, "24 h", library=work.library,
         workers=work.workers,
@@ -291,7 +286,7 @@ def _rescue(work: _Work) -> Found:
 def _partners(work: _Work) -> list[Partner]:
     known = set(work.model.symbols)
     fitting = []
-    for partner in PARTNERS:
+    for partner in protocols().rescue:
         if partner.drug != work.settings.drug and partner.drug in work.library.drugs:
             targets = work.library.drugs[partner.drug].per_nM
             if set(targets) <= known:
@@ -339,15 +334,15 @@ def _ranking(work: _Work) -> Found:
     sets, what = parameter_sets(work.model, work.settings.sets, work.settings.seed)
     line, drug = work.lines["resistant"], work.settings.drug
     dose = number_text(float(f"{work.facts['escalation']['last_dose_nM']:.3g}"))
-    minutes = 72 * 60.0
-    dishes = [Dish(line.name, "serum 10 %", minutes, "viability")]
-    dishes.append(Dish(line.name, f"serum 10 % + {drug} {dose} nM", minutes, "viability"))
+    minutes, viability = 72 * 60.0, protocols().names.viability
+    dishes = [Dish(line.name, "serum 10 %", minutes, viability)]
+    dishes.append(Dish(line.name, f"serum 10 % + {drug} {dose} nM", minutes, viability))
     partners = _partners(work)
     for partner in partners:
         amount = _dose_text(doses_nM(partner.doses)[2])
-        dishes.append(Dish(line.name, f"serum 10 % + {partner.drug} {amount}", minutes, "viability"))
+        dishes.append(Dish(line.name, f"serum 10 % + {partner.drug} {amount}", minutes, viability))
         both = f"serum 10 % + {drug} {dose} nM + {partner.drug} {amount}"
-        dishes.append(Dish(line.name, both, minutes, "viability"))
+        dishes.append(Dish(line.name, both, minutes, viability))
     values = read_dishes(work.model, dishes, [{}, *sets], work.library, lines={line.name: line})
     percent = 100 * values / values[:, :1]
     alone, single, both_ = percent[:, 1:2], percent[:, 2::2], percent[:, 3::2]

@@ -1,31 +1,6 @@
-"""What an investigation tries, and in words how each of its numbers is obtained."""
+"""In words, how each number of an investigation is obtained; the report prints them beside the numbers."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Partner:
-    """A candidate rescue drug: how it is meant to help, and the doses it is screened at."""
-
-    drug: str
-    strategy: str
-    doses: str
-
-
-PARTNERS = (
-    Partner("capivasertib", "vertical", "30 nM .. 3 uM x 4"),
-    Partner("everolimus", "vertical", "0.1 nM .. 10 nM x 4"),
-    Partner("sapanisertib", "vertical", "3 nM .. 100 nM x 4"),
-    Partner("mirdametinib", "horizontal", "1 nM .. 100 nM x 4"),
-    Partner("trametinib", "horizontal", "0.3 nM .. 30 nM x 4"),
-    Partner("dasatinib", "horizontal", "3 nM .. 300 nM x 4"),
-    Partner("metformin", "non-canonical", "1 mM .. 10 mM x 4"),
-    Partner("dichloroacetate", "non-canonical", "3 mM .. 30 mM x 4"),
-    Partner("SN38", "non-canonical", "1 nM .. 30 nM x 4"),
-)
-"""The strategies of the source pages: below PI3K, beside it, and outside the pathway."""
 
 METHODS = {
     "escalation": (
