@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import time
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pathsim.errors import InputError, UnknownNameError
@@ -18,6 +22,7 @@ from pathsim.units import (
     quantity,
     time_min,
     times_min,
+    unit,
 )
 
 
@@ -62,11 +67,63 @@ def test_lists_and_ranges() -> None:
         (doses_nM, "0 nM .. 1 uM x 5", "cannot start at zero"),
         (numbers, "0 one", "'one' in '0 one' is not a number"),
         (numbers, "", "not a list of finite numbers"),
+        (dose_nM, "inf nM", "not a finite amount"),
+        (dose_nM, "nano M", "not a number with a unit"),
+        (dose_nM, "1e400 nM", "not a finite amount"),
+        (dose_nM, "1e-400 nM", "too small a number"),
+        (dose_nM, "1e308 M", "more than can be counted in nM"),
+        (dose_nM, "0,4 uM", "a decimal point is needed"),
+        (dose_nM, "", "not a number with a unit"),
+        (dose_nM, "1 " + "u" * 500, "unknown unit 'u+[.]{3}'"),
+        (times_min, "", "has no unit"),
+        (times_min, "inf h", "not a finite amount"),
+        (times_min, "0 .. 1 .. 2 h x 3", "not a range"),
+        (times_min, "0 h .. 1 h 2 h x 3", "has 3 amounts around its dots"),
+        (times_min, "0 .. 1 h x 99999999999", "at most 1000000 points"),
+        (numbers, "0 nan", "not a finite amount"),
+        (numbers, "1_000", "is not a number"),
+        (numbers, "-1e308 .. 1e308 x 3", "too far apart"),
+        (numbers, "1 2 .. 3 x 3", "'1 2' in '1 2 .. 3 x 3' is not a number"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(read, text: str, says: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=says):
         read(text)
+
+
+@pytest.mark.parametrize("read", [quantity, unit, dose_nM, time_min, times_min, doses_nM, numbers])
+@pytest.mark.parametrize("given", [None, 5, 1.5, b"1 nM", [], ["1 nM"], {}, float("nan")])
+def test_what_is_no_text_is_refused(read, given: object) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(InputError, match="is not text"):
+        read(given)
+
+
+_ALPHABET = st.text(st.sampled_from("0123456789.+-eExX×,; \n\tnNmMuµμ%shd/kgilLafINF²٣\0"), max_size=20)
+
+
+@pytest.mark.parametrize("read", [quantity, unit, dose_nM, time_min, times_min, doses_nM, numbers])
+@given(text=_ALPHABET | st.text(max_size=12))
+@settings(max_examples=150, deadline=None)
+def test_any_text_is_read_or_refused_in_one_line(read, text: str) -> None:  # type: ignore[no-untyped-def]
+    found = None
+    try:
+        found = read(text)
+    except InputError as error:
+        said = str(error)
+        if "\n" in said:
+            pytest.fail(said)
+    if isinstance(found, list):
+        assert found
+        assert all(math.isfinite(value) for value in found)
+
+
+@pytest.mark.parametrize("text", ["." * 20000, " " * 20000, "1 " * 10000, "9" * 20000 + " nM", "0 .. " * 5000 + "x 3"])
+def test_long_texts_take_no_time(text: str) -> None:
+    start = time.perf_counter()
+    for read in (quantity, times_min, doses_nM, numbers):
+        with contextlib.suppress(InputError):
+            read(text)
+    assert time.perf_counter() - start < 5.0
 
 
 def test_unknown_unit_is_an_unknown_name() -> None:

@@ -49,6 +49,12 @@ def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> Unkno
     return UnknownNameError(f"unknown {kind} '{name}': {advice}{' ' + hint if hint else ''}")
 
 
+def brief(text: str, most: int = 60) -> str:
+    """``text`` as a message repeats it: on one line, and cut off after ``most`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[:most]}..."
+
+
 def raise_together(problems: list[str], heading: str = "") -> None:
     """Raise one :class:`InputError` that lists every problem, or return when there is none."""
     if not problems:

@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
-from .errors import InputError, unknown
+from .errors import InputError, brief, unknown
 
 
 class Dimension(Enum):
@@ -65,8 +66,11 @@ _SPELLINGS = {
     "percent": "%",
 }  # fmt: skip
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)\w*"
-_QUANTITY = re.compile(rf"^\s*(?P<number>{_NUMBER})\s*(?P<unit>\S.*?)?\s*$", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf(?:inity)?)\b", re.IGNORECASE
+)
+_MOST = 1_000_000
+"""The most points that a range may have."""
 
 
 def unit(text: str) -> Unit:
@@ -74,13 +78,13 @@ def unit(text: str) -> Unit:
 
     Raises :class:`UnknownNameError` with the near misses.
     """
-    spelt = text.strip().replace("µ", "u").replace("μ", "u")
+    spelt = _text(text, "a unit").strip().replace("µ", "u").replace("μ", "u")
     if "/" in spelt:
         spelt = spelt.replace("mL", "ml")
     spelt = _SPELLINGS.get(spelt.lower(), spelt)
     found = UNITS.get(spelt)
     if found is None:
-        raise unknown("unit", text, UNITS)
+        raise unknown("unit", brief(text), UNITS)
     return found
 
 
@@ -101,8 +105,14 @@ class Quantity:
 
     @property
     def inner(self) -> float:
-        """The amount in the dimension's inner unit (nM, ng/ml, %, min or mg/kg)."""
-        return float(self.exact)
+        """The amount in the dimension's inner unit (nM, ng/ml, %, min or mg/kg).
+
+        Raises :class:`InputError` where that is more than a number of the machine can hold.
+        """
+        amount = float(self.exact)
+        if not math.isfinite(amount):
+            raise InputError(f"'{self}' is more than can be counted in {self.unit.dimension.value}")
+        return amount
 
 
 def quantity(text: str, *dimensions: Dimension) -> Quantity:
@@ -110,18 +120,20 @@ def quantity(text: str, *dimensions: Dimension) -> Quantity:
 
     Raises :class:`InputError` for a missing number or unit, a number that is not finite, or a unit of another kind.
     """
-    match = _QUANTITY.match(text)
-    if match is None or match["unit"] is None:
-        expected = " or ".join(f"'{_EXAMPLE[dimension]}'" for dimension in dimensions or (Dimension.CONCENTRATION,))
-        raise InputError(f"'{text.strip()}' is not a number with a unit; write for example {expected}")
-    value = float(match["number"])
-    if not math.isfinite(value):
-        raise InputError(f"'{text.strip()}' is not a finite amount")
-    found = unit(match["unit"])
+    written = _text(text, "an amount").strip()
+    match = _NUMBER.match(written)
+    symbol = written[match.end() :].strip() if match else ""
+    expected = " or ".join(f"'{_EXAMPLE[dimension]}'" for dimension in dimensions or (Dimension.CONCENTRATION,))
+    if match is None or not symbol:
+        raise InputError(f"'{brief(written)}' is not a number with a unit; write for example {expected}")
+    if re.match(r",[0-9]", symbol):
+        raise InputError(f"'{brief(written)}': a decimal point is needed where the comma is")
+    value = _number(match[0])
+    found = unit(symbol)
     if dimensions and found.dimension not in dimensions:
-        expected = " or ".join(f"'{_EXAMPLE[dimension]}'" for dimension in dimensions)
         raise InputError(
-            f"'{text.strip()}' is in {found.symbol}, which is a {_KIND[found.dimension]}; write for example {expected}"
+            f"'{brief(written)}' is in {found.symbol}, which is a {_KIND[found.dimension]}; "
+            f"write for example {expected}"
         )
     return Quantity(value, found)
 
@@ -141,11 +153,11 @@ def times_min(text: str) -> list[float]:
 
     Raises :class:`InputError` for a missing unit, a negative time or a malformed range.
     """
-    first, last, count = _range(text)
-    if count:
-        ends = [_not_negative(q, "time").inner for q in _quantities(f"{first} {last}", Dimension.TIME)]
-        return [float(value) for value in np.linspace(ends[0], ends[1], count)]
-    return [_not_negative(q, "time").inner for q in _quantities(text, Dimension.TIME)]
+    span = _range(text)
+    if span is None:
+        return [_not_negative(q, "time").inner for q in _quantities(text, Dimension.TIME)]
+    first, last = (_not_negative(q, "time").inner for q in _ends(text, span, Dimension.TIME))
+    return [float(value) for value in np.linspace(first, last, span.points)]
 
 
 def doses_nM(text: str) -> list[float]:
@@ -153,70 +165,106 @@ def doses_nM(text: str) -> list[float]:
 
     Raises :class:`InputError` for a missing unit, a negative dose, or a range that starts at zero.
     """
-    first, last, count = _range(text)
-    if count:
-        ends = [_not_negative(q, "dose").inner for q in _quantities(f"{first} {last}", Dimension.CONCENTRATION)]
-        if min(ends) <= 0:
-            raise InputError(f"'{text}': a logarithmic dose range cannot start at zero; list the zero dose on its own")
-        doses = np.geomspace(ends[0], ends[1], count)
-        doses[[0, -1]] = ends  # exactly the doses typed
-        return [float(value) for value in doses]
-    return [_not_negative(q, "dose").inner for q in _quantities(text, Dimension.CONCENTRATION)]
+    span = _range(text)
+    if span is None:
+        return [_not_negative(q, "dose").inner for q in _quantities(text, Dimension.CONCENTRATION)]
+    ends = [_not_negative(q, "dose").inner for q in _ends(text, span, Dimension.CONCENTRATION)]
+    if min(ends) <= 0:
+        raise InputError(f"'{brief(text)}': a logarithmic dose range cannot start at zero; list the zero dose on its "
+                         "own")  # fmt: skip
+    doses = np.geomspace(ends[0], ends[1], span.points)
+    doses[[0, -1]] = ends  # exactly the doses typed
+    return [float(value) for value in doses]
 
 
 def numbers(text: str) -> list[float]:
-    """Plain numbers, in the unit of whatever asked: ``"0 1 5"``, ``"0, 1, 5"`` or evenly spaced ``"0 .. 60 x 61"``."""
-    first, last, count = _range(text)
-    words = [first, last] if count else text.replace(",", " ").split()
+    """Plain numbers, in the unit of whatever asked: ``"0 1 5"``, ``"0, 1, 5"`` or evenly spaced ``"0 .. 60 x 61"``.
+
+    Raises :class:`InputError` for a word that is no finite number, an empty list or a malformed range.
+    """
+    span = _range(text)
+    words = [span.first, span.last] if span else text.replace(",", " ").split()
     values: list[float] = []
     for word in words:
-        try:
-            values.append(float(word))
-        except ValueError:
-            raise InputError(f"'{word}' in '{text}' is not a number; write for example '0 .. 60 x 61'") from None
-    if not values or not all(math.isfinite(value) for value in values):
-        raise InputError(f"'{text}' is not a list of finite numbers; write for example '0 .. 60 x 61'")
-    return [float(value) for value in np.linspace(values[0], values[1], count)] if count else values
+        if not _NUMBER.fullmatch(word):
+            raise InputError(f"'{brief(word)}' in '{brief(text)}' is not a number; write for example '0 .. 60 x 61'")
+        values.append(_number(word))
+    if not values:
+        raise InputError(f"'{brief(text)}' is not a list of finite numbers; write for example '0 .. 60 x 61'")
+    if span is None:
+        return values
+    if not math.isfinite(values[1] - values[0]):
+        raise InputError(f"'{brief(text)}': the ends of the range lie too far apart")
+    return [float(value) for value in np.linspace(values[0], values[1], span.points)]
 
 
-_RANGE = re.compile(r"^\s*(?P<first>.+?)\s*\.\.\s*(?P<last>.+?)\s*[x×]\s*(?P<count>\d+)\s*$")
+class _Range(NamedTuple):
+    """The three parts of ``first .. last x count``."""
+
+    first: str
+    last: str
+    points: int
 
 
-def _range(text: str) -> tuple[str, str, int]:
-    """The three parts of ``first .. last x count``; count 0 when the text is a plain list."""
-    match = _RANGE.match(text)
-    if match is None:
-        if ".." in text:
-            raise InputError(f"'{text}' is not a range; write for example '0 .. 60 x 61' (first .. last x count)")
-        return "", "", 0
-    count = int(match["count"])
-    if count < 2:
-        raise InputError(f"'{text}': a range needs at least 2 points")
-    return match["first"], match["last"], count
+def _range(text: str) -> _Range | None:
+    """The parts of a range; None for a plain list."""
+    first, dots, rest = _text(text, "a list of numbers").partition("..")
+    if not dots:
+        return None
+    last, _, count = rest.replace("×", "x").rpartition("x")
+    first, last, count = first.strip(), last.strip(), count.strip()
+    if not (first and last and re.fullmatch("[0-9]+", count)) or ".." in last:
+        raise InputError(f"'{brief(text)}' is not a range; write for example '0 .. 60 x 61' (first .. last x count)")
+    if len(count) > len(str(_MOST)) or int(count) > _MOST:
+        raise InputError(f"'{brief(text)}': a range has at most {_MOST} points")
+    if int(count) < 2:
+        raise InputError(f"'{brief(text)}': a range needs at least 2 points")
+    return _Range(first, last, int(count))
+
+
+def _ends(text: str, span: _Range, dimension: Dimension) -> list[Quantity]:
+    """Both ends of a range of amounts; the first may leave its unit to the second."""
+    ends = _quantities(f"{span.first} {span.last}", dimension)
+    if len(ends) != 2:
+        raise InputError(f"'{brief(text)}' has {len(ends)} amounts around its dots; a range has one on either side")
+    return ends
 
 
 def _quantities(text: str, dimension: Dimension) -> list[Quantity]:
     """Read ``"0 15 min"`` or ``"1 nM 1 uM"``: a number without a unit takes the next unit to its right."""
-    words = re.findall(r"[^\s,]+", text)
     found: list[Quantity] = []
     waiting: list[str] = []
-    for word in words:
-        match = re.match(rf"^({_NUMBER})$", word, re.IGNORECASE)
+    for word in re.findall(r"[^\s,]+", text):
+        match = _NUMBER.match(word)
         if match:
-            waiting.append(word)
+            waiting.append(match[0])
+            word = word[match.end() :]
+        if not word:
             continue
-        split = re.match(rf"^({_NUMBER})(.+)$", word, re.IGNORECASE)
-        if split:
-            waiting.append(split[1])
-            word = split[2]
         if not waiting:
-            raise InputError(f"'{word}' in '{text}' stands where a number should; write for example "
+            raise InputError(f"'{brief(word)}' in '{brief(text)}' stands where a number should; write for example "
                              f"'{_EXAMPLE[dimension]}'")  # fmt: skip
         found += [quantity(f"{number} {word}", dimension) for number in waiting]
         waiting = []
     if waiting or not found:
-        raise InputError(f"'{text}' has no unit; write for example '{_EXAMPLE[dimension]}'")
+        raise InputError(f"'{brief(text)}' has no unit; write for example '{_EXAMPLE[dimension]}'")
     return found
+
+
+def _number(word: str) -> float:
+    """The value of a text that looks like a number. Raises :class:`InputError` unless it is finite and not lost."""
+    value = float(word)
+    if not math.isfinite(value):
+        raise InputError(f"'{brief(word)}' is not a finite amount")
+    if value == 0 and re.search("[1-9]", re.split("[eE]", word)[0]):
+        raise InputError(f"'{brief(word)}' is too small a number; it would count as zero")
+    return value
+
+
+def _text(given: object, what: str) -> str:
+    if not isinstance(given, str):
+        raise InputError(f"{brief(repr(given))} is not text; {what} is written as text")
+    return given
 
 
 def _not_negative(found: Quantity, what: str) -> Quantity:
