@@ -60,6 +60,14 @@ def number(value: object, what: str) -> float:
     return found
 
 
+def or_nan(value: object) -> float:
+    """``value`` as a number, NaN when it is none."""
+    try:
+        return _one(value)
+    except InputError:
+        return math.nan
+
+
 def share(value: object, what: str, hint: str = "") -> float:
     """``value`` as a number between 0 and 1, both excluded. Raises :class:`InputError` when it is none."""
     found = number(value, what)

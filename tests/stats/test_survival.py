@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -63,7 +65,7 @@ def test_curve_and_test_agree_with_scipy(seed: int, size: int) -> None:
     rng = np.random.default_rng(seed)
     samples = []
     for scale in (10, 14):
-        event, end = rng.exponential(scale, size).round(1) + 0.1, rng.uniform(2, 30, size).round(1)
+        event, end = (rng.exponential(scale, size) + 0.1).round(1), rng.uniform(2, 30, size).round(1)
         samples.append((np.minimum(event, end), event <= end))
     wrapped = [scipy.stats.CensoredData.right_censored(times, ~seen) for times, seen in samples]
     expected = scipy.stats.ecdf(wrapped[0]).sf
@@ -161,3 +163,96 @@ def test_table_by_arm() -> None:
     assert curves["placebo"].median.value == 8
     with pytest.raises(InputError, match="column 'event' is missing \\(is 'events' meant"):
         survival.by_arm(frame.rename(columns={"event": "events"}))
+
+
+def test_times_that_differ_by_rounding_are_ties() -> None:
+    times = [0.1 + 0.2, 0.3, 0.7]
+    assert survival.kaplan_meier(times).times.tolist() == [0.3, 0.7]
+    written, summed = (survival.log_rank([first, 0.3, 0.7, 1.0], list("abab")) for first in (0.3, 0.1 + 0.2))
+    assert written == summed
+    single = np.float32(TIMES).astype(float) * 1.1
+    assert survival.log_rank(single, ARMS, EVENTS).chi2 == pytest.approx(16.792941, rel=1e-6)
+
+
+@pytest.mark.parametrize("missing", [None, math.nan, pd.NA, "", "  "])
+def test_a_subject_without_an_arm_is_refused(missing: object) -> None:
+    arms = ["vehicle", "vehicle", "drug", missing, "drug"]
+    with pytest.raises(InputError, match="row 4: no arm is named"):
+        survival.log_rank([1, 2, 3, 4, 5], arms)
+    with pytest.raises(InputError, match="row 4: no arm is named"):
+        survival.hazard_ratio([1, 2, 3, 4, 5], arms, reference="vehicle")
+    frame = pd.DataFrame({"time_days": [1, 2, 3, 4, 5], "event": 1, "arm": arms})
+    with pytest.raises(InputError, match="row 4: no arm is named"):
+        survival.by_arm(frame)
+
+
+def test_blanks_around_an_arm_make_no_new_arm() -> None:
+    found = survival.log_rank([1, 2, 3, 4], ["drug", "drug ", " vehicle", "vehicle"])
+    assert found.degrees_of_freedom == 1
+
+
+@pytest.mark.parametrize(
+    "events",
+    [[True, False, True], [1, 0, 1], [1.0, 0.0, 1.0], np.array([1, 0, 1]), np.array([True, False, True]),
+     [np.int8(1), np.bool_(False), Fraction(1)], pd.Series([1, 0, 1]), pd.Series([True, False, True], dtype="boolean")],
+)  # fmt: skip
+def test_events_of_every_type(events: object) -> None:
+    assert survival.kaplan_meier([3, 5, 9], events).events.tolist() == [1, 0, 1]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("events", [["dead", "alive", "dead"], ["True", "False", "True"], ["1", "0", "1"]])
+def test_events_as_words_are_refused_by_row(events: list[str]) -> None:
+    for call in (
+        lambda: survival.kaplan_meier([3, 5, 9], events),  # type: ignore[arg-type]
+        lambda: survival.log_rank([3, 5, 9], ["a", "b", "a"], events),  # type: ignore[arg-type]
+        lambda: survival.by_arm(pd.DataFrame({"time_days": [3, 5, 9], "event": events, "arm": ["a", "b", "a"]})),
+    ):
+        with pytest.raises(InputError) as caught:
+            call()
+        for row, event in enumerate(events):
+            assert f"row {row + 1}: event is '{event}'; write 1 for an event, 0 for censored" in str(caught.value)
+
+
+@pytest.mark.parametrize("event", [None, math.nan, pd.NA, 2, -1, 0.5, "", [1], 1j])
+def test_an_event_that_is_neither_is_named(event: object) -> None:
+    with pytest.raises(InputError, match=r"row 2: event is .*; write 1 for an event, 0 for censored"):
+        survival.kaplan_meier([3, 5], [1, event])  # type: ignore[list-item]
+
+
+def test_rows_of_a_table_are_counted_over_all_arms() -> None:
+    frame = pd.DataFrame({"time_days": ["3", "5", "x", "7", -1], "event": [1, 0, 1, 1, 1], "arm": list("aabba")})
+    with pytest.raises(InputError) as caught:
+        survival.by_arm(frame)
+    assert "row 3: time is nan, not a finite number" in str(caught.value)
+    assert "row 5: time -1 is before dosing began" in str(caught.value)
+    curves = survival.by_arm(frame.iloc[[0, 1, 3]])
+    assert {name: curve.size for name, curve in curves.items()} == {"a": 2, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: survival.by_arm([1, 2]), "a pandas DataFrame is needed, not 'list'"),
+        (lambda: survival.by_arm(pd.DataFrame([[1, 1, "a", "b"]], columns=["time_days", "event", "arm", "arm"])),
+         "column 'arm' is there 2 times"),
+        (lambda: survival.kaplan_meier(5), "a single number is given"),
+        (lambda: survival.kaplan_meier([]), "the arm is empty"),
+        (lambda: survival.kaplan_meier(["5 days"]), "row 1: time is '5 days', a text"),
+        (lambda: survival.kaplan_meier([5, math.nan]), "row 2: time is nan, not a finite number"),
+        (lambda: survival.kaplan_meier([5], "1"), "events are '1'; give a list"),
+        (lambda: survival.kaplan_meier([5], confidence="high"), "confidence is 'high', a text; give a number"),
+        (lambda: survival.kaplan_meier([5], confidence=95), "confidence is 95; it must lie between 0 and 1"),
+        (lambda: survival.log_rank([1, 2], "ab"), "arms are 'ab'; give a list"),
+        (lambda: survival.log_rank([1, 2], 3), "arms are 3; give a list"),
+        (lambda: survival.hazard_ratio([1, 2], ["a", "b"], reference=None), "reference arm None is not among"),
+        (lambda: survival.hazard_ratio([1, 2], ["a", "b"], reference="a", confidence=2), "confidence is 2"),
+        (lambda: survival.kaplan_meier([5]).at(math.nan), "time is nan; give a finite number"),
+        (lambda: survival.kaplan_meier([5]).at("5"), "time is '5', a text"),
+        (lambda: survival.kaplan_meier([5]).number_at_risk(5), "a single number is given"),
+        (lambda: survival.kaplan_meier([5]).number_at_risk([math.inf]), "row 1: time is inf"),
+        (lambda: survival.kaplan_meier([5]).quantile(None), "fraction is None"),
+    ],
+)  # fmt: skip
+def test_arguments_of_another_kind(call: Callable[[], object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        call()

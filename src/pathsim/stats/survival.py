@@ -1,22 +1,28 @@
 """Time to event: Kaplan-Meier curves with intervals, the log-rank test, and the hazard ratio of Cox.
 
-Times run from the start of dosing. ``events`` are True (or 1) where the event was seen and False (0) where observation
-ended without it (censored). What the data cannot give is None, printed as "not reached" or "not estimable".
+Times run from the start of dosing; times equal within rounding are one. ``events`` are True (or 1) where the event was
+seen and False (0) where observation ended without it (censored). What the data cannot give is None, printed as "not
+reached" or "not estimable".
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from importlib import import_module
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import arguments
 from ..arrays import BoolArray, FloatArray, IntArray
-from ..errors import InputError, near_misses, raise_together
+from ..errors import InputError, brief, raise_together
+from ..table import check_columns, numeric_cells
+from .rounding import settled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A quantile of survival: ``value``, ``low``, ``high`` are None where the curve or its band never falls so far."""
+    """A quantile of survival: ``value``, ``low``, ``high`` are None where the curve or its limits never fall so far."""
 
     value: float | None
     low: float | None
@@ -75,22 +81,27 @@ class KaplanMeier:
 
     def quantile(self, fraction: float) -> Time:
         """The first time at which survival is ``fraction`` or less. Raises InputError unless 0 < fraction < 1."""
-        if not 0 < fraction < 1:
-            raise InputError(f"fraction is {fraction!r}; it must lie between 0 and 1 (0.5 gives the median)")
+        fraction = arguments.share(fraction, "fraction", " (0.5 gives the median)")
         ends = [self._first(curve, fraction) for curve in (self.survival, self.low, self.high)]
         return Time(ends[0], ends[1], ends[2], self.unit)
 
     def at(self, time: float) -> float:
         """Survival just after ``time``. Raises InputError after the last observation, where it is not known."""
+        time = arguments.number(time, "time")
         if time > self.times[-1] and self.survival[-1] > 0:
             raise InputError(f"survival at {time:g} {self.unit} is not known: observation ends at {self.times[-1]:g}")
         before = np.flatnonzero(self.times <= time)
         return float(self.survival[before[-1]]) if len(before) else 1.0
 
     def number_at_risk(self, times: Iterable[float]) -> list[int]:
-        """How many were still observed, without event, just before each of ``times``."""
+        """How many were still observed, without event, just before each of ``times``.
+
+        Raises :class:`InputError` for times that are not finite numbers.
+        """
+        moments = arguments.column(times, "time")
+        raise_together(arguments.shortened(arguments.not_finite(moments, "time")), "number at risk")
         left = self.size - np.concatenate([[0], np.cumsum(self.events + self.censored)])
-        return [int(left[np.searchsorted(self.times, time, side="left")]) for time in times]
+        return [int(left[place]) for place in np.searchsorted(self.times, moments, side="left")]
 
     def to_frame(self) -> pd.DataFrame:
         """The curve as a table: time, survival, low, high, at_risk, events, censored."""
@@ -163,8 +174,7 @@ def kaplan_meier(
         InputError: an empty arm, times that are negative (an event before dosing) or not finite, events not 0 or 1.
     """
     moments, seen = _checked(times, events, name)
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence is {confidence!r}; it must lie between 0 and 1")
+    confidence = arguments.share(confidence, "confidence")
     distinct, where = np.unique(moments, return_inverse=True)
     deaths = np.bincount(where, seen).astype(np.int64)
     lost = np.bincount(where, ~seen).astype(np.int64)
@@ -185,12 +195,17 @@ def by_arm(
 ) -> dict[str, KaplanMeier]:
     """Kaplan-Meier curves of every arm of a table with one subject per row, in order of appearance.
 
-    Raises :class:`InputError` for columns that are missing and for everything :func:`kaplan_meier` objects to.
+    Raises:
+        InputError: columns that are missing; and every row (counted from 1, without the header) without an arm, with a
+            time that is negative or no number, or an event that is not 0 or 1.
     """
-    _check_columns(frame, (time, event, arm))
+    check_columns(frame, (time, event, arm), "survival table")
+    labels, problems = _labels(frame[arm])
+    moments, seen = _checked(numeric_cells(frame[time]), frame[event], problems=problems)
     return {
-        str(label): kaplan_meier(part[time], part[event], confidence=confidence, unit=unit, name=str(label))
-        for label, part in frame.groupby(arm, sort=False)
+        label: kaplan_meier(moments[member], seen[member], confidence=confidence, unit=unit, name=label)
+        for label in dict.fromkeys(labels)
+        for member in [np.array([each == label for each in labels])]
     }
 
 
@@ -245,7 +260,8 @@ def hazard_ratio(
     moments, labels, seen = _checked_arms(times, arms, events)
     names = list(dict.fromkeys(labels))
     if reference not in names:
-        raise InputError(f"reference arm '{reference}' is not among the arms: {', '.join(names)}")
+        raise InputError(f"reference arm {brief(repr(reference))} is not among the arms: {', '.join(names[:8])}")
+    confidence = arguments.share(confidence, "confidence")
     others = [name for name in names if name != reference]
     columns = np.array([[label == name for name in others] for label in labels], dtype=float)
     dead = {name: int(seen[[label == name for label in labels]].sum()) for name in names}
@@ -296,43 +312,68 @@ def _log_log(
 
 
 def _checked(
-    times: Iterable[float], events: Iterable[bool | int] | None, name: str = ""
+    times: Iterable[float], events: Iterable[bool | int] | None, name: str = "", problems: Sequence[str] = ()
 ) -> tuple[FloatArray, BoolArray]:
-    moments = np.asarray(list(times), dtype=float)
-    raw = np.ones(len(moments)) if events is None else np.asarray(list(events), dtype=float)
+    """Times (n,) and whether each is an event; raises with what is wrong in any row, after ``problems``."""
     heading = f"survival of {name}" if name else "survival"
+    moments = arguments.column(times, "time")
     if not len(moments):
         raise InputError(f"{heading}: the arm is empty")
-    if len(raw) != len(moments):
-        raise InputError(f"{heading}: {len(moments)} times and {len(raw)} events; one event flag per time is needed")
-    problems = [
-        f"row {i + 1}: time is {moments[i]}, not a finite number" for i in np.flatnonzero(~np.isfinite(moments))
-    ]
-    problems += [
-        f"row {i + 1}: time {moments[i]:g} is before dosing began (time 0)" for i in np.flatnonzero(moments < 0)
-    ]
-    problems += [f"row {i + 1}: event is {raw[i]:g}; write 1 for an event, 0 for censored"
-                 for i in np.flatnonzero(~np.isin(raw, (0.0, 1.0)))]  # fmt: skip
-    raise_together(problems, heading)
-    return moments, raw.astype(bool)
+    moments = settled(moments)
+    found = [*problems, *arguments.not_finite(moments, "time")]
+    found += [f"row {i + 1}: time {moments[i]:g} is before dosing began (time 0)" for i in np.flatnonzero(moments < 0)]
+    seen = np.ones(len(moments), dtype=bool)
+    if events is not None:
+        flags = _entries(events, "events")
+        if len(flags) != len(moments):
+            raise InputError(f"{heading}: {len(moments)} times and {len(flags)} events; one event flag per time is "
+                             "needed")  # fmt: skip
+        for row, flag in enumerate(flags):
+            known = _flag(flag)
+            if known is None:
+                said = "missing" if arguments.is_missing(flag) else brief(_plain(flag))
+                found.append(f"row {row + 1}: event is {said}; write 1 for an event, 0 for censored")
+            else:
+                seen[row] = known
+    raise_together(arguments.shortened(found), heading)
+    return moments, seen
+
+
+def _flag(value: object) -> bool | None:
+    """True, 1 or 1.0, False, 0 or 0.0 of any numeric type; None for anything else."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, Real | Decimal) and not isinstance(value, np.timedelta64) and value in (0, 1):
+        return bool(value)
+    return None
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else repr(value)
+
+
+def _entries(values: object, what: str) -> list[Any]:
+    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
+        raise InputError(f"survival: {what} are {brief(repr(values))}; give a list with one entry per subject")
+    return list(values)
+
+
+def _labels(arms: object) -> tuple[list[str], list[str]]:
+    """The arm of every subject as text, and the rows that name none."""
+    given = _entries(arms, "arms")
+    problems = [f"row {i + 1}: no arm is named" for i, arm in enumerate(given) if arguments.is_missing(arm)]
+    return [str(arm).strip() for arm in given], problems
 
 
 def _checked_arms(
     times: Iterable[float], arms: Iterable[Hashable], events: Iterable[bool | int] | None
 ) -> tuple[FloatArray, list[str], BoolArray]:
-    moments, seen = _checked(times, events)
-    labels = [str(arm) for arm in arms]
+    labels, problems = _labels(arms)
+    moments, seen = _checked(times, events, problems=problems)
     if len(labels) != len(moments):
         raise InputError(f"survival: {len(moments)} times and {len(labels)} arm names; one per subject is needed")
     if len(set(labels)) < 2:
         raise InputError(f"survival: only one arm ('{labels[0]}'); a comparison needs at least two")
     return moments, labels, seen
-
-
-def _check_columns(frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
-    problems = []
-    for column in needed:
-        if column not in frame.columns:
-            close = near_misses(column, [str(name) for name in frame.columns])
-            problems.append(f"column '{column}' is missing" + (f" (is '{close[0]}' meant?)" if close else ""))
-    raise_together(problems, "survival table")
