@@ -351,3 +351,53 @@ def test_counts_are_normalised_on_request() -> None:
 def test_far_replicates_are_named() -> None:
     wells = synergy.from_arrays([[1, 0], [1, 0], [0, 1], [1, 1]], [0.9, 0.2, 0.7, 0.4])
     assert "replicates differ by 0.7 (row 1, row 2)" in wells.notes[0]
+
+
+def test_doses_equal_within_rounding_are_one() -> None:
+    """0.1 + 0.2 in the combinations is the 0.3 of the single drug; a residue of subtraction is no dose."""
+    written, summed = 0.3, 0.1 + 0.2
+    for first, zero in ((summed, 0.0), (float(np.float32(0.3)), 0.0), (written, 0.3 - 0.2 - 0.1)):
+        doses = [[zero, zero], [written, 0], [0, written], [first, written], [1, 0], [1, first], [first, zero]]
+        score = synergy.bliss(doses, [1.0, 0.8, 0.7, 0.56, 0.5, 0.35, 0.8])
+        assert score.mean == pytest.approx(0.0, abs=1e-9)
+        assert score.wells["drug 2_nM"].tolist() == [0.3, 0.3]
+
+
+DOSES_16 = [(a, b) for a in (0, 1, 3, 10) for b in (0, 1, 3, 10)]
+
+
+def test_inhibition_called_viability_is_told() -> None:
+    viability = np.array([1 / (1 + a / 3) / (1 + b / 5) for a, b in DOSES_16])
+    for scale in (Response.VIABILITY_FRACTION, Response.INHIBITION_FRACTION):
+        values = 1 - viability if scale is Response.VIABILITY_FRACTION else viability
+        with pytest.raises(InputError, match=r"untreated wells average 0 of control, .* is this inhibition"):
+            synergy.bliss(DOSES_16, values, scale=scale)
+    for score in SCORES:
+        assert "untreated wells average 0.8 of control, not 1" in " ".join(
+            score(DOSES_16, 0.8 * viability, resamples=0).notes
+        )
+        assert not score(DOSES_16, viability, resamples=0).notes or score is synergy.loewe
+    assert "untreated wells average 0.8" in str(synergy.bliss(DOSES_16, 0.8 * viability))
+    normal = synergy.normalised(synergy.from_arrays(DOSES_16, 0.8 * viability))
+    assert synergy.bliss(normal).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("doses", "responses", "options", "said"),
+    [
+        (5, [1], {}, "doses have shape"), ([[1, 0], [0]], [1, 1], {}, "all must be of one length"),
+        ([[1, 0], [0, 1]], 0.5, {}, "doses have shape .* and responses"),
+        ([["1", 0], [0, 1]], [0.5, 0.5], {}, "row 1, column 1: dose is '1', a text"),
+        ([[1, 0], [0, 1], [1, 1]], [0.5, True, 0.3], {}, "row 2: response is True"),
+        (DOSES_16, [0.5] * 16, {"drugs": "AB"}, "drugs: 'AB' is no list of names"),
+        (DOSES_16, [0.5] * 16, {"scale": "percent"}, "scale is 'percent'; give one of Response"),
+        (DOSES_16, [0.5] * 16, {"seed": -1}, "seed is -1"), (DOSES_16, [0.5] * 16, {"resamples": 1e12}, "resamples is"),
+        (DOSES_16, [0.5] * 16, {"confidence": 95}, "confidence is 95"),
+        (DOSES_16, [0.5] * 16, {"unit": "uM"}, "unknown option 'unit': did you mean units"),
+        (DOSES_16, [0.5] * 16, {"drugs": ("A", "A")}, "name each once"),
+        ([], [], {}, "doses have shape"), ("a.csv", None, {}, "doses without responses"), (table, None, {}, "without"),
+    ],
+)  # fmt: skip
+def test_arguments_of_another_kind(doses: object, responses: object, options: dict, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        synergy.bliss(doses, responses, **options)

@@ -148,7 +148,7 @@ def test_missing_columns_and_files(tmp_path: Path) -> None:
         synergy.read_csv(tmp_path / "absent.csv", PERCENT)
     empty = tmp_path / "empty.csv"
     empty.write_text("")
-    with pytest.raises(InputError, match="not a table"):
+    with pytest.raises(InputError, match="not a CSV table"):
         synergy.read_csv(empty, PERCENT)
 
 
@@ -162,3 +162,41 @@ def test_two_drugs_in_one_block(tmp_path: Path) -> None:
 def test_scale_that_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="look like percent"):
         synergy.read_csv(write(synergyfinder(), tmp_path), Response.INHIBITION_FRACTION)
+
+
+@pytest.mark.parametrize("control", ["DMSO", "", "vehicle", "none"])
+def test_names_beside_dose_zero_do_not_matter(control: str, tmp_path: Path) -> None:
+    """Exactly Bliss data in which wells without a drug name a solvent, or nothing."""
+    frame = pd.DataFrame([(1, control, control, 0, 0, "uM", 0), (1, control, "B", 0, 1, "uM", 25),
+                          (1, "A", control, 0.1, 0, "uM", 40), (1, "A", "B", 0.1, 1, "uM", 55)],
+                         columns=["block_id", "drug1", "drug2", "conc1", "conc2", "conc_unit", "response"])  # fmt: skip
+    (wells,) = synergy.read_csv(write(frame, tmp_path), PERCENT)
+    assert wells.drugs == ("A", "B")
+    assert synergy.bliss(wells).mean == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_dose_without_a_name_is_refused(tmp_path: Path) -> None:
+    frame = synergyfinder()
+    frame.loc[30:, "drug1"] = np.nan
+    with pytest.raises(InputError, match="drug1 is empty beside a dose above zero"):
+        synergy.read_csv(write(frame, tmp_path), PERCENT)
+    with pytest.raises(InputError, match="row 3: block_id is empty"):
+        synergy.from_long(synergyfinder().assign(block_id=["1", " ", *["1"] * 34]), PERCENT)
+
+
+def test_screens_with_solvents_at_dose_zero() -> None:
+    doses = [(a, b) for a in (0.0, 1.0, 3.0) for b in (0.0, 1.0, 3.0)]
+    frame = pd.DataFrame({
+        "cell_line": "T47D", "treatment": "see drugs", "time_min": 4320.0, "readout": "viability",
+        "value": [1 / (1 + a) / (1 + b) for a, b in doses],
+        "drug1": ["A" if a else "DMSO" for a, _ in doses], "dose1_nM": [a for a, _ in doses],
+        "drug2": ["B" if b else None for _, b in doses], "dose2_nM": [b for _, b in doses],
+    })  # fmt: skip
+    (wells,) = synergy.experiments(frame)
+    for each in (wells, synergy.from_table(frame)):
+        assert each.drugs == ("A", "B")
+        assert len(each.viability) == 9
+        assert synergy.bliss(each).mean == pytest.approx(0.0, abs=1e-9)
+    several = pd.concat([frame, frame.assign(drug1=frame["drug1"].replace("A", "C"))])
+    with pytest.raises(InputError, match="row 1: drug1 is 'DMSO' at dose zero, while there are 2"):
+        synergy.experiments(several)

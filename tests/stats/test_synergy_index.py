@@ -229,7 +229,8 @@ def test_effects_outside_zero_to_one_are_left_out_and_named() -> None:
     notes = " | ".join(found.notes)
     assert "drug 1: effect not between 0 and 1 at 0.125 nM; left out of the line" in notes
     assert "drug 1 8 nM + drug 2 8 nM: effect 1 is not between 0 and 1; no index" in notes
-    assert np.isfinite(found.points["ci"]).all()
+    assert found.points["ci"].isna().tolist() == [False] * 6 + [True]
+    assert found.points["mark"].tolist() == [""] * 6 + ["effect 1 is not between 0 and 1; no index"]
 
 
 def test_levels_beyond_the_data_are_marked() -> None:
@@ -252,8 +253,33 @@ def test_a_drug_that_levels_off_is_named() -> None:
 def test_a_drug_without_effect_has_no_index() -> None:
     doses = [[d, 0] for d in DOSES] + [[0, d] for d in DOSES] + [[d, d] for d in DOSES]
     fa = np.concatenate([affected(DOSES, (1.0, 1.0)), np.full(7, -0.01), affected(DOSES, (1.0, 1.0))])
-    with pytest.raises(InputError, match="inert: 0 dose\\(s\\) with an effect between 0 and 1"):
-        synergy.combination_index(doses, fa, drugs=("active", "inert"), scale=Response.INHIBITION_FRACTION)
-    fa[7:14] = np.linspace(0.3, 0.1, 7)
-    with pytest.raises(InputError, match="inert: the effect does not rise with dose"):
-        synergy.combination_index(doses, fa, drugs=("active", "inert"), scale=Response.INHIBITION_FRACTION)
+    for effects, said in (
+        (np.full(7, -0.01), "inert: 0 dose(s) with an effect between 0 and 1; a median-effect line needs two"),
+        (np.linspace(0.3, 0.1, 7), "inert: the effect does not rise with dose"),
+        (np.full(7, 0.3), "inert: the effect does not rise with dose"),
+    ):
+        fa[7:14] = effects
+        found = synergy.combination_index(doses, fa, drugs=("active", "inert"), scale=Response.INHIBITION_FRACTION)
+        assert len(found.points) == 7
+        assert found.points["ci"].isna().all()
+        assert found.points["mark"].str.startswith(said).all()
+        assert found.levels["mark"].str.startswith(said).all()
+        assert np.isfinite(found.points["dri_active"]).all()
+        assert found.singles[1] is None
+        assert found.row()["mean"] is None
+        assert said in str(found)
+        with pytest.raises(InputError, match="no isobologram: the effect of inert alone does not rise"):
+            synergy.isobologram(doses, fa, drugs=("active", "inert"), scale=Response.INHIBITION_FRACTION)
+
+
+def test_a_flat_matrix_has_marks_instead_of_indices() -> None:
+    doses = [(a, b) for a in (0, 1, 3, 10) for b in (0, 1, 3, 10)]
+    for level in (1.0, 0.8, 1.02):
+        found = synergy.combination_index(doses, [level] * 16)
+        assert len(found.points) == 9
+        assert found.points["ci"].isna().all()
+        assert (found.points["mark"] != "").all()
+        loewe = synergy.loewe(doses, [level] * 16, resamples=20)
+        assert loewe.wells["excess"].abs().max() < 1e-9
+        assert loewe.wells["index"].isna().all()
+        assert "no index at 9 of 9 combinations" in " ".join(loewe.notes)

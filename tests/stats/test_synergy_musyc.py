@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -93,3 +95,35 @@ def test_bad_requests() -> None:
         synergy.musyc([[1, 0], [2, 0], [0, 1], [0, 2], [1, 1]], [0.8, 0.6, 0.7, 0.5, 0.4])
     with pytest.raises(InputError, match="parameters are missing: E3"):
         synergy.musyc_response(1, 1, {name: value for name, value in TRUTH.items() if name != "E3"})
+
+
+@pytest.mark.parametrize(("level", "noise"), [(1.0, 0.0), (0.5, 0.0), (1.0, 0.02)])
+def test_a_flat_surface_says_so(level: float, noise: float) -> None:
+    doses = np.array([0.0, 1.0, 3.0, 10.0])
+    surface = level + noise * np.random.default_rng(1).normal(size=(4, 4))
+    found = synergy.musyc(synergy.from_matrix(doses, doses, surface))
+    assert found.beta.value is None
+    assert found.estimates["alpha12"].value is None
+    assert found.estimates["E3"].value == pytest.approx(surface.mean())
+    assert "the surface is flat" in str(found)
+    assert found(doses, doses) == pytest.approx(np.full(4, surface.mean()))
+    assert found.row()["mean"] is None
+
+
+@pytest.mark.parametrize(
+    ("doses", "parameters", "rates", "said"),
+    [
+        ((-1, 1), TRUTH, (1, 1), "dose of drug 1: -1 to -1"),
+        (([1, math.nan], 1), TRUTH, (1, 1), "dose of drug 1"),
+        (("1 nM", 1), TRUTH, (1, 1), "dose of drug 1 is '1 nM', a text"),
+        (([1, 2], [1, 2, 3]), TRUTH, (1, 1), "do not fit together"),
+        ((1, 1), {**TRUTH, "C1": 0.0}, (1, 1), "C1 is 0; it must be above zero"),
+        ((1, 1), {**TRUTH, "E0": "one"}, (1, 1), "MuSyC parameter E0 is 'one', a text"),
+        ((1, 1), 5, (1, 1), "parameters are 5; give a mapping"),
+        ((1, 1), TRUTH, 5, "rate: a single number"),
+        ((1, 1), TRUTH, (0, 1), "two positive numbers"),
+    ],
+)
+def test_what_is_no_surface(doses: tuple, parameters: object, rates: object, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        synergy.musyc_response(*doses, parameters, rates)  # type: ignore[arg-type]

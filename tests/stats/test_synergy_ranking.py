@@ -84,7 +84,7 @@ def test_screen_columns_keep_a_drug_combined_with_itself_apart() -> None:
     assert synergy.loewe(frame, resamples=0).wells["excess"].abs().max() < 1e-4
     assert synergy.combination_index(frame).points["ci"].to_numpy() == pytest.approx(np.ones(16))
     both = pd.concat([frame, frame.assign(drug2="y")])
-    with pytest.raises(InputError, match="column drug2 holds 2 drugs"):
+    with pytest.raises(InputError, match="drug2 names 2 drugs in one table"):
         synergy.bliss(both)
     assert [wells.drugs for wells in synergy.experiments(both)] == [("x", "x (2)"), ("x", "y")]
 

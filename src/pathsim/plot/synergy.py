@@ -138,7 +138,10 @@ def draw_combination_index(index: synergy.CombinationIndex, ax: Axes | None = No
     ax = canvas(ax, width=5.0 if len(index.mixtures) <= 3 else 6.0, height=3.8)
     ax.axhline(1.0, color=PALE, linewidth=1.0)
     fa = np.linspace(0.02, 0.98, 97)
-    measured = index.points["fa"].to_numpy(dtype=float)
+    known = index.points[index.points["ci"].notna()]
+    if known.empty:
+        raise InputError(f"no combination has an index: {index.points['mark'].iloc[0]}")
+    measured = known["fa"].to_numpy(dtype=float)
     for number, mixture in enumerate(index.mixtures[: len(COLOURS)]):
         at = index.along(mixture, fa)
         colour = COLOURS[number]
@@ -147,9 +150,9 @@ def draw_combination_index(index: synergy.CombinationIndex, ax: Axes | None = No
             low, high = (at[end].to_numpy(dtype=float)[inside] for end in ("ci_low", "ci_high"))
             ax.fill_between(fa[inside], low, high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(fa[inside], at["ci"].to_numpy(dtype=float)[inside], color=colour, linewidth=1.6, label=mixture.label)
-    ax.plot(measured, index.points["ci"], marker="o", linestyle="", color=INK, markersize=3.8, label="measured")
+    ax.plot(measured, known["ci"], marker="o", linestyle="", color=INK, markersize=3.8, label="measured")
     ax.set_yscale("log")
-    low, high = float(index.points["ci"].min()), float(index.points["ci"].max())
+    low, high = float(known["ci"].min()), float(known["ci"].max())
     ax.set_ylim(min(0.45, 0.7 * low), max(2.2, 1.4 * high))
     ax.set_xlim(0, 1)
     ticks = [

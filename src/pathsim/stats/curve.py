@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .. import arguments
 from ..arrays import FloatArray
+from ..errors import raise_together
 from . import logistic
 
 PARAMETERS = ("top", "bottom", "ec50", "h")
@@ -92,14 +94,17 @@ class Curve:
     covariance: FloatArray | None = field(repr=False, compare=False)
 
     def __call__(self, doses: Iterable[float] | FloatArray) -> FloatArray:
-        """Responses of the fitted curve at ``doses`` (points,)."""
-        return np.asarray(logistic.evaluate(np.asarray(doses, dtype=float), self.theta[None])[0])
+        """Responses of the fitted curve at ``doses`` (points,). Raises InputError for what is no dose."""
+        return np.asarray(logistic.evaluate(_doses(doses), self.theta[None])[0])
 
     def band(self, doses: Iterable[float] | FloatArray) -> tuple[FloatArray, FloatArray] | None:
-        """Pointwise confidence limits of the mean response at ``doses`` (delta method), or None without residuals."""
+        """Pointwise confidence limits of the mean response at ``doses`` (delta method), or None without residuals.
+
+        Raises :class:`InputError` for what is no dose.
+        """
+        at = _doses(doses)
         if self.covariance is None:
             return None
-        at = np.asarray(doses, dtype=float)
         values, jacobian = logistic.curve_model(at)(self.theta[None])
         variance = np.einsum("np,pq,nq->n", jacobian[0], self.covariance, jacobian[0])
         reach = t_quantile(self.confidence, self.degrees_of_freedom) * np.sqrt(np.maximum(variance, 0.0))
@@ -127,6 +132,14 @@ class Curve:
             f"(brackets: {self.confidence:.0%} profile-likelihood intervals)",
         ]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+
+def _doses(given: Iterable[float] | FloatArray) -> FloatArray:
+    doses = arguments.column(given, "dose")
+    problems = arguments.not_finite(doses, "dose")
+    problems += [f"row {i + 1}: dose {doses[i]:g} is negative" for i in np.flatnonzero(doses < 0)]
+    raise_together(arguments.shortened(problems), "doses")
+    return doses
 
 
 def rounded(value: float, digits: int = 4) -> str:

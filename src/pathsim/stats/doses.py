@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import is_missing, shortened
 from ..arrays import FloatArray
-from ..errors import InputError, PathsimError, near_misses, raise_together
+from ..errors import InputError, PathsimError, brief, raise_together
+from ..table import check_table, numeric_cells
 from ..units import quantity
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_NEEDED = ("cell_line", "treatment", "time_min", "readout", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,6 @@ class Doses:
     drugs: tuple[str, ...]
     units: tuple[str, ...]
     values: FloatArray
-
-
-def check_columns(frame: pd.DataFrame) -> None:
-    """Raises :class:`InputError` naming each column of the one schema that ``frame`` lacks."""
-    problems = []
-    for column in _NEEDED:
-        if column not in frame.columns:
-            close = near_misses(column, [str(name) for name in frame.columns])
-            problems.append(f"column '{column}' is missing" + (f" (is '{close[0]}' meant?)" if close else ""))
-    raise_together(problems, "table")
 
 
 def read_doses(frame: pd.DataFrame) -> Doses:
@@ -84,16 +74,17 @@ def single_drug_curves(
 ) -> Iterator[tuple[dict[str, object], FloatArray, FloatArray, str]]:
     """``(key, doses, responses, unit)`` of each cell line, readout, time and drug; untreated wells are in each curve.
 
-    Raises :class:`InputError` for a table without the columns of the one schema, or in which no drug varies.
+    A table that names its drugs in ``drug, dose_nM`` may name another substance, or none, in rows at dose zero.
+
+    Raises :class:`InputError` for a table that :func:`pathsim.table.check_table` refuses (rows counted from 1, without
+    the header), a row without its drug, or one in which no drug varies.
     """
-    check_columns(frame)
+    checked = check_table(frame, first_row=1).reset_index(drop=True)
     by = ["cell_line", "readout", "time_min"]
-    if {"drug", "dose_nM"} <= set(frame.columns):
-        for (line, readout, time, drug), part in frame.groupby([*by, "drug"], sort=False):
-            key = {"cell_line": line, "drug": drug, "readout": readout, "time_min": time}
-            yield key, part["dose_nM"].to_numpy(dtype=float), part["value"].to_numpy(dtype=float), "nM"
+    if {"drug", "dose_nM"} <= set(checked.columns):
+        yield from _named_curves(checked, by)
         return
-    for (line, readout, time), part in frame.groupby(by, sort=False):
+    for (line, readout, time), part in checked.groupby(by, sort=False):
         doses = read_doses(part)
         if not doses.drugs:
             raise InputError(f"{line}, {readout}, {time:g} min: no dose differs between the rows; no dose response")
@@ -104,6 +95,36 @@ def single_drug_curves(
                 continue  # given only in combination
             key = {"cell_line": line, "drug": drug, "readout": readout, "time_min": time}
             yield key, doses.values[alone, column], values[alone], doses.units[column]
+
+
+def _named_curves(
+    frame: pd.DataFrame, by: list[str]
+) -> Iterator[tuple[dict[str, object], FloatArray, FloatArray, str]]:
+    """Curves of a table with the columns ``drug`` and ``dose_nM``."""
+    frame = frame.assign(dose_nM=dose_cells(frame, "dose_nM"))
+    unnamed = [row for row, (drug, dose) in enumerate(zip(frame["drug"], frame["dose_nM"], strict=True))
+               if dose > 0 and is_missing(drug)]  # fmt: skip
+    raise_together([f"row {row + 1}: drug is empty at dose {frame['dose_nM'].iloc[row]:g}" for row in unnamed], "doses")
+    for (line, readout, time), part in frame.groupby(by, sort=False):
+        given = dict.fromkeys(part["drug"][part["dose_nM"] > 0])
+        if not given:
+            raise InputError(f"{line}, {readout}, {time:g} min: no dose is above zero; no dose response")
+        # a control named after one of the drugs is that drug's; any other is shared
+        own = part["drug"].where(part["drug"].isin(list(given)))
+        for drug in given:
+            curve = part[(own == drug) | (own.isna() & (part["dose_nM"] == 0))]
+            key = {"cell_line": line, "drug": drug, "readout": readout, "time_min": time}
+            yield key, curve["dose_nM"].to_numpy(dtype=float), curve["value"].to_numpy(dtype=float), "nM"
+
+
+def dose_cells(frame: pd.DataFrame, column: str) -> FloatArray:
+    """The doses of a column. Raises :class:`InputError` for every cell that is no dose, by its row."""
+    values = numeric_cells(frame[column])
+    problems = [f"row {row + 1}: {column} is '{brief(str(frame[column].iloc[row]))}', not a finite number"
+                for row in np.flatnonzero(~np.isfinite(values))]  # fmt: skip
+    problems += [f"row {row + 1}: {column} is negative ({values[row]:g})" for row in np.flatnonzero(values < 0)]
+    raise_together(shortened(problems), "doses")
+    return values
 
 
 def drug_columns(frame: pd.DataFrame) -> list[tuple[str, str]]:
@@ -118,18 +139,32 @@ def drug_columns(frame: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _from_columns(frame: pd.DataFrame, named: list[tuple[str, str]]) -> Doses:
+    values = np.column_stack([dose_cells(frame, dose) for _, dose in named])
     names: list[str] = []
-    problems = []
-    for drug, _ in named:
-        several = list(dict.fromkeys(frame[drug].astype(str)))
-        if len(several) > 1:
-            problems.append(f"column {drug} holds {len(several)} drugs ({', '.join(several[:4])}); these are several "
-                            "experiments")  # fmt: skip
-        again = names.count(several[0]) + 1
-        names.append(several[0] if again == 1 else f"{several[0]} ({again})")
+    problems: list[str] = []
+    for place, (drug, _) in enumerate(named):
+        name = one_name(
+            frame[drug], values[:, place], drug, problems, "in one table ({}); these are several experiments"
+        )
+        again = names.count(name) + 1
+        names.append(name if again == 1 else f"{name} ({again})")
     raise_together(problems, "doses")
-    values = frame[[dose for _, dose in named]].to_numpy(dtype=float)
     return Doses(tuple(names), ("nM",) * len(named), values)
+
+
+def one_name(names: pd.Series, doses: FloatArray, column: str, problems: list[str], advice: str) -> str:
+    """The drug that a column names where its dose is above zero; what stands at dose zero does not matter.
+
+    Adds to ``problems`` when it names several, with ``advice`` that has a place for them, or none beside a dose.
+    """
+    given = names[doses > 0]
+    found = list(dict.fromkeys(str(name).strip() for name in given if not is_missing(name)))
+    if any(is_missing(name) for name in given):
+        problems.append(f"{column} is empty beside a dose above zero")
+    if len(found) > 1:
+        problems.append(f"{column} names {len(found)} drugs {advice.format(', '.join(found[:4]))}")
+    elsewhere = [str(name).strip() for name in names if not is_missing(name)]
+    return (found or elsewhere or [column])[0]
 
 
 def _read_medium(text: str) -> tuple[dict[str, float], dict[str, str], list[str]]:

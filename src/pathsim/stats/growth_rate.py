@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from .. import arguments
 from ..arrays import FloatArray
 from ..errors import InputError, raise_together
 from . import hill
@@ -19,6 +20,9 @@ from .curve import Curve, Estimate, Potency
 
 SLOPES = (0.1, 5.0)
 """Limits of the Hill slope in the reference implementations of the method."""
+
+_MOST_DOUBLINGS = 50.0
+"""How many times as fast as the control cells may grow: beyond, the control does not tell a growth rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,16 @@ def values(counts: npt.ArrayLike, control: npt.ArrayLike, start: npt.ArrayLike) 
         InputError: lists every row with a count that is not finite or negative, a start not above zero, or a control
             that did not grow (GR compares growth rates; without growth there is nothing to compare).
     """
-    x, untreated, first = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (counts, control, start)))
+    given = [arguments.array(v, name) for v, name in ((counts, "cell count"), (control, "control"), (start, "start"))]
+    try:
+        x, untreated, first = np.broadcast_arrays(*given)
+    except ValueError:
+        shapes = ", ".join(str(each.shape) for each in given)
+        raise InputError(f"growth rate: counts, control and start have shapes {shapes}; give one control and start, "
+                         "or one for each count") from None  # fmt: skip
     problems = []
-    for name, given in (("cell count", x), ("control", untreated), ("start", first)):
-        problems += [
-            f"row {i + 1}: {name} is {v}, not a finite number" for i, v in enumerate(given.flat) if not np.isfinite(v)
-        ]
+    for name, values_ in (("cell count", x), ("control", untreated), ("start", first)):
+        problems += arguments.not_finite(values_.reshape(-1), name)
     problems += [f"row {i + 1}: cell count {v:g} is negative" for i, v in enumerate(x.flat) if v < 0]
     problems += [f"row {i + 1}: start {v:g} is not above zero" for i, v in enumerate(first.flat) if v <= 0]
     problems += [
@@ -77,8 +85,13 @@ def values(counts: npt.ArrayLike, control: npt.ArrayLike, start: npt.ArrayLike) 
         for i, (c, s) in enumerate(zip(untreated.flat, first.flat, strict=True))
         if c <= s
     ]
-    raise_together(problems, "growth rate")
+    raise_together(arguments.shortened(problems), "growth rate")
     growth = np.log2(np.maximum(x / first, 1e-6)) / np.log2(untreated / first)
+    far = np.flatnonzero(growth.reshape(-1) > _MOST_DOUBLINGS)
+    raise_together(
+        arguments.shortened([f"row {i + 1}: cells grew {growth.reshape(-1)[i]:.3g} times as fast as the control, which "
+                             "hardly grew" for i in far]), "growth rate"
+    )  # fmt: skip
     return np.asarray(2.0**growth - 1.0)
 
 
@@ -93,19 +106,24 @@ def metrics(
 ) -> Metrics:
     """GR metrics from cell counts (n,) at ``doses`` (n,), with the untreated ``control`` and the ``start`` counts (both
     one number or one per well). Raises :class:`InputError` as :func:`values` and :func:`pathsim.stats.hill.fit`."""
-    return from_values(
-        doses, values(np.asarray(list(counts), dtype=float), control, start), confidence=confidence, unit=unit
-    )
+    found = arguments.column(counts, "cell count")
+    for name, given in (("control", control), ("start", start)):
+        shape = arguments.array(given, name).shape
+        if shape not in ((), found.shape):
+            raise InputError(f"growth rate: {len(found)} cell counts and a {name} of shape {shape}; give one, or "
+                             "one per well")  # fmt: skip
+    return from_values(doses, values(found, control, start), confidence=confidence, unit=unit)
 
 
 def from_values(doses: Iterable[float], gr: Iterable[float], *, confidence: float = 0.95, unit: str = "nM") -> Metrics:
-    """GR metrics from GR values (n,) at ``doses`` (n,); wells at one dose are replicates."""
-    x, y = np.asarray(list(doses), dtype=float), np.asarray(list(gr), dtype=float)
-    curve = hill.fit(x, y, top=1.0, confidence=confidence, unit=unit, slopes=SLOPES)
-    levels, where = np.unique(x[x > 0], return_inverse=True)
-    means = np.bincount(where, y[x > 0]) / np.bincount(where)
-    if len(levels) < 2:
-        raise InputError("the area over the GR curve needs at least two doses above zero")
+    """GR metrics from GR values (n,) at ``doses`` (n,); wells at one dose are replicates.
+
+    Raises :class:`InputError` as :func:`pathsim.stats.hill.fit`.
+    """
+    curve = hill.fit(doses, gr, top=1.0, confidence=confidence, unit=unit, slopes=SLOPES)
+    treated = curve.doses > 0
+    levels, where = np.unique(curve.doses[treated], return_inverse=True)
+    means = np.bincount(where, curve.responses[treated]) / np.bincount(where)
     logs = np.log10(levels)
     area = float(np.trapezoid(1.0 - means, logs) / (logs[-1] - logs[0]))
     return Metrics(curve.ic50, float(means[-2:].min()), area, curve.ec50, curve.bottom, curve.h, curve)

@@ -3,7 +3,8 @@
 The model is the four-parameter log-logistic of :mod:`pathsim.stats.logistic`; fix ``top``, ``bottom`` or ``h`` for
 three or two parameters. How awkward data are treated:
 
-* dose zero is exact (the response is ``top``), wells at one dose are replicates, weights are 1 / variance;
+* dose zero is exact (the response is ``top``), wells at one dose (within rounding) are replicates, weights are
+  1 / variance;
 * negative responses and responses above the control are noise or death: kept as measured, and named in ``notes``;
 * a response that turns back by more than three standard errors and a fifth of its range is named in ``notes``;
 * a flat response (F-test against a constant, p > 0.05; with few wells, no straight trend either) has no EC50 and no
@@ -20,12 +21,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from .. import arguments
 from ..arrays import FloatArray
-from ..errors import InputError, raise_together
+from ..errors import InputError, brief, raise_together
 from . import logistic
 from .curve import PARAMETERS, Curve, Estimate, Potency, t_quantile
 from .profile import Data as ProfileData
 from .profile import Span, dose_span, parameter_span
+from .rounding import settled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +66,7 @@ def fit(
         InputError: lists every row that is not a number, negative doses, negative weights, too few distinct doses.
     """
     x, y, w = _checked(doses, responses, weights)
-    _check_options(top, bottom, h, confidence, slopes)
+    top, bottom, h, confidence, slopes = _checked_options(top, bottom, h, confidence, slopes)
     held = np.array([math.nan if v is None else v for v in (top, bottom, None, None if h is None else math.log(h))])
     free = int(np.isnan(held).sum())
     _check_design(x, free)
@@ -93,8 +96,7 @@ def potency(curve: Curve, fraction: float) -> Potency:
 
     Raises :class:`InputError` unless 0 < fraction < 1.
     """
-    if not 0 < fraction < 1:
-        raise InputError(f"fraction is {fraction!r}; it must lie between 0 and 1 (0.5 gives the IC50)")
+    fraction = arguments.share(fraction, "fraction", " (0.5 gives the IC50)")
     return _potency(
         curve.doses, curve.responses, curve.weights, curve.theta, _held(curve), fraction, curve.confidence,
         curve.degrees_of_freedom, curve.flat, curve.unit,
@@ -131,46 +133,43 @@ def fit_table(frame: pd.DataFrame, **options: float | str | None) -> pd.DataFram
 def _checked(
     doses: Iterable[float], responses: Iterable[float], weights: Iterable[float] | None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    x, y = (_numbers(values, name) for values, name in ((doses, "dose"), (responses, "response")))
-    w = np.ones(len(x)) if weights is None else _numbers(weights, "weight")
+    x, y = arguments.column(doses, "dose"), arguments.column(responses, "response")
+    w = np.ones(len(x)) if weights is None else arguments.column(weights, "weight")
     if not len(x) == len(y) == len(w):
         raise InputError(f"{len(x)} doses, {len(y)} responses and {len(w)} weights; each response needs its dose")
-    problems = []
+    x, problems = settled(x), []
     for name, values in (("dose", x), ("response", y), ("weight", w)):
-        problems += [
-            f"row {i + 1}: {name} is {values[i]}, not a finite number" for i in np.flatnonzero(~np.isfinite(values))
-        ]
+        problems += arguments.not_finite(values, name)
     problems += [f"row {i + 1}: dose {x[i]:g} is negative" for i in np.flatnonzero(x < 0)]
     problems += [f"row {i + 1}: weight {w[i]:g} is not above zero" for i in np.flatnonzero(w <= 0)]
-    raise_together(problems, "dose response")
+    for name, values in (("dose", x[x > 0]), ("weight", w[w > 0]), ("response", np.abs(y[y != 0]))):
+        # squares of such numbers vanish; single responses next to larger ones may
+        least = float(values.max() if name == "response" else values.min()) if len(values) else 1.0
+        if least < 1 / arguments.LARGEST:
+            problems.append(f"{name}s of {least:g} are too small to count with; give them in a smaller unit")
+    raise_together(arguments.shortened(problems), "dose response")
     return x, y, w
 
 
-def _numbers(values: Iterable[float], name: str) -> FloatArray:
-    try:
-        found = np.asarray(values if isinstance(values, np.ndarray) else list(values), dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"every {name} must be a number: {error}") from None
-    if found.ndim != 1:
-        raise InputError(f"the {name}s have shape {found.shape}; give one list, one number per well")
-    return found
-
-
-def _check_options(
+def _checked_options(
     top: float | None, bottom: float | None, h: float | None, confidence: float, slopes: tuple[float, float]
-) -> None:
-    problems = [
-        f"{name} is {value!r}; it must be a finite number"
+) -> tuple[float | None, float | None, float | None, float, tuple[float, float]]:
+    top, bottom, h = (
+        None if value is None else arguments.number(value, name)
         for name, value in (("top", top), ("bottom", bottom), ("h", h))
-        if value is not None and not math.isfinite(value)
+    )
+    problems = [
+        f"{name} is {value:g}, which is beyond {arguments.LARGEST:g}"
+        for name, value in (("top", top), ("bottom", bottom))
+        if value is not None and abs(value) > arguments.LARGEST
     ]
-    if h is not None and not h > 0:
-        problems.append(f"h is {h!r}; the slope is positive, a rising curve has bottom above top")
-    if not 0 < confidence < 1:
-        problems.append(f"confidence is {confidence!r}; it must lie between 0 and 1")
-    if not 0 < slopes[0] < slopes[1]:
-        problems.append(f"slopes is {slopes!r}; it must be two positive numbers, the smaller first")
+    if h is not None and not 1e-3 <= h <= 1e3:
+        problems.append(f"h is {h!r}; the slope lies between 0.001 and 1000, a rising curve has bottom above top")
+    limits = arguments.column(slopes, "slopes")
+    if len(limits) != 2 or not 1e-3 <= limits[0] < limits[1] <= 1e3:
+        problems.append(f"slopes is {brief(repr(slopes))}; it must be two numbers from 0.001 to 1000, smaller first")
     raise_together(problems, "Hill fit")
+    return top, bottom, h, arguments.share(confidence, "confidence"), (float(limits[0]), float(limits[1]))
 
 
 def _check_design(x: FloatArray, free: int) -> None:

@@ -57,7 +57,7 @@ def evaluate(doses: FloatArray, theta: FloatArray) -> FloatArray:
 def dose_at(levels: FloatArray, theta: FloatArray) -> FloatArray:
     """Doses at which curves reach ``levels``: 0 at or before the top, infinite at or beyond the bottom."""
     top, bottom, log_ec50, log_h = (theta[..., i] for i in range(4))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = (top - levels) / (levels - bottom)
         doses = np.exp(log_ec50 + np.log(ratio) / np.exp(log_h))
     falling = np.sign(top - bottom)

@@ -11,9 +11,7 @@ import math
 import warnings
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from importlib import import_module
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -345,9 +343,7 @@ def _flag(value: object) -> bool | None:
         value = value.item()
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    if isinstance(value, Real | Decimal) and not isinstance(value, np.timedelta64) and value in (0, 1):
-        return bool(value)
-    return None
+    return {0.0: False, 1.0: True}.get(arguments.or_nan(value))
 
 
 def _plain(value: object) -> str:

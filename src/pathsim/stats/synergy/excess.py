@@ -7,13 +7,14 @@ Every function takes :class:`Wells`, the one table, or doses (wells, drugs) with
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...arrays import FloatArray
-from ...errors import InputError, raise_together
+from ...errors import InputError, raise_together, unknown
 from .. import logistic
 from .noise import single_drug
 from .scores import Score, excess_score
@@ -100,16 +101,43 @@ def zip_score(
 
 
 def read(data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, **reading: Any) -> Wells:
-    """Wells from wells, from the one table, or from doses (wells, drugs) with responses (wells,)."""
+    """Wells from wells, from the one table, or from doses (wells, drugs) with responses (wells,).
+
+    Untreated wells far from 1 are named in the notes. Raises :class:`InputError` where they are the lowest by far.
+    """
     if isinstance(data, Wells):
         if responses is not None or reading:
             raise InputError("wells are complete; responses and reading options go to the function that made them")
-        return data
-    if responses is not None:
-        return from_arrays(data, responses, **reading)
-    if hasattr(data, "columns"):
-        return from_table(data, **reading)  # type: ignore[arg-type]
-    raise InputError("doses without responses; give both, or wells, or a table")
+        wells = data
+    else:
+        maker = from_table if responses is None else from_arrays
+        unknown_options = [name for name in reading if name not in signature(maker).parameters]
+        if unknown_options:
+            raise unknown("option", unknown_options[0], list(signature(maker).parameters)[1:])
+        if responses is not None:
+            wells = from_arrays(data, responses, **reading)
+        elif hasattr(data, "columns"):
+            wells = from_table(data, **reading)  # type: ignore[arg-type]
+        else:
+            raise InputError("doses without responses; give both, or wells, or a table")
+    return replace(wells, notes=(*wells.notes, *_far_controls(wells.conditions)))
+
+
+def _far_controls(conditions: Conditions) -> list[str]:
+    """A note when the untreated wells are far from the control of 1 that every null model starts from."""
+    if conditions.untreated is None:
+        return []
+    control = float(conditions.means[conditions.untreated])
+    if control < 0.25 and float(conditions.means.max()) > control + 0.25:
+        raise InputError(
+            f"the untreated wells average {control:.3g} of control, and drugs raise that to "
+            f"{conditions.means.max():.3g}: is this inhibition? then say so with scale=Response.INHIBITION_FRACTION "
+            "(or VIABILITY_FRACTION if it was called inhibition)"
+        )
+    if abs(control - 1.0) <= 0.1:
+        return []
+    return [f"the untreated wells average {control:.3g} of control, not 1: not yet divided by them? "
+            "(synergy.normalised does so)"]  # fmt: skip
 
 
 def _bliss_viability(conditions: Conditions, means: FloatArray) -> FloatArray:

@@ -16,9 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ...arguments import is_missing, shortened
 from ...arrays import BoolArray, FloatArray
-from ...errors import InputError, PathsimError, near_misses, raise_together
+from ...errors import InputError, PathsimError, brief, near_misses, raise_together
+from ...table import check_columns, numeric_cells, read_text
+from ...table import read_csv as read_table_file
 from ...units import Dimension, quantity
+from ..doses import one_name
 from .wells import Response, Wells, from_arrays
 
 if TYPE_CHECKING:
@@ -62,25 +66,20 @@ def read_csv(path: str | Path, scale: Response, unit: str | None = None) -> list
         scale: what the response is (:class:`Response`): the file does not say.
 
     Raises:
-        InputError: columns that are missing; and lists every row with a dose or response that is not a number, a
+        InputError: columns that are missing, blocks that name several drugs beside doses above zero (what stands beside
+            dose zero, as DMSO, does not matter); and lists every row with a dose or response that is not a number, a
             negative dose, a unit that is unknown or missing among stated ones, or a well given twice with two values.
     """
-    import pandas as pd
-
-    try:
-        with open(path, encoding="utf-8-sig") as stream:
-            header = stream.readline()
-        separator = max(",;\t", key=header.count)
-        frame = pd.read_csv(path, skipinitialspace=True, sep=separator, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a table of comma-separated values: {error}") from None
+    header = read_text(path).partition("\n")[0]
+    frame = read_table_file(path, skipinitialspace=True, sep=max(",;\t", key=header.count))
     return from_long(frame, scale, unit, where=str(path))
 
 
 def from_long(frame: pd.DataFrame, scale: Response, unit: str | None = None, where: str = "table") -> list[Wells]:
     """As :func:`read_csv` for a table already read; rows are counted with a header line."""
+    check_columns(frame, (), where)
+    if not len(frame):
+        raise InputError(f"{where}: the table has no rows")
     layout = _layout(frame, where)
     numbers, problems = _numbers(frame, layout)
     factors, symbols = _unit_factors(frame, layout, unit, problems)
@@ -88,14 +87,19 @@ def from_long(frame: pd.DataFrame, scale: Response, unit: str | None = None, whe
         problems += [f"row {row + 2}: {name} is negative ({numbers[row, column]:g})"
                      for row in np.flatnonzero(numbers[:, column] < 0)]  # fmt: skip
     keep, same = _twice(frame, layout, numbers, problems)
-    raise_together(problems, where)
-    blocks = frame[layout.block].astype(str).to_numpy() if layout.block else np.full(len(frame), "1")
+    if layout.block:
+        problems += [f"row {row + 2}: {layout.block} is empty" for row, block in enumerate(frame[layout.block])
+                     if is_missing(block)]  # fmt: skip
+    raise_together(shortened(problems), where)
+    blocks = (
+        np.array([str(block).strip() for block in frame[layout.block]]) if layout.block else np.full(len(frame), "1")
+    )
     found, trouble = [], []
     for block in dict.fromkeys(blocks):
         rows = np.flatnonzero((blocks == block) & keep)
         try:
             doses = numbers[rows, :-1] * factors[rows]
-            names = _drug_names(frame, layout, rows)
+            names = _drug_names(frame, layout, rows, doses)
             label = f"block {block}" if layout.block else ""
             labels = [f"row {row + 2}" for row in rows]
             wells = from_arrays(doses, numbers[rows, -1], names, symbols, scale, label, labels)
@@ -145,10 +149,10 @@ def _numbers(frame: pd.DataFrame, layout: _Layout) -> tuple[FloatArray, list[str
     columns, problems = [*layout.doses, layout.response], []
     values = np.empty((len(frame), len(columns)))
     for position, column in enumerate(columns):
-        values[:, position] = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=float)
+        values[:, position] = numeric_cells(frame[column])
         for row in np.flatnonzero(~np.isfinite(values[:, position])):
             given = frame[column].iloc[row]
-            said = "is empty" if pd.isna(given) else f"is '{given}', not a finite number"
+            said = "is empty" if pd.isna(given) else f"is '{brief(str(given))}', not a finite number"
             problems.append(
                 f"row {row + 2}: {column} {said}" + (" (leave out a missing well)" if said == "is empty" else "")
             )
@@ -164,7 +168,7 @@ def _unit_factors(
         if column is None:
             stated = np.full(len(frame), unit or "")
         else:
-            stated = np.array(["" if str(text) == "nan" else str(text).strip() for text in frame[column]])
+            stated = np.array(["" if is_missing(text) else str(text).strip() for text in frame[column]])
         if not any(stated):
             symbols.append("a.u.")
             continue
@@ -216,16 +220,19 @@ def _twice(
     return keep, notes
 
 
-def _drug_names(frame: pd.DataFrame, layout: _Layout, rows: npt.NDArray[np.intp]) -> list[str]:
-    names, problems = [], []
+def _drug_names(frame: pd.DataFrame, layout: _Layout, rows: npt.NDArray[np.intp], doses: FloatArray) -> list[str]:
+    names: list[str] = []
+    problems: list[str] = []
     for position, column in enumerate(layout.names):
-        if column is None:
-            names.append(f"drug {position + 1}")
-            continue
-        several = list(dict.fromkeys(frame[column].iloc[rows].astype(str)))
-        if len(several) > 1:
-            problems.append(f"{column} names {len(several)} drugs in one block ({', '.join(several[:3])}); number the "
-                            "blocks in a column block_id")  # fmt: skip
-        names.append(several[0])
+        name = f"drug {position + 1}"
+        if column is not None:
+            advice = (
+                "number the blocks in a column block_id" if layout.block is None else "one block is one pair of drugs"
+            )
+            name = one_name(
+                frame[column].iloc[rows], doses[:, position], column, problems, f"in one block ({{}}); {advice}"
+            )
+        again = names.count(name) + 1
+        names.append(name if again == 1 else f"{name} ({again})")
     raise_together(problems)
     return names

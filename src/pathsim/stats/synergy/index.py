@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from ... import arguments
 from ...arrays import FloatArray
 from ...errors import InputError, raise_together
 from .. import logistic
@@ -51,14 +52,16 @@ class Mixture:
 class CombinationIndex:
     """Combination indices: unit-free, < 1 synergy, 1 additivity, > 1 antagonism.
 
-    ``points``: a row per measured combination (dose columns, ``fa``, ``ci``, ``ci_low``, ``ci_high``, ``dri_<drug>``);
-    ``levels``: the same at chosen effects along each constant-ratio ``mixture`` (empty without one), ``extrapolated``
-    where the effect lies outside what the mixture or a drug alone was seen to do.
+    ``points``: a row per measured combination (dose columns, ``fa``, ``ci``, ``ci_low``, ``ci_high``, ``dri_<drug>``,
+    ``mark``); ``levels``: the same at chosen effects along each constant-ratio ``mixture`` (empty without one),
+    ``extrapolated`` where the effect lies outside what the mixture or a drug alone was seen to do. A row without an
+    index has NaN, and its ``mark`` says why: its effect is not between 0 and 1, or a drug alone has no median-effect
+    line (it is None in ``singles``) because its effect does not rise with dose.
     """
 
     drugs: tuple[str, ...]
     units: tuple[str, ...]
-    singles: tuple[MedianEffect, ...]
+    singles: tuple[MedianEffect | None, ...]
     mixtures: tuple[Mixture, ...]
     points: pd.DataFrame = field(repr=False, compare=False)
     levels: pd.DataFrame = field(repr=False, compare=False)
@@ -76,32 +79,35 @@ class CombinationIndex:
 
         Raises :class:`InputError` for effects not between 0 and 1.
         """
-        return _along(self.drugs, self.singles, mixture, np.atleast_1d(np.asarray(fa, dtype=float)), self.confidence)
+        return _along(self.drugs, self.singles, mixture, np.atleast_1d(arguments.array(fa, "effect")), self.confidence)
 
     def row(self) -> dict[str, float | str | None]:
-        """One table row: the index at the median effect of the mixture nearest equipotency, else of the points."""
+        """One table row: the index at the median effect of the mixture nearest equipotency, else of the points.
+
+        ``mean`` and ``max`` are None where no combination has an index.
+        """
         found: dict[str, float | str | None] = {
             "experiment": self.name, "drugs": " + ".join(self.drugs), "metric": "combination index",
         }  # fmt: skip
         if self.mixtures:
             at = self.along(self.central, 0.5).iloc[0]
-            found |= {"mean": float(at["ci"]), "low": _or_none(at["ci_low"]), "high": _or_none(at["ci_high"])}
+            found |= {"mean": _or_none(at["ci"]), "low": _or_none(at["ci_low"]), "high": _or_none(at["ci_high"])}
         else:
-            found |= {"mean": float(np.exp(np.log(self.points["ci"]).mean())), "low": None, "high": None}
-        return found | {"max": float(self.points["ci"].max()), "unit": CONVENTION.unit, "synergy_if": "< 1",
-                        "combinations": len(self.points)}  # fmt: skip
+            found |= {"mean": _or_none(np.exp(np.log(self.points["ci"]).mean())), "low": None, "high": None}
+        return found | {"max": _or_none(self.points["ci"].max()), "unit": CONVENTION.unit, "synergy_if": "< 1",
+                        "combinations": len(self.points), "notes": "; ".join(self.notes)}  # fmt: skip
 
     @property
     def central(self) -> Mixture:
         """The mixture nearest to equipotent shares of the drugs. Raises InputError without any mixture."""
         if not self.mixtures:
             raise InputError("no constant-ratio mixture with two usable doses; only the measured points have an index")
-        potency = np.array([single.dm for single in self.singles])
+        potency = np.array([1.0 if single is None else single.dm for single in self.singles])
         return min(self.mixtures, key=lambda each: float(np.ptp(np.log(np.array(each.share) / potency))))
 
     def __str__(self) -> str:
         lines = [f"{' + '.join(self.drugs)}: {CONVENTION}"]
-        lines += [str(single) for single in self.singles]
+        lines += [str(single) for single in self.singles if single is not None]
         shown = self.points
         if self.mixtures:
             central = self.central
@@ -113,6 +119,9 @@ class CombinationIndex:
             where = (
                 f"{record['mixture']} at fa {record['fa']:.2f}" if "mixture" in record else f"at fa {record['fa']:.2f}"
             )
+            if record["mark"]:
+                lines.append(f"CI {where}: none ({record['mark']})")
+                continue
             lines.append(f"CI {where}: {record['ci']:.3f}{_limits(record['ci_low'], record['ci_high'])}"
                          f"{' extrapolated' if record.get('extrapolated') else ''}")  # fmt: skip
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
@@ -131,25 +140,28 @@ def combination_index(
     Lines are fitted to the mean effect at each dose. ``reading`` goes to :func:`from_table` or :func:`from_arrays`.
 
     Raises:
-        InputError: wells that cannot be used, or a drug alone without a rising effect between 0 and 1.
+        InputError: wells that cannot be used, a drug that was not measured alone, or no combination of all drugs.
     """
     wells = read(data, responses, **reading)
     _check_levels(levels, confidence)
     conditions = wells.conditions
-    singles = _single_lines(conditions)
+    singles, troubles = _single_lines(conditions)
     combined = conditions.combined[(conditions.doses[conditions.combined] > 0).all(axis=1)]
     if not len(combined):
         raise InputError(f"no well combines {' and '.join(wells.drugs)}; there is no combination index")
     mixtures, notes = _mixtures(conditions, combined)
     points, point_notes = _points(conditions, combined, singles, mixtures, confidence)
+    trouble = "; ".join(troubles)
+    points["mark"] = [trouble or mark for mark in points["mark"]]
     all_notes = (
         *wells.notes,
         *_plateaus(conditions),
-        *_line_notes([*singles, *(mixture.line for mixture in mixtures)]),
+        *(f"{each}: no index (bliss, hsa and loewe do without the line)" for each in troubles),
+        *_line_notes([*_known(singles), *(mixture.line for mixture in mixtures)]),
         *notes,
         *point_notes,
     )
-    levelled = _level_table(wells.drugs, singles, mixtures, levels, confidence)
+    levelled = _level_table(wells.drugs, singles, mixtures, levels, confidence).assign(mark=trouble)
     return CombinationIndex(
         wells.drugs, wells.units, singles, mixtures, points, levelled, confidence, wells.name, all_notes
     )
@@ -187,10 +199,14 @@ def isobologram(
     import pandas as pd
 
     found = combination_index(data, responses, levels=(fa,), confidence=confidence, **reading)
+    missing = [drug for drug, line in zip(found.drugs, found.singles, strict=True) if line is None]
+    if missing:
+        raise InputError(f"no isobologram: the effect of {' and of '.join(missing)} alone does not rise with dose, so "
+                         "no dose has the effect asked for")  # fmt: skip
     if not found.mixtures:
         raise InputError("no constant-ratio mixture with two usable doses; an isobologram needs at least one")
     alone = []
-    for drug, unit, line in zip(found.drugs, found.units, found.singles, strict=True):
+    for drug, unit, line in zip(found.drugs, found.units, _known(found.singles), strict=True):
         dose = float(line.dose(fa))
         low = high = None
         if line.degrees_of_freedom > 0:
@@ -208,16 +224,24 @@ def isobologram(
     return Isobologram(found.drugs, found.units, fa, pd.DataFrame(alone), pd.DataFrame(mixed), confidence, found.name)
 
 
-def _single_lines(conditions: Conditions) -> tuple[MedianEffect, ...]:
-    lines, problems = [], []
+def _known(lines: Sequence[MedianEffect | None]) -> list[MedianEffect]:
+    return [line for line in lines if line is not None]
+
+
+def _single_lines(conditions: Conditions) -> tuple[tuple[MedianEffect | None, ...], list[str]]:
+    """The line of each drug alone, None for a drug whose effect gives none, and why."""
+    lines: list[MedianEffect | None] = []
+    troubles = []
+    unseen = [name for drug, name in enumerate(conditions.drugs) if not len(conditions.alone(drug))]
+    raise_together([f"{name} was not measured alone" for name in unseen], "median effect of the single drugs")
     for drug, (name, unit) in enumerate(zip(conditions.drugs, conditions.units, strict=True)):
         rows = conditions.alone(drug)
         try:
             lines.append(median_effect(conditions.doses[rows, drug], 1.0 - conditions.means[rows], name, unit))
         except InputError as error:
-            problems.append(str(error))
-    raise_together(problems, "median effect of the single drugs")
-    return tuple(lines)
+            lines.append(None)
+            troubles.append(str(error))
+    return tuple(lines), troubles
 
 
 def _mixtures(conditions: Conditions, combined: npt.NDArray[np.intp]) -> tuple[tuple[Mixture, ...], list[str]]:
@@ -247,56 +271,68 @@ def _mixtures(conditions: Conditions, combined: npt.NDArray[np.intp]) -> tuple[t
 
 
 def _points(
-    conditions: Conditions, combined: npt.NDArray[np.intp], singles: tuple[MedianEffect, ...],
+    conditions: Conditions, combined: npt.NDArray[np.intp], singles: tuple[MedianEffect | None, ...],
     mixtures: tuple[Mixture, ...], confidence: float,
 ) -> tuple[pd.DataFrame, list[str]]:  # fmt: skip
     import pandas as pd
 
     fa_all = 1.0 - conditions.means[combined]
     usable = (fa_all > 0) & (fa_all < 1)
-    notes = [f"{conditions.text(int(i))}: effect {f:.3g} is not between 0 and 1; no index"
-             for i, f in zip(combined[~usable], fa_all[~usable], strict=True)]  # fmt: skip
-    doses, fa = conditions.doses[combined[usable]], fa_all[usable]
-    alone = np.stack([line.dose(fa) for line in singles], axis=1)
+    marks = ["" if good else f"effect {f:.3g} is not between 0 and 1; no index"
+             for f, good in zip(fa_all, usable, strict=True)]  # fmt: skip
+    notes = [f"{conditions.text(int(i))}: {mark}" for i, mark in zip(combined, marks, strict=True) if mark]
+    doses, fa = conditions.doses[combined], np.where(usable, fa_all, np.nan)
+    alone = _doses_alone(singles, fa)
     terms = doses / alone
     ci = terms.sum(axis=1)
-    lines = [*singles, *(mixture.line for mixture in mixtures)]
+    lines = [*_known(singles), *(mixture.line for mixture in mixtures)]
     freedom = _freedom(lines)
     frame = pd.DataFrame(doses, columns=dose_columns(conditions.drugs, conditions.units))
-    frame["fa"], frame["ci"] = fa, ci
-    if freedom > 0:
+    frame["fa"], frame["ci"] = fa_all, ci
+    if freedom > 0 and None not in singles:
         weights = terms / ci[:, None]
         spread = sum(
-            weights[:, i] ** 2 * line.log_dose_variance(fa, _variance(line, lines)) for i, line in enumerate(singles)
+            weights[:, i] ** 2 * line.log_dose_variance(fa, _variance(line, lines))
+            for i, line in enumerate(_known(singles))
         )
         # the measured effect itself carries the noise of one logit
         variance = _pooled(lines)
-        slope = sum(weights[:, i] / line.m for i, line in enumerate(singles))
+        slope = sum(weights[:, i] / line.m for i, line in enumerate(_known(singles)))
         frame["ci_low"], frame["ci_high"] = _limits_of(ci, spread + slope**2 * variance, freedom, confidence)
     else:
         frame["ci_low"] = frame["ci_high"] = None
     for i, drug in enumerate(conditions.drugs):
         frame[f"dri_{drug}"] = alone[:, i] / doses[:, i]
-    return frame, notes
+    return frame.assign(mark=marks), notes
+
+
+def _doses_alone(singles: tuple[MedianEffect | None, ...], fa: FloatArray) -> FloatArray:
+    """Doses (effects, drugs) of each drug alone for the effects ``fa``; NaN for a drug without a line."""
+    return np.stack([np.full(len(fa), np.nan) if line is None else line.dose(fa) for line in singles], axis=1)
 
 
 def _along(
-    drugs: tuple[str, ...], singles: tuple[MedianEffect, ...], mixture: Mixture, fa: FloatArray, confidence: float
+    drugs: tuple[str, ...],
+    singles: tuple[MedianEffect | None, ...],
+    mixture: Mixture,
+    fa: FloatArray,
+    confidence: float,
 ) -> pd.DataFrame:
     import pandas as pd
 
     _check_levels(fa.tolist(), confidence)
     doses = mixture.line.dose(fa)[:, None] * np.array(mixture.share)
-    alone = np.stack([line.dose(fa) for line in singles], axis=1)
+    alone = _doses_alone(singles, fa)
     terms = doses / alone
     ci = terms.sum(axis=1)
     frame = pd.DataFrame({"mixture": mixture.label, "fa": fa, "ci": ci})
-    lines = [*singles, mixture.line]
+    lines = [*_known(singles), mixture.line]
     freedom = _freedom(lines)
-    if freedom > 0:
+    if freedom > 0 and None not in singles:
         weights = terms / ci[:, None]
         spread = mixture.line.log_dose_variance(fa, _variance(mixture.line, lines)) + sum(
-            weights[:, i] ** 2 * line.log_dose_variance(fa, _variance(line, lines)) for i, line in enumerate(singles)
+            weights[:, i] ** 2 * line.log_dose_variance(fa, _variance(line, lines))
+            for i, line in enumerate(_known(singles))
         )
         frame["ci_low"], frame["ci_high"] = _limits_of(ci, spread, freedom, confidence)
     else:
@@ -309,8 +345,8 @@ def _along(
 
 
 def _level_table(
-    drugs: tuple[str, ...], singles: tuple[MedianEffect, ...], mixtures: tuple[Mixture, ...], levels: Sequence[float],
-    confidence: float,
+    drugs: tuple[str, ...], singles: tuple[MedianEffect | None, ...], mixtures: tuple[Mixture, ...],
+    levels: Sequence[float], confidence: float,
 ) -> pd.DataFrame:  # fmt: skip
     import pandas as pd
 
@@ -367,9 +403,8 @@ def _line_notes(lines: Sequence[MedianEffect]) -> list[str]:
 
 
 def _check_levels(levels: Sequence[float], confidence: float) -> None:
-    problems = [f"effect {fa!r} is not between 0 and 1" for fa in levels if not 0 < fa < 1]
-    if not 0 < confidence < 1:
-        problems.append(f"confidence is {confidence!r}; it must lie between 0 and 1")
+    arguments.share(confidence, "confidence")
+    problems = [f"effect {fa:g} is not between 0 and 1" for fa in arguments.column(levels, "effect") if not 0 < fa < 1]
     raise_together(problems, "combination index")
 
 
@@ -378,4 +413,4 @@ def _or_none(value: Any) -> float | None:
 
 
 def _limits(low: Any, high: Any) -> str:
-    return "" if low is None or high is None else f" ({low:.3f} to {high:.3f})"
+    return "" if _or_none(low) is None or _or_none(high) is None else f" ({low:.3f} to {high:.3f})"

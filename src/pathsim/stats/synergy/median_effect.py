@@ -13,8 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
+from ... import arguments
 from ...arrays import FloatArray
 from ...errors import InputError
+from ..rounding import settled
+
+_LEAST_SLOPE = 1e-3
+"""A line as flat as this takes a thousand decades of dose for any effect: the drug does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,11 @@ class MedianEffect:
     design: FloatArray = field(repr=False, compare=False)
 
     def dose(self, fa: npt.ArrayLike) -> FloatArray:
-        """The dose Dx that affects the fraction ``fa``."""
-        return np.asarray(np.exp((logit(np.asarray(fa, dtype=float)) - self.intercept) / self.m))
+        """The dose Dx that affects the fraction ``fa``; NaN for effects that are not between 0 and 1."""
+        given = arguments.array(fa, "effect")
+        with np.errstate(invalid="ignore", over="ignore"):
+            inside = (given > 0) & (given < 1)
+            return np.asarray(np.exp((logit(np.where(inside, given, np.nan)) - self.intercept) / self.m))
 
     def log_dose_variance(self, fa: npt.ArrayLike, variance: float) -> FloatArray:
         """Variance of ``ln Dx`` (delta method) when a logit has ``variance`` about the line."""
@@ -63,10 +71,11 @@ def median_effect(doses: npt.ArrayLike, affected: npt.ArrayLike, name: str = "dr
         InputError: numbers that are not finite, doses not above zero, fewer than two usable points at distinct doses,
             or an effect that does not rise with dose (no median-effect dose exists).
     """
-    x, fa = np.asarray(doses, dtype=float), np.asarray(affected, dtype=float)
+    x, fa = settled(arguments.column(doses, "dose")), arguments.column(affected, "effect")
     if x.ndim != 1 or x.shape != fa.shape:
         raise InputError(f"{name}: doses have shape {x.shape}, effects {fa.shape}; one effect per dose is needed")
-    if not (np.isfinite(x).all() and np.isfinite(fa).all() and (x > 0).all()):
+    within = (x >= 1 / arguments.LARGEST) & (x <= arguments.LARGEST)
+    if not (np.isfinite(fa).all() and within.all()):
         raise InputError(f"{name}: doses must be above zero and effects finite numbers")
     usable = (fa > 0) & (fa < 1)
     left_out = tuple(float(dose) for dose in x[~usable])
@@ -78,7 +87,7 @@ def median_effect(doses: npt.ArrayLike, affected: npt.ArrayLike, name: str = "dr
     matrix = np.column_stack([np.ones(len(x)), np.log(x)])
     target = logit(fa)
     (intercept, m), *_ = np.linalg.lstsq(matrix, target, rcond=None)
-    if not m > 0:
+    if not m > _LEAST_SLOPE:
         raise InputError(
             f"{name}: the effect does not rise with dose (slope m = {m:.3g}); it has no median-effect dose"
         )

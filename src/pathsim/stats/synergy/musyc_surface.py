@@ -25,8 +25,9 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.optimize import least_squares
 
+from ... import arguments
 from ...arrays import BoolArray, FloatArray
-from ...errors import InputError, unknown
+from ...errors import InputError, brief, raise_together, unknown
 from .. import logistic
 from ..curve import Estimate
 from .excess import read
@@ -42,6 +43,8 @@ PARAMETERS = (*EFFECTS, *SHAPES)
 RATES = ("r1", "r2")
 _ALPHA_STARTS = (0.1, 1.0, 10.0)
 _DECADES = 4.0
+FLAT_P = 0.001
+"""A surface must beat a constant at this level to have parameters: it finds more in noise than an F-test grants."""
 _SILENT = 1e-4
 """A parameter whose change by a unit (or a factor e) moves viability by less than this on average is not seen."""
 
@@ -52,6 +55,7 @@ class Musyc:
 
     ``estimates`` maps every parameter to its estimate with Wald limits (on the logarithm but for effects), ``beta``
     likewise (delta method). Effects are viabilities (fraction of control); ``C1`` and ``C2`` have the units of doses.
+    A surface on which no drug has an effect has its level as all four effects and nothing else, as the notes say.
     """
 
     drugs: tuple[str, ...]
@@ -60,20 +64,28 @@ class Musyc:
     beta: Estimate
     rates: tuple[float, float]
     residual_sd: float | None
-    r_squared: float
+    r_squared: float | None
     confidence: float
     name: str = ""
     notes: tuple[str, ...] = field(default=())
 
     def __call__(self, doses_1: npt.ArrayLike, doses_2: npt.ArrayLike) -> FloatArray:
-        """Viability (fraction of control) at doses that broadcast against each other."""
-        return musyc_response(doses_1, doses_2, {name: _value(self.estimates[name]) for name in PARAMETERS}, self.rates)
+        """Viability (fraction of control) at doses that broadcast against each other.
+
+        Raises :class:`InputError` for what is no dose.
+        """
+        first, second = _doses(doses_1, doses_2)
+        found = {name: each.value for name, each in self.estimates.items() if each.value is not None}
+        if len(found) < len(PARAMETERS):
+            return np.full(first.shape, found["E0"])
+        return musyc_response(first, second, found, self.rates)
 
     def row(self) -> dict[str, float | str | None]:
         """One table row: beta as the score, and both alphas, with limits."""
         found: dict[str, float | str | None] = {
             "experiment": self.name, "drugs": " + ".join(self.drugs), "metric": "MuSyC beta", "mean": self.beta.value,
             "low": self.beta.low, "high": self.beta.high, "unit": "ratio without unit", "synergy_if": "> 0",
+            "notes": "; ".join(self.notes),
         }  # fmt: skip
         for name in ("alpha12", "alpha21"):
             each = self.estimates[name]
@@ -104,17 +116,55 @@ def musyc_response(
 ) -> FloatArray:
     """The response at doses that broadcast against each other; ``parameters`` has every name of ``PARAMETERS``.
 
-    Raises :class:`InputError` for parameters that are missing or unknown.
+    Raises :class:`InputError` for what is no dose, and parameters that are missing, unknown or out of range.
     """
-    for name in parameters:
-        if name not in PARAMETERS:
-            raise unknown("MuSyC parameter", name, PARAMETERS)
+    _check_parameters(parameters)
     missing = [name for name in PARAMETERS if name not in parameters]
     if missing:
         raise InputError(f"MuSyC parameters are missing: {', '.join(missing)}")
-    first, second = np.broadcast_arrays(np.asarray(doses_1, dtype=float), np.asarray(doses_2, dtype=float))
-    states = _states(first, second, np.array([parameters[name] for name in SHAPES]), rates)
-    return np.asarray(states @ np.array([parameters[name] for name in EFFECTS]))
+    return _response(*_doses(doses_1, doses_2), {name: float(parameters[name]) for name in PARAMETERS}, _rates(rates))
+
+
+def _response(
+    first: FloatArray, second: FloatArray, found: Mapping[str, float], rates: tuple[float, float]
+) -> FloatArray:
+    states = _states(first, second, np.array([found[name] for name in SHAPES]), rates)
+    return np.asarray(states @ np.array([found[name] for name in EFFECTS]))
+
+
+def _doses(doses_1: npt.ArrayLike, doses_2: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
+    given = [arguments.array(doses, f"dose of drug {i}") for i, doses in ((1, doses_1), (2, doses_2))]
+    problems = [
+        f"dose of drug {i}: {each.min():g} to {each.max():g}; doses are finite numbers that are not negative"
+        for i, each in enumerate(given, 1)
+        if each.size and not (each.min() >= 0 and each.max() <= arguments.LARGEST)
+    ]
+    raise_together(problems, "MuSyC")
+    try:
+        first, second = np.broadcast_arrays(*given)
+    except ValueError:
+        raise InputError(f"MuSyC: doses of shapes {given[0].shape} and {given[1].shape} do not fit together") from None
+    return first, second
+
+
+def _rates(rates: object) -> tuple[float, float]:
+    found = arguments.column(rates, "rate")
+    if len(found) != 2 or not ((found > 1e-30) & (found < 1e30)).all():
+        raise InputError(f"MuSyC: rates are {brief(repr(rates))}; give two positive numbers (r1, r2)")
+    return float(found[0]), float(found[1])
+
+
+def _check_parameters(parameters: object) -> None:
+    if not isinstance(parameters, Mapping):
+        raise InputError(f"MuSyC parameters are {brief(repr(parameters))}; give a mapping from names to numbers")
+    problems = []
+    for name, value in parameters.items():
+        if name not in PARAMETERS:
+            raise unknown("MuSyC parameter", str(name), PARAMETERS)
+        found = arguments.number(value, f"MuSyC parameter {name}")
+        if name in SHAPES and not found > 0:
+            problems.append(f"{name} is {found:g}; it must be above zero")
+    raise_together(problems, "MuSyC parameters")
 
 
 def musyc(
@@ -137,15 +187,18 @@ def musyc(
             combinations than free parameters.
     """
     wells = read(data, responses, **reading)
-    held = {"gamma12": 1.0, "gamma21": 1.0} if fixed is None else dict(fixed)
-    for name in held:
-        if name not in PARAMETERS:
-            raise unknown("MuSyC parameter", name, PARAMETERS)
+    _check_parameters({} if fixed is None else fixed)
+    held = {"gamma12": 1.0, "gamma21": 1.0} if fixed is None else {name: float(fixed[name]) for name in fixed}
+    confidence, rates = arguments.share(confidence, "confidence"), _rates(rates)
     conditions = wells.conditions
     free = [name for name in PARAMETERS if name not in held]
     _check(conditions, free)
     problem = _Problem(wells.doses, wells.viability, tuple(free), held, rates)
+    if float(np.ptp(wells.viability)) <= 1e-9 * float(np.abs(wells.viability).max()):
+        return _flat_report(wells, problem, confidence)
     best = _best_fit(problem, conditions)
+    if _explains_nothing(problem, float(best.cost)):
+        return _flat_report(wells, problem, confidence)
     return _report(wells, problem, best, confidence)
 
 
@@ -166,7 +219,8 @@ class _Problem:
         return found
 
     def residuals(self, vector: FloatArray) -> FloatArray:
-        return musyc_response(self.doses[:, 0], self.doses[:, 1], self.parameters(vector), self.rates) - self.viability
+        found = self.parameters(vector)
+        return _response(self.doses[:, 0], self.doses[:, 1], found, self.rates) - self.viability
 
     def limits(self) -> FloatArray:
         """Lower and upper limits (2, free): half the observed range beyond it for effects, decades for shapes."""
@@ -244,6 +298,27 @@ def _report(wells: Wells, problem: _Problem, best: Any, confidence: float) -> Mu
     )  # fmt: skip
 
 
+def _explains_nothing(problem: _Problem, cost: float) -> bool:
+    """Whether the surface follows the wells no better than a constant does (F-test)."""
+    constant = float(((problem.viability - problem.viability.mean()) ** 2).sum())
+    freedom, more = len(problem.viability) - len(problem.free), len(problem.free) - 1
+    if freedom < 1 or more < 1 or cost <= 0:
+        return False
+    ratio = max(constant - 2.0 * cost, 0.0) / more / (2.0 * cost / freedom)
+    return float(stats.f.sf(ratio, more, freedom)) > FLAT_P
+
+
+def _flat_report(wells: Wells, problem: _Problem, confidence: float) -> Musyc:
+    """What can be said of wells that do not differ: their level."""
+    level = float(wells.viability.mean())
+    estimates = {name: Estimate(level if name in EFFECTS else None) for name in PARAMETERS}
+    estimates |= {name: Estimate(value, fixed=True) for name, value in problem.held.items()}
+    sd = float(wells.viability.std(ddof=1)) if len(wells.viability) > 1 else None
+    note = "no well differs from the others beyond noise: the surface is flat, and has no potencies and no interaction"
+    return Musyc(wells.drugs, wells.units, estimates, Estimate(None), problem.rates, sd, None, confidence, wells.name,
+                 (*wells.notes, note))  # fmt: skip
+
+
 def _open_ends(low: float, high: float) -> tuple[float, float]:
     """Limits back from logarithms; beyond 13 decades an end is open."""
     return (math.exp(low) if low > -30 else 0.0), (math.exp(high) if high < 30 else math.inf)
@@ -319,8 +394,3 @@ def _check(conditions: Conditions, free: list[str]) -> None:
     for drug, name in enumerate(conditions.drugs):
         if len(conditions.alone(drug)) < 2:
             raise InputError(f"{name} alone was measured at fewer than 2 doses; its curve cannot be started from")
-
-
-def _value(estimate: Estimate) -> float:
-    assert estimate.value is not None
-    return estimate.value

@@ -37,6 +37,8 @@ def rank(experiments: Sequence[Wells], metric: Callable[..., Scored] = bliss, **
     """
     import pandas as pd
 
+    if not isinstance(experiments, Sequence) or not all(isinstance(wells, Wells) for wells in experiments):
+        raise InputError("experiments to rank are a list of Wells, as synergy.experiments(table) gives")
     if not experiments:
         raise InputError("no experiment to rank")
     rows = []
@@ -50,6 +52,8 @@ def rank(experiments: Sequence[Wells], metric: Callable[..., Scored] = bliss, **
                 "mean": math.nan,
                 "problem": str(error),
             }
+        if found["mean"] is None:
+            found |= {"mean": math.nan, "problem": found.get("notes", "")}
         rows.append({**found, "_drugs": frozenset(wells.drugs)})
     if all(row["problem"] for row in rows):
         raise InputError(f"none of the {len(rows)} experiments can be scored; the first says: {rows[0]['problem']}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ... import arguments
 from ...arrays import FloatArray
 from ...errors import InputError
 from .noise import resampled_means
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PERCENT = 100.0
+_MOST_RESAMPLES = 100_000
 Kernel = Callable[[Conditions, FloatArray], FloatArray]
 """Conditions and mean viabilities (resamples, conditions) -> expected viability (resamples, combinations)."""
 ScoreFunction = Callable[..., "Score"]
@@ -89,7 +91,7 @@ class Score:
         return {
             "experiment": self.name, "drugs": " + ".join(self.drugs), "metric": self.metric, "mean": self.mean,
             "low": self.low, "high": self.high, "max": self.max, "unit": self.unit,
-            "synergy_if": self.convention.synergy, "combinations": len(self.wells),
+            "synergy_if": self.convention.synergy, "combinations": len(self.wells), "notes": "; ".join(self.notes),
         }  # fmt: skip
 
     def __str__(self) -> str:
@@ -101,7 +103,7 @@ class Score:
             f"{' + '.join(self.drugs)}: {self.metric} {points(self.mean)} {self.unit} ({interval}; mean of "
             f"{len(self.wells)} combinations, largest {points(self.max)}; {self.convention.synergy} is synergy). "
             f"Interval from {self.noise}."
-        )
+        ) + "".join(f"\nnote: {note}" for note in self.notes)
 
 
 def points(value: float, decimals: int = 2) -> str:
@@ -134,8 +136,8 @@ def excess_score(
     """
     import pandas as pd
 
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence is {confidence!r}; it must lie between 0 and 1")
+    confidence = arguments.share(confidence, "confidence")
+    resamples, seed = arguments.count(resamples, "resamples", _MOST_RESAMPLES), arguments.count(seed, "seed", 2**63)
     conditions = wells.conditions
     combined = conditions.combined
     if not len(combined):

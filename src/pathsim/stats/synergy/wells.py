@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ... import arguments
 from ...arrays import FloatArray
-from ...errors import InputError, raise_together
+from ...errors import InputError, brief, raise_together
+from ...table import check_table, numeric_cells
 from .. import logistic
-from ..doses import Doses, check_columns, drug_columns, read_doses
+from ..doses import Doses, drug_columns, read_doses
+from ..rounding import settled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +58,10 @@ class Response(Enum):
 class Wells:
     """Measured or simulated wells of one combination experiment.
 
-    ``doses`` (wells, drugs) in ``units``, ``viability`` (wells,) as a fraction of control, ``name`` of the block.
+    ``doses`` (wells, drugs) in ``units``, ``viability`` (wells,) as a fraction of control, ``name`` of the block. Doses
+    of a drug that are equal within rounding are made one.
+
+    Raises :class:`InputError` for shapes that do not fit, doses that are negative and numbers that are not finite.
     """
 
     drugs: tuple[str, ...]
@@ -64,6 +70,19 @@ class Wells:
     viability: FloatArray = field(repr=False)
     name: str = ""
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        drugs, units = arguments.words(self.drugs, "drugs"), arguments.words(self.units, "units")
+        doses, viability = _table_of(self.doses, self.viability)
+        if not len(drugs) == len(units) == doses.shape[1]:
+            raise InputError(f"{doses.shape[1]} dose columns, {len(drugs)} drug names and {len(units)} units")
+        if len(set(drugs)) < len(drugs):
+            raise InputError(f"drugs are {', '.join(drugs)}; name each once (a drug with itself as 'A' and 'A (2)')")
+        labels = [arguments.row_label(i) for i in range(len(viability))]
+        raise_together(arguments.shortened(_bad_numbers(doses, viability, drugs, labels)), "wells")
+        for name, value in (("drugs", drugs), ("units", units), ("viability", viability),
+                            ("doses", np.column_stack([settled(column) for column in doses.T]))):  # fmt: skip
+            object.__setattr__(self, name, value)
 
     @property
     def conditions(self) -> Conditions:
@@ -150,18 +169,20 @@ def from_arrays(
         InputError: lists every row with a number that is not finite or a negative dose; responses that look like
             another scale; fewer than two drugs given.
     """
-    given, values = np.asarray(doses, dtype=float), np.asarray(responses, dtype=float)
-    if given.ndim != 2 or values.shape != given.shape[:1]:
-        raise InputError(
-            f"doses have shape {given.shape} and responses {values.shape}; expected (wells, drugs) and (wells,)"
-        )
-    names = tuple(drugs) if drugs is not None else tuple(f"drug {i + 1}" for i in range(given.shape[1]))
-    symbols = (units,) * given.shape[1] if isinstance(units, str) else tuple(units)
+    if scale not in list(Response):
+        choices = ", ".join(f"Response.{one.name}" for one in Response)
+        raise InputError(f"scale is {brief(repr(scale))}; give one of {choices}")
+    given, values = _table_of(doses, responses)
+    names = arguments.words(drugs, "drugs") if drugs is not None else tuple(
+        f"drug {i + 1}" for i in range(given.shape[1])
+    )  # fmt: skip
+    symbols = (units,) * given.shape[1] if isinstance(units, str) else arguments.words(units, "units")
     if not len(names) == len(symbols) == given.shape[1]:
         raise InputError(f"{given.shape[1]} dose columns, {len(names)} drug names and {len(symbols)} units")
-    labels = list(rows) if rows is not None else [f"row {i + 1}" for i in range(len(values))]
+    labels = list(rows) if rows is not None else [arguments.row_label(i) for i in range(len(values))]
     heading = f"combination {name}" if name else "combination"
-    problems = _bad_numbers(given, values, names, labels)
+    given = np.column_stack([settled(column) for column in given.T]) if given.size else given
+    problems = arguments.shortened(_bad_numbers(given, values, names, labels))
     raise_together(problems or _wrong_scale(values, scale, labels), heading)
     used = np.atleast_1d((given > 0).any(axis=0))
     problems = [f"{drug} is given at no dose above zero" for drug, there in zip(names, used, strict=True) if not there]
@@ -183,8 +204,8 @@ def from_matrix(
     name: str = "",
 ) -> Wells:
     """Wells from a dose matrix (len(doses_1), len(doses_2)); a third axis holds replicates. Raises as from_arrays."""
-    first, second = np.asarray(list(doses_1), dtype=float), np.asarray(list(doses_2), dtype=float)
-    values = np.asarray(responses, dtype=float)
+    first, second = arguments.column(doses_1, "dose of drug 1"), arguments.column(doses_2, "dose of drug 2")
+    values = arguments.array(responses, "response")
     if values.ndim not in (2, 3) or values.shape[:2] != (len(first), len(second)):
         raise InputError(f"the matrix has shape {values.shape}; expected ({len(first)}, {len(second)}) for these doses")
     grid = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1)
@@ -215,8 +236,8 @@ def from_table(
         InputError: when several cell lines, readouts or times are in the table and none is chosen, a treatment cannot
             be read, or anything :func:`from_arrays` objects to (rows counted from 1, without the header).
     """
-    check_columns(frame)
-    part, problems = frame, []
+    checked = check_table(frame, "combination table", first_row=1).reset_index(drop=True)
+    part, problems = checked, []
     for column, chosen in (("cell_line", cell_line), ("readout", readout), ("time_min", time_min)):
         present = list(part[column].unique())
         if chosen is not None:
@@ -228,8 +249,7 @@ def from_table(
             problems.append(f"the table has {len(present)} of {column} ({', '.join(map(str, present[:4]))}, ...); "
                             f"choose one with {column}=")  # fmt: skip
     raise_together(problems, "combination table")
-    rows = np.flatnonzero(frame.index.isin(part.index)) if frame.index.is_unique else np.arange(len(part))
-    return _one_experiment(part, rows, read_doses(part), scale)
+    return _one_experiment(part, part.index.to_numpy(), read_doses(part), scale)
 
 
 def experiments(frame: pd.DataFrame, scale: Response | None = None) -> list[Wells]:
@@ -240,11 +260,12 @@ def experiments(frame: pd.DataFrame, scale: Response | None = None) -> list[Well
 
     Raises :class:`InputError` listing the problems of every experiment, or when no drugs are combined.
     """
-    check_columns(frame)
-    numbered = frame.reset_index(drop=True)
-    named = [drug for drug, _ in drug_columns(frame)]
+    checked = check_table(frame, "combination table", first_row=1).reset_index(drop=True)
+    named = drug_columns(checked)
+    for drug, dose in named:
+        checked[drug] = _names_beside_doses(checked, drug, dose)
     found, problems = [], []
-    for _, part in numbered.groupby(["cell_line", "readout", "time_min", *named], sort=False):
+    for _, part in checked.groupby(["cell_line", "readout", "time_min", *(drug for drug, _ in named)], sort=False):
         try:
             doses = read_doses(part)
             for chosen in _sets(doses, bool(named)):
@@ -263,6 +284,23 @@ def experiments(frame: pd.DataFrame, scale: Response | None = None) -> list[Well
     return found
 
 
+def _names_beside_doses(frame: pd.DataFrame, drug: str, dose: str) -> pd.Series:
+    """The drug of every row of a screen; a row at dose zero that names a solvent, or nothing, belongs to the screen's
+    only drug in that column. Raises :class:`InputError` where there are several and such a row could be of any."""
+    given = numeric_cells(frame[dose]) > 0
+    names = frame[drug].map(lambda name: "" if arguments.is_missing(name) else str(name).strip())
+    known = list(dict.fromkeys(names[given]))
+    stray = ~given & ~names.isin([name for name in known if name])
+    if len(known) > 1:
+        raise_together(
+            arguments.shortened(
+                [f"row {row + 1}: {drug} is '{names.iloc[row]}' at dose zero, while there are {len(known)} drugs "
+                 "in the column; name the one whose control this is" for row in np.flatnonzero(stray)]
+            ), "combination table"
+        )  # fmt: skip
+    return names.where(~stray, known[0]) if known else names
+
+
 def _sets(doses: Doses, whole: bool) -> list[list[int]]:
     """Columns of the drugs of each experiment: all of a screen, else every pair that occurs together."""
     given = doses.values > 0
@@ -275,7 +313,7 @@ def _sets(doses: Doses, whole: bool) -> list[list[int]]:
 
 
 def _one_experiment(part: pd.DataFrame, rows: npt.NDArray[np.intp], doses: Doses, scale: Response | None) -> Wells:
-    said = {str(unit) for unit in part["unit"].unique()} if "unit" in part.columns else set()
+    said = {str(unit) for unit in part["unit"].dropna().unique()} if "unit" in part.columns else set()
     line, what, time = (part[column].iloc[0] for column in ("cell_line", "readout", "time_min"))
     name = f"{line}, {what}, {float(time):g} min"
     labels = [f"row {row + 1}" for row in rows.tolist()]
@@ -327,16 +365,32 @@ def _baseline(conditions: Conditions) -> float:
     return lowest
 
 
+def _table_of(doses: object, responses: object) -> tuple[FloatArray, FloatArray]:
+    """Doses (wells, drugs) and responses (wells,) as numbers. Raises InputError when they have other shapes."""
+    given, values = arguments.array(doses, "dose"), arguments.array(responses, "response")
+    if given.ndim != 2 or values.shape != given.shape[:1]:
+        raise InputError(
+            f"doses have shape {given.shape} and responses {values.shape}; expected (wells, drugs) and (wells,)"
+        )
+    return given, values
+
+
 def _bad_numbers(doses: FloatArray, values: FloatArray, names: Sequence[str], labels: Sequence[str]) -> list[str]:
+    def label(row: int) -> str:
+        return labels[row]
+
     problems = []
-    for row, column in np.argwhere(~np.isfinite(doses)).tolist():
-        problems.append(f"{labels[row]}: the dose of {names[column]} is {doses[row, column]}, not a finite number")
-    for row, column in np.argwhere(doses < 0).tolist():
-        problems.append(f"{labels[row]}: the dose of {names[column]} is negative ({doses[row, column]:g})")
-    return problems + [
-        f"{labels[row]}: the response is {values[row]}, not a finite number (leave out a missing well)"
-        for row in np.flatnonzero(~np.isfinite(values)).tolist()
-    ]
+    for column, name in enumerate(names):
+        each = doses[:, column]
+        problems += arguments.not_finite(each, f"the dose of {name}", label)
+        problems += [
+            f"{labels[row]}: the dose of {name} is negative ({each[row]:g})"
+            for row in np.flatnonzero(each < 0).tolist()
+        ]
+        problems += [f"{labels[row]}: the dose of {name} is {each[row]:g}, too small to count with; use a smaller unit"
+                     for row in np.flatnonzero((each > 0) & (each < 1 / arguments.LARGEST)).tolist()]  # fmt: skip
+    missing = arguments.not_finite(values, "the response", label)
+    return problems + [f"{problem} (leave out a missing well)" for problem in missing]
 
 
 def _wrong_scale(values: FloatArray, scale: Response, labels: Sequence[str]) -> list[str]:
