@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +84,8 @@ def check_table(frame: pd.DataFrame, where: str = "table", first_row: int = 2) -
         text = frame[column].astype(object)
         empty = text.isna() | (text.astype(str).str.strip() == "")
         problems += [f"row {row + first_row}: {column} is empty" for row in np.flatnonzero(empty)]
+        problems += [f"row {row + first_row}: {column} is {brief(repr(cell))}, not a name"
+                     for row, cell in enumerate(text) if not isinstance(cell, Hashable)]  # fmt: skip
     for column in _NUMERIC:
         if column not in frame.columns:
             continue

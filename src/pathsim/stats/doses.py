@@ -101,7 +101,8 @@ def _named_curves(
     frame: pd.DataFrame, by: list[str]
 ) -> Iterator[tuple[dict[str, object], FloatArray, FloatArray, str]]:
     """Curves of a table with the columns ``drug`` and ``dose_nM``."""
-    frame = frame.assign(dose_nM=dose_cells(frame, "dose_nM"))
+    drugs = frame["drug"].map(lambda name: None if is_missing(name) else str(name).strip())
+    frame = frame.assign(dose_nM=dose_cells(frame, "dose_nM"), drug=drugs)
     unnamed = [row for row, (drug, dose) in enumerate(zip(frame["drug"], frame["dose_nM"], strict=True))
                if dose > 0 and is_missing(drug)]  # fmt: skip
     raise_together([f"row {row + 1}: drug is empty at dose {frame['dose_nM'].iloc[row]:g}" for row in unnamed], "doses")

@@ -24,6 +24,8 @@ SLOPES = (0.1, 5.0)
 _MOST_DOUBLINGS = 50.0
 """How many times as fast as the control cells may grow: beyond, the control does not tell a growth rate."""
 
+_LEAST_COUNT = 1e-100
+
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
@@ -79,7 +81,7 @@ def values(counts: npt.ArrayLike, control: npt.ArrayLike, start: npt.ArrayLike) 
     for name, values_ in (("cell count", x), ("control", untreated), ("start", first)):
         problems += arguments.not_finite(values_.reshape(-1), name)
     problems += [f"row {i + 1}: cell count {v:g} is negative" for i, v in enumerate(x.flat) if v < 0]
-    problems += [f"row {i + 1}: start {v:g} is not above zero" for i, v in enumerate(first.flat) if v <= 0]
+    problems += [f"row {i + 1}: start {v:g} is not above zero" for i, v in enumerate(first.flat) if v <= _LEAST_COUNT]
     problems += [
         f"row {i + 1}: the control did not grow ({c:g} from {s:g} at the start)"
         for i, (c, s) in enumerate(zip(untreated.flat, first.flat, strict=True))
