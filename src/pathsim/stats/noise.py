@@ -1,0 +1,312 @@
+"""Noise families: how a measurement scatters around what is true, drawn from by virtual assays and assumed by fits.
+
+A family puts values on a ``scale`` (``lin``, ``log`` or ``log10``) and says by a ``density`` how
+
+    z = (scaled simulation - scaled measurement) / sigma
+
+is distributed there: :class:`Normal`, :class:`LogNormal`, :class:`Log10Normal`, :class:`Laplace`, :class:`LogLaplace`,
+:class:`Log10Laplace`, :class:`Robust`. ``sigma`` of a family is the size of the noise, or None where it is known from
+elsewhere (a column ``sd``, a noise formula) or estimated. Another family is another small type with these three names;
+another shape is another density.
+
+Some measurements are only bounds: ``side`` is -1 where the true value lies below the number measured (a band below
+detection), 1 where it lies above, 0 where the number is the value.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import kve, log_ndtr
+
+from ..arrays import FloatArray
+
+SideArray = npt.NDArray[np.int8]
+Scale = Literal["lin", "log", "log10"]
+
+LN10 = math.log(10.0)
+HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+
+
+# ------------------------------------------------------------------------------------------------------------- scales
+
+
+def scaled(x: FloatArray, scale: str) -> FloatArray:
+    """Values put on a scale."""
+    if scale == "lin":
+        return x
+    return np.log(x) if scale == "log" else np.log10(x)
+
+
+def scale_slope(x: FloatArray, scale: str) -> FloatArray:
+    """d :func:`scaled` / d ``x``."""
+    if scale == "lin":
+        return np.ones_like(x)
+    return 1.0 / x if scale == "log" else 1.0 / (x * LN10)
+
+
+def log_scale_slope(x: FloatArray, scale: str) -> FloatArray:
+    """The logarithm of :func:`scale_slope`, negative: what a density on the scale loses as one of the value."""
+    if scale == "lin":
+        return np.zeros_like(x)
+    return np.log(x) + (math.log(LN10) if scale == "log10" else 0.0)
+
+
+# ---------------------------------------------------------------------------------------------------------- densities
+
+
+class Density(Protocol):
+    """A density of z, symmetric around 0 and falling from there.
+
+    ``constant`` is the negative log density at 0; ``information`` the expected second derivative by log sigma.
+    """
+
+    @property
+    def constant(self) -> float: ...
+    @property
+    def information(self) -> float: ...
+    def loss(self, z: FloatArray) -> FloatArray:
+        """Negative log density, 0 at 0."""
+
+    def pull(self, z: FloatArray) -> FloatArray:
+        """d loss / d z."""
+
+    def bend(self, z: FloatArray) -> FloatArray:
+        """The second derivative of the loss, or what stands for it in Gauss-Newton steps; not negative."""
+
+    def bound_loss(self, u: FloatArray) -> FloatArray:
+        """The loss of a bound that is kept where ``u`` is positive."""
+
+    def bound_pull(self, u: FloatArray) -> FloatArray:
+        """d bound_loss / d u."""
+
+    def bound_bend(self, u: FloatArray) -> FloatArray:
+        """Its second derivative."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gaussian:
+    """exp(-z^2 / 2); a bound costs the logarithm of the probability on its side."""
+
+    constant: ClassVar[float] = HALF_LOG_TWO_PI
+    information: ClassVar[float] = 2.0
+
+    def loss(self, z: FloatArray) -> FloatArray:
+        return 0.5 * z**2
+
+    def pull(self, z: FloatArray) -> FloatArray:
+        return z
+
+    def bend(self, z: FloatArray) -> FloatArray:
+        return np.ones_like(z)
+
+    def bound_loss(self, u: FloatArray) -> FloatArray:
+        return -np.asarray(log_ndtr(u), dtype=float)
+
+    def bound_pull(self, u: FloatArray) -> FloatArray:
+        return -_hazard(u)
+
+    def bound_bend(self, u: FloatArray) -> FloatArray:
+        hazard = _hazard(u)
+        return hazard * (u + hazard)
+
+
+def _hazard(u: FloatArray) -> FloatArray:
+    """phi(u) / Phi(u), also far out in the tail."""
+    return np.asarray(np.exp(-0.5 * u**2 - HALF_LOG_TWO_PI - log_ndtr(u)))
+
+
+@dataclass(frozen=True, slots=True)
+class DoubleExponential:
+    """exp(-|z|); a bound costs the logarithm of the probability on its side."""
+
+    constant: ClassVar[float] = math.log(2.0)
+    information: ClassVar[float] = 1.0
+
+    def loss(self, z: FloatArray) -> FloatArray:
+        return np.abs(z)
+
+    def pull(self, z: FloatArray) -> FloatArray:
+        return np.sign(z)
+
+    def bend(self, z: FloatArray) -> FloatArray:
+        return np.ones_like(z)
+
+    def bound_loss(self, u: FloatArray) -> FloatArray:
+        return np.where(u < 0, math.log(2.0) - u, -np.log1p(-0.5 * np.exp(-np.abs(u))))
+
+    def bound_pull(self, u: FloatArray) -> FloatArray:
+        return np.where(u < 0, -1.0, -self._odds(u))
+
+    def bound_bend(self, u: FloatArray) -> FloatArray:
+        odds = self._odds(u)
+        return np.where(u < 0, 1.0, odds * (1.0 + odds))
+
+    def _odds(self, u: FloatArray) -> FloatArray:
+        tail = 0.5 * np.exp(-np.abs(u))
+        return tail / (1.0 - tail)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftL1:
+    """exp(-k^2 (sqrt(1 + (z/k)^2) - 1)): normal near 0, exponential beyond ``knee`` k, so that no outlier pulls hard.
+
+    A bound that is broken costs what its distance does; one that is kept costs nothing.
+    """
+
+    knee: float = 3.0
+    information: ClassVar[float] = 2.0
+
+    @property
+    def constant(self) -> float:
+        """It is the hyperbolic distribution, normalised by a Bessel function."""
+        return math.log(2.0 * self.knee * float(kve(1, self.knee**2)))
+
+    def loss(self, z: FloatArray) -> FloatArray:
+        return self.knee**2 * (np.sqrt(1.0 + (z / self.knee) ** 2) - 1.0)
+
+    def pull(self, z: FloatArray) -> FloatArray:
+        return z / np.sqrt(1.0 + (z / self.knee) ** 2)
+
+    def bend(self, z: FloatArray) -> FloatArray:
+        return (1.0 + (z / self.knee) ** 2) ** -1.5
+
+    def bound_loss(self, u: FloatArray) -> FloatArray:
+        return np.where(u < 0, self.loss(u), 0.0)
+
+    def bound_pull(self, u: FloatArray) -> FloatArray:
+        return np.where(u < 0, self.pull(u), 0.0)
+
+    def bound_bend(self, u: FloatArray) -> FloatArray:
+        return np.where(u < 0, self.bend(u), 0.0)
+
+
+# ----------------------------------------------------------------------------------------------------------- families
+
+
+class Family(Protocol):
+    """A distribution of measurements: a scale, a density on it, and its size where that is known."""
+
+    @property
+    def scale(self) -> Scale: ...
+    @property
+    def density(self) -> Density: ...
+    @property
+    def sigma(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Noise of the same size whatever the value; ``sigma`` in the units of the measurements."""
+
+    sigma: float | None = None
+    scale: ClassVar[Scale] = "lin"
+    density: ClassVar[Density] = Gaussian()
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal:
+    """Noise in proportion to the value; ``sigma`` is the standard deviation of the natural logarithm."""
+
+    sigma: float | None = None
+    scale: ClassVar[Scale] = "log"
+    density: ClassVar[Density] = Gaussian()
+
+    @classmethod
+    def of_cv(cls, cv: float) -> LogNormal:
+        """The family with a coefficient of variation ``cv`` of the value itself."""
+        return cls(math.sqrt(math.log1p(cv * cv)))
+
+    def factor(self, rng: np.random.Generator) -> float:
+        """A random factor of mean 1."""
+        sigma = self.sigma or 0.0
+        return float(np.exp(rng.normal(-0.5 * sigma * sigma, sigma)))
+
+
+@dataclass(frozen=True, slots=True)
+class Log10Normal:
+    """Noise in proportion to the value; ``sigma`` in decades."""
+
+    sigma: float | None = None
+    scale: ClassVar[Scale] = "log10"
+    density: ClassVar[Density] = Gaussian()
+
+
+@dataclass(frozen=True, slots=True)
+class Laplace:
+    """Double exponential noise of the same size whatever the value."""
+
+    sigma: float | None = None
+    scale: ClassVar[Scale] = "lin"
+    density: ClassVar[Density] = DoubleExponential()
+
+
+@dataclass(frozen=True, slots=True)
+class LogLaplace:
+    """Double exponential noise of the natural logarithm."""
+
+    sigma: float | None = None
+    scale: ClassVar[Scale] = "log"
+    density: ClassVar[Density] = DoubleExponential()
+
+
+@dataclass(frozen=True, slots=True)
+class Log10Laplace:
+    """Double exponential noise of the decimal logarithm."""
+
+    sigma: float | None = None
+    scale: ClassVar[Scale] = "log10"
+    density: ClassVar[Density] = DoubleExponential()
+
+
+@dataclass(frozen=True, slots=True)
+class Robust:
+    """Noise that is normal up to ``knee`` sigma and exponential beyond, on any scale; bounds are one-sided.
+
+    With ``side`` 1 a measurement says "at least", with -1 "at most": within the bound it costs nothing.
+    """
+
+    sigma: float | None = None
+    scale: Scale = "log"
+    knee: float = 3.0
+
+    @property
+    def density(self) -> Density:
+        """See :class:`SoftL1`."""
+        return SoftL1(self.knee)
+
+
+def residuals(family: Family, simulated: FloatArray, measured: FloatArray, sigma: FloatArray | float) -> FloatArray:
+    """z; arrays broadcast against each other, NaN or infinite where a value is not on the scale."""
+    with np.errstate(all="ignore"):
+        return np.asarray((scaled(simulated, family.scale) - scaled(measured, family.scale)) / sigma)
+
+
+def losses(
+    family: Family, z: FloatArray, measured: FloatArray, sigma: FloatArray | float, side: SideArray | None = None
+) -> FloatArray:
+    """Negative log densities of the values measured (log probabilities of bounds), given :func:`residuals`."""
+    density = family.density
+    with np.errstate(all="ignore"):
+        seen = density.loss(z) + (np.log(sigma) + log_scale_slope(measured, family.scale) + density.constant)
+        if side is None:
+            return np.asarray(seen)
+        return np.where(side == 0, seen, density.bound_loss(side * z))
+
+
+def pulls(family: Family, z: FloatArray, side: SideArray | None = None) -> FloatArray:
+    """d loss / d z."""
+    with np.errstate(all="ignore"):
+        seen = family.density.pull(z)
+        return seen if side is None else np.where(side == 0, seen, side * family.density.bound_pull(side * z))
+
+
+def bends(family: Family, z: FloatArray, side: SideArray | None = None) -> FloatArray:
+    """The second derivative of the loss by z, not negative."""
+    with np.errstate(all="ignore"):
+        seen = family.density.bend(z)
+        return seen if side is None else np.where(side == 0, seen, family.density.bound_bend(side * z))
