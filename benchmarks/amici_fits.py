@@ -77,7 +77,7 @@ def rival(name: str, seed: int) -> Contender:
 def ours(name: str, seed: int) -> Contender:
     """pathsim at its defaults."""
     objective: Any = load(yaml_of(name), workers=1).objective()
-    theta = objective.problem.theta
+    theta = objective.setup.nominal
     objective.slopes(theta)  # compiled before the clock starts, as AMICI is
     objective.slopes_many(theta[None])
     objective.refined_many(theta[None])

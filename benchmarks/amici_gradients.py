@@ -21,8 +21,7 @@ import numpy as np
 
 import pathsim as ps
 from amici_problems import PROBLEMS, amici_objective, rival_problem, yaml_of
-from pathsim.estimation.adjoint_gradient import adjoint_gradients
-from pathsim.estimation.slopes import likelihood_slopes
+from pathsim.estimation.gradients import adjoint_gradients, forward_slopes
 from pathsim.petab import load
 
 SPREAD = 0.2
@@ -68,14 +67,14 @@ def measure(name: str, vectors: int, rounds: int) -> None:
     theirs = np.empty((SHARED, len(order)))
     theirs[:, order] = thetas[:SHARED]
     tight = problem.with_solver(ps.Rosenbrock(rtol=1e-11, atol=1e-16))
-    reference = np.array([likelihood_slopes(tight, theta).gradient for theta in thetas[:SHARED]])
+    reference = np.array([one.gradient for one in forward_slopes(tight.setup, thetas[:SHARED], tight.setup.rosenbrock)])
     ours = {label: problem.with_solver(solver) for label, solver in SETTINGS}
     times: dict[str, list[float]] = {}
     gradients: dict[str, np.ndarray] = {}
     for turn in range(rounds + 1):  # the first is not counted
         for label, one in ours.items():
-            seconds, found = clocked(lambda one=one: adjoint_gradients(one, thetas))
-            alone, _ = clocked(lambda one=one, at=turn: adjoint_gradients(one, thetas[at : at + 1]))
+            seconds, found = clocked(lambda one=one: adjoint_gradients(one.setup, thetas))
+            alone, _ = clocked(lambda one=one, at=turn: adjoint_gradients(one.setup, thetas[at : at + 1]))
             times.setdefault(label, []).append(seconds / vectors)
             times.setdefault(label + " alone", []).append(alone)
             gradients[label] = found.gradients[:SHARED]

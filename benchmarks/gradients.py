@@ -75,10 +75,9 @@ def measure_problem(name: str) -> float:
     """The ratio, for one vector, of gradient to log likelihood; one thread."""
     place = data_folder() / "petab" / name
     problem = load(next(path for path in sorted(place.glob("*.yaml")) if "test" not in path.name))
-    problem.workers = 1
     theta = problem.theta
     value, gradient = least([lambda: problem.log_likelihood(theta), lambda: problem.gradient(theta)], 31)
-    simulations = sum(len(group.times) for plan in problem.plans for group in plan.simulator.schedule.groups)
+    simulations = sum(group.rows for part in problem.setup.parts for group in part.runner.plan.groups)
     print(f"{name:28s} {len(theta):5d} {simulations:5d} {1e3 * value:10.2f} {1e3 * gradient:10.2f}"
           f" {gradient / value:8.1f}", flush=True)  # fmt: skip
     return gradient / value

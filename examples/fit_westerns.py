@@ -1,4 +1,4 @@
-"""Fit a small ERBB model to measured westerns from start to finish: data, multi-start fit, profiles, prediction bands.
+"""Fit a small ERBB model to measured westerns from start to finish: data, multi-start fit, profiles, predictions.
 
 Data: western blots of MCF7 and SKBR3 under EGF or heregulin (10 nM), three replicates on gels of unknown gain
 (H. Imoto, S. Yamashiro and M. Okada, iScience 25, 103944 (2022); Apache-2.0, pasmopy/breast_cancer). The table is not
@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 import pathsim as ps
+from pathsim.estimation.curves import curves
 from pathsim.plot.fit import draw_blot_fit, draw_fit, draw_profiles
 
 HERE = Path(__file__).parent
@@ -74,13 +75,15 @@ def main() -> None:
     fit = ps.fit(problem, starts=chosen.starts, report=lambda s: say(f"start {s.number}: {-s.value:.2f}"))
     say(fit.summary)
     draw_fit(fit).savefig(chosen.output / "fit_westerns_search.png", dpi=150)
-    print(ps.directions(fit)[["sd", "kind", "meaning"]].tail(4).to_string(index=False))
+    report = ps.identifiability_report(fit)
+    print(report)
+    print(report.table[["sd", "kind", "meaning"]].tail(4).to_string(index=False))
     profiles = ps.profile(fit, SHOWN, report=lambda p: say(f"{p.name}: {p.verdict}"))
     draw_profiles(profiles).savefig(chosen.output / "fit_westerns_profiles.png", dpi=150)
-    # bands: the range of predictions over every parameter vector on the profiles that the data allow
-    predictions = np.array([problem.curves(theta)["predicted"] for theta in profiles.ensemble().theta])
+    # intervals: the range of predictions over every parameter vector on the profiles that the data allow
+    predictions = np.array([curves(problem, theta)["predicted"] for theta in profiles.ensemble().theta])
     ends = predictions.min(axis=0), predictions.max(axis=0)
-    figure = draw_blot_fit(problem.predicted(fit.theta), problem.curves(fit.theta), ends)
+    figure = draw_blot_fit(problem.predicted(fit.theta), curves(problem, fit.theta), ends)
     figure.savefig(chosen.output / "fit_westerns_bands.png", dpi=150)
     print(profiles.table.round(4).to_string(index=False))
     say("done")

@@ -13,6 +13,7 @@ import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation.descend import descend
 from pathsim.estimation.objective import Slopes
+from pathsim.estimation.search import SuccessiveHalving
 from pathsim.petab import load
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "petab"
@@ -56,7 +57,7 @@ class Valleys:
 
 def test_the_deepest_valley_wins() -> None:
     begin = [np.array([-2.0, 3.0]), np.array([-1.2, 0.0]), np.array([3.0, -2.0]), np.array([-4.0, 1.0])]
-    found = descend(Valleys(), begin, ps.Descent(members=4, rounds=20))
+    found = descend(Valleys(), begin, SuccessiveHalving(members=4, rounds=20))
     np.testing.assert_allclose(found.members[0], [1.0, 1.0], atol=1e-3)
     assert len(found.members) == 4
     values = [Valleys().value(theta)[0] for theta in found.members]
@@ -67,7 +68,7 @@ def test_the_deepest_valley_wins() -> None:
 def test_the_worse_half_is_given_up() -> None:
     begin = [np.array([x, 4.0]) for x in np.linspace(-4, 4, 8)]
     told: list[str] = []
-    quick, thorough = (descend(Valleys(), begin, ps.Descent(rounds=rounds, tolerance=1e-9), told.append)
+    quick, thorough = (descend(Valleys(), begin, SuccessiveHalving(rounds=rounds, tolerance=1e-9), told.append)
                        for rounds in (1, 200))  # fmt: skip
     assert quick.gradients < thorough.gradients
     assert told[0].startswith("4 of 8 descents go on")
@@ -76,11 +77,11 @@ def test_the_worse_half_is_given_up() -> None:
 
 def test_what_fails_is_left_and_nothing_steps_into_failure() -> None:
     objective = Valleys(wall=0.25)
-    found = descend(objective, [np.array([0.0, 4.0]), np.array([0.1, 0.0])], ps.Descent())
+    found = descend(objective, [np.array([0.0, 4.0]), np.array([0.1, 0.0])], SuccessiveHalving())
     assert len(found.members) == 1
     assert found.members[0][1] <= 0.25
     assert objective.value(found.members[0])[0] < objective.value(np.array([0.1, 0.0]))[0]
-    assert not descend(objective, [np.array([0.0, 4.0])], ps.Descent()).members
+    assert not descend(objective, [np.array([0.0, 4.0])], SuccessiveHalving()).members
 
 
 def test_a_fit_descends_from_its_population_and_can_be_watched() -> None:
@@ -98,7 +99,7 @@ def test_a_fit_descends_from_its_population_and_can_be_watched() -> None:
 def test_rough_slopes_agree_with_exact_ones(name: str) -> None:
     yaml = next(path for path in sorted((DATA / name).glob("*.yaml")) if "test" not in path.name)
     objective = load(yaml, workers=1).objective()
-    theta = objective.problem.theta
+    theta = objective.setup.nominal
     exact = objective.slopes(theta)
     rough = objective.slopes_many(np.stack([theta, np.full(len(theta), np.nan), theta]))
     assert rough[1].failure
@@ -111,12 +112,12 @@ def test_rough_slopes_agree_with_exact_ones(name: str) -> None:
 
 def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ps.InputError, match="members"):
-        ps.Descent(members=0)
+        SuccessiveHalving(members=0)
     with pytest.raises(ps.InputError, match="seconds"):
         ps.TrustRegion(seconds=0.0)
 
 
 def test_a_local_search_ends_when_its_time_is_up() -> None:
-    fit = ps.fit(Valleys(), 1, workers=1, optimiser=ps.TrustRegion(seconds=1e-9), beginnings=())
+    fit = ps.fit(Valleys(), 1, workers=1, optimiser=ps.TrustRegion(seconds=1e-9), populations=())
     assert not fit.best.converged
     assert "were not enough" in fit.best.message

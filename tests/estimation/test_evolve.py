@@ -13,6 +13,8 @@ pytest.importorskip("petab")
 import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation.evolve import evolve
+from pathsim.estimation.objective import Slopes
+from pathsim.estimation.search import DifferentialEvolution, PopulationSearch
 from pathsim.petab import load
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "petab"
@@ -38,42 +40,43 @@ class Ripples:
         found = float(self.refined_many(theta[None])[1][0])
         return found, "" if math.isfinite(found) else "beyond the wall"
 
-    def slopes(self, theta: FloatArray) -> ps.estimation.Slopes:
+    def slopes(self, theta: FloatArray) -> Slopes:
         value, why = self.value(theta)
         z = theta - 3.0
         gradient = 2 * z + 20 * math.pi * np.sin(2 * math.pi * z)
-        found = ps.estimation.Slopes(value, gradient, np.eye(8) * (2 + 40 * math.pi**2))
-        return ps.estimation.Slopes.failed(8, why) if why else found
+        found = Slopes(value, gradient, np.eye(8) * (2 + 40 * math.pi**2))
+        return Slopes.failed(8, why) if why else found
 
 
-def population(objective: Ripples, seed: int, settings: ps.Evolution) -> tuple[FloatArray, ...]:
+def population(objective: Ripples, seed: int, settings: DifferentialEvolution) -> tuple[FloatArray, ...]:
     rng = np.random.default_rng(seed)
     return evolve(objective, settings, rng, lambda: rng.uniform(objective.lower, objective.upper)).members
 
 
 def test_evolution_finds_the_valley_among_many() -> None:
     objective = Ripples()
-    members = population(objective, 1, ps.Evolution(generations=400, collapsed=0.5))
+    members = population(objective, 1, DifferentialEvolution(generations=400, collapsed=0.5))
     np.testing.assert_allclose(members[0], 3.0, atol=0.5)  # 16**8 valleys
     values = objective.refined_many(np.array(members))[1]
     assert (np.diff(values) >= 0).all()
     assert all((one >= -8).all() and (one <= 8).all() for one in members)
-    np.testing.assert_array_equal(members, population(objective, 1, ps.Evolution(generations=400, collapsed=0.5)))
-    assert (members[0] != population(objective, 2, ps.Evolution(generations=400))[0]).any()
+    again = population(objective, 1, DifferentialEvolution(generations=400, collapsed=0.5))
+    np.testing.assert_array_equal(members, again)
+    assert (members[0] != population(objective, 2, DifferentialEvolution(generations=400))[0]).any()
 
 
 def test_vectors_that_fail_are_not_members() -> None:
-    members = population(Ripples(wall=-6.0), 0, ps.Evolution(members=32, generations=30))
+    members = population(Ripples(wall=-6.0), 0, DifferentialEvolution(members=32, generations=30))
     assert members
     assert all(one[0] <= -6 for one in members)
-    assert not population(Ripples(wall=-9.0), 0, ps.Evolution(members=8, generations=5))
+    assert not population(Ripples(wall=-9.0), 0, DifferentialEvolution(members=8, generations=5))
 
 
 def test_fit_begins_from_the_evolved_point_and_says_what_failed() -> None:
-    evolved = ps.fit(Ripples(), 2, workers=1, beginnings=[ps.Beginning(ps.Evolution(generations=400))])
+    evolved = ps.fit(Ripples(), 2, workers=1, populations=[PopulationSearch(DifferentialEvolution(generations=400))])
     assert evolved.best.value < 1e-6
     assert evolved.best.evaluations > 1000
-    plain = ps.fit(Ripples(), 2, workers=1, beginnings=())
+    plain = ps.fit(Ripples(), 2, workers=1, populations=())
     assert plain.best.value > 10
     walled = ps.fit(Ripples(wall=3.5), 2, workers=1)
     assert walled.best.resampled > 0
@@ -83,9 +86,9 @@ def test_fit_begins_from_the_evolved_point_and_says_what_failed() -> None:
 
 def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ps.InputError, match="members"):
-        ps.Evolution(members=2)
+        DifferentialEvolution(members=2)
     with pytest.raises(ps.InputError, match="generations"):
-        ps.Evolution(generations=-1)
+        DifferentialEvolution(generations=-1)
 
 
 @collection

@@ -45,7 +45,7 @@ class Curve:
             return Slopes.failed(2, why)
         r, J = self._residuals(theta)
         gradient = J.T @ r * (math.nan if self.nan_gradient else 1.0)
-        return checked(Slopes(value, gradient, J.T @ J, r, J))
+        return checked(Slopes(value, gradient, J.T @ J))
 
 
 def optimum(curve: Curve) -> FloatArray:
@@ -54,12 +54,8 @@ def optimum(curve: Curve) -> FloatArray:
     return np.asarray(least_squares(lambda x: curve._residuals(x)[0], [0.3, -0.3], xtol=1e-14, ftol=1e-14).x)
 
 
-@pytest.mark.parametrize(
-    "optimiser", [ps.TrustRegion(), ps.LeastSquares(), ps.LBFGSB(), ps.Fides()], ids=lambda o: type(o).__name__
-)
+@pytest.mark.parametrize("optimiser", [ps.TrustRegion(), ps.LBFGSB()], ids=lambda o: type(o).__name__)
 def test_every_optimiser_finds_the_optimum(optimiser: object) -> None:
-    if isinstance(optimiser, ps.Fides):
-        pytest.importorskip("fides")
     curve = Curve()
     ended = minimise(Ledger(curve), np.array([1.0, -1.0]), optimiser)  # type: ignore[arg-type]
     np.testing.assert_allclose(ended.theta, optimum(curve), atol=2e-4)

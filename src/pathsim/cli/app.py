@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..experiments.ensemble import Repeats
     from ..lab import CellLine, Library
+    from ..stats.noise import Family
 
 Study = TypeVar("Study")
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -136,11 +138,39 @@ CellLines = Annotated[
     str | None, typer.Option("--cell-lines", metavar="FILE", help="TOML of cell lines beside the bundled ones.")
 ]
 Drugs = Annotated[str | None, typer.Option("--drugs", metavar="FILE", help="TOML of drugs beside the bundled ones.")]
+
+
+class Noise(StrEnum):
+    """Noise families of fits."""
+
+    lognormal = "lognormal"
+    normal = "normal"
+    robust = "robust"
+
+
+def noise_family(name: str | None) -> Family | None:
+    """The noise family of that name; None leaves it to the table."""
+    from ..stats.noise import LogNormal, Normal, Robust
+
+    families: dict[str | None, Family | None] = {
+        None: None, Noise.lognormal: LogNormal(), Noise.normal: Normal(), Noise.robust: Robust(),
+    }  # fmt: skip
+    return families[name]
+
+
 Background = Annotated[
     list[str] | None, typer.Option("--background", metavar="READOUT...", help="Bands with an unknown background.")
 ]
 Saturation = Annotated[
     list[str] | None, typer.Option("--saturation", metavar="READOUT...", help="Bands on film that saturates.")
+]
+NoiseFamily = Annotated[
+    Noise | None,
+    typer.Option(
+        "--noise",
+        help="How measurements scatter. Default: normal, of the size that a column sd says, or lognormal (in "
+        "proportion to the value) where there is none.",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 

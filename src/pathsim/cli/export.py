@@ -35,13 +35,11 @@ def export(
     drugs: cli.Drugs = None,
     background: cli.Background = None,
     saturation: cli.Saturation = None,
-    normal_noise: Annotated[
-        bool, typer.Option("--normal-noise", help="Noise of the same size on all bands; so it is with a column sd.")
-    ] = False,
+    noise: cli.NoiseFamily = None,
 ) -> None:
-    """Write a PEtab version 2 problem: model, dishes, measurements and parameters to estimate."""
+    """Write a PEtab version 2 problem: model, conditions, measurements and parameters to estimate."""
     from ..estimation.free import FreeParameter, read_free_parameters
-    from ..petab import export as write
+    from ..petab import export as export_table
 
     if os.path.isdir(table):
         path = _fit(table, output)
@@ -49,23 +47,20 @@ def export(
         chosen: list[str | FreeParameter] = []
         for word in free or []:
             chosen += read_free_parameters(word) if word.endswith(".toml") else [word]
-        rules = None
-        if background or saturation or normal_noise:
-            from ..estimation import Densitometry
-
-            rules = Densitometry(not normal_noise, tuple(background or ()), tuple(saturation or ()))
-        path = str(write(model, table, output, chosen, cli.library(cell_lines, drugs), rules))
+        path = str(export_table(
+            model, table, output, chosen, cli.library(cell_lines, drugs), cli.noise_family(noise), background or (),
+            saturation or (),
+        ))  # fmt: skip
     cli.note(f"wrote {path}")
     cli.send(f"{path}\n")
 
 
 def _fit(folder: str, output: str) -> str:
     from ..errors import InputError
-    from ..estimation.blot_objective import BlotObjective
-    from ..petab.export import export_objective
+    from ..petab import write
     from .fit import open_folder
 
-    found = open_folder(folder)
-    if not isinstance(found.objective, BlotObjective):
+    problem, found = open_folder(folder)
+    if "measurement" in problem.description.parts[0].table:
         raise InputError(f"{folder}: a fit of a PEtab problem, not of blots; the problem is PEtab already")
-    return str(export_objective(found.objective, output, found.theta))
+    return str(write(problem, output, found.theta))

@@ -13,7 +13,7 @@ from ..files import write_whole
 from . import app as cli
 
 if TYPE_CHECKING:
-    from ..estimation import Ensemble, Fit, Objective
+    from ..estimation import Ensemble, Fit, Problem
     from ..estimation.optimise import Optimiser
 
 PROBLEM_FILE = "problem.json"
@@ -23,9 +23,7 @@ class Search(StrEnum):
     """Local optimisers."""
 
     trust_region = "trust-region"
-    least_squares = "least-squares"
     l_bfgs_b = "l-bfgs-b"
-    fides = "fides"
 
 
 @cli.app.command()
@@ -38,15 +36,11 @@ def fit(
     model: cli.Model = "pi3k_mapk",
     cell_lines: cli.CellLines = None,
     drugs: cli.Drugs = None,
-    optimiser: Annotated[
-        Search, typer.Option("--optimiser", help="Of the local searches; fides needs pathsim[fit].")
-    ] = Search.trust_region,
+    optimiser: Annotated[Search, typer.Option("--optimiser", help="Of the local searches.")] = Search.trust_region,
     starts: Annotated[int, typer.Option("--starts", min=1, help="Local searches from random points.")] = 20,
     background: cli.Background = None,
     saturation: cli.Saturation = None,
-    normal_noise: Annotated[
-        bool, typer.Option("--normal-noise", help="Noise of the same size on all bands, not in proportion to them.")
-    ] = False,
+    noise: cli.NoiseFamily = None,
     ensemble: Annotated[
         int,
         typer.Option(
@@ -97,12 +91,11 @@ def fit(
         "model": os.path.abspath(model) if os.path.exists(model) else model,
         "cell_lines": None if cell_lines is None else os.path.abspath(cell_lines),
         "drugs": None if drugs is None else os.path.abspath(drugs),
-        "background": background or [], "saturation": saturation or [], "normal_noise": normal_noise,
+        "background": background or [], "saturation": saturation or [], "noise": noise,
     }  # fmt: skip
-    objective = open_problem(task)
-    _warn(objective, quiet)
+    problem = open_problem(task)
     if output is not None:
-        _remember(output, task, objective)
+        _remember(output, task, problem)
 
     def report(start: Any) -> None:
         if start.value < float("inf"):
@@ -116,7 +109,7 @@ def fit(
         cli.note(line, quiet)
 
     found = estimation.fit(
-        objective, starts, seed, workers, optimiser=_optimiser(optimiser), folder=output, resume=resume, report=report,
+        problem, starts, seed, workers, optimiser=_optimiser(optimiser), folder=output, resume=resume, report=report,
         watch=watch,
     )  # fmt: skip
     cli.note(found.summary, quiet)
@@ -124,10 +117,11 @@ def fit(
         cli.note(f"  {count} evaluations failed: {reason}", quiet)
     if not found.best.converged:
         cli.note(f"the best start did not converge ({found.best.message}); do not trust it, run more starts", quiet)
-    _predictions(found, output)
+    if output is not None:
+        write_whole(os.path.join(output, "predicted.csv"), problem.predicted(found.theta).to_csv(index=False))
     members = _ensemble(found, ensemble, mcmc, seed, output, quiet) if ensemble else None
     if plot_blots is not None:
-        cli.save_figure(_blots_figure(found, members), plot_blots, quiet)
+        cli.save_figure(_blots_figure(problem, found, members), plot_blots, quiet)
     if plot is not None:
         from ..plot.fit import draw_fit
 
@@ -141,28 +135,23 @@ def _optimiser(search: Search) -> Optimiser:
     match search:
         case Search.trust_region:
             return estimation.TrustRegion()
-        case Search.least_squares:
-            return estimation.LeastSquares()
         case Search.l_bfgs_b:
             return estimation.LBFGSB()
-        case Search.fides:
-            return estimation.Fides()
 
 
-def _blots_figure(found: Fit, members: Ensemble | None) -> Any:
+def _blots_figure(problem: Problem, found: Fit, members: Ensemble | None) -> Any:
     """Bands, fit, and where there are ``members`` 95 % of their predictions."""
     import numpy as np
 
-    from ..estimation.blot_objective import BlotObjective
+    from ..estimation.curves import curves
     from ..plot.fit import draw_blot_fit
 
-    assert isinstance(found.objective, BlotObjective)
-    objective, spread = found.objective, None
+    spread = None
     if members is not None:
-        curves = np.array([objective.curves(theta)["predicted"] for theta in members.theta])
-        low, high = np.quantile(curves, [0.025, 0.975], axis=0)
+        drawn = np.array([curves(problem, theta)["predicted"] for theta in members.theta])
+        low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
         spread = low, high
-    return draw_blot_fit(objective.predicted(found.theta), objective.curves(found.theta), spread)
+    return draw_blot_fit(problem.predicted(found.theta), curves(problem, found.theta), spread)
 
 
 def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, quiet: bool) -> Ensemble:
@@ -188,28 +177,17 @@ def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, 
     return members
 
 
-def _warn(objective: Objective, quiet: bool) -> None:
-    """Say what of the table is not used."""
-    from ..estimation.blot_objective import BlotObjective
-
-    if isinstance(objective, BlotObjective) and objective.is_log_normal and "sd" in objective.bands:
-        cli.note("column sd is not used: the noise is log-normal, with one size per antibody that is estimated; "
-                 "--normal-noise takes sd from the table", quiet)  # fmt: skip
-
-
-def open_problem(task: dict[str, Any]) -> Objective:
-    """The objective that a task describes."""
+def open_problem(task: dict[str, Any]) -> Problem:
+    """The problem that a task describes."""
     from .. import estimation
     from ..errors import InputError
 
     if _is_petab(task["data"]):
-        from ..estimation.gradient import PetabObjective
         from ..petab import load
 
-        return PetabObjective(load(task["data"], workers=1))
+        return load(task["data"], workers=1)
     if task["free"] is None:
         raise InputError("say what may change with --free FILE, a TOML file with a table per parameter: [k_phos]")
-    rules = estimation.Densitometry(not task["normal_noise"], tuple(task["background"]), tuple(task["saturation"]))
     library = cli.library(task["cell_lines"], task["drugs"])
     try:
         free = estimation.read_free_parameters(task["free"])
@@ -219,15 +197,18 @@ def open_problem(task: dict[str, Any]) -> Objective:
         except InputError as other:
             raise InputError(f"{error}\n{other}") from None
         raise
-    return estimation.blot_problem(task["model"], task["data"], free, rules, library=library)
+    return estimation.blot_problem(
+        task["model"], task["data"], free, cli.noise_family(task["noise"]), task["background"], task["saturation"],
+        library=library,
+    )  # fmt: skip
 
 
 def _is_petab(data: str) -> bool:
     return data.lower().endswith((".yaml", ".yml"))
 
 
-def open_folder(folder: str) -> Fit:
-    """A fit saved by ``pathsim fit -o``. Raises :class:`InputError` when there is none."""
+def open_folder(folder: str) -> tuple[Problem, Fit]:
+    """A fit saved by ``pathsim fit -o``, and its problem. Raises :class:`InputError` when there is none."""
     from ..errors import InputError
     from ..estimation import load_fit
 
@@ -239,15 +220,16 @@ def open_folder(folder: str) -> Fit:
             task = text_json.load(file)
     except ValueError as error:
         raise InputError(f"{path}: not the file of a fit: {error}") from None
-    return load_fit(folder, open_problem(task))
+    problem = open_problem(task)
+    return problem, load_fit(folder, problem)
 
 
-def _remember(folder: str, task: dict[str, Any], objective: Objective) -> None:
+def _remember(folder: str, task: dict[str, Any], problem: Problem) -> None:
     """Keep the task beside its fit, unless the folder holds another one's."""
     from ..estimation.result import HEAD_FILE, load_fit
 
     if os.path.exists(os.path.join(folder, HEAD_FILE)):
-        load_fit(folder, objective)
+        load_fit(folder, problem)
     os.makedirs(folder, exist_ok=True)
     write_whole(os.path.join(folder, PROBLEM_FILE), text_json.dumps(task, indent=1) + "\n")
 
@@ -263,14 +245,6 @@ def _best(found: Fit) -> Any:
             "scale": found.objective.scales,
         }
     )
-
-
-def _predictions(found: Fit, folder: str | None) -> None:
-    from ..estimation.blot_objective import BlotObjective
-
-    if folder is not None and isinstance(found.objective, BlotObjective):
-        table = found.objective.predicted(found.theta)
-        write_whole(os.path.join(folder, "predicted.csv"), table.to_csv(index=False))
 
 
 def _reasons(found: Fit) -> dict[str, int]:

@@ -29,11 +29,11 @@ def profile(
     says which parameters no data of this kind can tell apart: products, ratios, what hides behind a free scale.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: the cores are for the profiles
-    from ..estimation import directions, hints
+    from ..estimation import identifiability_report
     from ..estimation import profile as compute
     from .fit import open_folder
 
-    fit = open_folder(folder)
+    _, fit = open_folder(folder)
     count = len(parameters or fit.names)
     done: list[str] = []
 
@@ -46,12 +46,15 @@ def profile(
     if better > 0.1:
         cli.note(f"a profile found a likelihood {better:.2f} higher than the fit: run more starts", quiet)
     table = profiles.table
-    said = hints(fit)
-    table["hint"] = ["; ".join(text for text, about in said.items() if name in about) for name in table["parameter"]]
+    report_of_data = identifiability_report(fit)
+    said = report_of_data.sentences
+    table["structure"] = [
+        "; ".join(text for text, about in said.items() if name in about) for name in table["parameter"]
+    ]
     for text in said:
         cli.note(f"by structure, {text}", quiet)
     if output is not None:
-        cli.deliver(directions(fit), "directions", json, output, quiet)
+        cli.deliver(report_of_data.table, "identifiability", json, output, quiet)
     if plot is not None:
         from ..plot.fit import draw_profiles
 

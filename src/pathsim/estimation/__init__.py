@@ -1,43 +1,51 @@
-"""From measured tables to parameters: objectives, search, profiles, samples."""
+"""From measured tables to parameters: one estimation problem, whoever reads it, and everything that is done with it.
 
-from ..estimation.blots import Densitometry, blot_problem, check_blots, read_blots
-from ..estimation.descend import Descent
-from ..estimation.evolve import Evolution
-from ..estimation.free import FreeParameter, read_free_parameters
-from ..estimation.objective import Objective, Slopes
-from ..estimation.optimise import LBFGSB, Fides, LeastSquares, TrustRegion
-from ..estimation.profile import Profile, Profiles, profile
-from ..estimation.result import Fit, Start, load_fit
-from ..estimation.sample import Sampled, sample
-from ..estimation.search import Beginning, fit
-from ..estimation.uncertainty import Ensemble, bands, directions, hints, posterior_ensemble
+In: measured tables of the lab, or the records that :mod:`pathsim.petab` and :mod:`pathsim.calibration` make. Out: a
+:class:`Problem` (likelihood, gradient, predictions), fits, profiles, samples.
+
+- another measured quantity: a formula in ``observables.py``; another table of the lab: ``tables.py`` or ``blots.py``,
+  which make the rows that ``lab_problem.py`` turns into a problem; a problem from parts: ``records.py``
+- another noise family: ``pathsim/stats/noise.py``; what is solved for in closed form: ``likelihood.py``
+- from formulas to arrays and their derivatives: ``terms.py``, ``setup.py``; gradients: ``gradients.py``; the rough
+  objective of many vectors: ``refine.py``; the objective of fits: ``posterior.py``
+- search: ``search.py`` (starts), ``evolve.py``, ``descend.py``, ``optimise.py`` (local); results: ``result.py``,
+  ``profile.py``, ``sample.py``, ``uncertainty.py``
+"""
+
+from .blot_table import check_blots, read_blots
+from .blots import blot_problem
+from .free import FreeParameter, read_free_parameters
+from .objective import Objective, Slopes
+from .optimise import LBFGSB, TrustRegion
+from .problem import Problem
+from .profile import Profile, Profiles, profile
+from .result import Fit, Start, load_fit
+from .sample import Sampled, sample
+from .search import fit
+from .tables import problem
+from .uncertainty import Ensemble, IdentifiabilityReport, identifiability_report, posterior_ensemble
 
 __all__ = [
     "LBFGSB",
-    "Beginning",
-    "Densitometry",
-    "Descent",
     "Ensemble",
-    "Evolution",
-    "Fides",
     "Fit",
     "FreeParameter",
-    "LeastSquares",
+    "IdentifiabilityReport",
     "Objective",
+    "Problem",
     "Profile",
     "Profiles",
     "Sampled",
     "Slopes",
     "Start",
     "TrustRegion",
-    "bands",
     "blot_problem",
     "check_blots",
-    "directions",
     "fit",
-    "hints",
+    "identifiability_report",
     "load_fit",
     "posterior_ensemble",
+    "problem",
     "profile",
     "read_blots",
     "read_free_parameters",

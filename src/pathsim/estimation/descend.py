@@ -20,7 +20,7 @@ SMALLEST = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
-class Descent:
+class SuccessiveHalving:
     """Gauss-Newton searches from the ``members`` best points of a population, the worse half given up every ``rounds``
     iterations until ``finalists`` are left: together they cost little more than one.
 
@@ -58,7 +58,10 @@ class Descended:
 
 
 def descend(
-    objective: Steerable, begin: Sequence[FloatArray], settings: Descent, tell: Callable[[str], None] | None = None
+    objective: Steerable,
+    begin: Sequence[FloatArray],
+    settings: SuccessiveHalving,
+    tell: Callable[[str], None] | None = None,
 ) -> Descended:
     """Search from each of ``begin``; ``tell`` is called with a line whenever searches are given up."""
     thetas = np.array(begin)

@@ -19,7 +19,7 @@ from .objective import Objective
 
 
 @dataclass(frozen=True, slots=True)
-class Evolution:
+class DifferentialEvolution:
     """Adaptive differential evolution before each local search (J. Zhang and A. C. Sanderson, IEEE Trans. Evol.
     Comput. 13, 945 (2009)).
 
@@ -57,7 +57,7 @@ class Evolved:
 
 
 def evolve(
-    objective: Screenable, settings: Evolution, rng: np.random.Generator, sample: Callable[[], FloatArray]
+    objective: Screenable, settings: DifferentialEvolution, rng: np.random.Generator, sample: Callable[[], FloatArray]
 ) -> Evolved:
     """Evolve a population of points that ``sample`` draws."""
     m = settings.members

@@ -10,8 +10,9 @@ from typing import Any
 
 from ..errors import near_misses, raise_together
 from ..files import read_toml
+from ..stats.noise import Scale
 
-SCALES = ("lin", "log", "log10")
+SCALES: tuple[Scale, ...] = ("lin", "log", "log10")
 KEYS = ("lower", "upper", "scale", "nominal", "prior", "unit", "source", "note")
 FOLD = 100.0
 """Bounds of a parameter that is given by name alone: its value in the model divided and multiplied by this."""
@@ -28,7 +29,7 @@ class FreeParameter:
     name: str
     lower: float | None = None
     upper: float | None = None
-    scale: str = "log10"
+    scale: Scale = "log10"
     mean: float | None = None
     sd: float | None = None
 
@@ -77,7 +78,7 @@ def _one(name: str, table: Any, problems: list[str]) -> FreeParameter | None:
     if len(problems) > before:
         return None
     numbers = {key: None if table.get(key) is None else float(table[key]) for key in ("lower", "upper")}
-    made = FreeParameter(name, numbers["lower"], numbers["upper"], str(table.get("scale", "log10")), prior.get("mean"),
+    made = FreeParameter(name, numbers["lower"], numbers["upper"], table.get("scale", "log10"), prior.get("mean"),
                 prior.get("sd"))  # fmt: skip
     problems += [f"[{name}] {problem}" for problem in faults(made)]
     return made
@@ -114,10 +115,3 @@ def as_free_parameters(items: Iterable[str | FreeParameter]) -> list[FreeParamet
         problems.append("nothing is free: name at least one parameter")
     raise_together(problems, "free parameters")
     return found
-
-
-def on_scale(value: float, scale: str) -> float:
-    """A value on a search scale."""
-    if scale == "lin":
-        return value
-    return math.log(value) if scale == "log" else math.log10(value)

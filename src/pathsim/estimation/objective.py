@@ -1,40 +1,41 @@
 """What can be fitted: one small protocol between measured data and everything that searches, profiles or samples.
 
 An objective is a negative log likelihood (or posterior) of a parameter vector ``theta``, each entry on the scale it is
-searched on and between bounds. Where it cannot be evaluated it says why instead of giving NaN.
+searched on and between bounds. Where it cannot be evaluated it says why instead of giving NaN. Every problem has one
+(:meth:`pathsim.estimation.problem.Problem.objective`); your own needs no more than :class:`Objective` says.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..arrays import FloatArray
 
+AT_ONCE = 256
+"""Vectors that are simulated together."""
+
 
 @dataclass(frozen=True, eq=False)
 class Slopes:
-    """An objective at one point, to second order as far as least squares know it.
+    """An objective at one point, to second order as far as Gauss-Newton knows it.
 
-    ``value``: negative log likelihood; ``gradient`` (d,); ``fisher`` (d, d), the expected Hessian; ``residuals`` (m,)
-    and ``jacobian`` (m, d) with value = residuals**2 / 2 summed up + constant, or None where the noise is not normal.
-    After a failure the value is infinite, the rest is zero, and ``failure`` says why.
+    ``value``: negative log likelihood; ``gradient`` (d,); ``fisher`` (d, d), the expected Hessian. After a failure the
+    value is infinite, the rest is zero, and ``failure`` says why.
     """
 
     value: float
     gradient: FloatArray
     fisher: FloatArray
-    residuals: FloatArray | None = None
-    jacobian: FloatArray | None = None
     failure: str = ""
 
     @classmethod
     def failed(cls, d: int, why: str) -> Slopes:
         """The answer where nothing could be computed."""
-        return cls(math.inf, np.zeros(d), np.zeros((d, d)), failure=why)
+        return cls(math.inf, np.zeros(d), np.zeros((d, d)), why)
 
 
 class Objective(Protocol):
@@ -63,6 +64,19 @@ class Objective(Protocol):
         """Value, gradient and Fisher information."""
 
 
+class Fittable(Protocol):
+    """Something with an objective: a :class:`~pathsim.estimation.problem.Problem`."""
+
+    def objective(self) -> Objective:
+        """The negative log posterior."""
+
+
+def as_objective(problem: Objective | Fittable) -> Objective:
+    """The objective of anything that can be fitted."""
+    made: Any = problem.objective() if hasattr(problem, "objective") else problem
+    return made  # type: ignore[no-any-return]
+
+
 class Refinable(Objective, Protocol):
     """An objective some of whose parameters cost nothing to optimise, since no simulation depends on them."""
 
@@ -77,6 +91,14 @@ class Differentiable(Objective, Protocol):
         """Value, gradient, and the reason where the value is infinite (the gradient is zero then)."""
 
 
+def all_values(objective: Objective, thetas: FloatArray) -> FloatArray:
+    """Values at many vectors (m, d), together where the objective can do that; infinite where they fail."""
+    if not hasattr(objective, "values"):
+        return np.array([objective.value(theta)[0] for theta in thetas])
+    blocks = [objective.values(thetas[i : i + AT_ONCE])[0] for i in range(0, len(thetas), AT_ONCE)]
+    return np.concatenate(blocks) if blocks else np.empty(0)
+
+
 def checked(slopes: Slopes) -> Slopes:
     """``slopes``, or a failure where any of its numbers is not finite: NaN must never reach an optimiser."""
     if slopes.failure:
@@ -87,14 +109,3 @@ def checked(slopes: Slopes) -> Slopes:
     if not (np.isfinite(slopes.gradient).all() and np.isfinite(slopes.fisher).all()):
         return Slopes.failed(d, "the gradient is not finite")
     return slopes
-
-
-def natural(theta: FloatArray, scales: tuple[str, ...]) -> FloatArray:
-    """Parameter values from theta: powers where the scale is logarithmic."""
-    return np.array([_natural(float(x), scale) for x, scale in zip(theta, scales, strict=True)])
-
-
-def _natural(x: float, scale: str) -> float:
-    if scale == "lin":
-        return x
-    return math.exp(x) if scale == "log" else float(10.0**x)

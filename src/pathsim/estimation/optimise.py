@@ -10,9 +10,8 @@ import re
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,14 +44,6 @@ class TrustRegion:
 
 
 @dataclass(frozen=True, slots=True)
-class LeastSquares:
-    """scipy's trust-region reflective least squares; needs noise that is normal, or normal on a logarithmic scale."""
-
-    tolerance: float = 1e-8
-    most: int = 500
-
-
-@dataclass(frozen=True, slots=True)
 class LBFGSB:
     """scipy's L-BFGS-B."""
 
@@ -60,15 +51,7 @@ class LBFGSB:
     most: int = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Fides:
-    """The trust-region optimiser fides with the Fisher information (``pip install 'pathsim[fit]'``)."""
-
-    tolerance: float = 1e-8
-    most: int = 500
-
-
-Optimiser = TrustRegion | LeastSquares | LBFGSB | Fides
+Optimiser = TrustRegion | LBFGSB
 
 
 @dataclass
@@ -152,12 +135,8 @@ def minimise(ledger: Ledger, start: FloatArray, optimiser: Optimiser) -> Ended:
     match optimiser:
         case TrustRegion():
             return _trust_region(ledger, start, optimiser)
-        case LeastSquares():
-            return _least_squares(ledger, start, optimiser)
         case LBFGSB():
             return _lbfgsb(ledger, start, optimiser)
-        case Fides():
-            return _fides(ledger, start, optimiser)
 
 
 # ------------------------------------------------------------------------------------------------------ trust region
@@ -309,42 +288,7 @@ def region_step(gradient: FloatArray, hessian: Eigen, radius: float) -> FloatArr
     return -hessian.vectors @ (parts / (hessian.values + shift))
 
 
-# ------------------------------------------------------------------------------------------------------ libraries
-
-
-def _least_squares(ledger: Ledger, start: FloatArray, settings: LeastSquares) -> Ended:
-    from scipy import optimize
-
-    objective = ledger.objective
-    first = ledger.slopes(start)
-    if first.failure:
-        return Ended(start, math.inf, False, f"the start cannot be evaluated: {first.failure}", 0)
-    if first.residuals is None or first.jacobian is None:
-        raise InputError("LeastSquares needs normal noise; use TrustRegion or LBFGSB for this problem")
-    shape = first.jacobian.shape
-    known: dict[bytes, Slopes] = {}
-
-    def at(theta: FloatArray) -> Slopes:
-        key = theta.tobytes()
-        if key not in known:
-            known.clear()
-            known[key] = ledger.slopes(theta)
-        return known[key]
-
-    def residuals(theta: FloatArray) -> FloatArray:
-        found = at(theta).residuals
-        return np.full(shape[0], 1e10) if found is None else found  # a finite wall: the step is refused
-
-    def jacobian(theta: FloatArray) -> FloatArray:
-        found = at(theta).jacobian
-        return np.zeros(shape) if found is None else found
-
-    inside = np.clip(start, objective.lower + 1e-10, objective.upper - 1e-10)
-    result = optimize.least_squares(
-        residuals, inside, jacobian, bounds=(objective.lower, objective.upper), method="trf",
-        ftol=settings.tolerance, xtol=1e-12, gtol=1e-10, max_nfev=settings.most,
-    )  # fmt: skip
-    return _ended(ledger, result.status > 0, str(result.message), int(result.nfev))
+# ----------------------------------------------------------------------------------------------------------- L-BFGS-B
 
 
 def _lbfgsb(ledger: Ledger, start: FloatArray, settings: LBFGSB) -> Ended:
@@ -369,26 +313,6 @@ def _lbfgsb(ledger: Ledger, start: FloatArray, settings: LBFGSB) -> Ended:
     return _ended(ledger, bool(result.success), str(result.message), int(result.nit))
 
 
-def _fides(ledger: Ledger, start: FloatArray, settings: Fides) -> Ended:
-    try:
-        import fides
-    except ImportError:
-        raise InputError("Fides needs the package 'fides': pip install 'pathsim[fit]'") from None
-    objective = ledger.objective
-
-    def function(theta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        found = ledger.slopes(theta)
-        return found.value, found.gradient, found.fisher
-
-    options: dict[Any, Any] = {fides.Options.MAXITER: settings.most, fides.Options.FATOL: settings.tolerance}
-    search = fides.Optimizer(function, objective.upper, objective.lower, options=options, verbose=50)
-    search.minimize(np.clip(start, objective.lower + 1e-8, objective.upper - 1e-8))
-    return _ended(ledger, bool(search.converged), str(search.exitflag.name), int(search.iteration))
-
-
 def _ended(ledger: Ledger, converged: bool, message: str, iterations: int) -> Ended:
     assert ledger.at is not None
     return Ended(ledger.at, ledger.best, converged, message, iterations)
-
-
-Search = Callable[[Ledger, FloatArray, Optimiser], Ended]

@@ -1,9 +1,9 @@
-"""A PEtab problem ready to be evaluated: :class:`Problem`."""
+"""One estimation problem, whoever made it: :class:`Problem`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,24 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray
 from ..errors import InputError, SimulationError, raise_together, unknown
-from ..experiments.dynamics import Dynamics, prepare
-from ..experiments.plan import Planner
-from ..experiments.run import Outcome, Runner
-from ..experiments.values import Values, ValueTable
-from ..model.maths import symbols
+from ..experiments.run import Outcome
 from ..solve import Rosenbrock, Solver
-from . import priors
-from .adjoint_gradient import likelihood_gradient
-from .gradient import PetabObjective
-from .measurements import Kind, Measuring
-from .records import Description, Part, TableParameter
-from .scales import from_scale, on_scale
+from .gradients import likelihood_gradient
+from .likelihood import Solved
+from .posterior import Posterior
+from .records import Description, TableParameter
+from .scales import on_scale
+from .setup import PartSetup, Setup
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Theta = npt.ArrayLike | Mapping[str, float]
 
 SOLVER = Rosenbrock(rtol=1e-8, atol=1e-14)
 """Tighter than a plain simulation: published problems count in moles per litre as well as in cells, some amplify errors
@@ -36,30 +33,20 @@ a ten thousandfold (growing populations), and likelihoods are compared to a frac
 
 
 @dataclass(frozen=True, eq=False)
-class PartPlan:
-    """Everything about one part that does not depend on the parameters; ``unmeasured`` rows are only simulated."""
-
-    part: Part
-    dynamics: Dynamics
-    runner: Runner
-    kinds: tuple[Kind, ...]
-    unmeasured: tuple[Kind, ...]
-
-
-@dataclass(frozen=True, eq=False)
 class Evaluation:
-    """One evaluation: observables and noise of every measurement, their log likelihoods and residuals, row by row.
+    """One evaluation: predictions and noise of every measurement, their log likelihoods and residuals, row by row.
 
-    ``failure`` is a sentence when a simulation failed or the likelihood is not a number, else empty.
+    ``failure`` is a sentence when a simulation failed or the likelihood is not a number, else empty; ``failed`` whether
+    it was a simulation.
     """
 
-    values: FloatArray
-    runs: tuple[Outcome, ...]
-    observables: tuple[FloatArray, ...]
+    outcomes: tuple[Outcome, ...]
+    predictions: tuple[FloatArray, ...]
     noises: tuple[FloatArray, ...]
     log_densities: tuple[FloatArray, ...]
     residuals: tuple[FloatArray, ...]
     failure: str = ""
+    failed: bool = False
 
     @property
     def log_likelihood(self) -> float:
@@ -73,103 +60,119 @@ class Evaluation:
 
 
 class Problem:
-    """A parameter estimation problem.
+    """A parameter estimation problem: experiments, observables, noise families and priors.
 
-    A parameter vector ``theta`` holds the estimated parameters in the order of :attr:`parameter_ids`, each on the scale
-    the parameter table gives it (``lin``, ``log`` or ``log10``; always ``lin`` in version 2); ``None`` means the
-    nominal values. A mapping ``{id: value on that scale}`` replaces some of the nominal values.
+    A parameter vector ``theta`` holds the estimated parameters in the order of :attr:`parameter_ids`, each on its scale
+    (``lin``, ``log`` or ``log10``); ``None`` means the nominal values. A mapping ``{id: value on that scale}`` replaces
+    some of the nominal values. :mod:`pathsim.estimation.records` says how to make one from parts.
+
+    Args:
+        solver: default ``Rosenbrock(rtol=1e-8, atol=1e-14)``.
+        workers: threads of one evaluation; results do not depend on it.
     """
 
     def __init__(self, description: Description, solver: Solver | None = None, workers: int | None = None) -> None:
-        self.description = description
-        self.solver = solver or SOLVER
-        self.workers = workers
-        self.parameters = description.parameters
-        ids = [parameter.id for parameter in self.parameters]
-        collected = Values(tuple(ids))
-        self.plans = tuple(_plan(part, collected) for part in description.parts)
-        self.value_table: ValueTable = collected.table
-        self._estimated = np.array([i for i, p in enumerate(self.parameters) if p.estimated], dtype=np.int64)
+        self.description, self.solver, self.workers = description, solver or SOLVER, workers
+        self.setup = Setup(description, self.solver, workers)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Other processes get the description and make their own plan and machine code."""
-        return Problem, (self.description, self.solver, self.workers)
+        return type(self), (self.description, self.solver, self.workers)
 
     # what there is to estimate
 
-    @cached_property
+    @property
+    def parameters(self) -> tuple[TableParameter, ...]:
+        """All rows of the parameter table."""
+        return self.description.parameters
+
+    @property
     def estimated(self) -> tuple[TableParameter, ...]:
         """Rows of the parameter table that are estimated, in order."""
-        return tuple(parameter for parameter in self.parameters if parameter.estimated)
+        return self.setup.estimated
 
     @cached_property
     def parameter_ids(self) -> tuple[str, ...]:
         """Names of the estimated parameters: the order of ``theta``."""
-        return tuple(parameter.id for parameter in self.estimated)
+        return tuple(parameter.id for parameter in self.parameters if parameter.estimated)
 
-    @cached_property
+    @property
     def scales(self) -> tuple[str, ...]:
         """``lin``, ``log`` or ``log10`` for each estimated parameter."""
-        return tuple(parameter.scale for parameter in self.estimated)
+        return self.setup.scales
 
-    @cached_property
+    @property
     def theta(self) -> FloatArray:
         """The nominal parameter vector, on scale."""
-        return np.array([on_scale(p.nominal, p.scale) for p in self.estimated])
+        return self.setup.nominal
 
-    @cached_property
+    @property
     def lower(self) -> FloatArray:
         """Lower bounds, on scale."""
-        return np.array([on_scale(p.lower, p.scale) for p in self.estimated])
+        return self.setup.lower
 
-    @cached_property
+    @property
     def upper(self) -> FloatArray:
         """Upper bounds, on scale."""
-        return np.array([on_scale(p.upper, p.scale) for p in self.estimated])
+        return self.setup.upper
 
     @property
     def n_measurements(self) -> int:
         """Rows of the measurement table."""
-        return sum(len(plan.part.measurements) for plan in self.plans)
-
-    @cached_property
-    def moving_columns(self) -> tuple[IntArray, ...]:
-        """For each part, the raw values of its system that depend on estimated parameters in any simulation."""
-        moving = self.value_table.depends_on(self._estimated)
-        return tuple(plan.runner.moved_by(moving) for plan in self.plans)
+        return sum(len(part.measurements) for part in self.description.parts)
 
     # evaluation
 
-    def log_likelihood(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> float:
+    def log_likelihood(self, theta: Theta | None = None) -> float:
         """The log likelihood of the measurements, priors not included; minus infinity where it is not a number.
 
         Raises :class:`SimulationError` naming the experiment that could not be simulated.
         """
         return self._evaluated(theta).log_likelihood
 
-    def chi2(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> float:
+    def chi2(self, theta: Theta | None = None) -> float:
         """The sum of squared residuals, each (transformed simulation - transformed measurement) / noise.
 
         Raises :class:`SimulationError` naming the experiment that could not be simulated.
         """
         return self._evaluated(theta).chi2
 
-    def simulate(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> pd.DataFrame:
-        """The PEtab simulation table: the measurement table with a column ``simulation`` instead of ``measurement``.
+    def gradient(self, theta: Theta | None = None) -> FloatArray:
+        """The exact gradient of :meth:`log_likelihood` by theta, shape (estimated parameters,), on scale.
+
+        Raises :class:`SimulationError` where the likelihood cannot be computed.
+        """
+        _, gradient, why = likelihood_gradient(self.setup, self.vector(theta))
+        if why:
+            raise SimulationError(why)
+        return -gradient
+
+    def simulate(self, theta: Theta | None = None) -> pd.DataFrame:
+        """The measured table as the simulation fills it: its column ``value``, or PEtab's ``simulation``.
 
         Raises :class:`SimulationError` naming the experiment that could not be simulated.
         """
-        import pandas as pd
-
         evaluation = self._evaluated(theta)
         frames = []
-        for plan, observables in zip(self.plans, evaluation.observables, strict=True):
-            columns = {"measurement": "simulation"}
-            frame = plan.part.table.rename(columns=columns)
-            frames.append(frame.assign(simulation=observables))
-        return frames[0] if len(frames) == 1 else pd.concat(frames).sort_index(kind="stable")
+        for part, predicted in zip(self.description.parts, evaluation.predictions, strict=True):
+            if "measurement" in part.table:  # the names of PEtab
+                frames.append(part.table.rename(columns={"measurement": "simulation"}).assign(simulation=predicted))
+            else:
+                frames.append(part.table.assign(value=predicted))
+        return _together(frames)
 
-    def agreement(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> pd.DataFrame:
+    def predicted(self, theta: Theta | None = None) -> pd.DataFrame:
+        """The measurement table with ``predicted``, what is expected (median), and ``sigma`` of its noise.
+
+        Raises as :meth:`simulate`.
+        """
+        evaluation = self._evaluated(theta)
+        return _together([
+            part.part.table.assign(predicted=evaluation.predictions[i], sigma=evaluation.noises[i])
+            for i, part in enumerate(self.setup.parts)
+        ])  # fmt: skip
+
+    def agreement(self, theta: Theta | None = None) -> pd.DataFrame:
         """Measured against simulated, one row per measurement.
 
         Columns ``observable, experiment, time, measurement, simulation, noise, scale, residual, log_likelihood``; noise
@@ -179,77 +182,108 @@ class Problem:
 
         evaluation = self._evaluated(theta)
         frames = []
-        for i, plan in enumerate(self.plans):
-            rows = plan.part.measurements
-            frame = pd.DataFrame({
+        for i, part in enumerate(self.description.parts):
+            rows = part.measurements
+            frames.append(pd.DataFrame({
                 "observable": [row.observable for row in rows],
                 "experiment": [row.experiment for row in rows],
                 "time": [row.time for row in rows],
                 "measurement": [row.value for row in rows],
-                "simulation": evaluation.observables[i],
+                "simulation": evaluation.predictions[i],
                 "noise": evaluation.noises[i],
-                "scale": [plan.part.observables[row.observable].scale for row in rows],
+                "scale": [part.observables[row.observable].family.scale for row in rows],
                 "residual": evaluation.residuals[i],
                 "log_likelihood": evaluation.log_densities[i],
-            }, index=plan.part.table.index)  # fmt: skip
-            frames.append(frame)
-        return frames[0] if len(frames) == 1 else pd.concat(frames).sort_index(kind="stable")
+            }, index=part.table.index))  # fmt: skip
+        return _together(frames)
 
-    def log_prior(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> float:
+    def solved(self, theta: Theta | None = None) -> pd.DataFrame:
+        """Scales, offsets and sizes of noise that are solved for: one row per observable and group (gel).
+
+        Columns ``observable, group, scale, offset, sigma`` (the mean where it differs within the group). Raises as
+        :meth:`simulate`.
+        """
+        import pandas as pd
+
+        numbers, outcomes = self._run(theta)
+        for outcome in outcomes:
+            outcome.refuse_failures()
+        frames = []
+        for part, outcome in zip(self.setup.parts, outcomes, strict=True):
+            for term in part.terms:
+                likelihood = term.likelihood
+                if not isinstance(likelihood, Solved):
+                    continue
+                found = likelihood.solution(term.signals(outcome.flat, numbers)[0])
+                sigma = np.broadcast_to(found.sigma, found.prediction.shape)[:, 0]
+                frames.append(pd.DataFrame({
+                    "observable": term.shape.solved_for, "group": term.groups, "scale": found.scale[:, 0],
+                    "offset": found.offset[:, 0],
+                    "sigma": [float(sigma[likelihood.group == g].mean()) for g in range(likelihood.groups)],
+                }))  # fmt: skip
+        columns = ["observable", "group", "scale", "offset", "sigma"]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+
+    def signals(self, theta: Theta | None = None) -> FloatArray:
+        """What the formula of each measurement gives, before scale and offset are solved for, row by row of all parts.
+
+        Raises as :meth:`simulate`.
+        """
+        return self.setup.signals(self.vector(theta))
+
+    def log_prior(self, theta: Theta | None = None) -> float:
         """The sum of the log densities of the priors in the parameter table (0 without priors)."""
         return float(sum(self.log_priors(theta).values()))
 
-    def log_priors(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> dict[str, float]:
+    def log_priors(self, theta: Theta | None = None) -> dict[str, float]:
         """The log density of each parameter that has a prior."""
-        found = {}
-        for parameter, scaled in zip(self.estimated, self.vector(theta), strict=True):
-            if parameter.prior is not None:
-                x = scaled if parameter.prior.on_scale else from_scale(scaled, parameter.scale)
-                found[parameter.id] = priors.log_density(parameter.prior, float(x), parameter.lower, parameter.upper)
-        return found
+        return self.setup.log_priors(self.vector(theta))
 
-    def log_posterior(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> float:
+    def log_posterior(self, theta: Theta | None = None) -> float:
         """Log likelihood plus log prior, not normalised. Raises as :meth:`log_likelihood`."""
         return self.log_likelihood(theta) + self.log_prior(theta)
 
-    def evaluate(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> Evaluation:
+    def evaluate(self, theta: Theta | None = None) -> Evaluation:
         """Everything at once. A simulation that fails is an :class:`Evaluation` with a ``failure``, not an error."""
-        values = self.value_table(self.table_values(theta))
-        runs, observables, noises, densities, residuals = [], [], [], [], []
-        failure = ""
-        for plan in self.plans:
-            run = plan.runner.run(values[:, None], self.solver, self.workers, give_up=True)
-            runs.append(run)
-            flat, failed = run.flat[:, 0], run.failure()
-            failure = failure or failed
-            n = len(plan.part.measurements)
-            y, sigma, density, residual = (np.full(n, math.nan) for _ in range(4))
-            for kind in plan.unmeasured if not failed else ():
-                y[kind.rows], sigma[kind.rows] = kind.function(kind.leaves(flat, values))
-                density[kind.rows] = residual[kind.rows] = 0.0
-            for kind in plan.kinds if not failed else ():
-                y[kind.rows], sigma[kind.rows] = kind.function(kind.leaves(flat, values))
-                density[kind.rows] = kind.log_densities(y[kind.rows], sigma[kind.rows])
-                residual[kind.rows] = kind.residuals(y[kind.rows], sigma[kind.rows])
-            failure = failure or _nonsense(plan, y, sigma, density)
-            observables.append(y)
+        numbers, outcomes = self._run(theta)
+        predictions, noises, densities, residuals = [], [], [], []
+        failure, failed = "", False
+        for part, outcome in zip(self.setup.parts, outcomes, strict=True):
+            why = outcome.failure()
+            failure, failed = failure or why, failed or bool(why)
+            y, sigma, density, residual = (np.full(len(part.part.measurements), math.nan) for _ in range(4))
+            for term in part.unmeasured if not why else ():
+                signal, given = term.signals(outcome.flat, numbers)
+                y[term.rows], sigma[term.rows] = signal[:, 0], given[:, 0]
+                density[term.rows] = residual[term.rows] = 0.0
+            for term in part.terms if not why else ():
+                signal, given = term.signals(outcome.flat, numbers)
+                predicted, noise = term.likelihood.predictions(signal, given)
+                y[term.rows], sigma[term.rows] = predicted[:, 0], noise[:, 0]
+                density[term.rows] = -term.likelihood.losses(signal, given)[:, 0]
+                residual[term.rows] = term.likelihood.residuals(signal, given)[:, 0]
+            failure = failure or _nonsense(part, y, sigma, density)
+            predictions.append(y)
             noises.append(sigma)
             densities.append(density)
             residuals.append(residual)
         return Evaluation(
-            values, tuple(runs), tuple(observables), tuple(noises), tuple(densities), tuple(residuals), failure
+            outcomes, tuple(predictions), tuple(noises), tuple(densities), tuple(residuals), failure, failed
         )
 
-    def _evaluated(self, theta: npt.ArrayLike | Mapping[str, float] | None) -> Evaluation:
+    def _run(self, theta: Theta | None) -> tuple[FloatArray, tuple[Outcome, ...]]:
+        """The list of numbers (numbers, 1), and what the simulations of each part gave."""
+        return self.setup.run(self.vector(theta)[None])
+
+    def _evaluated(self, theta: Theta | None) -> Evaluation:
         evaluation = self.evaluate(theta)
-        failures = [why for run in evaluation.runs if (why := run.failure())]
-        if failures:
-            raise SimulationError(failures[0])
+        for outcome in evaluation.outcomes if evaluation.failed else ():
+            outcome.refuse_failures()
         return evaluation
 
     # parameter vectors
 
-    def vector(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> FloatArray:
+    def vector(self, theta: Theta | None = None) -> FloatArray:
         """``theta`` as an array. Raises :class:`InputError` for a wrong length, a wrong name, or no nominal value."""
         if theta is None or isinstance(theta, Mapping):
             vector = self.theta.copy()
@@ -282,59 +316,42 @@ class Problem:
         raise_together(problems)
         return {name: on_scale(value, scales[name]) for name, value in values.items()}
 
-    def table_values(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> FloatArray:
+    def table_values(self, theta: Theta | None = None) -> FloatArray:
         """Values of all parameters of the table, not on scale."""
-        values = np.array([parameter.nominal for parameter in self.parameters], dtype=float)
-        values[self._estimated] = [
-            from_scale(x, p.scale) for x, p in zip(self.vector(theta), self.estimated, strict=True)
-        ]
-        return values
+        return self.setup.table(self.vector(theta)[None])[:, 0]
 
-    def gradient(self, theta: npt.ArrayLike | Mapping[str, float] | None = None) -> FloatArray:
-        """The exact gradient of :meth:`log_likelihood` by theta, shape (estimated parameters,), on scale.
+    # other problems made of this one
 
-        Raises :class:`SimulationError` where the likelihood cannot be computed.
+    def objective(self) -> Posterior:
+        """The negative log posterior that :func:`pathsim.fit` minimises.
+
+        Raises :class:`InputError` unless the solver is Rosenbrock, whose steps gradients differentiate.
         """
-        _, gradient, why = likelihood_gradient(self, self.vector(theta))
-        if why:
-            raise SimulationError(why)
-        return -gradient
+        return self._posterior
 
-    def objective(self) -> PetabObjective:
-        """The negative log posterior that :func:`pathsim.fit` minimises."""
-        return PetabObjective(self)
+    @cached_property
+    def _posterior(self) -> Posterior:
+        return Posterior(self.setup)
 
     def with_solver(self, solver: Solver) -> Problem:
         """The same problem, solved with other tolerances."""
         return Problem(self.description, solver, self.workers)
 
 
-def _plan(part: Part, values: Values) -> PartPlan:
-    used = [part.experiments[name] for name in dict.fromkeys(m.experiment for m in part.measurements)]
-    changes = [change for experiment in used for period in experiment.periods for change in period.changes]
-    known = {*part.model.symbols}
-    wanted = {change.target for change in changes}
-    for change in changes:
-        if symbols(change.value) & known:
-            wanted |= symbols(change.value)
-    asked = [formula for one in part.observables.values() for formula in (one.formula, one.noise)]
-    dynamics = prepare(part.model, used, sorted(wanted - known), asked)
-    planner = Planner(dynamics, values, part.model.source)
-    measuring = Measuring(part, dynamics, values, planner)
-    plan = planner.plan()
-    runner = Runner(dynamics, plan, measuring.nodes)
-    kinds, unmeasured = measuring.kinds(plan, runner.offsets(), len(runner.nodes))
-    return PartPlan(part, dynamics, runner, kinds, unmeasured)
+def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    return frames[0] if len(frames) == 1 else pd.concat(frames).sort_index(kind="stable")
 
 
-def _nonsense(plan: PartPlan, observables: FloatArray, noises: FloatArray, densities: FloatArray) -> str:
+def _nonsense(part: PartSetup, predictions: FloatArray, noises: FloatArray, densities: FloatArray) -> str:
     """A sentence on the first measurement whose likelihood is not a number."""
     bad = np.flatnonzero(~np.isfinite(densities))
     if not bad.size:
         return ""
     first = int(bad[0])
-    measurement = plan.part.measurements[first]
+    measurement = part.part.measurements[first]
     return (
         f"measurement {first + 1} of '{measurement.observable}' at time {measurement.time:g} has no likelihood: its "
-        f"simulation is {observables[first]:.6g} and its noise {noises[first]:.6g}"
+        f"simulation is {predictions[first]:.6g} and its noise {noises[first]:.6g}"
     )

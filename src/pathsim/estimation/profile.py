@@ -20,10 +20,11 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError, raise_together, unknown
-from .objective import Objective, Slopes, natural
+from .objective import Objective, Slopes
 from .optimise import Ledger, TrustRegion, minimise
 from .parallel import in_processes
 from .result import Fit, fingerprint
+from .scales import values_of
 from .uncertainty import Ensemble
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Profiles:
         def value(x: float, scale: str) -> float:
             if math.isinf(x):
                 return math.inf if x > 0 else (-math.inf if scale == "lin" else 0.0)
-            return float(natural(np.array([x]), (scale,))[0])
+            return float(values_of(np.array([x]), (scale,))[0])
 
         return pd.DataFrame([
             {
@@ -285,5 +286,4 @@ class Held:
     def slopes(self, theta: FloatArray) -> Slopes:
         found = self.objective.slopes(self.whole(theta))
         fisher = np.delete(np.delete(found.fisher, self.k, 0), self.k, 1)
-        jacobian = None if found.jacobian is None else np.delete(found.jacobian, self.k, 1)
-        return Slopes(found.value, np.delete(found.gradient, self.k), fisher, found.residuals, jacobian, found.failure)
+        return Slopes(found.value, np.delete(found.gradient, self.k), fisher, found.failure)

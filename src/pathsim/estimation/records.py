@@ -1,22 +1,30 @@
-"""A PEtab problem in one form for both versions of the format: frozen records, formulas as trees, no tables.
+"""An estimation problem as frozen records, formulas as trees, no tables: what every reader makes and a problem is.
 
-Version 1 conditions become experiments of one or two periods; version 2 experiments are taken as they are.
+A problem from parts: parameters (:class:`TableParameter`), experiments (:mod:`pathsim.experiments.experiment`),
+observables, and measurements that say which observable of which experiment was measured when. Formulas are over symbols
+of the model, parameters, and placeholders that each measurement fills in; :mod:`.observables` has the formulas of
+several simulated rows (fold changes, ratios, GR values, ...).
+
+    readout = Observable("pAKT", symbol("pAKT_S473"), family=LogNormal(), form=Scaled())
+    rows = tuple(Measurement("pAKT", "starved", time, band, group="gel 1") for time, band in ...)
+    part = Part(model, {"pAKT": readout}, {"starved": experiment}, rows, table)
+    problem = Problem(Description("my data", 2, parameters, (part,)))
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from ..experiments.experiment import Experiment
 from ..model import Model
 from ..model.maths import Expr
-
-Scale = Literal["lin", "log", "log10"]
-Noise = Literal["normal", "laplace"]
+from ..stats.noise import Family, Normal, Scale
+from .likelihood import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +52,42 @@ class TableParameter:
 
 @dataclass(frozen=True, slots=True)
 class Observable:
-    """A row of the observable table; placeholders are the names that measurements fill in."""
+    """What is measured: a formula of simulated rows, and how measurements scatter around it.
+
+    ``noise`` is the formula of sigma. None: sigma is that of the ``family``, else the ``sd`` of each measurement, else
+    estimated in closed form, one for the observable. ``form`` says what else is unknown and solved for in closed form:
+    None for nothing, or a scale (and an offset) for each group of measurements (a gel). ``placeholders`` are names in
+    the formulas that measurements fill in.
+    """
 
     id: str
     formula: Expr
-    noise: Expr
-    scale: Scale
-    distribution: Noise
-    placeholders: tuple[str, ...]
-    noise_placeholders: tuple[str, ...]
+    noise: Expr | None = None
+    family: Family = field(default_factory=Normal)
+    placeholders: tuple[str, ...] = ()
+    noise_placeholders: tuple[str, ...] = ()
+    form: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A row of the measurement table; ``time`` may be infinite (steady state)."""
+    """A number that was measured: ``observable`` of ``experiment`` at ``time``, which may be infinite (steady state).
+
+    ``others`` are the experiments and times of the further rows of the formula, in the order of their numbers (see
+    :func:`.observables.at`). ``group`` is the gel whose scale it shares, ``sd`` its known error, ``side`` -1 where the
+    true value lies below ``value``, 1 where it lies above. A ``value`` that is NaN is only simulated.
+    """
 
     observable: str
     experiment: str
     time: float
     value: float
-    fillings: tuple[Expr, ...]
-    noise_fillings: tuple[Expr, ...]
+    fillings: tuple[Expr, ...] = ()
+    noise_fillings: tuple[Expr, ...] = ()
+    others: tuple[tuple[str, float], ...] = ()
+    group: str = ""
+    sd: float = math.nan
+    side: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +95,15 @@ class Part:
     """One model with its observables, experiments and measurements; ``table`` is the measurement table as read."""
 
     model: Model
-    observables: dict[str, Observable]
-    experiments: dict[str, Experiment]
+    observables: Mapping[str, Observable]
+    experiments: Mapping[str, Experiment]
     measurements: tuple[Measurement, ...]
     table: pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
 class Description:
-    """A whole problem. ``source`` is the file it was read from."""
+    """A whole problem. ``source`` is the file it was read from, ``version`` that of the PEtab format."""
 
     source: str
     version: int

@@ -14,7 +14,9 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError
-from .objective import Objective, natural
+from ..files import write_whole
+from .objective import Fittable, Objective, as_objective
+from .scales import values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +74,7 @@ class Fit:
     @cached_property
     def parameters(self) -> dict[str, float]:
         """The best parameters, not on scale."""
-        return dict(zip(self.names, natural(self.theta, self.objective.scales).tolist(), strict=True))
+        return dict(zip(self.names, values_of(self.theta, self.objective.scales).tolist(), strict=True))
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -81,7 +83,7 @@ class Fit:
 
         rows = []
         for start in self.starts:
-            values = natural(np.array(start.theta), self.objective.scales)
+            values = values_of(np.array(start.theta), self.objective.scales)
             rows.append({
                 "start": start.number, "log_likelihood": -start.value, "converged": start.converged,
                 "message": start.message, "iterations": start.iterations, "seconds": start.seconds,
@@ -106,18 +108,18 @@ class Fit:
         import pandas as pd
 
         target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        _whole(target / HEAD_FILE, json.dumps(head(self.objective), indent=1) + "\n")
+        write_head(target, self.objective)
         lines = [line_of(start) for start in sorted(self.starts, key=lambda start: start.number)]
-        _whole(target / STARTS_FILE, "".join(lines))
-        _whole(target / "starts.csv", self.table.to_csv(index=False))
+        write_whole(target / STARTS_FILE, "".join(lines))
+        write_whole(target / "starts.csv", self.table.to_csv(index=False))
         best = pd.DataFrame({"parameter": self.names, "value": list(self.parameters.values()), "on_scale": self.theta,
                              "scale": self.objective.scales})  # fmt: skip
-        _whole(target / "best.csv", best.to_csv(index=False))
+        write_whole(target / "best.csv", best.to_csv(index=False))
 
 
-def load_fit(folder: str | Path, objective: Objective) -> Fit:
-    """A saved fit of ``objective``. Raises :class:`InputError` when the folder holds another problem's."""
+def load_fit(folder: str | Path, problem: Objective | Fittable) -> Fit:
+    """A saved fit of a problem. Raises :class:`InputError` when the folder holds another problem's."""
+    objective = as_objective(problem)
     return Fit(objective, ordered(read_starts(Path(folder), objective)))
 
 
@@ -135,6 +137,11 @@ def head(objective: Objective) -> dict[str, Any]:
         "upper": objective.upper.tolist(),
         "digest": fingerprint(objective),
     }
+
+
+def write_head(folder: Path, objective: Objective) -> None:
+    """Say in a folder whose fit it holds."""
+    write_whole(folder / HEAD_FILE, json.dumps(head(objective), indent=1) + "\n")
 
 
 def fingerprint(objective: Objective) -> str:
@@ -183,9 +190,3 @@ def read_starts(folder: Path, objective: Objective) -> list[Start]:
         record["begin"], record["theta"] = tuple(record["begin"]), tuple(record["theta"])
         found[record["number"]] = Start(**record)
     return list(found.values())
-
-
-def _whole(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -12,8 +12,9 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError
-from .objective import natural
+from .objective import all_values
 from .result import Fit
+from .scales import values_of
 from .uncertainty import Ensemble
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Sampled:
         rows = []
         for k, (name, scale) in enumerate(zip(self.fit.names, self.fit.objective.scales, strict=True)):
             draws = self.chain[:, :, k]
-            low, middle, high = (float(natural(np.array([q]), (scale,))[0])
+            low, middle, high = (float(values_of(np.array([q]), (scale,))[0])
                                  for q in np.quantile(draws, [0.025, 0.5, 0.975]))  # fmt: skip
             time = autocorrelation_time(draws)
             rows.append({"parameter": name, "median": middle, "lower": low, "upper": high, "r_hat": split_r_hat(draws),
@@ -49,7 +50,7 @@ class Sampled:
         return pd.DataFrame(rows)
 
     def ensemble(self, size: int = 100, seed: int = 0) -> Ensemble:
-        """Draws of the chain for prediction bands."""
+        """Draws of the chain, for prediction intervals."""
         flat = self.chain.reshape(-1, self.chain.shape[2])
         chosen = np.random.default_rng(seed).choice(len(flat), size=min(size, len(flat)), replace=False)
         return Ensemble(self.fit, flat[chosen], float(self.table["effective_draws"].min()))
@@ -79,11 +80,11 @@ def sample(
     if count < 2 * d or steps < 10 or not 0 <= burn_in < 1:
         raise InputError(f"at least {2 * d} walkers, 10 steps and a burn_in in [0, 1) are needed")
 
-    def log_posterior(theta: FloatArray) -> float:
-        if (theta < objective.lower).any() or (theta > objective.upper).any():
-            return -math.inf
-        value, why = objective.value(theta)
-        return -math.inf if why else -value
+    def log_posterior(thetas: FloatArray) -> FloatArray:
+        inside = ((thetas >= objective.lower) & (thetas <= objective.upper)).all(axis=1)
+        found = np.full(len(thetas), -math.inf)
+        found[inside] = -all_values(objective, thetas[inside])
+        return found
 
     rng = np.random.default_rng(seed)
     values, vectors = np.linalg.eigh(objective.slopes(fit.theta).fisher)
@@ -91,7 +92,7 @@ def sample(
     start = fit.theta + 0.3 * (rng.standard_normal((count, d)) * spread) @ vectors.T
     edge = 1e-6 * (objective.upper - objective.lower) * rng.random((count, d))  # walkers must not lie in a plane
     start = np.clip(start, objective.lower + edge, objective.upper - edge)
-    sampler = emcee.EnsembleSampler(count, d, log_posterior)
+    sampler = emcee.EnsembleSampler(count, d, log_posterior, vectorize=True)
     sampler.random_state = np.random.RandomState(rng.integers(2**31)).get_state()
     for done, _ in enumerate(sampler.sample(start, iterations=steps), start=1):
         if report is not None and done % max(steps // 10, 1) == 0:

@@ -1,4 +1,4 @@
-"""The scales of parameters and observables: ``lin``, ``log`` or ``log10``."""
+"""The scales that parameters are searched on: ``lin``, ``log`` or ``log10``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..arrays import FloatArray
+from ..stats.noise import LN10
 
-LN10 = math.log(10.0)
 BENDS = {"lin": 0.0, "log": 1.0, "log10": LN10}
 """Second derivative of a value by what is on scale, over the first."""
 
@@ -27,7 +27,13 @@ def from_scale(value: float, scale: str) -> float:
     """The value of a parameter given on its scale; infinity where it is too large for a number."""
     if scale == "lin":
         return float(value)
-    return float(np.exp(value)) if scale == "log" else float(10.0 ** float(value))
+    with np.errstate(over="ignore"):
+        return float(np.exp(value)) if scale == "log" else float(np.power(10.0, value))
+
+
+def values_of(theta: FloatArray, scales: Sequence[str]) -> FloatArray:
+    """The values of a parameter vector given on scale."""
+    return np.array([from_scale(float(x), scale) for x, scale in zip(theta, scales, strict=True)])
 
 
 def stretch(theta: FloatArray, scales: Sequence[str]) -> FloatArray:
@@ -36,17 +42,3 @@ def stretch(theta: FloatArray, scales: Sequence[str]) -> FloatArray:
         1.0 if scale == "lin" else from_scale(float(x), scale) * (1.0 if scale == "log" else LN10)
         for x, scale in zip(theta, scales, strict=True)
     ])  # fmt: skip
-
-
-def scaled(x: FloatArray, scale: str) -> FloatArray:
-    """Values put on a scale."""
-    if scale == "lin":
-        return x
-    return np.log(x) if scale == "log" else np.log10(x)
-
-
-def scale_slope(x: FloatArray, scale: str) -> FloatArray:
-    """d :func:`scaled` / d ``x``."""
-    if scale == "lin":
-        return np.ones_like(x)
-    return 1.0 / x if scale == "log" else 1.0 / (x * LN10)

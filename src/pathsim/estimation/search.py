@@ -1,25 +1,30 @@
-"""Multi-start local optimisation: :func:`fit`."""
+"""Multi-start local optimisation: :func:`fit`, and how its starts search.
+
+A start is random points, a population evolved from them (:class:`DifferentialEvolution`), rough descents from its best
+of which the worse half is given up again and again (:class:`SuccessiveHalving`), and a local search at full accuracy
+(:class:`TrustRegion`, :class:`LBFGSB`). :data:`WIDE` and :data:`DEEP` are the two ways that starts take in turns.
+"""
 
 from __future__ import annotations
 
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import cast
 
 import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError, SimulationError
-from .descend import Descent, Steerable, descend
-from .evolve import Evolution, Screenable, evolve
-from .objective import Objective
-from .optimise import Ledger, Optimiser, TrustRegion, minimise
+from .descend import Steerable, SuccessiveHalving, descend
+from .evolve import DifferentialEvolution, Screenable, evolve
+from .objective import Fittable, Objective, as_objective
+from .optimise import LBFGSB, Ledger, Optimiser, TrustRegion, minimise
 from .parallel import in_processes
-from .result import HEAD_FILE, STARTS_FILE, Fit, Start, head, line_of, ordered, read_starts
+from .result import HEAD_FILE, STARTS_FILE, Fit, Start, line_of, ordered, read_starts, write_head
 
 MOST_RESAMPLED = 200
 SMALLEST_BOX = 0.2
@@ -29,28 +34,21 @@ Watch = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class PopulationSearch:
     """How a start finds where its local search begins, for objectives that can be evaluated at many vectors at once.
 
     A population is evolved; its best then descend together, at rough accuracy, where the objective has slopes of many
-    vectors at once and ``descent`` is not None.
+    vectors at once and ``descents`` is not None.
     """
 
-    evolution: Evolution
-    descent: Descent | None = None
+    evolution: DifferentialEvolution
+    descents: SuccessiveHalving | None = None
 
 
-WIDE = Beginning(Evolution(members=128, generations=10), Descent())
+WIDE = PopulationSearch(DifferentialEvolution(members=128, generations=10), SuccessiveHalving())
 """Hardly evolved, many descents: soon done, and enough for most problems."""
-DEEP = Beginning(Evolution(), Descent(members=8, rounds=8))
+DEEP = PopulationSearch(DifferentialEvolution(), SuccessiveHalving(members=8, rounds=8))
 """Long evolved, few descents: for problems whose optima no descent finds from a random point."""
-
-
-class Fittable(Protocol):
-    """Something with an objective: a PEtab problem."""
-
-    def objective(self) -> Objective:
-        """The negative log posterior."""
 
 
 def fit(
@@ -61,7 +59,7 @@ def fit(
     *,
     optimiser: Optimiser | None = None,
     candidates: int = 10,
-    beginnings: Sequence[Beginning] = (WIDE, DEEP),
+    populations: Sequence[PopulationSearch] = (WIDE, DEEP),
     folder: str | Path | None = None,
     resume: bool = False,
     report: Report | None = None,
@@ -69,18 +67,18 @@ def fit(
 ) -> Fit:
     """Search from many random starts and keep every result.
 
-    A start of an objective that can be evaluated and differentiated at many vectors at once (PEtab problems) is random
-    points, a population evolved from them, rough descents from its members of which the worse are given up one after
-    another, and a local search at full accuracy from where the best has come.
+    A start of a :class:`~pathsim.estimation.problem.Problem`, whose objective can be evaluated and differentiated at
+    many vectors at once, is random points, a population evolved from them, rough descents from its members of which the
+    worse are given up one after another, and a local search at full accuracy from where the best has come.
 
     Args:
-        problem: anything with an objective: a blot problem, a PEtab problem, or your own :class:`Objective`.
+        problem: a problem of any reader, or an :class:`.objective.Objective` of your own.
         starts: number of local searches.
         seed: where the random start points come from; start i is the same however many starts or workers there are.
         workers: processes; results do not depend on it. Default: as many as there are cores.
         optimiser: default ``TrustRegion()``.
         candidates: random points of which each start takes the best, where no population is evolved.
-        beginnings: how starts find where to search from, in turns, for what is best depends on the problem. With none,
+        populations: how starts find where to search from, in turns, for what is best depends on the problem. With none,
             or an objective that cannot be evaluated at many vectors at once, they take the best of ``candidates``.
         folder: where results are appended as they finish.
         resume: go on from what ``folder`` holds, after any kill.
@@ -95,7 +93,7 @@ def fit(
     _check(objective, starts, candidates)
     done = _open_folder(objective, folder, resume)
     wanted = [number for number in range(starts) if number not in {start.number for start in done}]
-    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, tuple(beginnings), watch or _silent)
+    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, tuple(populations), watch or _silent)
     for finished in in_processes(job, wanted, workers):
         done.append(finished)
         if folder is not None:
@@ -110,19 +108,13 @@ def fit(
     return result
 
 
-def as_objective(problem: Objective | Fittable) -> Objective:
-    """The objective of anything that can be fitted."""
-    made: Any = problem.objective() if hasattr(problem, "objective") else problem
-    return made  # type: ignore[no-any-return]
-
-
 @dataclass(frozen=True, eq=False)
 class _Job:
     objective: Objective
     seed: int
     optimiser: Optimiser
     candidates: int
-    beginnings: tuple[Beginning, ...]
+    populations: tuple[PopulationSearch, ...]
     watch: Watch
 
     def __call__(self, number: int) -> Start:
@@ -145,18 +137,16 @@ class _Job:
 
     def _evolved(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
         """Where the best of an evolved population has descended to; nothing where there is no population."""
-        if not self.beginnings or not hasattr(self.objective, "refined_many"):
+        if not self.populations or not hasattr(self.objective, "refined_many"):
             return None, 0, ""
-        beginning = self.beginnings[number % len(self.beginnings)]
+        chosen = self.populations[number % len(self.populations)]
         rng = np.random.default_rng([self.seed, number])
         lower, upper = self.objective.lower, self.objective.upper
-        found = evolve(
-            cast(Screenable, self.objective), beginning.evolution, rng, lambda: _scattered(rng, lower, upper)
-        )
+        found = evolve(cast(Screenable, self.objective), chosen.evolution, rng, lambda: _scattered(rng, lower, upper))
         ledger.evaluations += found.evaluations
         self.watch(f"start {number + 1}: {found.evaluations} points tried, {found.failed} failed")
         members = found.members
-        descent = beginning.descent
+        descent = chosen.descents
         if members and descent is not None and hasattr(self.objective, "slopes_many"):
 
             def tell(line: str) -> None:
@@ -231,9 +221,7 @@ def _open_folder(objective: Objective, folder: str | Path | None, resume: bool) 
     if (target / STARTS_FILE).exists():
         raise InputError(f"{target} already holds a fit; go on with resume, or use another folder")
     target.mkdir(parents=True, exist_ok=True)
-    import json
-
-    (target / HEAD_FILE).write_text(json.dumps(head(objective), indent=1) + "\n", encoding="utf-8")
+    write_head(target, objective)
     return []
 
 
@@ -250,6 +238,6 @@ def _append(path: Path, line: str) -> None:
         os.fsync(file.fileno())
 
 
-def best_of(starts: Iterable[Start]) -> Start:
-    """The start with the highest likelihood."""
-    return min(starts, key=lambda start: (start.value, start.number))
+__all__ = [
+    "DEEP", "LBFGSB", "WIDE", "DifferentialEvolution", "PopulationSearch", "SuccessiveHalving", "TrustRegion", "fit",
+]  # fmt: skip

@@ -1,20 +1,20 @@
-"""What the data leave open: sloppy directions, ensembles of parameters the data allow, and bands of predictions."""
+"""What the data leave open: combinations of parameters they do not know, and ensembles of parameters they allow."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import FloatArray, IntArray
 from ..errors import InputError, SimulationError
-from .objective import natural
+from .objective import all_values
 from .result import Fit
+from .scales import values_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,13 +25,35 @@ WEAK = 1.0
 """Information (per unit of scale squared) below which a direction is known to no better than one unit of scale."""
 
 
-def directions(fit: Fit) -> pd.DataFrame:
-    """Eigenvectors of the Fisher information at the best fit, stiffest first.
+@dataclass(frozen=True, eq=False)
+class IdentifiabilityReport:
+    """What the data leave open.
 
-    Columns: ``information`` (eigenvalue, per unit of scale squared), ``sd`` (on scale), ``kind`` (``stiff``;
-    ``sloppy``, known to no better than one unit of scale; ``blind``, not in the data at all), ``meaning`` (the
-    combination of parameters, largest shares first), then the components. On logarithmic scales a blind direction with
-    components (+1, -1) says that only the product of two parameters matters, (+1, +1) that only their ratio does.
+    ``table``: eigenvectors of the Fisher information at the best fit, one row each, those the data know best first.
+    Columns ``information`` (eigenvalue, per unit of scale squared), ``sd`` (on scale), ``kind`` (``stiff``; ``sloppy``,
+    known to no better than one unit of scale; ``blind``, not in the data at all), ``meaning`` (the combination of
+    parameters, largest shares first), then the components. On logarithmic scales a blind one with components (+1, -1)
+    says that only the product of two parameters matters, (+1, +1) that only their ratio does.
+
+    ``sentences``: what the data cannot tell for reasons of structure, with the parameters each is about. Parameters
+    that reach no measurement, hide behind a free scale, or appear only as products or ratios; from the blind
+    eigenvectors that are blind elsewhere too (a rate so large that it no longer matters is not), written with as few
+    parameters as they allow. On linear scales a product is not told from another combination.
+    """
+
+    table: pd.DataFrame
+    sentences: Mapping[str, tuple[str, ...]]
+
+    def __str__(self) -> str:
+        counts = self.table["kind"].value_counts()
+        first = ", ".join(f"{counts.get(kind, 0)} {kind}" for kind in ("stiff", "sloppy", "blind"))
+        return "\n".join([f"combinations of parameters: {first}", *self.sentences])
+
+
+def identifiability_report(fit: Fit) -> IdentifiabilityReport:
+    """What the data of a fit know and do not know about its parameters, around the best of them.
+
+    Raises :class:`SimulationError` where that cannot be evaluated any more.
     """
     import pandas as pd
 
@@ -46,7 +68,9 @@ def directions(fit: Fit) -> pd.DataFrame:
         sd = math.inf if value == 0 else 1.0 / math.sqrt(value)
         rows.append({"information": value, "sd": sd, "kind": kind, "meaning": _meaning(vector, fit.names),
                      **dict(zip(fit.names, vector.tolist(), strict=True))})  # fmt: skip
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    blind = table.loc[table["kind"] == "blind", list(fit.names)].to_numpy(dtype=float)
+    return IdentifiabilityReport(table, _sentences(fit, blind))
 
 
 def _meaning(vector: FloatArray, names: tuple[str, ...]) -> str:
@@ -55,15 +79,7 @@ def _meaning(vector: FloatArray, names: tuple[str, ...]) -> str:
     return ", ".join(f"{names[i]} ({vector[i] / first:+.2g})" for i in large)
 
 
-def hints(fit: Fit) -> dict[str, tuple[str, ...]]:
-    """Sentences on what the data cannot tell for reasons of structure, with the parameters each is about.
-
-    Parameters that reach no band, hide behind a free scale, or appear only as products or ratios; from the blind
-    directions of :func:`directions` that are blind elsewhere too (a rate so large that it no longer matters is not),
-    written with as few parameters as they allow. On linear scales a product is not told from another combination.
-    """
-    table = directions(fit)
-    blind = table.loc[table["kind"] == "blind", list(fit.names)].to_numpy(dtype=float)
+def _sentences(fit: Fit, blind: FloatArray) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for vector in _sparse(blind):
         large = np.flatnonzero(np.abs(vector) > 0.03 * np.abs(vector).max())
@@ -117,14 +133,13 @@ def _invariant(first: str, second: str, ratio: float) -> str:
 
 
 def _why_unseen(fit: Fit, k: int) -> str:
-    """Whether a parameter without information reaches no band, or a scale makes up for it."""
-    films = getattr(fit.objective, "films", None)
-    if films is None:
+    """Whether a parameter without information reaches no measurement, or a scale makes up for it."""
+    signals = getattr(fit.objective, "signals", None)
+    if signals is None:
         return "the data say nothing about it"
     there = fit.theta.copy()
     there[k] += 1e-2 * (1.0 if there[k] + 1e-2 <= fit.objective.upper[k] else -1.0)
-    before, after = films(fit.theta), films(there)
-    moved = any(not np.allclose(after[name], before[name], rtol=1e-4) for name in before)
+    moved = not np.allclose(signals(there), signals(fit.theta), rtol=1e-4)
     return "the scale of the gels makes up for it" if moved else "it reaches no band"
 
 
@@ -143,11 +158,11 @@ class Ensemble:
     def parameters(self) -> list[dict[str, float]]:
         """Each vector as a mapping, not on scale."""
         scales = self.fit.objective.scales
-        return [dict(zip(self.fit.names, natural(row, scales).tolist(), strict=True)) for row in self.theta]
+        return [dict(zip(self.fit.names, values_of(row, scales).tolist(), strict=True)) for row in self.theta]
 
     @property
     def constants(self) -> list[dict[str, float]]:
-        """As :attr:`parameters`, without those of the film (``background:...``): what :func:`pathsim.repeat` takes."""
+        """As :attr:`parameters`, without those of the detector (``background:...``): what predictions are made with."""
         return [{name: value for name, value in one.items() if ":" not in name} for one in self.parameters]
 
     def save(self, path: str | Path) -> None:
@@ -178,27 +193,14 @@ def posterior_ensemble(fit: Fit, size: int = 100, seed: int = 0, draws: int | No
     theta = fit.theta + (z * spread) @ vectors.T
     inside = ((theta >= objective.lower) & (theta <= objective.upper)).all(axis=1)
     weights = np.full(count, -math.inf)
-    for i in np.flatnonzero(inside):
-        value, why = objective.value(theta[i])
-        if not why:
-            weights[i] = fit.best.value - value + 0.5 * float(z[i] @ z[i])
+    chosen = np.flatnonzero(inside)
+    values_there = all_values(objective, theta[chosen])
+    weights[chosen] = np.where(
+        np.isfinite(values_there), fit.best.value - values_there + 0.5 * (z[chosen] ** 2).sum(axis=1), -math.inf
+    )
     if not np.isfinite(weights).any():
         raise SimulationError("no draw around the best fit lies within the bounds and can be simulated")
     share = np.exp(weights - weights.max())
     share /= share.sum()
-    chosen = rng.choice(count, size=size, p=share)
-    return Ensemble(fit, theta[chosen], float(1.0 / (share**2).sum()))
-
-
-def bands(
-    members: Ensemble, predict: Callable[[dict[str, float]], npt.ArrayLike], level: float = 0.95
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Lower end, median and upper end of what ``predict(parameters)`` gives over an ensemble, entry by entry.
-
-    ``predict`` is any assay: it gets parameter values by name and returns numbers of the same shape every time.
-    """
-    if not 0 < level < 1:
-        raise InputError(f"level must lie between 0 and 1, not {level!r}")
-    found = np.array([np.asarray(predict(parameters), dtype=float) for parameters in members.parameters])
-    lower, middle, upper = np.quantile(found, [0.5 - level / 2, 0.5, 0.5 + level / 2], axis=0)
-    return lower, middle, upper
+    drawn = rng.choice(count, size=size, p=share)
+    return Ensemble(fit, theta[drawn], float(1.0 / (share**2).sum()))

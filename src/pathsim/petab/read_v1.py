@@ -16,9 +16,14 @@ from ..estimation.records import Description, Measurement, Observable, Part, Pri
 from ..experiments.experiment import STEADY_STATE, Change, Experiment, Period
 from ..model import Model, load_model
 from ..model.maths import Expr, number, symbols
+from ..stats.noise import Family, Laplace, Log10Laplace, Log10Normal, LogLaplace, LogNormal, Normal
 from .formulas import parse
 
 _SCALES = ("lin", "log", "log10")
+_FAMILIES: dict[tuple[str, str], Family] = {
+    ("lin", "normal"): Normal(), ("log", "normal"): LogNormal(), ("log10", "normal"): Log10Normal(),
+    ("lin", "laplace"): Laplace(), ("log", "laplace"): LogLaplace(), ("log10", "laplace"): Log10Laplace(),
+}  # fmt: skip
 _PRIORS = {
     "uniform": ("uniform", False),
     "normal": ("normal", False),
@@ -122,10 +127,11 @@ def _observable(name: str, row: pd.Series[Any], source: Path) -> Observable:
     noise = noise if filled(noise) else "normal"
     if noise not in ("normal", "laplace"):
         raise unknown("noiseDistribution", str(noise), ("normal", "laplace"), f"({where})")
+    family = _FAMILIES[scale, noise]
     formula, sigma = parse(row["observableFormula"], where), parse(row["noiseFormula"], where)
     used = symbols(formula) | symbols(sigma)
     return Observable(
-        name, formula, sigma, scale, noise,
+        name, formula, sigma, family,
         _placeholders("observableParameter", name, used), _placeholders("noiseParameter", name, used),
     )  # fmt: skip
 

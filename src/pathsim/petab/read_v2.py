@@ -10,19 +10,17 @@ import pandas as pd
 
 from ..errors import InputError, UnsupportedModelError, raise_together, unknown
 from ..estimation.priors import check_prior
-from ..estimation.records import Description, Measurement, Noise, Observable, Part, Prior, Scale, TableParameter
+from ..estimation.records import Description, Measurement, Observable, Part, Prior, TableParameter
 from ..experiments.experiment import Change, Experiment, Period
 from ..model import load_model
 from ..model.maths import Expr, substitute, symbol
+from ..stats.noise import Family, Laplace, LogLaplace, LogNormal, Normal
 from .formulas import tree
 from .read_v1 import check_fillings, filled, split_cell
 
-_NOISE: dict[str, tuple[Scale, Noise]] = {
-    "normal": ("lin", "normal"),
-    "laplace": ("lin", "laplace"),
-    "log-normal": ("log", "normal"),
-    "log-laplace": ("log", "laplace"),
-}
+_NOISE: dict[str, Family] = {
+    "normal": Normal(), "laplace": Laplace(), "log-normal": LogNormal(), "log-laplace": LogLaplace(),
+}  # fmt: skip
 
 
 def read_v2(source: Path, contents: dict[str, Any]) -> Description:
@@ -109,13 +107,11 @@ def _parameter(row: Any, aliases: dict[str, Expr], source: Path) -> TableParamet
 
 
 def _observable(row: Any, aliases: dict[str, Expr]) -> Observable:
-    scale, distribution = _NOISE[str(getattr(row.noise_distribution, "value", row.noise_distribution))]
     return Observable(
         row.id,
         substitute(tree(row.formula), aliases),
         substitute(tree(row.noise_formula), aliases),
-        scale,
-        distribution,
+        _NOISE[str(getattr(row.noise_distribution, "value", row.noise_distribution))],
         tuple(str(item) for item in row.observable_placeholders),
         tuple(str(item) for item in row.noise_placeholders),
     )

@@ -135,8 +135,8 @@ def draw_blot_fit(
     median prediction of the panel. Bands below detection are open triangles at their limit.
 
     Args:
-        predicted: :meth:`BlotObjective.predicted`.
-        curves: :meth:`BlotObjective.curves`; without them the predictions of the bands are joined.
+        predicted: :meth:`pathsim.estimation.problem.Problem.predicted`.
+        curves: :func:`pathsim.estimation.curves.curves`; without them the predictions of the bands are joined.
         bands: lower and upper ends, row by row of ``curves`` (or of ``predicted``).
     """
     from matplotlib.figure import Figure

@@ -1,0 +1,238 @@
+"""Derivatives of likelihoods: by forward sensitivities, which least squares want, and by the adjoint.
+
+Forward sensitivities give the Fisher information too; their cost grows with the number of parameters. The adjoint gives
+the gradient alone, at the cost of a few simulations whatever that number. Both treat many parameter vectors at once.
+Everything is of the negative log likelihood, without priors, on scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..experiments.run import Outcome
+from ..experiments.values import scatter_add
+from ..solve import Rosenbrock
+from ..solve.sensitivities.forward import MOST_REFINEMENTS
+from . import terms
+from .objective import Slopes, checked
+from .setup import Setup
+from .terms import Term
+
+PROBES = 8
+LARGEST_ERROR = 30.0
+"""Of forward sensitivities, over what is tolerated; where states stand still it is in the thousands."""
+TOGETHER = 64
+"""Vectors whose steps are kept at the same time: more would leave the processor's cache."""
+NOT_FINITE = "a parameter is not a finite number"
+
+
+# ----------------------------------------------------------------------------------------------- forward sensitivities
+
+
+def forward_slopes(
+    setup: Setup, thetas: FloatArray, solver: Rosenbrock, refinements: int = MOST_REFINEMENTS
+) -> list[Slopes]:
+    """Value, gradient and Fisher information at each of ``thetas`` (m, d).
+
+    Simulations whose sensitivities are inaccurate are repeated with smaller steps, ``refinements`` times at most.
+    """
+    m, d = thetas.shape
+    finite: BoolArray = np.asarray(np.isfinite(thetas).all(axis=1))
+    if not finite.all():
+        others = iter(forward_slopes(setup, thetas[finite], solver, refinements) if finite.any() else ())
+        return [next(others) if fine else Slopes.failed(d, NOT_FINITE) for fine in finite]
+    table = setup.table(thetas)
+    numbers, by_theta = setup.numbers(table), setup.number_slopes(table)
+    totals = [_Total(d) for _ in range(m)]
+    failures = [""] * m
+    for part in setup.parts:
+        found = part.runner.forward(numbers, by_theta, solver, refinements)
+        failures = [why or found.outcome.failure(i) for i, why in enumerate(failures)]
+        moved = [None if why else found.of(i)[1] for i, why in enumerate(failures)]
+        for term in part.terms:
+            local = term.slopes(found.outcome.flat, numbers)
+            for i in range(m):
+                if not failures[i]:
+                    totals[i].add(term, local, i, moved[i], by_theta[:, i])
+    return [
+        Slopes.failed(d, why) if why else checked(total.slopes)
+        for why, total in zip(failures, totals, strict=True)
+    ]  # fmt: skip
+
+
+def fixed_slopes(setup: Setup, theta: FloatArray, flats: Sequence[FloatArray]) -> Slopes:
+    """As :func:`forward_slopes` at one vector, for simulations that stay as they are: ``flats`` (outputs, 1) of each
+    part."""
+    table = setup.table(theta[None])
+    numbers, by_theta = setup.numbers(table), setup.number_slopes(table)
+    total = _Total(len(theta))
+    for part, flat in zip(setup.parts, flats, strict=True):
+        for term in part.terms:
+            total.add(term, term.slopes(flat, numbers), 0, None, by_theta[:, 0])
+    return checked(total.slopes)
+
+
+class _Total:
+    """A likelihood to second order, added up term by term."""
+
+    def __init__(self, d: int) -> None:
+        self.value, self.gradient, self.fisher = 0.0, np.zeros(d), np.zeros((d, d))
+
+    @property
+    def slopes(self) -> Slopes:
+        return Slopes(self.value, self.gradient, self.fisher)
+
+    def add(
+        self, term: Term, found: terms.Slopes, i: int, flat_slopes: FloatArray | None, number_slopes: FloatArray
+    ) -> None:
+        """A term at vector ``i``; ``flat_slopes`` (outputs, d) None means that simulations do not move."""
+        local = found.local
+        count, d = len(term.rows), len(self.gradient)
+        by_theta, noise_by_theta = np.zeros((count, d)), np.zeros((count, d))
+        for simulated, places, signal, noise in zip(
+            term.shape.simulated, term.sources, found.signal, found.noise, strict=True
+        ):
+            if simulated and flat_slopes is None:
+                continue
+            leaf = (flat_slopes if simulated and flat_slopes is not None else number_slopes)[places]
+            for total, weights in ((by_theta, signal[:, i]), (noise_by_theta, noise[:, i])):
+                used = weights != 0  # a sensitivity that is not finite must not spoil what does not depend on it
+                if used.all():
+                    total += weights[:, None] * leaf
+                elif used.any():
+                    total[used] += weights[used, None] * leaf[used]
+        self.value += float(local.losses[:, i].sum())
+        self.gradient += local.by_signal[:, i] @ by_theta
+        rows = local.root[:, i, None] * by_theta
+        self.fisher += rows.T @ rows
+        if local.group is not None:
+            for basis in local.bases:
+                made_up_for = _sums(basis[:, i, None] * rows, local.group)
+                self.fisher -= made_up_for.T @ made_up_for
+        if noise_by_theta.any():
+            self.gradient += local.by_sigma[:, i] @ noise_by_theta
+            noisy = local.noise_root[:, i, None] * noise_by_theta
+            squares = noisy**2
+            # far from the optimum noise is too small by far, and its curvature grows with the residuals; 1 there
+            weighted = (local.sizes[:, i] @ squares) / np.maximum(squares.sum(axis=0), 1e-300)
+            noisy = noisy * np.sqrt(np.maximum(1.0, weighted))
+            self.fisher += noisy.T @ noisy
+
+
+def _sums(rows: FloatArray, group: IntArray) -> FloatArray:
+    """Sums over the rows of each group, (groups, d)."""
+    total = np.zeros((int(group.max()) + 1, rows.shape[1]))
+    np.add.at(total, group, rows)
+    return total
+
+
+# ---------------------------------------------------------------------------------------------------------- adjoint
+
+
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """At m vectors: negative log likelihoods (m,), gradients (m, d) on scale, and why where there is none.
+
+    After a failure the value is infinite and the gradient NaN.
+    """
+
+    values: FloatArray
+    gradients: FloatArray
+    failures: tuple[str, ...]
+
+
+def likelihood_gradient(setup: Setup, theta: FloatArray) -> tuple[float, FloatArray, str]:
+    """The negative log likelihood, its gradient by theta, and the reason where there is none.
+
+    By the adjoint; by forward sensitivities where steps that suit the states do not suit their derivatives.
+    """
+    if np.isfinite(theta).all() and steps_suit_sensitivities(setup, _off(setup, theta)):
+        many = adjoint_gradients(setup, theta[None])
+        value, gradient, why = float(many.values[0]), many.gradients[0], many.failures[0]
+        return value, gradient, why or ("" if np.isfinite(gradient).all() else "the gradient is not finite")
+    found = forward_slopes(setup, theta[None], setup.rosenbrock)[0]
+    return found.value, found.gradient, found.failure
+
+
+def _off(setup: Setup, theta: FloatArray) -> tuple[int, ...]:
+    """Entries of ``theta`` that are exactly zero, and so may leave states at rest that they would move."""
+    return tuple(i for i in np.flatnonzero(theta == 0.0).tolist() if setup.scales[i] == "lin")
+
+
+def steps_suit_sensitivities(setup: Setup, off: tuple[int, ...] = ()) -> bool:
+    """Whether steps chosen for the states alone resolve their derivatives too, where parameters are nominal.
+
+    They do not where a state stands still that a parameter would move. Looked at along a few random directions, once
+    for each set ``off`` of parameters that are zero.
+    """
+    if off not in setup.suits:
+        setup.suits[off] = _steps_suit(setup, off)
+    return setup.suits[off]
+
+
+def _steps_suit(setup: Setup, off: tuple[int, ...]) -> bool:
+    with np.errstate(invalid="ignore"):
+        middle = 0.5 * (setup.lower + setup.upper)
+    theta = np.where(np.isfinite(setup.nominal), setup.nominal, middle)
+    theta[list(off)] = 0.0
+    if not np.isfinite(theta).all():
+        return False
+    table = setup.table(theta[None])
+    directions = np.random.default_rng(0).standard_normal((len(theta), PROBES))
+    slopes = setup.number_slopes(table) @ directions
+    for part in setup.parts:
+        found = part.runner.forward(setup.numbers(table), slopes, setup.rosenbrock, refinements=0)
+        if found.outcome.failure() or found.error > LARGEST_ERROR:
+            return False
+    return True
+
+
+def adjoint_gradients(setup: Setup, thetas: FloatArray) -> Gradients:
+    """Negative log likelihoods and their gradients at ``thetas`` (m, d)."""
+    pieces = [_adjoint(setup, thetas[i : i + TOGETHER]) for i in range(0, len(thetas), TOGETHER)]
+    return Gradients(
+        np.concatenate([piece.values for piece in pieces]), np.concatenate([piece.gradients for piece in pieces]),
+        tuple(why for piece in pieces for why in piece.failures),
+    )  # fmt: skip
+
+
+def _adjoint(setup: Setup, thetas: FloatArray) -> Gradients:
+    """One run of all simulations of some vectors, forth and back."""
+    m = len(thetas)
+    table = setup.table(thetas)
+    numbers, total = setup.numbers(table), np.zeros(m)
+    bars, failures = np.zeros_like(numbers), [""] * m
+    with np.errstate(all="ignore"):
+        for part, moving in zip(setup.parts, setup.moving, strict=True):
+            recorded = part.runner.record(numbers, setup.rosenbrock, setup.workers)
+            failures = [why or recorded.outcome.failure(i) for i, why in enumerate(failures)]
+            flat_bars = _term_bars(part.terms, recorded.outcome, numbers, total, bars)
+            bars += recorded.pull(flat_bars, moving)
+        gradients = (setup.value_table.pull(table, bars)[setup.places] * setup.stretch(table)).T
+    failed = np.array([bool(why) for why in failures])
+    for i in np.flatnonzero(~np.isfinite(total) & ~failed):
+        failures[i], failed[i] = "the likelihood is not a finite number", True
+    gradients[failed] = np.nan
+    return Gradients(np.where(failed, math.inf, total), gradients, tuple(failures))
+
+
+def _term_bars(
+    measured: Sequence[Term], outcome: Outcome, numbers: FloatArray, total: FloatArray, bars: FloatArray
+) -> FloatArray:
+    """Adds the terms to ``total`` (m,) and their derivatives to ``bars``; returns those by the outputs."""
+    flat = outcome.flat
+    flat_bars = np.zeros_like(flat)
+    for term in measured:
+        found = term.slopes(flat, numbers)
+        total += found.local.losses.sum(axis=0)
+        for simulated, places, signal, noise in zip(
+            term.shape.simulated, term.sources, found.signal, found.noise, strict=True
+        ):
+            weight = found.local.by_signal * signal + found.local.by_sigma * noise
+            scatter_add(flat_bars if simulated else bars, places, weight)
+    return flat_bars

@@ -1,0 +1,173 @@
+"""The objective of fits: the negative log posterior of a problem."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+from ..arrays import FloatArray
+from . import priors
+from .gradients import fixed_slopes, forward_slopes, likelihood_gradient
+from .objective import Slopes, checked
+from .optimise import Ledger, TrustRegion, minimise
+from .refine import ManyVectors
+from .setup import Setup
+
+
+class Posterior:
+    """Likelihood times priors of a problem, negative logarithm; see :mod:`pathsim.estimation.objective`.
+
+    Raises :class:`InputError` for a problem that is not solved by Rosenbrock, whose steps gradients differentiate.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup, self.solver = setup, setup.rosenbrock
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Other processes make their own plan and machine code."""
+        return Posterior, (self.setup,)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(parameter.id for parameter in self.setup.estimated)
+
+    @property
+    def content(self) -> str:
+        """What the problem and its solver are, as a text that identifies them."""
+        return f"{self.setup.description.content} {self.solver!r}"
+
+    @property
+    def scales(self) -> tuple[str, ...]:
+        return self.setup.scales
+
+    @property
+    def lower(self) -> FloatArray:
+        return self.setup.lower
+
+    @property
+    def upper(self) -> FloatArray:
+        return self.setup.upper
+
+    def value(self, theta: FloatArray) -> tuple[float, str]:
+        values, failures = self.values(np.asarray(theta)[None])
+        return float(values[0]), failures[0]
+
+    def values(self, thetas: FloatArray) -> tuple[FloatArray, tuple[str, ...]]:
+        """Values at many vectors (m, d) at once, and the reasons where they are infinite."""
+        numbers, flats, failures = self._simulated(thetas)
+        total = np.zeros(len(thetas))
+        for part, flat in zip(self.setup.parts, flats, strict=True):
+            for term in part.terms:
+                total += term.losses(flat, numbers).sum(axis=0)
+        for i, theta in enumerate(thetas):
+            if not failures[i] and not math.isfinite(total[i]):
+                failures[i] = "the likelihood is not a finite number"
+            total[i] = math.inf if failures[i] else total[i] - self._log_prior(theta)
+        return total, tuple(failures)
+
+    def _simulated(self, thetas: FloatArray) -> tuple[FloatArray, list[FloatArray], list[str]]:
+        """The list of numbers (numbers, m), outputs of each part (outputs, m), and what failed."""
+        numbers, outcomes = self.setup.run(thetas)
+        failures = [next((why for one in outcomes if (why := one.failure(i))), "") for i in range(len(thetas))]
+        return numbers, [outcome.flat for outcome in outcomes], failures
+
+    def signals(self, theta: FloatArray) -> FloatArray:
+        """See :meth:`.setup.Setup.signals`."""
+        return self.setup.signals(theta)
+
+    def _log_prior(self, theta: FloatArray) -> float:
+        return float(sum(self.setup.log_priors(theta).values()))
+
+    def refined(self, theta: FloatArray) -> tuple[FloatArray, float, str]:
+        """``theta`` with what no simulation depends on at its best for the simulations it gives, and the value there.
+
+        Such parameters need no simulation, so this costs little more than one (P. Weber et al., IFAC Proceedings 44,
+        11730 (2011), on exploiting that).
+        """
+        inner = self.setup.outside_simulations
+        if not inner.any():
+            return theta, *self.value(theta)
+        _, flats, failures = self._simulated(theta[None])
+        if failures[0]:
+            return theta, math.inf, failures[0]
+        around = _Around(self, theta, flats)
+        ended = minimise(Ledger(around), theta[inner], TrustRegion(tolerance=1e-3, most=40))
+        if not math.isfinite(ended.value):
+            return theta, math.inf, ended.message
+        better = theta.copy()
+        better[inner] = ended.theta
+        return better, ended.value, ""
+
+    @cached_property
+    def _many(self) -> ManyVectors:
+        return ManyVectors(self.setup)
+
+    def refined_many(self, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Many vectors at once, roughly: see :class:`.refine.ManyVectors`."""
+        thetas, found = self._many.refined(thetas)
+        if any(parameter.prior is not None for parameter in self.setup.estimated):
+            for i in np.flatnonzero(np.isfinite(found)):
+                found[i] -= self._log_prior(thetas[i])
+        return thetas, found
+
+    def slopes(self, theta: FloatArray) -> Slopes:
+        return self._with_priors(forward_slopes(self.setup, np.asarray(theta)[None], self.solver)[0], theta)
+
+    def slopes_many(self, thetas: FloatArray) -> list[Slopes]:
+        """Slopes at many vectors at once, roughly: the error of sensitivities is not controlled."""
+        found = forward_slopes(self.setup, thetas, self._many.solver, refinements=0)
+        return [self._with_priors(one, theta) for one, theta in zip(found, thetas, strict=True)]
+
+    def gradient(self, theta: FloatArray) -> tuple[float, FloatArray, str]:
+        """Value and gradient alone, which cost a few simulations whatever the number of parameters."""
+        value, gradient, why = likelihood_gradient(self.setup, theta)
+        if why:
+            return math.inf, np.zeros(len(theta)), why
+        for i, prior, x, steepness in self.setup.priors(theta):
+            gradient[i] -= priors.slope(prior, x) * steepness
+        return value - self._log_prior(theta), gradient, ""
+
+    def _with_priors(self, found: Slopes, theta: FloatArray) -> Slopes:
+        if found.failure:
+            return found
+        gradient, fisher = found.gradient.copy(), found.fisher.copy()
+        for i, prior, x, steepness in self.setup.priors(theta):
+            step = 1e-5 * max(abs(x), 1e-3)
+            bend = -(priors.slope(prior, x + step) - priors.slope(prior, x - step)) / (2 * step) * steepness**2
+            gradient[i] -= priors.slope(prior, x) * steepness
+            fisher[i, i] += max(bend, 0.0)
+        return checked(Slopes(found.value - self._log_prior(theta), gradient, fisher))
+
+
+class _Around:
+    """The objective over parameters outside the simulations, which stay as they are."""
+
+    def __init__(self, whole: Posterior, theta: FloatArray, flats: Sequence[FloatArray]) -> None:
+        inner = whole.setup.outside_simulations
+        self.whole, self.theta, self.inner, self.flats = whole, theta, inner, flats
+        self.lower, self.upper = whole.lower[inner], whole.upper[inner]
+        self.names = tuple(name for name, chosen in zip(whole.names, inner, strict=True) if chosen)
+        self.scales = tuple(scale for scale, chosen in zip(whole.scales, inner, strict=True) if chosen)
+
+    def _full(self, inner: FloatArray) -> FloatArray:
+        theta = self.theta.copy()
+        theta[self.inner] = inner
+        return theta
+
+    def value(self, theta: FloatArray) -> tuple[float, str]:
+        full, setup = self._full(theta), self.whole.setup
+        numbers = setup.numbers(setup.table(full[None]))
+        total = -self.whole._log_prior(full)
+        for part, flat in zip(setup.parts, self.flats, strict=True):
+            for term in part.terms:
+                total += float(term.losses(flat, numbers).sum())
+        return (total, "") if math.isfinite(total) else (math.inf, "the likelihood is not a finite number")
+
+    def slopes(self, theta: FloatArray) -> Slopes:
+        full = self._full(theta)
+        found = self.whole._with_priors(fixed_slopes(self.whole.setup, full, self.flats), full)
+        fisher = found.fisher[np.ix_(self.inner, self.inner)]
+        return Slopes(found.value, found.gradient[self.inner], fisher, found.failure)

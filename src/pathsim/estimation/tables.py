@@ -1,0 +1,274 @@
+"""Any mix of measured tables as one problem: blots, time courses, dose responses, matrices, tumour volumes.
+
+All tables have the one schema (:mod:`pathsim.table`). What a row is compared with follows from the row:
+
+- with a ``gel``: a band, whose gel and readout have an unknown scale (:mod:`.blots`);
+- ``viability`` and ``colony``: cells in percent of the vehicle wells at the same time; ``GR``: growth rate inhibition,
+  from the count at the start and that of the vehicle. The vehicle is the treatment without its drugs (ligands and media
+  stay); doses of a response curve or a combination matrix are rows like all others;
+- ``tumour_volume``: relative to the volume at day 0 of the same animal (line, treatment and replicate);
+- anything else: a readout of the model, in its own unit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import raise_together, unknown
+from ..lab import CellLine, Library, Step, Treatment, default_library
+from ..model import Model, load_model
+from ..model.maths import Expr, symbol
+from ..solve import Rosenbrock
+from ..stats.noise import Family, LogNormal, Normal
+from .blot_table import LOADING_CONTROLS, in_order, read_frame, with_problems
+from .blots import band_observables, band_rows, cell_lines, check_drugs, check_readouts, divide_by_loading
+from .free import FreeParameter, as_free_parameters
+from .lab_problem import Detector, Place, Row, assemble, with_bounds
+from .observables import fold_change, gr_value, percent
+from .problem import Problem
+from .records import Observable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DRUG = "drug"
+"""The kind of what a vehicle treatment leaves out."""
+CELLS = ("viability", "cell_count")
+COUNTS = ("cell_count", "viability")
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A readout that only means something beside others: symbols of the model it is made from (the first that exists),
+    and its usual noise."""
+
+    symbols: tuple[str, ...]
+    family: Family
+
+
+RELATIVE = {
+    "viability": Relative(CELLS, Normal()),
+    "colony": Relative(COUNTS, Normal()),
+    "GR": Relative(COUNTS, Normal()),
+    "tumour_volume": Relative(("tumour_volume", *COUNTS), LogNormal()),
+}
+
+
+def problem(
+    model: Model | str | Path,
+    tables: pd.DataFrame | str | Path | Iterable[pd.DataFrame | str | Path],
+    free: Iterable[str | FreeParameter],
+    noise: Family | Mapping[str, Family] | None = None,
+    background: Collection[str] = (),
+    saturation: Collection[str] = (),
+    *,
+    library: Library | None = None,
+    solver: Rosenbrock | None = None,
+) -> Problem:
+    """Measured tables of any kind and a model with free parameters, ready for :func:`pathsim.fit`.
+
+    The size of the noise is the column ``sd`` (with normal noise), that of the family, or estimated in closed form for
+    each table and readout; scales of gels are solved for.
+
+    Args:
+        tables: one table or several, as frames or files in the one schema.
+        free: as of :func:`blot_problem`.
+        noise: a family for everything, or for some readouts (``{"GR": Normal(0.1)}``). Default: normal for percentages
+            and GR values and where there is a column ``sd``, log-normal for everything else.
+        background: blotted readouts with an unknown background, as of :func:`blot_problem`.
+        saturation: blotted readouts whose detector saturates, as of :func:`blot_problem`.
+        library: drugs and cell lines; default the bundled ones.
+        solver: default ``Rosenbrock(rtol=1e-6, atol=1e-9)``.
+
+    Raises:
+        InputError: listing every unknown name, every bad row with its table and line, and every bound that makes no
+            sense.
+    """
+    import pandas as pd
+
+    opened = model if isinstance(model, Model) else load_model(model)
+    shelf = library or default_library()
+    given = [tables] if isinstance(tables, (str, Path, pd.DataFrame)) else list(tables)
+    named, problems = list(free), list[str]()
+    chosen = as_free_parameters(named) if named else []
+    lines: dict[str, CellLine] = {}
+    made: list[_Table] = []
+    for number, one in enumerate(given, start=1):
+        name = str(one) if isinstance(one, (str, Path)) else f"table {number}"
+        made.append(_Table(opened, shelf, one, name, noise, len(given) > 1))
+        lines |= made[-1].lines
+        problems += [f"{name}: {text}" if len(given) > 1 else text for text in made[-1].problems]
+    bands = [readout for checked in made for readout in checked.bands]
+    problems += [str(unknown("blotted readout", name, bands))
+                 for name in (*background, *saturation) if name not in bands]  # fmt: skip
+    settled = [with_bounds(opened, item, lines, problems) for item in chosen]
+    raise_together(problems, "estimation problem")
+    observables: dict[str, Observable] = {}
+    rows: list[Row] = []
+    frames, detector = [], Detector()
+    for checked in made:
+        found = checked.read(background, saturation)
+        observables |= found.observables
+        rows += found.rows
+        frames.append(found.table)
+        detector = Detector(*(a | b for a, b in zip(
+            (detector.background, detector.saturation, detector.floor),
+            (found.detector.background, found.detector.saturation, found.detector.floor), strict=True)))  # fmt: skip
+    table = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    return assemble(
+        opened, table, rows, observables, [item for item in settled if item is not None], lines, shelf, detector,
+        solver or Rosenbrock(), "estimation problem",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """Rows of one table, in the order of ``table``."""
+
+    table: pd.DataFrame
+    rows: list[Row]
+    observables: dict[str, Observable]
+    detector: Detector
+
+
+class _Table:
+    """One table, checked; ``several``: whether its observables must be told from those of others."""
+
+    def __init__(
+        self, model: Model, library: Library, given: pd.DataFrame | str | Path, name: str,
+        noise: Family | Mapping[str, Family] | None, several: bool,
+    ) -> None:  # fmt: skip
+        self.model, self.library, self.noise = model, library, noise
+        self.suffix = f" ({Path(name).stem})" if several else ""
+        frame = read_frame(given) if isinstance(given, (str, Path)) else given
+        self.has_gel = "gel" in frame
+        self.frame, self.problems = with_problems(frame, name)
+        self.lines = cell_lines(self.frame, library, self.problems)
+        check_drugs(self.frame, library, self.problems)
+        known = {*model.symbols, *model.readouts, *RELATIVE, *(LOADING_CONTROLS if self.has_gel else ())}
+        check_readouts(self.frame, known, [*(model.readouts or model.symbols), *RELATIVE], self.problems)
+        for readout in self._relative:
+            candidates = RELATIVE[readout].symbols
+            if not any(name in model.symbols for name in candidates):
+                self.problems.append(f"readout '{readout}' needs {' or '.join(candidates)} in the model")
+        for named, rows in self.frame.groupby("readout", sort=False).groups.items():
+            if self.family(str(named)).scale != "lin":
+                bad = self.frame.loc[rows, "value"] <= 0
+                self.problems += [
+                    f"row {row}: value {self.frame['value'][row]:g} of '{named}' must be positive with log-normal noise"
+                    for row in rows[bad.to_numpy()]
+                ]
+        self.problems = in_order(self.problems)
+
+    @property
+    def _relative(self) -> list[str]:
+        return [name for name in dict.fromkeys(self.frame["readout"].astype(str)) if name in RELATIVE]
+
+    @property
+    def bands(self) -> list[str]:
+        """Readouts that are blotted."""
+        if not self.has_gel:
+            return []
+        names = dict.fromkeys(self.frame["readout"].astype(str))
+        return [name for name in names if name not in RELATIVE and name not in LOADING_CONTROLS]
+
+    def family(self, readout: str) -> Family:
+        """The noise of a readout."""
+        if isinstance(self.noise, Mapping):
+            if readout in self.noise:
+                return self.noise[readout]
+        elif self.noise is not None:
+            return self.noise
+        if readout in RELATIVE:
+            return RELATIVE[readout].family
+        return Normal() if "sd" in self.frame else LogNormal()
+
+    def read(self, background: Collection[str], saturation: Collection[str]) -> _Read:
+        """Everything in the table as records. Raises :class:`InputError` for a volume without a day 0."""
+        import pandas as pd
+
+        detector, observables, rows = Detector(), dict[str, Observable](), list[Row]()
+        frames = []
+        relative = self.frame["readout"].isin(RELATIVE)
+        plain = self.frame[~relative]
+        if self.has_gel:
+            loaded = divide_by_loading(plain) if len(plain) else plain
+            plain = loaded[~loaded["readout"].isin(LOADING_CONTROLS)]
+            for readout, bands in plain.groupby("readout", sort=False):
+                name = str(readout)
+                made, seen = band_observables(bands, self.family(name), {name} & {*background}, {name} & {*saturation})
+                rows += [replace(row, observable=name + self.suffix) for row in band_rows(bands, self.family(name))]
+                observables[name + self.suffix] = replace(made[name], id=name + self.suffix)
+                detector = Detector(*(
+                    a | frozenset(item + self.suffix for item in b)
+                    for a, b in zip((detector.background, detector.saturation, detector.floor),
+                                    (seen.background, seen.saturation, seen.floor), strict=True)
+                ))  # fmt: skip
+                frames.append(bands)
+        else:
+            for readout, own in plain.groupby("readout", sort=False):
+                name = str(readout)
+                self._add(name, symbol(name), own, [()] * len(own), observables, rows)
+                frames.append(own)
+        for readout in self._relative:
+            own = self.frame[self.frame["readout"] == readout]
+            own, formula, others = self._compared(readout, own)
+            self._add(readout, formula, own, others, observables, rows)
+            frames.append(own)
+        return _Read(pd.concat(frames), rows, observables, detector)
+
+    def _add(
+        self, readout: str, formula: Expr, table: pd.DataFrame, others: Sequence[tuple[Place, ...]],
+        observables: dict[str, Observable], rows: list[Row],
+    ) -> None:  # fmt: skip
+        name = readout + self.suffix
+        observables[name] = Observable(name, formula, family=self.family(readout))
+        for row, place, compared in zip(band_rows(table, self.family(readout)), _places(table), others, strict=True):
+            rows.append(replace(row, observable=name, place=place, others=compared, gel=""))
+
+    def _compared(self, readout: str, table: pd.DataFrame) -> tuple[pd.DataFrame, Expr, list[tuple[Place, ...]]]:
+        """The rows of a relative readout, its formula, and what each row is compared with."""
+        made_from = symbol(next(name for name in RELATIVE[readout].symbols if name in self.model.symbols))
+        if readout == "tumour_volume":
+            table = _over_day_0(table)
+            return table, fold_change(made_from), [(place._replace(time_min=0.0),) for place in _places(table)]
+        controls = [place._replace(treatment=self._vehicle(place.treatment)) for place in _places(table)]
+        if readout == "GR":
+            return table, gr_value(made_from), [(c._replace(time_min=0.0), c) for c in controls]
+        return table, percent(made_from), [(control,) for control in controls]
+
+    def _vehicle(self, treatment: str) -> str:
+        """The treatment without its drugs."""
+
+        def without(step: Step) -> Step:
+            kept = tuple(dose for dose in step.doses if self.library.drug(dose.name).kind != DRUG)
+            return Step(kept, step.duration)
+
+        return str(Treatment(tuple(without(step) for step in Treatment.parse(treatment).steps)))
+
+
+def _places(table: pd.DataFrame) -> list[Place]:
+    columns = table[["cell_line", "treatment", "time_min"]].itertuples(index=False, name=None)
+    return [Place(str(line), str(treatment), float(time)) for line, treatment, time in columns]
+
+
+def _over_day_0(table: pd.DataFrame) -> pd.DataFrame:
+    """Volumes over that of the same animal at day 0, which tells nothing more.
+
+    Raises :class:`InputError` naming rows of animals without a day 0.
+    """
+    key = ["cell_line", "treatment", "replicate"]
+    first = table[table["time_min"] == 0].groupby(key)["value"].mean()
+    start = np.array([first.get(animal, math.nan) for animal in table[key].itertuples(index=False, name=None)])
+    missing = table.index[~(start > 0)]
+    raise_together([f"row {row}: this animal has no volume at day 0 (time_min 0)" for row in missing[:20]], "tumours")
+    scaled = table.assign(value=table["value"] / start)
+    if "sd" in scaled:
+        scaled["sd"] = scaled["sd"] / start
+    return scaled[scaled["time_min"] > 0]
