@@ -15,6 +15,7 @@ class Status(IntEnum):
     SINGULAR = 4
     CHATTERING = 5
     NO_STEADY_STATE = 6
+    QUEUE_FULL = 7
 
     def sentence(self, state: str, time: float, time_unit: str = "") -> str:
         """What happened to which state when, and what to try."""
@@ -44,5 +45,9 @@ _SENTENCES = {
     Status.NO_STEADY_STATE: (
         "no steady state was found: '{state}' still changes most {when}. It may grow without bound or oscillate; "
         "simulate the time course instead, or look at the reactions of '{state}'"
+    ),
+    Status.QUEUE_FULL: (
+        "more than a million executions of delayed events wait {when}: an event triggers itself faster than its delay "
+        "carries it out. Check the triggers of the events with delays"
     ),
 }

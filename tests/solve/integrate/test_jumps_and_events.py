@@ -188,3 +188,95 @@ def test_sudden_growth_is_not_damped_away(growth: float) -> None:
     text = f"x = 1; x' = piecewise(-x, time < 1, {growth!r}*x);"
     found = course(text, [0, 1, 1 + 3 / growth], ["x"], Rosenbrock())[:, 0]
     assert found[2] == pytest.approx(math.exp(2), rel=1e-3)
+
+
+@solvers
+def test_equality_of_a_state_holds_once_where_it_is_crossed(solver: Solver) -> None:
+    """Random thresholds on the way up and down; most are no double that the state ever has."""
+    levels = np.random.default_rng(4).uniform(0.1, 0.9, 12)
+    text = "x = 0; v = 1; x' = v; v' = -x; up = 0; n = 0;"  # x = sin t
+    text += "".join(f"at x == {level!r}: n = n + 1; at 0.5*x + 0.25 == {0.5 * level + 0.25!r} && v > 0: up = up + 1;"
+                    for level in levels.tolist())  # fmt: skip
+    found = course(text, [0, math.pi / 2, math.pi, 2 * math.pi], ["n", "up"], solver)
+    assert found.tolist() == [[0, 0], [12, 12], [24, 12], [24, 12]]
+
+
+@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
+def test_equality_of_time_that_no_double_reaches(solver: Solver) -> None:
+    """0.1*7 is not 0.7 in doubles, and time/3 passes 0.1 between two of them."""
+    text = "n' = 0; n = 0; m = 0; k = 0; j = 0; at 0.1*time == 0.7: n = n + 1; at time/3 == 0.1: m = m + 1;" \
+           "at time == 5: k = k + 1; at 5 == time && n == 0: j = j + 1;"  # fmt: skip
+    found = course(text, [0, 0.2, 0.4, 5, 6.9, 8], ["n", "m", "k", "j"], solver)
+    wanted = [[0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 1], [0, 1, 1, 1], [1, 1, 1, 1]]
+    assert found.tolist() == wanted
+
+
+@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
+def test_equality_that_lasts(solver: Solver) -> None:
+    """An event holds x at the level: the equality is true until another one lets go."""
+    text = "x = 0; go = 1; x' = go; n = 0; at x == 1: n = n + 1, go = 0, x = 1; at time > 3: go = 1;" \
+           "y = 0; y' = piecewise(1, x == 1, 0); z = 0; z' = piecewise(1, x != 1, 0);"  # fmt: skip
+    found = course(text, [0, 2, 5], ["n", "y", "z", "x"], solver)
+    assert np.allclose(found[1:], [[1, 1, 1, 1], [1, 2, 3, 3]], atol=near(solver))
+
+
+@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
+def test_a_safeguard_against_negative_values_is_no_endless_switching(solver: Solver) -> None:
+    """V is positive at all times and decays to nothing; the numbers at 0.5, 1 and 2 are libRoadRunner's."""
+    text = "I' = -k*I; V' = g*I - d*V*A; A' = 1; at V < 0: V = 0; I = 1; V = 0.01; A = 0; k = 5; g = 500; d = 600;"
+    found = course(text, [0, 0.5, 1, 2, 10, 100], ["V"], solver)[1:, 0]
+    assert np.allclose(found, [0.140106897, 0.00567178572, 1.90037779e-5, 0, 0], rtol=3e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("form", "mean"),
+    [
+        ("arctan(tan(w))", 0.0),
+        ("arctan(tan(w)) + arctan(cot(w))", 0.0),
+        ("arcsin(sin(w))^2", math.pi**2 / 12),
+        ("arccos(cos(w))", math.pi / 2),
+        ("arctan(sin(w)/cos(w))^2", math.pi**2 / 12),
+        ("arctan(1/tan(w))^2", math.pi**2 / 12),
+        ("arccot(tan(w))^2", math.pi**2 / 12),
+    ],
+)
+def test_periodic_forms_jump_where_they_jump(form: str, mean: float) -> None:
+    """The integral over 40 periods, once of time and once of a state that grows like it."""
+    for angle in ("pi*(2*time - 0.5)", "z"):
+        text = f"pi_ = 0; z = -0.5*pi; z' = 2*pi; w := {angle}; F = 0; F' = {form};"
+        for solver in (TIGHT, Rosenbrock()):
+            found = course(text, [0, 20], ["F"], solver)[-1, 0]
+            assert abs(found - 20 * mean) < 20 * near(solver), angle
+    twin, engine = (course(text, [0, 1.8], ["F"], solver)[-1, 0] for solver in (LSODA(1e-8, 1e-11), TIGHT))
+    assert abs(twin - engine) < 1e-5
+
+
+@pytest.mark.parametrize("solver", [Rosenbrock(), LSODA()], ids=["default", "twin"])
+def test_any_number_of_executions_may_wait(solver: Solver) -> None:
+    """300 doses, one per unit of time, each absorbed after 400: all wait at once."""
+    text = (
+        "depot = 0; depot' = -0.1*depot; given = 0; count = 0; next = 0; lag = 400; last = 299;"
+        "at lag after time >= next, t0 = false, fromTrigger = false: depot = depot + 3, given = given + 1;"
+        "at time >= next, t0 = false, fromTrigger = false:"
+        "count = count + 1, next = piecewise(count + 1, count < last, 1e30);"
+    )
+    found = course(text, [0, 750], ["depot", "given"], solver)[-1]
+    assert found[1] == 300
+    assert found[0] == pytest.approx(sum(3 * math.exp(-0.1 * (350 - i)) for i in range(300)), rel=1e-4)
+
+
+def test_the_cost_of_many_timed_events_is_not_their_cube() -> None:
+    """Eight times the events in less than 200 times the time (today about 64 at most), and all of them happen."""
+    import time
+
+    taken = []
+    for many in (100, 800):
+        text = "A = 0; A' = 0;" + "".join(f"at time > {(i + 0.5) / many!r}: A = A + 1;" for i in range(many))
+        equations = system(text)
+        raw, grid = equations.raw()[None], np.array([0.0, 2.0])
+        run_rows(equations, raw, grid, [equations.graph.state(0)], Rosenbrock())
+        begun = time.process_time()
+        done = run_rows(equations, raw, grid, [equations.graph.state(0)], Rosenbrock())
+        taken.append(time.process_time() - begun)
+        assert done.values[0, -1, 0] == many
+    assert taken[1] < 200 * taken[0] + 0.1

@@ -71,6 +71,10 @@ MODELS = {
         "E4: at time > n*t1: B = B - 0.3*A; E5: at time > n*t1: A = 0.2*A + t1, n = n + 1;",
         ["A", "B"], ["A", "B", "k", "t1"],
     ),
+    "equality": (  # located as a crossing; the moment moves with the parameters
+        "species S, X; S = 2; X = 0; k = 0.6; level = 1.1; o: S -> X; k*S; E1: at S == level: S = S + 0.5*X, X = 0.1;",
+        ["S", "X"], ["S", "k", "level"],
+    ),
     "initial assignment": (
         "species A, B; a = 2; A = 3*a; B = A*a; k = 0.4; r: A -> B; k*A; s: B -> A; 0.1*a*B;",
         ["A", "B"], ["a", "k"],

@@ -24,7 +24,7 @@ from ...model.maths import Expr
 from .graph import FUNCTIONS, Graph
 
 _Binary = Callable[[int, int], int]
-ModeKind = Literal["lt", "le", "floor"]
+ModeKind = Literal["lt", "le", "floor", "eq"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,26 @@ class Mode:
     """A discontinuity, decided by the course of ``margin``, a smooth node.
 
     For ``lt`` the mode is true while margin > 0, for ``le`` while margin >= 0, for ``floor`` it is the integer n with
-    n <= margin < n + 1. A margin may depend on other modes.
+    n <= margin < n + 1, for ``eq`` the sign of the margin, 0 while it is 0. A margin may depend on other modes.
     """
 
     kind: ModeKind
     margin: int
 
+    def corrected(self, value: float, margin: float) -> float:
+        """What a mode at ``value`` becomes where its margin contradicts it."""
+        if self.kind == "floor":
+            return math.floor(margin)
+        if self.kind == "eq":
+            return 0.0 if margin == 0 else -1.0 if margin < 0 else 1.0
+        return 1.0 - value
+
     def contradicts(self, value: float, margin: float) -> bool:
         """Whether a mode at ``value`` does not go with where its margin is."""
         if self.kind == "floor":
             return not value <= margin < value + 1 and math.isfinite(margin)
+        if self.kind == "eq":
+            return value == 0 if math.isnan(margin) else (margin > 0) - (margin < 0) != value
         return (margin > 0 if self.kind == "lt" else margin >= 0) != bool(value)
 
 
@@ -116,6 +126,8 @@ class Lowering:
                 return self._piecewise(expr.args)
             case "and" | "or" | "xor" | "not" | "implies":
                 return self._logic(expr)
+            case "tan" | "cot" | "sec" | "csc" | "arctan" | "arccot" | "arcsin" | "arccos" if self.modes is not None:
+                return self._periodic(expr)
         args = [graph.number(self(arg)) for arg in expr.args]
         if expr.op == "divide":
             return self.divide(args[0], args[1])
@@ -170,11 +182,13 @@ class Lowering:
         return result
 
     def _equal(self, a: Expr, b: Expr) -> int:
-        """Equality of what moves is ``a <= b and b <= a``, so that the moment it holds is found."""
-        plain = self.graph.equal(self.located(a), self.located(b))
-        if self.modes is None or not self.graph.depends_on_state_or_time(plain):
+        """Equality of what moves is located as a crossing, so that the moment it holds is found."""
+        graph = self.graph
+        x, y = graph.number(self.located(a)), graph.number(self.located(b))
+        plain = graph.equal(x, y)
+        if self.modes is None or not graph.depends_on_state_or_time(plain):
             return plain
-        return self.graph.both(self._ordered("le", a, b), self._ordered("le", b, a))
+        return graph.equal(self.modes.leaf(Mode("eq", graph.sub(x, y))), graph.zero)
 
     def _ordered(self, kind: Literal["lt", "le"], a: Expr, b: Expr) -> int:
         graph = self.graph
@@ -192,6 +206,39 @@ class Lowering:
             return graph.call("floor", x)
         return self.modes.leaf(Mode("floor", x))
 
+    def _periodic(self, expr: Expr) -> int:
+        """Functions with poles, or undone by another: where they jump is located, and triangular waves stay linear."""
+        graph, inner = self.graph, expr.args[0]
+        match expr.op, inner.op:
+            case ("arctan", "tan") | ("arcsin", "sin") | ("arccos", "cos"):
+                angle, shift = inner.args[0], 0.0 if inner.op == "cos" else 0.5
+                turns = self._half_turns(angle, shift)
+                rest = graph.sub(graph.number(self(angle)), graph.mul(graph.const(math.pi), turns))
+                if inner.op == "tan":
+                    return rest
+                half = graph.mul(graph.const(0.5), turns)
+                even = graph.equal(half, graph.call("floor", half))
+                other = graph.neg(rest) if inner.op == "sin" else graph.sub(graph.const(math.pi), rest)
+                return graph.select(even, rest, other)
+            case ("arctan", "divide") if inner.args[1].op == "tan":
+                self._half_turns(inner.args[1].args[0], 0.0)
+            case ("arctan", "divide"):
+                self._ordered("lt", inner.args[1], Expr("number", value=0.0))
+            case ("arccot", "tan"):
+                self._half_turns(inner.args[0], 0.0)
+            case ("arccot", _):
+                self._ordered("lt", inner, Expr("number", value=0.0))
+            case ("tan" | "sec", _):
+                self._half_turns(inner, 0.5)
+            case ("cot" | "csc", _):
+                self._half_turns(inner, 0.0)
+        return _ARITHMETIC[expr.op](graph, [graph.number(self(inner))])
+
+    def _half_turns(self, angle: Expr, shift: float) -> int:
+        """How many multiples of pi lie below an angle plus ``shift`` times pi."""
+        turns = Expr("divide", (angle, Expr("number", value=math.pi)))
+        return self._floor(Expr("plus", (turns, Expr("number", value=shift))))
+
     def _truncated(self, ratio: Expr) -> int:
         """Rounded towards zero."""
         negative = self._ordered("lt", ratio, Expr("number", value=0.0))
@@ -207,12 +254,14 @@ class ModeTable:
         self.graph = graph
         self.first_index = first_index
         self.modes: list[Mode] = []
+        self._position: dict[Mode, int] = {}
 
     def leaf(self, mode: Mode) -> int:
         """The parameter leaf that carries ``mode``."""
-        if mode not in self.modes:
+        if mode not in self._position:
+            self._position[mode] = len(self.modes)
             self.modes.append(mode)
-        return self.graph.param(self.first_index + self.modes.index(mode))
+        return self.graph.param(self.first_index + self._position[mode])
 
 
 def linear_in_time(graph: Graph, margin: int) -> tuple[int, int] | None:

@@ -30,8 +30,11 @@ from .workspace import Idle, Once, Workspace
 MANY_ROWS = 4000
 """Rows from which writing out the factorisation of a large model pays for the time it takes to compile."""
 
+MOST_WAITING = 1 << 20
+"""Executions of events that may wait in one row."""
+
 Kernel = Callable[..., int]
-_KINDS = {"lt": rows.LT, "le": rows.LE, "floor": rows.FLOOR}
+_KINDS = {"lt": rows.LT, "le": rows.LE, "floor": rows.FLOOR, "eq": rows.EQ}
 
 
 @cache
@@ -67,6 +70,9 @@ class Engine:
     tableau: Tableau = RODAS5P
     plain: bool = False
     """Whether the integration loop runs as the Python it is written in: slow, the same bits, for tests."""
+
+    waiting: int = 64
+    """Executions of events that a lane has room for; grows when a row needs more."""
 
     def __post_init__(self) -> None:
         self.output_code = Once(self._compile_outputs)
@@ -154,16 +160,25 @@ class Engine:
             outputs=outputs.addresses["outputs"],
         )  # fmt: skip
 
+    def makes_room(self, ends: FloatArray, had: int) -> bool:
+        """Let more events wait, where a queue for ``had`` was full in rows that ended so; whether that helps."""
+        if not (ends[:, rows.STATUS] == rows.QUEUE_FULL).any() or had >= MOST_WAITING:
+            return False
+        self.waiting = max(self.waiting, 8 * had)
+        self.workspaces = Idle(self.workspace)
+        return True
+
     def workspace(self, n_outputs: int) -> Workspace[Layout]:
         """New memory for simulations with so many outputs."""
         system, program, T = self.system, self.program, self.tableau
         n, n_parameters, n_modes = len(system.states), len(system.parameters), len(system.modes)
         most_targets = max([len(event.targets) for event in system.events], default=0)
-        most_pending, n_p, n_k = 64 + 4 * len(system.events), n_parameters + n_modes, len(program.hoisted)
+        most_pending, n_p, n_k = self.waiting if system.events else 0, n_parameters + n_modes, len(program.hoisted)
         arrays = {
-            "y": n, "yn": n, "xs": n, "U": T.stages * n, "D": len(T.H) * n, "k": n_k, "p": n_p,
+            "y": n, "yn": n, "xs": n, "atol": n, "U": T.stages * n, "D": len(T.H) * n, "k": n_k, "p": n_p,
             "raw": n_parameters + n, "p_start": n_p, "x_start": n, "k_start": n_k, "o": n_outputs,
             "margins": n_modes, "margins_before": 2 * n_modes, "switch_line": 2 * n_modes,
+            "passing": n_modes, "noise": n_modes, "nothing_held": 2 * n_modes,
             "triggers": len(system.events), "effects": len(effect_nodes(system)),
             "pending_time": most_pending, "pending_values": most_pending * most_targets,
             "J": len(program.jacobian), "A": len(program.elimination.entries), "u": n, "slope": n, "work": n,
@@ -244,6 +259,9 @@ def run(
             at, sources = arrange(engine, workspace, nodes, factor, until_steady)
             piece = Job(engine.system.defaults, columns, values, start_states, sources, times, settings, first, last)
             kernel(code, at, workspace.F, workspace.N, engine.discrete, piece, results, nothing_recorded())
+        if engine.makes_room(results.ends[first:last], at.most_pending):
+            for row in (first + np.flatnonzero(results.ends[first:last, rows.STATUS] == rows.QUEUE_FULL)).tolist():
+                simulate(row, row + 1)
 
     if threads <= 1:
         simulate(0, n_rows)

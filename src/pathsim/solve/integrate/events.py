@@ -13,23 +13,26 @@ from ..llvm.layout import (
     NO_TIME,
     OK,
     PENDING,
+    QUEUE_FULL,
     Code,
     Discrete,
     Layout,
     T,
     place,
 )
-from .discontinuities import settle_modes
+from .discontinuities import release, settle_modes
 
 
 def happen(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
     """Everything that happens at the present moment of lane lane (SBML Level 3 Version 2, section 4.11)."""
     for _ in range(MOST_SWITCHES_AT_ONE_TIME):
         if not fire(code, at, F, N, discrete, lane):
-            return CHATTERING
+            return QUEUE_FULL
         chosen = next_event(code, at, F, N, discrete, lane)
         if chosen < 0:
-            return OK
+            if not release(code, at, F, discrete, lane):
+                return OK
+            continue
         execute(code, at, F, N, discrete, lane, chosen)
     return CHATTERING
 

@@ -23,7 +23,7 @@ from ..llvm.layout import (
     T,
     place,
 )
-from .discontinuities import is_wrong
+from .discontinuities import contradicts
 from .samples import dense
 
 PARTS = 8  # points of a step at which modes that depend on the state are looked at
@@ -36,7 +36,7 @@ def _any_wrong(at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> bool
     """Whether the margins in the workspace contradict a mode of a lane that is not known in advance."""
     for m in range(at.n_modes):
         mode, margin = F[at.p + at.n_parameters + m, lane], F[at.margins + m, lane]
-        if discrete.modes[m, 1] == 0 and is_wrong(discrete.modes[m, 0], mode, margin):
+        if discrete.modes[m, 1] == 0 and contradicts(at, F, discrete.modes[m, 0], mode, margin, m, lane, at.passing):
             return True
     return False
 
@@ -176,7 +176,7 @@ def _follow(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int
             F[THETA, i] = x
         _margins_inside(code, at, F)
         margin = F[at.margins + m, lane]
-        if is_wrong(kind, mode, margin):
+        if contradicts(at, F, kind, mode, margin, m, lane, at.passing):
             F[EARLY, lane], F[LATE, lane] = F[T, lane] + a * F[H, lane], F[T, lane] + x * F[H, lane]
             return True
         room = _room(kind, mode, margin, side)

@@ -42,19 +42,25 @@ class Single:
         self.settings = base[columns][None, :].copy()
         self._values = np.empty((1, len(times), len(nodes)))
         self._ends = np.zeros((1, 4))
+        self._nodes, self._columns, self._base = nodes, columns, base
+        self._tolerances = np.array([solver.rtol, solver.atol, solver.max_steps, 0.0, 0.0])
+        self._grid = np.ascontiguousarray(times, dtype=float)[None, :]
+        self._driver = compiled(lanes.run_lanes)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """A workspace, and everything the loop is called with."""
+        engine, nodes = self._engine, self._nodes
         workspace = engine.workspace(len(nodes))
         at, sources = arrange(engine, workspace, nodes, engine.factor_address(1))
-        tolerances = np.array([solver.rtol, solver.atol, solver.max_steps, 0.0, 0.0])
-        nothing = np.empty((0, len(system.states)))
-        grid = np.ascontiguousarray(times, dtype=float)[None, :]
-        job = Job(base, columns, self.settings, nothing, sources, grid, tolerances, 0, 1)
+        nothing = np.empty((0, len(self.system.states)))
+        job = Job(self._base, self._columns, self.settings, nothing, sources, self._grid, self._tolerances, 0, 1)
         code = engine.addresses(engine.output_code(nodes))
         records: tuple[Any, ...] = (
             code, at, workspace.F, workspace.N, engine.discrete, job, Results(self._values, self._ends, nothing),
             nothing_recorded(),
         )  # fmt: skip
         packed = [pack(record) for record in records]
-        self._driver = compiled(lanes.run_lanes)
         self._addresses = [words.ctypes.data for words in packed]
         self._alive = (workspace, records, packed)
 
@@ -63,6 +69,9 @@ class Single:
         with self._lock:
             self.settings[0] = settings
             self._driver.run(*self._addresses)
+            while self._engine.makes_room(self._ends, self._alive[0].layout.most_pending):
+                self._prepare()
+                self._driver.run(*self._addresses)
             values = self._values[0].copy()
             status = int(self._ends[0, STATUS])
             return values, "" if status == 0 else self._sentence(status)

@@ -15,6 +15,7 @@ from ..llvm.layout import (
     LIMIT,
     LIVE,
     MAX_STEPS,
+    NOISY,
     NOT_SWITCHED,
     OLD_ERROR,
     PENDING,
@@ -71,7 +72,7 @@ def stage(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job: Job, f
     call2(code.prep, place(at, at.p_start), place(at, at.k_start))
     if at.n_modes > 0:
         for slot in range(count):
-            settle(code, at, F, discrete, slot, START_T, at.x_start, at.p_start, at.k_start)
+            settle(code, at, F, discrete, slot, START_T, at.x_start, at.p_start, at.k_start, at.nothing_held)
     _first_steps(code, at, F, job, count)
 
 
@@ -159,5 +160,11 @@ def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, l
     N[REPEATS, lane] = 0
     N[PENDING, lane] = 0
     N[CHANCE, lane] = FIRST_CHANCE
+    N[NOISY, lane] = 0
+    for m in range(at.n_modes):
+        F[at.passing + m, lane] = 0.0
+        F[at.noise + m, lane] = 0.0
+    for i in range(at.n):
+        F[at.atol + i, lane] = job.settings[ATOL]
     for e in range(at.n_events):
         N[at.was_true + e, lane] = discrete.events[e, 1]

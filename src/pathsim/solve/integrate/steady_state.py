@@ -152,7 +152,7 @@ class _Lanes:
         call2(self.code.prep, place(at, at.p), place(at, at.k))
         if at.n_modes:
             for lane in range(LANES):
-                settle(self.code, at, F, engine.discrete, lane, T, at.y, at.p, at.k)
+                settle(self.code, at, F, engine.discrete, lane, T, at.y, at.p, at.k, at.nothing_held)
         volumes = np.where(self.volume_of[:, None] >= 0, self.outputs()[self.volume_of], 1.0)
         self.scaled = self.weights[None] * volumes.T[:, None, :]  # (lanes, totals, states)
         start = F[at.x_start : at.x_start + self.n]

@@ -20,20 +20,21 @@ DIMENSIONS = 4  # most that an array may have in compiled code
  LIVE, TAKEN, LIMIT, END, EARLY, LATE, SWITCH_TIME, START_T, START_H, START_END) = range(26)  # fmt: skip
 N_SCALARS = 26
 # rows of N
-ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE = range(6)
-N_INTEGERS = 6
+ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY = range(7)
+N_INTEGERS = 7
 # values of N[SWITCHED]
 NOT_SWITCHED, MODE_SWITCHED, AT_REST = range(3)
 # statuses, as in pathsim.solve.status
-OK, STEP_TOO_SMALL, TOO_MANY_STEPS, NOT_FINITE, SINGULAR, CHATTERING, NO_STEADY_STATE = range(7)
+OK, STEP_TOO_SMALL, TOO_MANY_STEPS, NOT_FINITE, SINGULAR, CHATTERING, NO_STEADY_STATE, QUEUE_FULL = range(8)
 # kinds of modes
-LT, LE, FLOOR = range(3)
+LT, LE, FLOOR, EQ = range(4)
 # positions in Job.settings
 RTOL, ATOL, MAX_STEPS, START, UNTIL_STEADY = range(5)
 # columns of Results.ends
 STATUS, TIME, STATE, STEPS_TAKEN = range(4)
 
 MOST_SWITCHES_AT_ONE_TIME = 1000
+FEW_SWITCHES_AT_ONE_TIME = 30  # from which on rounding may be what switches
 FIRST_CHANCE = 88172645463325252  # seed of the choice among simultaneous events, the same in every row
 TINY_STEP = 1e-100  # of lanes that stand still
 NO_TIME = 1e-280  # what happens within it happens at once: a step so short cannot be computed
@@ -77,6 +78,7 @@ class Layout(NamedTuple):
     y: int
     yn: int
     xs: int
+    atol: int
     U: int
     D: int
     error: int
@@ -89,6 +91,9 @@ class Layout(NamedTuple):
     o: int
     margins: int
     margins_before: int
+    passing: int
+    noise: int
+    nothing_held: int
     switch_line: int
     triggers: int
     effects: int

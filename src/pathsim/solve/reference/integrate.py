@@ -22,6 +22,7 @@ from .functions import TwinFunctions
 from .steps import make_stepper
 
 MOST_SWITCHES_AT_ONE_TIME = 1000
+FEW_SWITCHES_AT_ONE_TIME = 30
 LONGEST = 1e9  # time units within which a steady state must be reached
 STEADY = 1e-12  # relative change per time unit that counts as none
 
@@ -92,6 +93,7 @@ class _Simulation:
         self.system = system
         self.times = times
         self.solver = solver
+        self.atol = np.full(len(system.states), solver.atol)
         self.t = start_time
         self.until_steady = until_steady
         self.steady = False
@@ -107,6 +109,9 @@ class _Simulation:
         self.chance = np.random.default_rng(0)
         self.switches_here = 0
         self.last_switch = -math.inf
+        self.passing: dict[int, float] = {}  # equalities that hold for the moment, and their margins there
+        self.noise = np.zeros(len(system.modes))  # margins no larger than this are rounding
+        self.noisy = 0
 
     def run(self) -> Run:
         status = self._start()
@@ -131,7 +136,7 @@ class _Simulation:
     def _smooth_stretch(self) -> Status:
         """Integrate until a mode switches, a delayed event is due, or everything is sampled."""
         end = min([self.times[-1], *(item.time for item in self.pending)])
-        if end > self.t and len(self.x):
+        if end - self.t > 4 * np.spacing(abs(end)) and len(self.x):
             status = self._integrate_to(end)
         else:
             status = self._jump_to(end)
@@ -197,7 +202,20 @@ class _Simulation:
         """Modes whose margin contradicts them at (t, x)."""
         first, modes = len(self.system.parameters), self.system.modes
         margins = self.f.margins(t, x, self.p)
-        return [i for i, margin in enumerate(margins) if modes[i].contradicts(self.p[first + i], margin)]
+        return [
+            i
+            for i, margin in enumerate(margins)
+            if modes[i].contradicts(self.p[first + i], margin)
+            and self.passing.get(i) != margin
+            and not 0 < abs(self._beyond(i, margin)) <= self.noise[i]
+        ]
+
+    def _beyond(self, i: int, margin: float) -> float:
+        """How far a margin is from the level that its mode switches at."""
+        if self.system.modes[i].kind != "floor":
+            return margin
+        value = float(self.p[len(self.system.parameters) + i])
+        return margin - (value if margin < value else value + 1)
 
     def _first_switch(self, start: float, stop: float, curve: Callable[[float], FloatArray]) -> float | None:
         """The first time in (start, stop] at which a mode is wrong, to the last bit; None when all stay right."""
@@ -235,7 +253,7 @@ class _Simulation:
             if self.system.modes[i].kind == "floor":
                 room += [margin - value, value + 1 - margin]
             else:
-                room.append(margin if value else -margin)
+                room.append(margin if value > 0 else -margin)
         return room
 
     def _lowest(
@@ -264,19 +282,42 @@ class _Simulation:
         else:
             self.switches_here = 0
         self.last_switch = self.t
-        if self.switches_here > MOST_SWITCHES_AT_ONE_TIME:
-            return Status.CHATTERING
+        self._pass_equalities()
         self._set_modes()
-        return Status.OK
+        if not self.system.events:
+            self._release()
+        if self.switches_here > FEW_SWITCHES_AT_ONE_TIME:
+            self._leave_alone()
+            self.switches_here = 0
+        self.noisy = self.noisy + 1 if self.noise.any() else 0
+        return Status.CHATTERING if self.noisy > MOST_SWITCHES_AT_ONE_TIME else Status.OK
+
+    def _pass_equalities(self) -> None:
+        """Equalities that were stepped over between two neighbouring doubles hold until :meth:`_release`."""
+        first = len(self.system.parameters)
+        for i, margin in enumerate(self.f.margins(self.t, self.x, self.p)):
+            if self.system.modes[i].kind == "eq" and self.p[first + i] * margin < 0:
+                self.p[first + i] = 0.0
+                self.passing[i] = margin
+
+    def _release(self) -> bool:
+        """Let equalities that were passed over end; returns whether there were any."""
+        passed = bool(self.passing)
+        self.passing = {}
+        if passed:
+            self._set_modes()
+        return passed
+
+    def _leave_alone(self) -> None:
+        """Leave modes alone whose margins are no larger than what the tolerance of the states makes of them."""
+        up, down = (self.f.margins(self.t, self.x + 10 * sign * self.atol, self.p) for sign in (1, -1))
+        self.noise = np.nan_to_num(np.abs(np.array(up) - np.array(down)), posinf=0.0)
 
     def _correct(self, wrong: list[int]) -> None:
         first = len(self.system.parameters)
         margins = self.f.margins(self.t, self.x, self.p)
         for i in wrong:
-            if self.system.modes[i].kind == "floor":
-                self.p[first + i] = math.floor(margins[i])
-            else:
-                self.p[first + i] = 1.0 - self.p[first + i]
+            self.p[first + i] = self.system.modes[i].corrected(float(self.p[first + i]), margins[i])
 
     # events (SBML Level 3 Version 2, section 4.11)
 
@@ -286,6 +327,8 @@ class _Simulation:
             self._fire()
             due = [item for item in self.pending if item.time <= self.t]
             if not due:
+                if self._release():
+                    continue
                 self._sample_until(self.t, lambda _: self.x)
                 return Status.OK
             self._execute(self._next_of(due))

@@ -20,14 +20,13 @@ from ...arrays import FloatArray, IntArray
 from ..equations.differentiate import tangents
 from ..equations.evaluate import array_function, python_function
 from ..equations.system import System
-from ..integrate.discontinuities import is_wrong, settle_modes
+from ..integrate.discontinuities import beyond, is_wrong, land, release
 from ..integrate.engine import Engine
 from ..integrate.events import execute, fire, next_event
 from ..llvm.calls import call2, call4
 from ..llvm.layout import (
     CHANCE,
     FIRST_CHANCE,
-    FLOOR,
     MOST_SWITCHES_AT_ONE_TIME,
     PENDING,
     Code,
@@ -104,6 +103,7 @@ class JumpTangents:
             F[T, 0] = t
             F[at.y : at.y + len(x), 0] = x
             F[at.p : at.p + len(p), 0] = p
+            F[at.passing : at.passing + at.n_modes, 0] = F[at.noise : at.noise + at.n_modes, 0] = 0.0
             call2(code.prep, place(at, at.p), place(at, at.k))
             yield _Lane(code, at, F, memory.N, engine.discrete)
 
@@ -172,7 +172,7 @@ class Crossing:
         if moves:
             slopes += np.outer(self.jumps.rates(t, self._state(lane), self.p), moment)
         if lane.at.n_modes > 0:
-            settle_modes(lane.code, lane.at, lane.F, lane.discrete, 0)
+            land(lane.code, lane.at, lane.F, lane.discrete, 0)
         if lane.at.n_events > 0:
             self._events(lane, slopes, parameters, moment)
         self.p = p_after.copy()
@@ -218,10 +218,7 @@ class Crossing:
             speed = float(_slopes(function, t, x, p, rates[:, None], still, np.ones(1))[0][0])
             if speed == 0 or not math.isfinite(speed):
                 continue
-            beyond = margin
-            if discrete.modes[m, 0] == FLOOR:
-                beyond = margin - (mode if margin < mode else mode + 1)
-            distance = abs(beyond) / abs(speed)
+            distance = abs(beyond(int(discrete.modes[m, 0]), mode, margin)) / abs(speed)
             if distance < best:
                 best = distance
                 moment = -_slopes(function, t, x, p, dx, dp, np.zeros(self.d))[0] / speed
@@ -238,7 +235,9 @@ class Crossing:
             self._note_triggers(lane, before, dx, dp, moment)
             chosen = next_event(*lane, 0)
             if chosen < 0:
-                break
+                if not release(lane.code, at, lane.F, lane.discrete, 0):
+                    break
+                continue
             self._assign(lane, chosen, dx, dp, moment)
             execute(*lane, 0, chosen)
         self._remember(lane)

@@ -97,7 +97,9 @@ def record_rows(
         results = Results(np.full((n, grid.shape[1], len(nodes)), np.nan), np.zeros((n, 4)), np.empty((n, len(order))))
         results.ends[:, STATE] = -1
         tape = _blank(system, n, calls, jumps, limits, n_stages)
-        _record(engine, columns, settings, grid, nodes, tolerances, starts, results, tape)
+        had = _record(engine, columns, settings, grid, nodes, tolerances, starts, results, tape)
+        if engine.makes_room(results.ends, had):
+            continue
         if tape.counts[CALLS] <= calls and tape.counts[JUMPS] <= jumps:
             break
         calls, jumps = max(calls, int(tape.counts[CALLS])), max(jumps, int(tape.counts[JUMPS]))
@@ -221,15 +223,17 @@ def _record(
     starts: FloatArray,
     results: Results,
     tape: Tape,
-) -> None:
+) -> int:
+    """Record rows; returns how many events had room to wait."""
     if not len(settings):
-        return
+        return 0
     code = engine.addresses(engine.output_code(nodes))
     until_steady = bool(tolerances[UNTIL_STEADY])
     with engine.workspaces.lent(len(nodes)) as memory:
         at, sources = arrange(engine, memory, nodes, engine.factor_address(len(settings)), until_steady)
         job = Job(engine.system.defaults, columns, settings, starts, sources, grid, tolerances, 0, len(settings))
         compiled(run_lanes)(code, at, memory.F, memory.N, engine.discrete, job, results, tape)
+    return at.most_pending
 
 
 def _rows(system: System, results: Results, order: IntArray) -> Rows:
