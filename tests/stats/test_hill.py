@@ -281,7 +281,7 @@ def test_bad_rows_are_all_reported_at_once() -> None:
         ([0, 10, 100], [1, 0.5, 0.2], {}, "cannot determine 4 parameters"),
         ([0, 1, 10, 100], [1, 0.9, 0.5, 0.2], {"h": -1.0}, "the slope is positive"),
         ([0, 1, 10, 100], [1, 0.9, 0.5, 0.2], {"confidence": 95}, "between 0 and 1"),
-        (["a", 1], [1, 2], {}, "must be a number"),
+        (["a", 1], [1, 2], {}, "a text; give a number"),
     ],
 )
 def test_impossible_requests_say_what_would_do(doses: list, responses: list, options: dict, said: str) -> None:

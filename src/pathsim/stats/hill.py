@@ -164,7 +164,7 @@ def _checked_options(
         if value is not None and abs(value) > arguments.LARGEST
     ]
     if h is not None and not 1e-3 <= h <= 1e3:
-        problems.append(f"h is {h!r}; the slope lies between 0.001 and 1000, a rising curve has bottom above top")
+        problems.append(f"h is {h!r}; the slope is positive (0.001 to 1000), a rising curve has bottom above top")
     limits = arguments.column(slopes, "slopes")
     if len(limits) != 2 or not 1e-3 <= limits[0] < limits[1] <= 1e3:
         problems.append(f"slopes is {brief(repr(slopes))}; it must be two numbers from 0.001 to 1000, smaller first")
