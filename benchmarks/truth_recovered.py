@@ -24,7 +24,7 @@ import pathsim as ps
 from pathsim.estimation.optimise import Ledger, minimise
 from pathsim.estimation.profile import Held
 from pathsim.estimation.result import Fit
-from pathsim.experiments.simulation import full_plan
+from pathsim.experiments.readings import simulate_conditions
 from pathsim.lab import Condition
 
 ANT = """
@@ -57,11 +57,11 @@ def signals(model: ps.Model, truth: dict[str, float], library: ps.Library) -> pd
     parameters = tuple(replace(item, value=truth.get(item.id, item.value)) for item in model.parameters)
     changed = replace(model, parameters=parameters, digest=repr(sorted(truth.items())))
     conditions = [Condition(line, ps.Treatment.parse(text)) for line in LINES.values() for text in TREATMENTS]
-    plan = full_plan(changed, conditions, TIMES, ["pAKT", "pS6"])
-    rows = [(conditions[c].cell_line.name, str(conditions[c].treatment), t, plan.readouts[r])
-            for c, t, r in zip(plan.condition, plan.time_min, plan.readout, strict=True)]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=["cell_line", "treatment", "time_min", "readout"])
-    return frame.assign(value=plan.run(library))
+    readouts = ["pAKT", "pS6"]
+    values = simulate_conditions(changed, conditions, TIMES, readouts, library)
+    rows = [(conditions[c].cell_line.name, str(conditions[c].treatment), TIMES[t], readouts[r], value)
+            for (c, t, r), value in np.ndenumerate(values)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["cell_line", "treatment", "time_min", "readout", "value"])
 
 
 def noisy(ideal: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -61,7 +61,7 @@ def rival(wells: int, readout: str) -> None:
     """Processor time per well of both on a sample of the same wells, one core each, and how far apart they read."""
     import roadrunner
 
-    from pathsim.experiments.simulation import system_of
+    from pathsim.experiments.timecourse import system_of
     from pathsim.model import bundled_models
     from pathsim.model.antimony import antimony_to_sbml
     from pathsim.solve import run_rows, settle_rows
@@ -73,10 +73,10 @@ def rival(wells: int, readout: str) -> None:
     every = [design.values(int(number), int(number) + 1) for number in sample]
     line = np.concatenate([one[0] for one in every])
     values = {name: np.concatenate([one[2][name] for one in every]) for name in every[0][2]}
-    dishes = design.dishes(design.protocols[0], line, values)
+    wells = design.settings(design.protocols[0], line, values)
     ours = design.measure(design.protocols[0], line, values).values[:, 0, 0]
-    columns, media = dishes.columns, dishes.media[0]
-    states = settle_rows(system, dishes.rest, [], columns=columns).x
+    columns, media = wells.columns, wells.media[0]
+    states = settle_rows(system, wells.rest, [], columns=columns).x
     node = [system.output(readout)]
     run_rows(system, media, np.array([HOURS * 60.0]), node, columns=columns, start_states=states, workers=1)
     copies = max(1, 2000 // wells)

@@ -15,14 +15,14 @@ from pathsim.plot.glucose import draw_glucose
 
 def main(target: str) -> None:
     """One study and the same under ten parameter sets that fit the calibration about as well, summary, figure."""
-    found = ps.repeat(
-        lambda lines: ps.glucose_insulin_study("pi3k_mapk", lines[0], "paxalisib 15 mg/kg daily"), ["ATRT"],
-        ps.load_parameter_sets()[:10],
-    )  # fmt: skip
-    study = found.own
+    study_of = ps.on_lines(
+        lambda lines: ps.glucose_insulin_study("pi3k_mapk", lines[0], "paxalisib 15 mg/kg daily"), ["ATRT"]
+    )
+    found = ps.prediction_intervals(study_of, [{}, *ps.load_parameter_sets()[:10]])
+    study = found.best
     print(f"{study.line}, {study.regimen}")
     print(study.summary.round(3).to_string(index=False))
-    draw_glucose(study, others=found.others).savefig(target, dpi=160)
+    draw_glucose(study, others=found.sample).savefig(target, dpi=160)
     print(f"wrote {target}")
 
 

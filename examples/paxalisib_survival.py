@@ -13,7 +13,7 @@ import sys
 
 import pathsim as ps
 from pathsim.plot.xenograft import draw_xenograft
-from pathsim.workflow.study_intervals import median_band
+from pathsim.workflow.study_intervals import median_interval
 
 ARMS = ["vehicle", "paxalisib 20 mg/kg daily", "paxalisib 20 mg/kg daily + mirdametinib 1 mg/kg daily"]
 PUBLISHED_DAYS = {"vehicle": 40.0, "paxalisib 20 mg/kg daily": 54.0}
@@ -21,13 +21,13 @@ PUBLISHED_DAYS = {"vehicle": 40.0, "paxalisib 20 mg/kg daily": 54.0}
 
 def main(target: str) -> None:
     """Run the study at the size of the published one, then ask how many mice it needed."""
-    found = ps.repeat(
-        lambda lines: ps.xenograft("pi3k_mapk", lines[0], ARMS, mice=8, seed=0), ["ATRT"], ps.load_parameter_sets()[:10]
-    )
-    trial = found.own
+    study = ps.on_lines(lambda lines: ps.xenograft("pi3k_mapk", lines[0], ARMS, mice=8, seed=0), ["ATRT"])
+    found = ps.prediction_intervals(study, [{}, *ps.load_parameter_sets()[:10]])
+    trial = found.best
     for row in trial.summary().itertuples():
         beside = PUBLISHED_DAYS.get(row.arm)
-        print(f"{row.arm}: median {trial.survival[row.arm].median}, {median_band(found.others, row.arm)} over the sets"
+        median, spread = trial.survival[row.arm].median, median_interval(found.sample, row.arm)
+        print(f"{row.arm}: median {median}, {spread} over the sets"
               + (f"; published {beside:g} days" if beside else "; published: longer than paxalisib alone"))  # fmt: skip
     print(f"paxalisib against vehicle: {trial.log_rank(ARMS[1])}; published p = 0.001")
     print(f"combination against paxalisib: {trial.log_rank(ARMS[2], ARMS[1])}")
@@ -35,7 +35,7 @@ def main(target: str) -> None:
     large = ps.xenograft("pi3k_mapk", "ATRT", ARMS[:2], mice=300, seed=1)
     print("power of the log-rank test, paxalisib against vehicle:")
     print(ps.logrank_power(large, sizes=(3, 4, 6, 8, 10)).to_string(index=False))
-    draw_xenograft(trial, found.others).savefig(target, dpi=160)
+    draw_xenograft(trial, found.sample).savefig(target, dpi=160)
     print(f"wrote {target}")
 
 

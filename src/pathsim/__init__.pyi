@@ -29,8 +29,8 @@ from .estimation import read_free_parameters as read_free_parameters
 from .estimation import sample as sample
 from .estimation import search as search
 from .experiments.ensemble import load_parameter_sets as load_parameter_sets
-from .experiments.ensemble import over_sets as over_sets
-from .experiments.ensemble import repeat as repeat
+from .experiments.ensemble import on_lines as on_lines
+from .experiments.ensemble import prediction_intervals as prediction_intervals
 from .experiments.timecourse import iter_simulate_many as iter_simulate_many
 from .experiments.timecourse import simulate as simulate
 from .experiments.timecourse import simulate_many as simulate_many

@@ -13,7 +13,7 @@ import pathsim as ps
 from pathsim.calibration.calibration import Constant, Experiments, descend, soften, start
 from pathsim.calibration.calibration_data import CalibrationData, Ratio, read_calibration
 from pathsim.calibration.closed_form import factors, scaled_residuals
-from pathsim.experiments.ensemble import Dish, read_dishes
+from pathsim.experiments.readings import Reading, take_readings
 from pathsim.files import read_toml
 from pathsim.lab import default_library
 from pathsim.model import models_folder
@@ -57,11 +57,11 @@ def test_a_constant_is_recovered_from_its_own_predictions() -> None:
     model, library = ps.load_model("pi3k_mapk"), default_library()
     times = (5.0, 10.0, 20.0, 30.0)
     treatment = "vehicle for 24 h then IGF1 13 nM"
-    dishes = [Dish("T47D", treatment, time, "pS6K_T389") for time in times]
-    first = Dish("T47D", treatment, 0.0, "pS6K_T389")
+    dishes = [Reading("T47D", treatment, time, "pS6K_T389") for time in times]
+    first = Reading("T47D", treatment, 0.0, "pS6K_T389")
     true = {item.id: item.value for item in model.parameters}["k_S6K"]
     assert true is not None
-    values = read_dishes(model, [first, *dishes], [{"k_S6K": true}])[0]
+    values = take_readings(model, [first, *dishes], [{"k_S6K": true}])[0]
     pairs = zip(dishes, values[1:] / values[0], strict=True)
     ratios = tuple(Ratio(dish, first, float(fold), 0.05, "made") for dish, fold in pairs)
     data = CalibrationData((), ratios, (), frozenset())

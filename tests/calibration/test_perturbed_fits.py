@@ -9,16 +9,16 @@ import pathsim as ps
 from pathsim.calibration.calibration import Constant, Experiments, descend, posterior_sd, start
 from pathsim.calibration.calibration_data import CalibrationData, Ratio
 from pathsim.calibration.perturbed_fits import perturbed_fits
-from pathsim.experiments.ensemble import Dish, read_dishes
+from pathsim.experiments.readings import Reading, take_readings
 from pathsim.lab import default_library
 
 
 def test_the_spread_of_a_nearly_linear_problem_is_known() -> None:
     model = ps.load_model("pi3k_mapk")
     treatment = "vehicle for 24 h then IGF1 13 nM"
-    first = Dish("T47D", treatment, 0.0, "pS6K_T389")
-    dishes = [Dish("T47D", treatment, time, "pS6K_T389") for time in (5.0, 10.0, 20.0, 30.0)]
-    values = read_dishes(model, [first, *dishes])[0]
+    first = Reading("T47D", treatment, 0.0, "pS6K_T389")
+    dishes = [Reading("T47D", treatment, time, "pS6K_T389") for time in (5.0, 10.0, 20.0, 30.0)]
+    values = take_readings(model, [first, *dishes])[0]
     pairs = zip(dishes, values[1:] / values[0], strict=True)
     data = CalibrationData((), tuple(Ratio(dish, first, float(x), 0.02, "made") for dish, x in pairs), (), frozenset())
     true = {item.id: item.value for item in model.parameters}["k_S6K"]

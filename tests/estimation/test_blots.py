@@ -56,22 +56,21 @@ def library() -> ps.Library:
 
 def blots(model: ps.Model, noise: float = 0.1, seed: int = 0, **changed: float) -> pd.DataFrame:
     """Densitometry of a model with other parameters, on two gels of unknown gain."""
-    from pathsim.experiments.simulation import full_plan
+    from pathsim.experiments.readings import simulate_conditions
 
     shelf = library()
     conditions = [Condition(shelf.cell_line(line), ps.Treatment.parse(text)) for line in shelf.cell_lines
                   for text in TREATMENTS]  # fmt: skip
     values = {item.id: changed.get(item.id, item.value) for item in model.parameters}
     truth = model_with(model, values)
-    plan = full_plan(truth, conditions, [0, 5, 15, 60], ["pAKT", "pS6"])
-    signal = plan.run(shelf, TIGHT)
+    times, readouts = [0.0, 5.0, 15.0, 60.0], ["pAKT", "pS6"]
+    signal = simulate_conditions(truth, conditions, times, readouts, shelf, TIGHT)
     rng = np.random.default_rng(seed)
     rows = []
     for gel, gain in enumerate((800.0, 3000.0)):
-        for i, value in enumerate(signal):
-            condition = conditions[plan.condition[i]]
-            rows.append({"cell_line": condition.cell_line.name, "treatment": str(condition.treatment),
-                         "time_min": plan.time_min[i], "readout": plan.readouts[plan.readout[i]],
+        for (c, t, r), value in np.ndenumerate(signal):
+            rows.append({"cell_line": conditions[c].cell_line.name, "treatment": str(conditions[c].treatment),
+                         "time_min": times[t], "readout": readouts[r],
                          "value": gain * value * np.exp(noise * rng.standard_normal()), "gel": f"gel {gel}",
                          "replicate": gel + 1})  # fmt: skip
     return pd.DataFrame(rows)

@@ -113,6 +113,10 @@ def test_an_ensemble_has_the_spread_of_the_likelihood() -> None:
     members = ps.posterior_ensemble(fit, size=2000, seed=1, draws=4000)
     np.testing.assert_allclose(np.cov(members.theta.T), np.linalg.inv(np.array(H)), atol=0.12)
     assert members.effective > 3500
+    found = ps.prediction_intervals(lambda p: [p["a"], p["a"] + p["b"]], members.parameters, level=0.95).of(np.asarray)
+    covariance = np.linalg.inv(np.array(H))
+    assert found.high[0] - found.low[0] == pytest.approx(2 * 1.96 * math.sqrt(covariance[0, 0]), rel=0.1)
+    assert found.value[1] == pytest.approx(-1.0, abs=0.1)
 
 
 def test_samples_have_the_spread_of_the_posterior_and_say_how_far_to_trust_them() -> None:

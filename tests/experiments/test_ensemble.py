@@ -12,7 +12,8 @@ from tiny_cell import tiny_library, tiny_model
 
 from pathsim.assays import dose_response
 from pathsim.errors import InputError, SimulationError
-from pathsim.experiments.ensemble import load_parameter_sets, over_sets, repeat, with_constants
+from pathsim.experiments.conditions import with_constants
+from pathsim.experiments.ensemble import load_parameter_sets, on_lines, prediction_intervals
 from pathsim.lab import Alteration, CellLine
 
 LINE = CellLine("L", set=MappingProxyType({"a": 1.0}), scale=MappingProxyType({"b": 3.0, "c": 2.0}))
@@ -31,17 +32,18 @@ def test_an_alteration_acts_on_what_was_fitted_for_its_line() -> None:
     assert with_constants(halved, {"a@L": 8.0, "a@L+half": 3.0}).apply({"a": 1.0}) == {"a": 3.0}
 
 
-def test_the_band_is_that_of_the_closed_form(tmp_path: Path) -> None:
+def test_the_interval_is_that_of_the_closed_form(tmp_path: Path) -> None:
     """At rest the cell is at (1 + GF) k_in/k_out; a drug divides it by 1 + dose/Kd, whatever the constants."""
     model, library = tiny_model(tmp_path), tiny_library()
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return dose_response(model, lines[0], "alphanib", [50.0], "marker", "2000 h", medium="vehicle", library=library)
 
-    table = over_sets(run, ["plain"], [{"k_in": 0.01 * x} for x in (1.0, 2.0, 3.0)], library)
+    sets = [{"k_in": 0.01 * x} for x in (2.0, 1.0, 3.0)]
+    table = prediction_intervals(on_lines(run, ["plain"], library), sets).table()
     assert list(table.columns).index("low") == list(table.columns).index("value") + 1
     dosed = table[table["dose_nM"] > 0].iloc[0]
-    assert dosed["value"] == pytest.approx(2.5, rel=1e-4)
+    assert dosed["value"] == pytest.approx(5.0, rel=1e-4)  # of the best set, which the interval is taken over too
     assert dosed["low"] == pytest.approx(2.5 * 1.1, rel=1e-4)
     assert dosed["high"] == pytest.approx(2.5 * 2.9, rel=1e-4)
 
@@ -56,14 +58,21 @@ def test_a_set_that_fails_is_left_out_and_said() -> None:
         return 1.0 if isinstance(line, str) else line.set["a"]
 
     library = tiny_library()
-    found = repeat(run, ["plain"], [{"a": 2.0}, {"a": -1.0}, {"a": 3.0}], library, told.append)
-    assert (found.own, found.others) == (1.0, (2.0, 3.0))
+    study = on_lines(run, ["plain"], library)
+    found = prediction_intervals(study, [{}, {"a": 2.0}, {"a": -1.0}, {"a": 3.0}], tell=told.append)
+    assert (found.best, found.studies) == (1.0, (1.0, 2.0, 3.0))
     assert found.failures == ("parameter set 2: no",)
     assert told == ["parameter set 1 of 3: done", "parameter set 2 of 3: left out: no", "parameter set 3 of 3: done"]
+    assert found.of(lambda x: x).value == 1.0
+    assert prediction_intervals(study, [{}]).sample == ()
     with pytest.raises(SimulationError, match="failed under all 1 parameter sets"):
-        repeat(run, ["plain"], [{"a": -1.0}], library)
+        prediction_intervals(study, [{}, {"a": -1.0}])
+    with pytest.raises(SimulationError, match="no"):
+        prediction_intervals(study, [{"a": -1.0}, {}])
     with pytest.raises(InputError, match="at least one"):
-        repeat(run, ["plain"], [], library)
+        prediction_intervals(study, [])
+    with pytest.raises(InputError, match="between 0 and 1"):
+        prediction_intervals(study, [{}], level=90)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pathsim.errors import InputError
-from pathsim.experiments.ensemble import load_parameter_sets, repeat
+from pathsim.experiments.ensemble import load_parameter_sets, on_lines, prediction_intervals
 from pathsim.experiments.timecourse import simulate
 from pathsim.invivo.glucose import CLAMPED, GlucoseStudy, follow_host, glucose_insulin_study
 from pathsim.lab import CellLine, Regimen, default_library, default_pharmacy
@@ -112,9 +112,9 @@ def test_the_figure_has_bands_over_parameter_sets(tmp_path: Path) -> None:
     def run(lines: Sequence[CellLine | str]) -> GlucoseStudy:
         return glucose_insulin_study(MODEL, lines[0], "paxalisib 15 mg/kg daily", ["none"], 1.0)
 
-    found = repeat(run, ["ATRT"], load_parameter_sets()[:3])
-    growth = [other.summary["net_growth_per_day"].iloc[0] for other in found.others]
+    found = prediction_intervals(on_lines(run, ["ATRT"]), [{}, *load_parameter_sets()[:2]])
+    growth = [study.summary["net_growth_per_day"].iloc[0] for study in found.studies]
     assert len(set(growth)) == 3
-    figure = draw_glucose(found.own, others=found.others)
+    figure = draw_glucose(found.best, others=found.sample)
     figure.savefig(tmp_path / "glucose.png")
     assert "3 parameter sets" in " ".join(ax.get_title(loc="left") for ax in figure.axes)

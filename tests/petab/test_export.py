@@ -15,7 +15,7 @@ pytest.importorskip("petab", reason="the package petab is not installed")
 import pathsim as ps
 from pathsim.errors import InputError, UnsupportedModelError
 from pathsim.estimation.free import FreeParameter
-from pathsim.experiments.simulation import Plan
+from pathsim.experiments.readings import simulate_conditions
 from pathsim.lab import Condition
 from pathsim.model import check_model
 from pathsim.petab import export, load
@@ -43,19 +43,16 @@ def _table() -> pd.DataFrame:
 
 
 def _plain(table: pd.DataFrame) -> np.ndarray:
-    """The same rows from a plan, row by row."""
+    """The same rows from conditions simulated directly."""
     library = ps.default_library()
     pairs = list(dict.fromkeys(zip(table["cell_line"], table["treatment"], strict=True)))
-    readouts = list(dict.fromkeys(table["readout"]))
-    plan = Plan(
-        model=ps.load_model("pi3k_mapk"),
-        conditions=tuple(Condition(library.cell_line(a), ps.Treatment.parse(b)) for a, b in pairs),
-        readouts=tuple(readouts),
-        condition=np.array([pairs.index(pair) for pair in zip(table["cell_line"], table["treatment"], strict=True)]),
-        time_min=table["time_min"].to_numpy(),
-        readout=np.array([readouts.index(name) for name in table["readout"]]),
-    )
-    return plan.run(solver=ps.Rosenbrock(rtol=1e-8, atol=1e-12))
+    readouts, times = list(dict.fromkeys(table["readout"])), sorted(set(table["time_min"]))
+    values = simulate_conditions(
+        ps.load_model("pi3k_mapk"), [Condition(library.cell_line(a), ps.Treatment.parse(b)) for a, b in pairs],
+        times, readouts, library, ps.Rosenbrock(rtol=1e-8, atol=1e-12),
+    )  # fmt: skip
+    rows = zip(table["cell_line"], table["treatment"], table["time_min"], table["readout"], strict=True)
+    return np.array([values[pairs.index((a, b)), times.index(t), readouts.index(name)] for a, b, t, name in rows])
 
 
 @pytest.fixture(scope="module")

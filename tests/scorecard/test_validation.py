@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pathsim.errors import InputError
-from pathsim.experiments.ensemble import Dish, read_dishes
+from pathsim.experiments.readings import Reading, take_readings
 from pathsim.invivo.glucose import glucose_insulin_study
 from pathsim.lab import default_library
 from pathsim.model import load_model
@@ -150,13 +150,13 @@ def test_without_feedback_no_loop_answers() -> None:
     model, library = load_model("pi3k_mapk"), default_library()
     times = {"everolimus 20 nM": 4320.0, "MK-2206 1 uM": 4320.0, "trametinib 100 nM": 1440.0}
     seen = ("GRB10", "receptor_program", "IRS1_protein", "DUSP", "SPRY2", "SOS", "SRC_active", "KMT2D")
-    dishes = [Dish("T47D", f"serum 10 % + {drug}", time, name) for drug, time in times.items() for name in seen]
-    rest = [Dish("T47D", "serum 10 %", 0.0, name) for name in seen]
+    dishes = [Reading("T47D", f"serum 10 % + {drug}", time, name) for drug, time in times.items() for name in seen]
+    rest = [Reading("T47D", "serum 10 %", 0.0, name) for name in seen]
     cut = feedback_free(model, library, ["T47D"])
-    moved = read_dishes(model, dishes, lines=cut)[0].reshape(len(times), len(seen))
-    at_rest = read_dishes(model, rest, lines=cut)[0]
+    moved = take_readings(model, dishes, lines=cut)[0].reshape(len(times), len(seen))
+    at_rest = take_readings(model, rest, lines=cut)[0]
     np.testing.assert_allclose(moved / at_rest, np.ones_like(moved), rtol=0.01)
-    whole = read_dishes(model, dishes)[0].reshape(len(times), len(seen))
+    whole = take_readings(model, dishes)[0].reshape(len(times), len(seen))
     assert (np.abs(whole / at_rest - 1).max(axis=0) > 0.05).all()
 
 

@@ -12,7 +12,7 @@ import pytest
 from tiny_sweep import content, expected, spec, toml, write_files
 
 from pathsim.errors import InputError
-from pathsim.experiments.simulation import full_plan
+from pathsim.experiments.readings import simulate_conditions
 from pathsim.lab import Condition, Treatment, default_library
 from pathsim.sweep import make_spec, read_spec
 from pathsim.sweep.axes import Kind, Listed, Range, read_axis
@@ -137,8 +137,8 @@ def test_a_well_is_a_condition() -> None:
              for i, p in enumerate(protocol)]  # fmt: skip
     conditions = [Condition(library.cell_line(design.lines[i][0]), Treatment.parse(text))
                   for i, text in zip(line, texts, strict=True)]  # fmt: skip
-    known = full_plan(design.model, conditions, [15.0, 60.0], ["pAKT_S473"]).run(library)
-    np.testing.assert_array_equal(readings.values.reshape(-1), known)
+    known = simulate_conditions(design.model, conditions, [15.0, 60.0], ["pAKT_S473"], library)
+    np.testing.assert_array_equal(readings.values, known)
 
 
 def test_a_drug_named_twice_is_exactly_additive(folder: Path) -> None:

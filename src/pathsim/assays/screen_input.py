@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import PathsimError
-from ..lab import FULL_MEDIUM, CellLine, Library, Treatment
-from ..lab.treatment import VEHICLE
+from ..experiments.conditions import resting_medium
+from ..lab import CellLine, Library, Treatment
 from ..model import Model, load_model
 from ..units import doses_nM, number_text, times_min
 from .wells import PLATES, Plate, Readout, Scale, WellNoise, find_readout
@@ -96,7 +96,7 @@ def read_plate(plate: Plate | int | None, noise: WellNoise | None, replicates: i
 
 def full_medium(model: Model) -> str:
     """``serum 10 %``, or ``vehicle`` for a model without serum."""
-    return str(Treatment((FULL_MEDIUM,))) if "serum" in model.symbols else VEHICLE
+    return str(Treatment((resting_medium(model),)))
 
 
 def read_medium(medium: str, before: str | None, drugs: Sequence[str], moments: Sequence[float], library: Library,

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError, raise_together, unknown
-from ..experiments.simulation import full_plan
+from ..experiments.readings import simulate_conditions
 from ..lab import CellLine, Condition, Dose, Library, Treatment
 from ..lab.protocols import protocols
 from ..model import Model
@@ -178,7 +178,7 @@ def read_signals(
     protocols = [vehicle, *treatments]
     conditions = [Condition(line, protocol) for line in lines for protocol in protocols]
     grid = [0.0, *moments]
-    values = full_plan(model, conditions, grid, [readout.symbol]).run(library, solver, workers)
+    values = simulate_conditions(model, conditions, grid, [readout.symbol], library, solver, workers)
     cube = values.reshape(len(lines), len(protocols), len(grid))
     return Signals(values=cube[:, 1:, 1:], vehicle=cube[:, 0, 1:], start=cube[:, 0, 0])
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, raise_together, unknown
-from ..experiments.simulation import full_plan
+from ..experiments.readings import simulate_conditions
 from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..lab.protocols import protocols
 from ..model import Model, load_model
@@ -95,9 +95,9 @@ def western_blot(
     measured = [name for name in names if name not in controls]
     _check_readouts(opened, measured, controls)
     conditions = [Condition(line, treatment) for line in lines for treatment in treated]
-    plan = full_plan(opened, conditions, moments, measured)
-    values = plan.run(shelf, solver, workers) if measured else np.empty(0)
-    signal = values.reshape(len(conditions), len(moments), len(measured))
+    signal = np.empty((len(conditions), len(moments), 0))
+    if measured:
+        signal = simulate_conditions(opened, conditions, moments, measured, shelf, solver, workers)
     lanes = [Lane(str(c.cell_line), str(c.treatment), time) for c in conditions for time in moments]
     bands = np.ones((len(lanes), len(names)))
     for column, name in enumerate(names):

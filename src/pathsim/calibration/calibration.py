@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..arrays import BoolArray, FloatArray
-from ..experiments.ensemble import Dish, read_dishes
+from ..experiments.readings import Reading, take_readings
 from ..lab import Library
 from ..model import Model
 from ..solve import Rosenbrock
@@ -77,7 +77,7 @@ class Experiments:
     def __init__(self, model: Model, library: Library, data: CalibrationData) -> None:
         self.model, self.library, self.data = model, library, data
         dishes = [item.dish for item in data.bands] + [item.dish for item in data.ratios]
-        dishes += [item.over for item in data.ratios if isinstance(item.over, Dish)]
+        dishes += [item.over for item in data.ratios if isinstance(item.over, Reading)]
         for item in data.growth:
             dishes += _growth_dishes(item)
         self.dishes = list(dict.fromkeys(dishes))
@@ -93,7 +93,7 @@ class Experiments:
     def predict(self, sets: Sequence[Mapping[str, float]], group: int) -> FloatArray:
         """Values of the dishes of one group, shape (sets, dishes of the group)."""
         members = [self.dishes[n] for n in self.groups[group]]
-        return read_dishes(self.model, members, sets, self.library, Rosenbrock(rtol=1e-4, atol=1e-7))
+        return take_readings(self.model, members, sets, self.library, Rosenbrock(rtol=1e-4, atol=1e-7))
 
     def residuals(self, values: FloatArray) -> FloatArray:
         """Residuals in units of sd: bands, then ratios, then growth. ``values`` in the order of :attr:`dishes`."""
@@ -101,7 +101,7 @@ class Experiments:
         at = self.where
         bands = scaled_residuals([safe[at[item.dish]] for item in self.data.bands], self.data.bands)
         ratios = [
-            (np.log(safe[at[item.dish]] / (safe[at[item.over]] if isinstance(item.over, Dish) else item.over))
+            (np.log(safe[at[item.dish]] / (safe[at[item.over]] if isinstance(item.over, Reading) else item.over))
              - np.log(item.value)) / item.sd
             for item in self.data.ratios
         ]  # fmt: skip
@@ -128,16 +128,16 @@ def soften(residuals: FloatArray) -> FloatArray:
     return np.sign(residuals) * _SOFT * np.sqrt(2.0 * (np.sqrt(1.0 + scaled * scaled) - 1.0))
 
 
-def _growth_dishes(item: Growth) -> list[Dish]:
+def _growth_dishes(item: Growth) -> list[Reading]:
     control = "serum 10 %"
     if item.kind == "doubling":
-        return [Dish(item.cell_line, control, time, "cell_count") for time in (0.0, item.minutes)]
+        return [Reading(item.cell_line, control, time, "cell_count") for time in (0.0, item.minutes)]
     if item.kind == "relative":
-        return [Dish(item.cell_line, text, item.minutes, "viability") for text in (item.treatment, control)]
+        return [Reading(item.cell_line, text, item.minutes, "viability") for text in (item.treatment, control)]
     return [
-        Dish(item.cell_line, item.treatment, item.minutes, "cell_count"),
-        Dish(item.cell_line, control, 0.0, "cell_count"),
-        Dish(item.cell_line, control, item.minutes, "cell_count"),
+        Reading(item.cell_line, item.treatment, item.minutes, "cell_count"),
+        Reading(item.cell_line, control, 0.0, "cell_count"),
+        Reading(item.cell_line, control, item.minutes, "cell_count"),
     ]
 
 

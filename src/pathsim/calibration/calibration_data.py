@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..errors import InputError, raise_together
-from ..experiments.ensemble import Dish
+from ..experiments.readings import Reading
 from ..files import read_toml
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ STARVED = "vehicle for 24 h then "
 class Band:
     """A measured number on an arbitrary scale: rows of one ``scale`` share a factor (and a background)."""
 
-    dish: Dish
+    dish: Reading
     value: float
     sd: float
     scale: str
@@ -38,8 +38,8 @@ class Band:
 class Ratio:
     """``dish`` over ``over`` (another dish, or a constant total), with a log-normal error ``sd``."""
 
-    dish: Dish
-    over: Dish | float
+    dish: Reading
+    over: Reading | float
     value: float
     sd: float
     table: str
@@ -123,7 +123,7 @@ _Item = TypeVar("_Item", Band, Ratio, Growth)
 
 def _weighed(item: _Item, emphasis: Sequence[Mapping[str, Any]]) -> _Item:
     """``item`` with its error divided by the factor of every emphasis whose table, line, treatment and readout fit."""
-    where: Dish | Growth = item if isinstance(item, Growth) else item.dish
+    where: Reading | Growth = item if isinstance(item, Growth) else item.dish
     readout = "" if isinstance(where, Growth) else where.readout
     for entry in emphasis:
         fits = (
@@ -139,17 +139,17 @@ def _weighed(item: _Item, emphasis: Sequence[Mapping[str, Any]]) -> _Item:
 
 def _read_targets(content: Mapping[str, Any], ratios: list[Ratio], growth: list[Growth]) -> None:
     for entry in content.get("ratio", ()):
-        dish = Dish(entry["cell_line"], entry["treatment"], entry["time_min"], entry["readout"])
-        over = Dish(entry["cell_line"], entry["over"], entry["time_min"], entry["readout"])
+        dish = Reading(entry["cell_line"], entry["treatment"], entry["time_min"], entry["readout"])
+        over = Reading(entry["cell_line"], entry["over"], entry["time_min"], entry["readout"])
         ratios.append(Ratio(dish, over, entry["value"], entry["sd"], "literature targets"))
     for entry in content.get("sign", ()):
-        dish = Dish(entry["cell_line"], entry["treatment"], entry["time_min"], entry["readout"])
-        over = Dish(entry["cell_line"], entry["over"], entry["time_min"], entry["readout"])
+        dish = Reading(entry["cell_line"], entry["treatment"], entry["time_min"], entry["readout"])
+        over = Reading(entry["cell_line"], entry["over"], entry["time_min"], entry["readout"])
         side = 1 if "at_least" in entry else -1
         value = entry.get("at_least", entry.get("at_most"))
         ratios.append(Ratio(dish, over, value, entry["sd"], "literature directions", side))
     for entry in content.get("level", ()):
-        dish = Dish(entry["cell_line"], entry["treatment"], 0.0, entry["readout"])
+        dish = Reading(entry["cell_line"], entry["treatment"], 0.0, entry["readout"])
         ratios.append(Ratio(dish, float(entry["total"]), entry["value"], entry["sd"], "literature targets"))
     for entry in content.get("growth", ()):
         kind = "doubling" if "doubling_h" in entry else "GR"
@@ -190,7 +190,7 @@ def _rppa(folder: Path, sd: float, background: bool) -> Iterable[Band]:
             for antibody, readout in _RPPA.items():
                 value = row.get(f"DV:{antibody}", np.nan)
                 if value > 0:
-                    dish = Dish(line, treatment, float(row["DA:ALL"]), readout)
+                    dish = Reading(line, treatment, float(row["DA:ALL"]), readout)
                     yield Band(dish, float(value), sd, f"rppa {line} {antibody}", background, "hpn_dream_rppa")
 
 
@@ -208,7 +208,7 @@ def _welsh(folder: Path, sd: float, background: bool) -> Iterable[Band]:
     frame = frame[(frame["block"] == "values") & frame["antibody"].isin(list(_WELSH)) & (frame["value"] > 0)]
     for _, row in frame.iterrows():
         line = {"MCF-7": "MCF7"}.get(row["cell_line"], row["cell_line"])
-        dish = Dish(line, STARVED + "insulin 100 nM", float(row["time_min"]), _WELSH[row["antibody"]])
+        dish = Reading(line, STARVED + "insulin 100 nM", float(row["time_min"]), _WELSH[row["antibody"]])
         scale = f"welsh {row['sheet']} {line} {row['antibody']} {row['replicate']}"
         yield Band(dish, float(row["value"]), sd, scale, background, "welsh_insulin_westerns")
 
@@ -227,8 +227,8 @@ def _niepel(folder: Path, sd: float, background: bool) -> Iterable[Ratio]:
                 log_fold = row[f"Measured {kinase}:{minutes}min log10(fold change)"]
                 if not -0.5 < log_fold < 1.6:  # folds above 40 divide by a signal below detection
                     continue
-                dish = Dish(lines[row["Cell Line Name"]], treatment, float(minutes), readout)
-                start = Dish(dish.cell_line, treatment, 0.0, readout)
+                dish = Reading(lines[row["Cell Line Name"]], treatment, float(minutes), readout)
+                start = Reading(dish.cell_line, treatment, 0.0, readout)
                 error = sd if kinase == "pAkt" else 3.0 * sd  # pERK of starved cells is near the detection limit
                 yield Ratio(dish, start, 10.0**log_fold, error, "niepel2013_breast_rtk")
 
@@ -254,7 +254,9 @@ def _niepel_levels(folder: Path, sd: float, background: bool) -> Iterable[Band]:
                 if name in frame.index:
                     value = 10.0 ** float(frame[column].to_dict()[name]) / (_LARGE_CELL if line == "MCF10A" else 1.0)
                     scale = f"niepel {treatment} {readout}"
-                    yield Band(Dish(line, treatment, 0.0, readout), value, sd, scale, background, "niepel2013_levels")
+                    yield Band(
+                        Reading(line, treatment, 0.0, readout), value, sd, scale, background, "niepel2013_levels"
+                    )
 
 
 def _imoto(folder: Path, sd: float, background: bool) -> Iterable[Band]:
@@ -265,7 +267,7 @@ def _imoto(folder: Path, sd: float, background: bool) -> Iterable[Band]:
     for _, row in frame[frame["readout"].isin(list(readouts)) & (frame["densitometry_au"] > 0)].iterrows():
         line = {"MCF7": "MCF7", "SKBR3": "SK-BR-3"}[row["cell_line"]]
         treatment = STARVED + {"EGF": "EGF 10 nM", "HRG": "NRG1 10 nM"}[row["ligand"]]
-        dish = Dish(line, treatment, float(row["time_min"]), readouts[row["readout"]])
+        dish = Reading(line, treatment, float(row["time_min"]), readouts[row["readout"]])
         scale = f"imoto {line} {row['readout']} {row['replicate']}"
         yield Band(dish, float(row["densitometry_au"]), sd, scale, background, "imoto2022_erbb_westerns")
 
@@ -277,8 +279,8 @@ def _yip(folder: Path, sd: float, background: bool) -> Iterable[Ratio]:
     readouts = {"pRB": "pRB_S807", "pS6": "pS6_S240", "cyclinD1": "cyclinD1", "pERK": "pERK_T202", "pAKT": "pAKT_S473"}
     for _, row in frame[frame["minutes"] > 0].iterrows():
         for column, readout in readouts.items():
-            dish = Dish("T47D", STARVED + "serum 10 %", float(row["minutes"]), readout)
-            first = Dish("T47D", STARVED + "serum 10 %", 0.0, readout)
+            dish = Reading("T47D", STARVED + "serum 10 %", float(row["minutes"]), readout)
+            first = Reading("T47D", STARVED + "serum 10 %", 0.0, readout)
             yield Ratio(dish, first, float(row[column]), sd, "yip2024_t47d")
 
 
@@ -290,7 +292,7 @@ def _marm2(folder: Path, sd: float, background: bool) -> Iterable[Band]:
         drug = "trametinib" if row[7] == -1 else "PD0325901"
         readout = "pERK_T202" if row[14] == 1 else "pMEK_S217"
         for dose, mean in zip(row[16:26], row[26:36], strict=True):
-            dish = Dish("A375", f"serum 10 % + {drug} {dose * 1e3:.4g} nM", 1440.0, readout)
+            dish = Reading("A375", f"serum 10 % + {drug} {dose * 1e3:.4g} nM", 1440.0, readout)
             yield Band(dish, float(mean), sd, f"marm2 {drug} {readout}", background, "marm2_a375_perk")
 
 

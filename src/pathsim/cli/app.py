@@ -24,7 +24,7 @@ from ..files import whole_file, write_whole
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..experiments.ensemble import Repeats
+    from ..experiments.ensemble import Intervals
     from ..lab import CellLine, Library
     from ..stats.noise import Family
 
@@ -304,29 +304,33 @@ def save_figure(figure: Any, path: str, quiet: bool = False) -> None:
     note(f"wrote {path}", quiet)
 
 
-def with_band(
+def with_intervals(
     run: Callable[[Sequence[CellLine | str]], pd.DataFrame], lines: Sequence[str], model: str, ensemble: str | None
 ) -> pd.DataFrame:
-    """What ``--ensemble`` asks for: the assay alone, or with the band over parameter sets."""
+    """What ``--ensemble`` asks for: the assay alone, or with intervals over parameter sets."""
     sets = parameter_sets(model, ensemble)
     if not sets:
         return run(lines)
-    from ..experiments.ensemble import over_sets
+    from ..experiments.ensemble import on_lines, prediction_intervals
 
-    return over_sets(run, lines, sets, tell=note)
+    found = prediction_intervals(on_lines(run, lines), sets)
+    for sentence in found.failures:
+        note(f"left out of the interval: {sentence}")
+    return found.table()
 
 
 def repeats(
     run: Callable[[Sequence[CellLine | str]], Study], line: str, sets: Sequence[dict[str, float]], quiet: bool
-) -> Repeats[Study]:
-    """A study of one cell line, and the same under parameter sets where there are any."""
-    from ..experiments.ensemble import Repeats, repeat
+) -> Intervals[Study]:
+    """A study of one cell line, under parameter sets where there are any."""
+    from ..experiments.ensemble import on_lines, prediction_intervals
 
-    return repeat(run, [line], sets, tell=lambda said: note(said, quiet)) if sets else Repeats(run([line]), ())
+    return prediction_intervals(on_lines(run, [line]), sets or [{}], tell=lambda said: note(said, quiet))
 
 
 def parameter_sets(model: str, ensemble: str | None) -> Sequence[dict[str, float]]:
-    """What ``--ensemble`` names: nothing, the first of the shipped parameter sets, or those of a file.
+    """What ``--ensemble`` names, the best set first: nothing, the model as it is and the first of the shipped parameter
+    sets, or those of a file.
 
     Raises :class:`InputError` for more than there are, and for constants that the model does not have.
     """
@@ -336,7 +340,7 @@ def parameter_sets(model: str, ensemble: str | None) -> Sequence[dict[str, float
     if ensemble is None:
         return []
     if ensemble.strip().lstrip("+-").isdigit():
-        return choose_sets(load_model(model), int(ensemble)) if int(ensemble) else []
+        return [{}, *choose_sets(load_model(model), int(ensemble))] if int(ensemble) else []
     if not os.path.isfile(ensemble):
         raise InputError(f"--ensemble {ensemble}: neither a number of shipped parameter sets nor a file")
     return choose_sets(load_model(model), ensemble)

@@ -71,7 +71,7 @@ def blot(
             workers=workers,
         )
 
-    table = cli.with_band(run, cell_lines or standard.cell_lines, model, ensemble)
+    table = cli.with_intervals(run, cell_lines or standard.cell_lines, model, ensemble)
     if plot is not None:
         from ..plot import draw_blot
 

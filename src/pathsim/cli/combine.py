@@ -60,7 +60,6 @@ def combine(
     The table has one row per combination; the summary with its unit and sign goes to stderr. -o DIR gets wells too.
     """
     from ..assays import WellNoise, combination_screen, percent_of_vehicle
-    from ..experiments.ensemble import with_low_and_high
 
     if plot is not None and len(drugs) != 2:
         raise InputError(f"--plot draws the matrix of two drugs; {len(drugs)} are named")
@@ -76,9 +75,7 @@ def combine(
         )  # fmt: skip
 
     runs = cli.repeats(run, cell_line, cli.parameter_sets(model, ensemble), quiet)
-    table = runs.own
-    if runs.others:
-        table = with_low_and_high(runs.own, runs.others, {"value": ("low", "high")})
+    table = runs.table() if runs.sample else runs.best
     if output is not None or wells:
         cli.deliver(table, "wells", json, output)
     if wells and output is None:
@@ -86,9 +83,9 @@ def combine(
     percent = percent_of_vehicle(table)
     found, scores = _score(percent, metric, seed)
     cli.note(f"{cell_line}, {readout} after {time}: {found}", quiet)
-    if runs.others:
-        others = [_score(percent_of_vehicle(other), metric, seed)[1] for other in runs.others]
-        scores = _banded(scores, others, metric, quiet)
+    if runs.sample:
+        others = [_score(percent_of_vehicle(other), metric, seed)[1] for other in runs.sample[1:]]
+        scores = _with_intervals(scores, others, metric, quiet)
     cli.deliver(scores, f"{metric.value}_scores", json, output)
     if plot is not None:
         _draw(percent, found, plot, quiet)
@@ -105,23 +102,22 @@ def _score(table: pd.DataFrame, metric: Metric, seed: int) -> tuple[Any, pd.Data
     return score, score.wells
 
 
-def _banded(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric: Metric, quiet: bool) -> pd.DataFrame:
-    """Scores with their band over parameter sets, and how far their mean spreads in words."""
+def _with_intervals(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric: Metric, quiet: bool) -> pd.DataFrame:
+    """Scores with their intervals over parameter sets, and how far their mean spreads in words."""
     import numpy as np
 
-    from ..experiments.ensemble import add_band
+    from ..experiments.ensemble import add_ends, interval
 
     column = "ci" if metric is Metric.ci else "excess"
-    same = [other[column].to_numpy(dtype=float) for other in others if len(other) == len(scores)]
-    if len(same) < len(others):
-        cli.note(f"{len(others) - len(same)} parameter sets score other combinations and are left out", quiet)
-    if not same:
+    same = [one[column].to_numpy(dtype=float) for one in (scores, *others) if len(one) == len(scores)]
+    if len(same) < 1 + len(others):
+        cli.note(f"{1 + len(others) - len(same)} parameter sets score other combinations and are left out", quiet)
+    if len(same) == 1:
         return scores
-    low, high = np.nanquantile(np.array(same), [0.05, 0.95], axis=0)
     result = scores.copy()
-    add_band(result, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), (low, high))
-    means = np.quantile([np.nanmean(values) for values in same], [0.05, 0.95])
-    cli.note(f"over {len(same)} parameter sets the mean {column} is {means[0]:.3g} to {means[1]:.3g}", quiet)
+    add_ends(result, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), interval(same))
+    means = interval([np.nanmean(values) for values in same])
+    cli.note(f"over {len(same)} parameter sets the mean {column} is {means.low:.3g} to {means.high:.3g}", quiet)
     return result
 
 

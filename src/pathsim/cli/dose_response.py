@@ -56,7 +56,7 @@ def dose_response(
         ]  # fmt: skip
         return pd.concat(tables, ignore_index=True)
 
-    table = cli.with_band(run, [cell_line], model, ensemble)
+    table = cli.with_intervals(run, [cell_line], model, ensemble)
     cli.deliver(table, "dose_response", json, output)
     try:
         curves = _curves(table)

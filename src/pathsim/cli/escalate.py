@@ -10,7 +10,7 @@ import typer
 from . import app as cli
 
 if TYPE_CHECKING:
-    from ..experiments.ensemble import Repeats
+    from ..experiments.ensemble import Intervals
     from ..lab import CellLine
     from ..resistance import Escalation
 
@@ -65,19 +65,19 @@ def escalate(
     if plot is not None:
         from ..plot.escalation import draw_escalation
 
-        cli.save_figure(draw_escalation(found.own, found.others), plot, quiet)
+        cli.save_figure(draw_escalation(found.best, found.sample), plot, quiet)
     _deliver(found, output, json, quiet)
 
 
-def _deliver(found: Repeats[Escalation], output: str | None, json: bool, quiet: bool) -> None:
+def _deliver(found: Intervals[Escalation], output: str | None, json: bool, quiet: bool) -> None:
     from ..workflow.study_intervals import escalation_tables
 
-    tables = escalation_tables(found) if found.others else {"history": found.own.history}
+    tables = escalation_tables(found) if found.sample else {"history": found.best.history}
     if output is None:
         cli.deliver(tables["history"], "history", json)
         return
-    for path in found.own.save(output):
+    for path in found.best.save(output):
         cli.note(f"wrote {path}", quiet)
-    if found.others:  # the same tables with bands in their place
+    if found.sample:  # the same tables with intervals in their place
         for name, table in tables.items():
             cli.deliver(table, name, json, output, quiet or name != "outcomes")

@@ -141,15 +141,14 @@ def _optimiser(search: Search) -> Optimiser:
 
 def _blots_figure(problem: Problem, found: Fit, members: Ensemble | None) -> Any:
     """Bands, fit, and where there are ``members`` 95 % of their predictions."""
-    import numpy as np
-
     from ..estimation.curves import curves
+    from ..experiments.ensemble import interval
     from ..plot.fit import draw_blot_fit
 
     spread = None
     if members is not None:
-        drawn = np.array([curves(problem, theta)["predicted"] for theta in members.theta])
-        low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+        drawn = [curves(problem, theta)["predicted"].to_numpy() for theta in (found.theta, *members.theta)]
+        low, _, high = interval(drawn, 0.95)
         spread = low, high
     return draw_blot_fit(problem.predicted(found.theta), curves(problem, found.theta), spread)
 

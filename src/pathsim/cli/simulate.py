@@ -60,7 +60,7 @@ def simulate(
     values = run()
     laps.lap("running it")
     if sets:
-        _deliver(_banded(run, opened, sets, own), plot, output, json)
+        _deliver(_with_intervals(run, opened, sets, own), plot, output, json)
     elif plot is None and output is None and not json:
         cli.send(_csv(run, values))  # without pandas, which takes longer to load than all the rest
     else:
@@ -70,28 +70,30 @@ def simulate(
         laps.report()
 
 
-def _banded(
+def _with_intervals(
     run: Simulator, model: Model, sets: Sequence[Mapping[str, float]], own: Mapping[str, float]
 ) -> pd.DataFrame:
-    """The time course with ``X_low`` and ``X_high`` behind every output ``X``; what the user sets stays."""
+    """The time course of the best set, ``X_low`` and ``X_high`` behind every output ``X``; what the user sets stays."""
     import numpy as np
     import pandas as pd
 
     from ..errors import SimulationError
-    from ..experiments.ensemble import add_band, band
+    from ..experiments.ensemble import add_ends, interval
     from ..experiments.timecourse import simulate_many
 
     general = [{name: value for name, value in one.items() if "@" not in name} | dict(own) for one in sets]
-    found = simulate_many(model, pd.DataFrame(general), run.times, run.outputs, run.solver)
-    failed = np.flatnonzero(found.status)
-    for row in failed:
-        cli.note(f"left out of the band: parameter set {row + 1}: {found.explain(int(row))}")
-    if len(failed) == len(sets):
-        raise SimulationError(f"the model failed under all {len(sets)} parameter sets; {found.explain(0)}")
-    low, high = band(found.values[found.status == 0])
-    frame = run.frame()
+    table = pd.DataFrame(general)
+    as_in_model = {name: run.system.defaults[run.system.slot(name)] for name in table.columns}
+    found = simulate_many(model, table.fillna(as_in_model), run.times, run.outputs, run.solver)
+    if found.status[0]:
+        raise SimulationError(f"the model failed under the best parameter set; {found.explain(0)}")
+    for row in np.flatnonzero(found.status):
+        cli.note(f"left out of the interval: parameter set {row}: {found.explain(int(row))}")
+    low, value, high = interval(found.values[found.status == 0])
+    frame = pd.DataFrame(value, pd.Index(run.times, name="time"), list(run.outputs))
     for column, name in enumerate(run.outputs):
-        add_band(frame, name, (f"{name}_low", f"{name}_high"), (low[:, column], high[:, column]))
+        ends = (low[:, column], value[:, column], high[:, column])
+        add_ends(frame, name, (f"{name}_low", f"{name}_high"), ends)
     return frame
 
 

@@ -10,7 +10,7 @@ import typer
 from . import app as cli
 
 if TYPE_CHECKING:
-    from ..experiments.ensemble import Repeats
+    from ..experiments.ensemble import Intervals
     from ..invivo import Trial
     from ..lab import CellLine
 
@@ -76,34 +76,34 @@ def xenograft(
         )  # fmt: skip
 
     found = cli.repeats(one, cell_line, sets, quiet)
-    for line in found.own.notes:
+    for line in found.best.notes:
         cli.note(line, quiet)
     if power:
-        cli.deliver(logrank_power(found.own, seed=seed), "power", json, output)
+        cli.deliver(logrank_power(found.best, seed=seed), "power", json, output)
         return
     _say(found, quiet)
     if plot is not None:
         from ..plot.xenograft import draw_xenograft
 
-        cli.save_figure(draw_xenograft(found.own, found.others), plot, quiet)
+        cli.save_figure(draw_xenograft(found.best, found.sample), plot, quiet)
     _deliver(found, table, json, output)
 
 
-def _say(found: Repeats[Trial], quiet: bool) -> None:
+def _say(found: Intervals[Trial], quiet: bool) -> None:
     """Survival of every arm in words."""
-    from ..workflow.study_intervals import median_band
+    from ..workflow.study_intervals import median_interval
 
-    for name, curve in found.own.survival.items():
-        spread = f", {median_band(found.others, name)} over the parameter sets" if found.others else ""
+    for name, curve in found.best.survival.items():
+        spread = f", {median_interval(found.sample, name)} over the parameter sets" if found.sample else ""
         cli.note(f"{name}: median {curve.median}, {curve.size} animals{spread}", quiet)
-    if len(found.own.arms) > 1:
-        cli.note(f"all arms: {found.own.log_rank()}", quiet)
+    if len(found.best.arms) > 1:
+        cli.note(f"all arms: {found.best.log_rank()}", quiet)
 
 
-def _deliver(found: Repeats[Trial], table: str, json: bool, output: str | None) -> None:
+def _deliver(found: Intervals[Trial], table: str, json: bool, output: str | None) -> None:
     from ..workflow.study_intervals import trial_tables
 
-    tables = trial_tables(found) if found.others else found.own.tables()
+    tables = trial_tables(found) if found.sample else found.best.tables()
     if output is None:
         cli.deliver(tables[table], table, json)
         return

@@ -156,13 +156,14 @@ class Ensemble:
 
     @property
     def parameters(self) -> list[dict[str, float]]:
-        """Each vector as a mapping, not on scale."""
-        scales = self.fit.objective.scales
-        return [dict(zip(self.fit.names, values_of(row, scales).tolist(), strict=True)) for row in self.theta]
+        """The best fit, then each vector, as mappings, not on scale."""
+        scales, vectors = self.fit.objective.scales, (self.fit.theta, *self.theta)
+        return [dict(zip(self.fit.names, values_of(row, scales).tolist(), strict=True)) for row in vectors]
 
     @property
     def constants(self) -> list[dict[str, float]]:
-        """As :attr:`parameters`, without those of the detector (``background:...``): what predictions are made with."""
+        """As :attr:`parameters`, without those of the detector (``background:...``): what
+        :func:`pathsim.prediction_intervals` takes."""
         return [{name: value for name, value in one.items() if ":" not in name} for one in self.parameters]
 
     def save(self, path: str | Path) -> None:

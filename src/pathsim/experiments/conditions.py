@@ -14,12 +14,14 @@ from types import MappingProxyType
 
 from ..errors import InputError, near_misses
 from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step
+from ..lab.protocols import protocols
+from ..model import Model
 from ..model.maths import Expr, number, symbol
 from ..solve import System
 from .experiment import STEADY_STATE, Change, Experiment, Period
 
-PASSAGING = "passaging"
-"""A parameter of this name is 1 while cells come to rest before the first step, and as the model says afterwards."""
+Constants = Mapping[str, float]
+"""Constants that replace the model's own; ``name@line`` is the value for one cell line."""
 
 
 def experiment_of(
@@ -40,11 +42,12 @@ def experiment_of(
         InputError: the condition acts on a parameter that the model does not have. UnknownNameError: no such drug.
     """
     own = plain_numbers(system)
-    rest = medium or (FULL_MEDIUM if "serum" in own else Step(()))
+    rest = medium or resting_medium(system.model)
     line, applying = with_free(condition.cell_line, free)
     bare = replace(condition, cell_line=line)
     steps = bare.treatment.steps
-    first = {**_settings(bare, rest, system, own, library, applying), **while_resting(system)}
+    first = _settings(bare, rest, system, own, library, applying)
+    first |= {name: number(value) for name, value in while_resting(system).items()}
     periods = [Period(STEADY_STATE, _changes(first))]
     for i, step in enumerate(steps):
         start = -sum(later.minutes or 0.0 for later in steps[i:-1])
@@ -53,10 +56,16 @@ def experiment_of(
     return Experiment(f"{condition.cell_line}, {condition.treatment}", tuple(periods), carries=False)
 
 
-def while_resting(system: System) -> dict[str, Expr]:
+def resting_medium(model: Model) -> Step:
+    """What cells come to rest in: full medium, or nothing where the model knows no serum."""
+    return FULL_MEDIUM if protocols().names.serum in model.symbols else Step(())
+
+
+def while_resting(system: System) -> dict[str, float]:
     """What is set while cells come to rest: a growing culture is passaged, kept at constant density, else it has no
     steady state."""
-    return {PASSAGING: number(1.0)} if PASSAGING in system.slots else {}
+    passaging = protocols().names.passaging
+    return {passaging: 1.0} if passaging in system.slots else {}
 
 
 def with_free(line: CellLine, free: Iterable[str]) -> tuple[CellLine, dict[str, str]]:
@@ -71,6 +80,14 @@ def with_free(line: CellLine, free: Iterable[str]) -> tuple[CellLine, dict[str, 
         if whose == line.name:
             exact |= found.keys()
     return replace(line, scale=_without(line.scale, exact)), applying
+
+
+def with_constants(line: CellLine, constants: Constants) -> CellLine:
+    """``line`` in a model with other ``constants``; see ``free`` of :func:`experiment_of` for which number wins."""
+    bare, applying = with_free(line, constants)
+    general = {name: value for name, value in constants.items() if "@" not in name}
+    own = {parameter: constants[name] for parameter, name in applying.items() if parameter not in bare.set}
+    return replace(bare, set=MappingProxyType({**general, **bare.set, **own}))
 
 
 def _without(numbers: Mapping[str, float], names: Collection[str]) -> Mapping[str, float]:

@@ -1,100 +1,31 @@
-"""One experiment under many parameter sets: readings of dishes, bands of predictions, the shipped ensemble."""
+"""Studies under many parameter sets: the files that sets are read from, and the intervals of what studies find."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, SimulationError, raise_together
-from ..lab import CellLine, Condition, Library, Treatment, default_library
+from ..lab import CellLine, Library, default_library
 from ..model import Model, models_folder
-from ..solve import Solver
 from ..table import read_csv
-from .simulation import Plan, system_of
+from .conditions import Constants, with_constants
+from .timecourse import system_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Study = TypeVar("Study")
-Constants = Mapping[str, float]
-"""Constants that replace the model's own; ``name@line`` is the value for one cell line."""
 
 SHIPPED = "ensemble.csv"
-
-
-@dataclass(frozen=True, slots=True)
-class Dish:
-    """A cell line under a treatment, read at a time (minutes from the start of the last step)."""
-
-    cell_line: str
-    treatment: str
-    time_min: float
-    readout: str
-
-
-def with_constants(line: CellLine, constants: Constants) -> CellLine:
-    """``line`` in a model with other ``constants``.
-
-    What the line itself sets or scales still applies, except where ``name@line`` gives the line's number; of an altered
-    line (``T47D+PTEN_loss``) that may be ``name@T47D``, on which the alteration then acts.
-    """
-    own = {name: value for name, value in constants.items() if "@" not in name}
-    own.update(line.set)
-    for whose in (line.name.split("+")[0], line.name):
-        own.update({name.split("@")[0]: value for name, value in constants.items() if name.endswith(f"@{whose}")})
-    fixed = {name.split("@")[0] for name in constants if name.endswith(f"@{line.name}")}
-    scale = {name: factor for name, factor in line.scale.items() if name not in fixed}
-    return replace(line, set=MappingProxyType(own), scale=MappingProxyType(scale))
-
-
-def read_dishes(
-    model: Model,
-    dishes: Sequence[Dish],
-    sets: Sequence[Constants] = ({},),
-    library: Library | None = None,
-    solver: Solver | None = None,
-    chunk: int = 24,
-    lines: Mapping[str, CellLine] | None = None,
-) -> FloatArray:
-    """The reading of every dish under every parameter set, shape (sets, dishes).
-
-    All sets of a ``chunk`` are simulated as one batch. ``lines`` replaces lines of the library, alterations included.
-    Raises what :meth:`Plan.run` raises.
-    """
-    shelf = library or default_library()
-    pairs = list(dict.fromkeys((dish.cell_line, dish.treatment) for dish in dishes))
-    number = {pair: n for n, pair in enumerate(pairs)}
-    readouts = list(dict.fromkeys(dish.readout for dish in dishes))
-    column = {name: n for n, name in enumerate(readouts)}
-    own_lines = {name: (lines or {}).get(name) or shelf.cell_line(name) for name, _ in pairs}
-    protocols = {text: Treatment.parse(text) for _, text in pairs}
-    condition = np.array([number[dish.cell_line, dish.treatment] for dish in dishes], dtype=np.int64)
-    times = np.array([dish.time_min for dish in dishes], dtype=float)
-    readout = np.array([column[dish.readout] for dish in dishes], dtype=np.int64)
-    result = np.empty((len(sets), len(dishes)))
-    for start in range(0, len(sets), chunk):
-        part = sets[start : start + chunk]
-        conditions = []
-        for constants in part:
-            own = {name: with_constants(line, constants) for name, line in own_lines.items()}
-            conditions += [Condition(own[name], protocols[text]) for name, text in pairs]
-        offsets = np.arange(len(part))[:, None] * len(pairs)
-        plan = Plan(
-            model=model,
-            conditions=tuple(conditions),
-            readouts=tuple(readouts),
-            condition=(offsets + condition).reshape(-1),
-            time_min=np.tile(times, len(part)),
-            readout=np.tile(readout, len(part)),
-        )
-        result[start : start + chunk] = plan.run(shelf, solver).reshape(len(part), len(dishes))
-    return result
+LEVEL = 0.9
+"""Intervals are from the 5 to the 95 % quantile over parameter sets, unless asked otherwise."""
 
 
 def load_parameter_sets(path: str | Path | None = None) -> list[dict[str, float]]:
@@ -137,95 +68,126 @@ def choose_sets(model: Model, wanted: int | str | Path) -> list[dict[str, float]
     return sets[:wanted]
 
 
-def band(values: FloatArray, low: float = 0.05, high: float = 0.95) -> tuple[FloatArray, FloatArray]:
-    """Quantiles over the parameter sets (axis 0): the band that a prediction is reported with."""
-    return np.quantile(values, low, axis=0), np.quantile(values, high, axis=0)
+class Interval(NamedTuple):
+    """What the best parameters give (``value``) and an interval over all parameter sets, best included; by entry."""
+
+    low: FloatArray
+    value: FloatArray
+    high: FloatArray
+
+
+def interval(values: npt.ArrayLike, level: float = LEVEL, *, occurring: bool = False) -> Interval:
+    """The interval over parameter sets (axis 0, the best first) that holds a share ``level`` of the values.
+
+    ``occurring``: ends are values that occur, so that infinite ones can stand among them. NaN, where a set gives no
+    value, is left aside.
+    """
+    found = np.asarray(values, dtype=float)
+    quantile = np.nanquantile if np.isnan(found).any() else np.quantile
+    ends, method = (0.5 - level / 2, 0.5 + level / 2), "inverted_cdf" if occurring else "linear"
+    low, high = (np.asarray(quantile(found, end, axis=0, method=method)) for end in ends)  # type: ignore[call-overload]
+    return Interval(low, found[0], high)
 
 
 @dataclass(frozen=True, eq=False)
-class Repeats(Generic[Study]):
-    """A study with the model's own constants (``own``), the same under parameter sets (``others``), and in words what
-    went wrong with the sets under which it could not be carried out (``failures``)."""
+class Intervals(Generic[Study]):
+    """A study under many parameter sets.
 
-    own: Study
-    others: tuple[Study, ...]
+    ``studies``: the one under the best set first, then all others that could be carried out; ``failures`` say in words
+    what went wrong under the rest.
+    """
+
+    studies: tuple[Study, ...]
     failures: tuple[str, ...] = ()
+    level: float = LEVEL
+
+    @property
+    def best(self) -> Study:
+        """The study under the best set."""
+        return self.studies[0]
+
+    @property
+    def sample(self) -> tuple[Study, ...]:
+        """The studies that intervals are taken over, the best among them; none where there is only one."""
+        return self.studies if len(self.studies) > 1 else ()
+
+    def of(self, number: Callable[[Study], npt.ArrayLike]) -> Interval:
+        """The interval of whatever ``number`` makes of a study: numbers of the same shape every time."""
+        return interval([np.asarray(number(study), dtype=float) for study in self.studies], self.level)
+
+    def table(self: Intervals[pd.DataFrame], columns: Mapping[str, tuple[str, str]] | None = None) -> pd.DataFrame:
+        """The best table with the ends of intervals behind some ``columns``, where studies are tables of equal rows.
+
+        ``columns``: a column and the names of the ends of its interval; default ``value`` with ``low`` and ``high``.
+        """
+        result = self.best.copy()
+        for name, ends in (columns or {"value": ("low", "high")}).items():
+            add_ends(result, name, ends, self.of(lambda study, name=name: study[name].to_numpy(dtype=float)))  # type: ignore[misc]
+        return result
 
 
-def repeat(
-    run: Callable[[Sequence[CellLine | str]], Study],
-    lines: Sequence[str],
-    sets: Sequence[Constants],
-    library: Library | None = None,
+def prediction_intervals(
+    run: Callable[[Constants], Study],
+    sets: Iterable[Constants],
+    level: float = LEVEL,
     tell: Callable[[str], None] | None = None,
-) -> Repeats[Study]:
-    """Carry out a study on cell ``lines`` as they are, then on the same lines with the constants of each set.
+) -> Intervals[Study]:
+    """Carry out a study under every parameter set: how far what it finds hangs on constants that are not known.
+
+    >>> run = ps.on_lines(lambda lines: ps.western_blot("pi3k_mapk", lines, "vehicle", "pAKT_S473", 0.0), ["T47D"])
+    >>> ps.prediction_intervals(run, [{}, *ps.load_parameter_sets()]).table()
 
     Args:
-        run: the study, any assay or whatever stands on assays; it gets the lines.
+        run: the study: any assay, whatever stands on assays, or numbers; it gets the constants of a set
+            (:func:`on_lines` makes one of a study of cell lines).
+        sets: parameter sets of any origin, the best first: of a posterior (``posterior_ensemble(fit).constants``), of a
+            file, or ``{}`` (the model as it is) and the shipped ones.
+        level: the share of sets that an interval holds.
         tell: called with a sentence as sets are done.
 
     Raises:
-        InputError: there are no sets, or what the study raises on the lines as they are.
-        SimulationError: the study failed under every set.
+        InputError: there are no sets, or ``level`` is no share. Whatever the study raises under the best set; sets
+        under which it fails otherwise are left out.
     """
-    if not sets:
+    chosen = list(sets)
+    if not chosen:
         raise InputError("an ensemble needs at least one parameter set")
-    own = run(lines)  # which says everything that is wrong with the names at once
-    known = [(library or default_library()).cell_line(name) for name in lines]
-    others: list[Study] = []
+    if not 0 < level < 1:
+        raise InputError(f"level must lie between 0 and 1, not {level!r}")
+    studies = [run(chosen[0])]  # which says everything that is wrong with the names at once
     failures: list[str] = []
-    for number, constants in enumerate(sets, start=1):
+    for number, constants in enumerate(chosen[1:], start=1):
         try:
-            others.append(run([with_constants(line, constants) for line in known]))
+            studies.append(run(constants))
             said = "done"
         except PathsimError as error:
             said = f"left out: {error}"
             failures.append(f"parameter set {number}: {error}")
         if tell is not None:
-            tell(f"parameter set {number} of {len(sets)}: {said}")
-    if not others:
-        raise SimulationError(f"the study failed under all {len(sets)} parameter sets; {failures[0]}")
-    return Repeats(own, tuple(others), tuple(failures))
+            tell(f"parameter set {number} of {len(chosen) - 1}: {said}")
+    if len(chosen) > 1 and len(studies) == 1:
+        raise SimulationError(f"the study failed under all {len(chosen) - 1} parameter sets; {failures[0]}")
+    return Intervals(tuple(studies), tuple(failures), level)
 
 
-def over_sets(
-    run: Callable[[Sequence[CellLine | str]], pd.DataFrame],
-    lines: Sequence[str],
-    sets: Sequence[Constants],
-    library: Library | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> pd.DataFrame:
-    """An assay with the model's own constants, and how far its values spread over ``sets``.
+def on_lines(
+    run: Callable[[Sequence[CellLine | str]], Study], lines: Sequence[str], library: Library | None = None
+) -> Callable[[Constants], Study]:
+    """A study of cell ``lines`` as a function of constants, for :func:`prediction_intervals`.
 
-    ``run`` carries out the assay on cell lines: first on ``lines`` as they are, then with the constants of each set.
-    Returns its table with columns ``low`` and ``high`` (5 and 95 % quantiles of ``value`` over the sets) behind
-    ``value``. Sets under which the assay fails are left out, which ``tell`` hears about. Raises as :func:`repeat`.
+    ``run`` gets the lines, as names where no constants are given, else with the constants in them.
     """
-    found = repeat(run, lines, sets, library)
-    if tell is not None:
-        for sentence in found.failures:
-            tell(f"left out of the band: {sentence}")
-    return with_low_and_high(found.own, found.others, {"value": ("low", "high")})
+
+    def under(constants: Constants) -> Study:
+        if not constants:
+            return run(lines)
+        return run([with_constants((library or default_library()).cell_line(name), constants) for name in lines])
+
+    return under
 
 
-def with_low_and_high(
-    table: pd.DataFrame, others: Iterable[pd.DataFrame], columns: Mapping[str, tuple[str, str]]
-) -> pd.DataFrame:
-    """``table`` with the band of some ``columns`` behind each, from tables of ``others`` with the same rows.
-
-    ``columns``: a column and the names of the lower and the upper end of its band.
-    """
-    result = table.copy()
-    readings = list(others)
-    for name, ends in columns.items():
-        values = np.stack([reading[name].to_numpy(dtype=float) for reading in readings])
-        add_band(result, name, ends, band(values))
-    return result
-
-
-def add_band(table: pd.DataFrame, column: str, ends: tuple[str, str], values: tuple[Any, Any]) -> None:
-    """Put the lower and the upper end of a band into ``table`` behind ``column``."""
+def add_ends(table: pd.DataFrame, column: str, ends: tuple[str, str], found: Interval | tuple[Any, Any, Any]) -> None:
+    """Put the lower and the upper end of an interval into ``table`` behind ``column``."""
     place = list(table.columns).index(column) + 1
-    for shift, (name, end) in enumerate(zip(ends, values, strict=True)):
-        table.insert(place + shift, name, end)
+    table.insert(place, ends[0], found[0])
+    table.insert(place + 1, ends[1], found[2])

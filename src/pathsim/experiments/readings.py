@@ -12,15 +12,12 @@ from ..errors import unknown
 from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..model import Model
 from ..solve import Solver, System
-from .conditions import experiment_of
+from .conditions import Constants, experiment_of
 from .dynamics import prepare
 from .plan import Planner
 from .run import Runner
 from .timecourse import system_of
 from .values import Values, ValueTable
-
-Constants = Mapping[str, float]
-"""Constants that replace the model's own; ``name@line`` is the value for one cell line."""
 
 
 @dataclass(frozen=True, slots=True)

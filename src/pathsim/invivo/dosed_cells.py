@@ -15,13 +15,15 @@ from itertools import pairwise
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import InputError, SimulationError
-from ..experiments.simulation import PASSAGING, system_of
+from ..errors import InputError
+from ..experiments.advance import advance, come_to_rest
+from ..experiments.conditions import plain_numbers
+from ..experiments.timecourse import system_of
 from ..lab import CellLine, Condition, Exposure, Library, Treatment
 from ..lab.protocols import protocols
 from ..model import Model, Parameter, Rule
 from ..model.maths import TIME, Expr, number, substitute, symbol
-from ..solve import Rows, Solver, System, run_rows, settle_rows
+from ..solve import Solver, System
 
 MODES = 3
 """Exponentials per drug: absorption and one or two of disposition."""
@@ -120,18 +122,9 @@ def prepare(
     if count not in system.model.symbols:
         raise InputError(f"model '{model.id}' has no '{count}', so a tumour cannot grow from it")
     step = Treatment.parse(medium).steps[0]
-    defaults = {
-        name: float(value)
-        for name, value in zip((*system.parameters, *system.states), system.defaults, strict=True)
-        if value == value
-    }
-    raw = system.raw(Condition(line, Treatment((step,))).settings(step, defaults, library))
-    resting = raw.copy()
-    if PASSAGING in system.slots:
-        resting[system.slots[PASSAGING]] = 1.0
-    rested = settle_rows(system, resting[None, :], [], solver, workers=workers)
-    refuse_failures(rested, f"{line} at rest")
-    return DosedCells(system, line, names, raw, rested.x[0], solver, workers)
+    raw = system.raw(Condition(line, Treatment((step,))).settings(step, plain_numbers(system), library))
+    rest = come_to_rest(system, raw[None, :], f"{line} at rest", solver, workers)[0]
+    return DosedCells(system, line, names, raw, rest, solver, workers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,15 +170,12 @@ def follow(
     total, before, last = np.zeros(n), _count(cells, settings, states, count), np.empty((n, len(nodes)))
     for i, (first, end) in enumerate(pairwise(edges)):
         set_levels(settings, cells, exposures, first)
-        found = run_rows(
-            system, settings, (end - first) * shares, nodes, cells.solver,
-            start_states=states, last_states=True, workers=cells.workers,
-        )  # fmt: skip
-        refuse_failures(found, f"{cells.line} on day {first / 1440:.3g}")
+        label = f"{cells.line} on day {first / 1440:.3g}"
+        found = advance(system, settings, (end - first) * shares, nodes, states, label, cells.solver, cells.workers)
         live = np.maximum(found.values[:, :, 0], 1e-300)
         log_live[:, 1 + SAMPLES * i : 1 + SAMPLES * (i + 1)] = total[:, None] + np.log(live / before[:, None])
         total = log_live[:, SAMPLES * (i + 1)]
-        states, last = found.x, found.values[:, -1]
+        states, last = found.states, found.values[:, -1]
         states[:, population] /= live[:, -1:]
         before = np.ones(n)
     times = np.concatenate([[0.0], *(a + (b - a) * shares for a, b in pairwise(edges))])
@@ -193,8 +183,7 @@ def follow(
 
 
 def _count(cells: DosedCells, settings: FloatArray, states: FloatArray, node: int) -> FloatArray:
-    start = run_rows(cells.system, settings, np.zeros(1), [node], cells.solver, start_states=states,
-                     workers=cells.workers)  # fmt: skip
+    start = advance(cells.system, settings, np.zeros(1), [node], states, str(cells.line), cells.solver, cells.workers)
     return np.asarray(start.values[:, 0, 0])
 
 
@@ -219,10 +208,3 @@ def set_levels(settings: FloatArray, cells: DosedCells, exposures: Sequence[Sequ
                 levels[row] = course.amplitudes[which, mode] * np.exp(-rates[row] * (now - course.starts[which]))
             settings[:, cells.system.slot(level_name(drug, mode))] = levels
             settings[:, cells.system.slot(rate_name(drug, mode))] = rates
-
-
-def refuse_failures(rows: Rows, label: str) -> None:
-    """Raise :class:`SimulationError` for the first row that failed."""
-    failed = np.flatnonzero(rows.status)
-    if failed.size:
-        raise SimulationError(f"{label}: {rows.sentence(int(failed[0]))}")

@@ -13,14 +13,14 @@ import numpy as np
 from ..arrays import FloatArray
 from ..assays.screen_input import open_model, read_line
 from ..errors import PathsimError, raise_together, unknown
-from ..experiments.simulation import system_of
+from ..experiments.advance import advance, come_to_rest
+from ..experiments.timecourse import system_of
 from ..lab import CellLine, Exposure, Library, Pharmacy, Regimen, default_library, default_pharmacy, expose
 from ..lab.host import find_site, glucose_host
 from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from ..model import Model, load_model
-from ..solve import run_rows, settle_rows
-from .dosed_cells import DosedCells, dosed_model, prepare, refuse_failures, set_levels
+from .dosed_cells import DosedCells, dosed_model, prepare, set_levels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,20 +125,17 @@ def follow_host(
             late[i, system.slot(name)] = value
             if name not in file.from_first_dose:
                 rows[i, system.slot(name)] = value
-    rested = settle_rows(system, rows, [], workers=workers)
-    refuse_failures(rested, "the host at rest")
-    host = DosedCells(system, CellLine("host"), names, late[0], rested.x[0])
+    states = come_to_rest(system, rows, "the host at rest", workers=workers)
+    host = DosedCells(system, CellLine("host"), names, late[0], states[0])
     exposures = _exposures(regimen, pharmacy, library, horizon_min, "plasma", len(arms))
     nodes = system.outputs(file.readouts)
     times = np.arange(0.0, horizon_min + 1e-6, STEP_MIN)
     values = np.empty((len(arms), len(times), 2))
-    states = rested.x
     for k, now in enumerate(times):
         set_levels(late, host, exposures, now)
-        found = run_rows(system, late, np.array([0.0, STEP_MIN]), nodes, start_states=states, last_states=True,
-                         workers=workers)  # fmt: skip
-        refuse_failures(found, f"the host after {now / 60:g} h")
-        values[:, k], states = found.values[:, 0], found.x
+        step, label = np.array([0.0, STEP_MIN]), f"the host after {now / 60:g} h"
+        found = advance(system, late, step, nodes, states, label, workers=workers)
+        values[:, k], states = found.values[:, 0], found.states
     return times, values
 
 
@@ -156,10 +153,9 @@ def follow_tumour(
     for k, now in enumerate(times):
         settings[:, column] = base + np.maximum(insulin_nM[:, k], 0.0)
         set_levels(settings, cells, exposures, now)
-        found = run_rows(system, settings, np.array([0.0, STEP_MIN]), nodes, start_states=states, last_states=True,
-                         workers=cells.workers)  # fmt: skip
-        refuse_failures(found, f"{cells.line} after {now / 60:g} h")
-        values[:, k], states = found.values[:, 0], found.x
+        step, label = np.array([0.0, STEP_MIN]), f"{cells.line} after {now / 60:g} h"
+        found = advance(system, settings, step, nodes, states, label, workers=cells.workers)
+        values[:, k], states = found.values[:, 0], found.states
     return values[:, :, :-1], np.log(values[:, -1, -1] / values[:, 0, -1])
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from ..arrays import FloatArray, IntArray
 from ..assays.screen_input import open_model
 from ..errors import raise_together, unknown
-from ..experiments.ensemble import Constants, with_constants
+from ..experiments.conditions import Constants, with_constants
 from ..lab import Library, Regimen, default_library, default_pharmacy
 from ..lab.host import Site
 from ..lab.schedule import DAY

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..experiments.ensemble import Repeats
+from ..experiments.ensemble import Intervals
 from ..workflow.study_intervals import escalation_tables, picked
 from .style import COLOURS, INK, PALE, canvas
 
@@ -23,16 +23,15 @@ if TYPE_CHECKING:
 def draw_escalation(run: Escalation, others: Sequence[Escalation] = ()) -> Figure:
     """Dose staircase and clone fractions over the same days.
 
-    With ``others``, the same escalation under other parameter sets, 5 to 95 % of the sets are shaded around dose and
-    growth, and the clones that they end with are counted.
+    With ``others``, the same escalation under all parameter sets (the best first), 5 to 95 % of them are shaded around
+    dose and growth, and the clones that they end with are counted.
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7.5, 5.9 if others else 5.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    found = Repeats(run, tuple(others))
-    draw_staircase(escalation_tables(found)["history"] if others else run.history, run.drug, run.parental_ic50.value,
-                   upper)  # fmt: skip
+    history = escalation_tables(Intervals(tuple(others)))["history"] if others else run.history
+    draw_staircase(history, run.drug, run.parental_ic50.value, upper)
     draw_clones(run.fractions, lower)
     upper.set_xlabel("")
     if others:
@@ -52,7 +51,7 @@ def draw_staircase(
 ) -> Axes:
     """The dose over the months, in nM, and growth relative to untreated parental cells.
 
-    Where ``history`` has bands (``dose_nM_low``, ``relative_growth_low``, ...) they are shaded.
+    Where ``history`` has intervals (``dose_nM_low``, ``relative_growth_low``, ...) they are shaded.
     """
     axes = canvas(ax, 7.0, 2.8)
     banded = "dose_nM_low" in history

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..experiments.ensemble import band
+from ..experiments.ensemble import interval
 from .style import COLOURS, INK, PALE, canvas
 
 if TYPE_CHECKING:
@@ -41,7 +39,7 @@ def draw_glucose(study: GlucoseStudy, hours: float = 24.0, others: Sequence[Gluc
             part = part[part["time_h"] <= hours]
             ax.plot(part["time_h"], part["value"], color=colour)
             if others:
-                low, high = band(np.array([other.tumour.loc[part.index, "value"] for other in others], dtype=float))
+                low, _, high = interval([other.tumour.loc[part.index, "value"].to_numpy() for other in others])
                 ax.fill_between(part["time_h"], low, high, color=colour, alpha=0.15, lw=0)
     for ax, readout in zip(axes[2:], readouts, strict=False):
         ax.set(xlabel="hours after the dose", ylabel=f"tumour {readout} (nM)", ylim=(0, None))
@@ -51,9 +49,9 @@ def draw_glucose(study: GlucoseStudy, hours: float = 24.0, others: Sequence[Gluc
     places = range(len(study.summary))
     bars.barh(places, study.summary["net_growth_per_day"], color=[colours[arm] for arm in study.summary["arm"]])
     if others:
-        low, high = band(np.array([other.summary["net_growth_per_day"] for other in others], dtype=float))
+        low, _, high = interval([other.summary["net_growth_per_day"].to_numpy() for other in others])
         bars.hlines(places, low, high, color=INK, lw=1.0)
-        bars.set_title(f"bands: 5 to 95 % of {len(others)} parameter sets", fontsize=8, loc="left", color=INK)
+        bars.set_title(f"whiskers: 5 to 95 % of {len(others)} parameter sets", fontsize=8, loc="left", color=INK)
     bars.set_yticks(places, study.summary["arm"], fontsize=7)
     bars.invert_yaxis()
     bars.axvline(0, color=PALE, lw=0.8)

@@ -21,14 +21,14 @@ def draw_survival(
     ax: Axes | None = None,
     test: LogRank | None = None,
     event: str = "survival",
-    bands: Mapping[str, tuple[FloatArray, FloatArray, FloatArray]] | None = None,
+    shaded: Mapping[str, tuple[FloatArray, FloatArray, FloatArray]] | None = None,
 ) -> Axes:
     """Draw one curve per arm with its confidence band, a tick for each censored subject, and the number at risk.
 
     Args:
         test: a log-rank test whose p value to write in the corner.
         event: what the curve is the probability of (``"survival"``, ``"progression-free survival"``).
-        bands: by arm, times and the lower and upper end of a band to shade instead of the confidence limits.
+        shaded: by arm, times and the lower and upper end of an interval to shade instead of the confidence limits.
 
     Raises :class:`InputError` without curves or with curves in different units of time.
     """
@@ -45,8 +45,8 @@ def draw_survival(
     latest = max(float(curve.times[-1]) for curve in arms)
     for number, (name, curve) in enumerate(zip(names, arms, strict=True)):
         low, high = (np.concatenate([[1.0], limit]) for limit in (curve.low, curve.high))
-        shaded = (bands or {}).get(name) or (np.concatenate([[0.0], curve.times]), low, high)
-        _draw_arm(ax, name, curve, COLOURS[number % len(COLOURS)], shaded)
+        area = (shaded or {}).get(name) or (np.concatenate([[0.0], curve.times]), low, high)
+        _draw_arm(ax, name, curve, COLOURS[number % len(COLOURS)], area)
     ax.set_xlim(0, latest * 1.03)
     ax.set_ylim(0, 1.02)
     ax.set_ylabel(f"{event} (probability)")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
-from ..experiments.ensemble import band
-from ..workflow.study_intervals import median_band, survival_band
+from ..experiments.ensemble import interval
+from ..workflow.study_intervals import median_interval, survival_interval
 from .style import COLOURS, INK, PALE, canvas
 from .survival import draw_survival
 
@@ -37,12 +37,13 @@ def draw_xenograft(trial: Trial, others: Sequence[Trial] = ()) -> Figure:
     named = {f"arm {number}": arm for number, arm in enumerate(trial.arms, start=1)}
     curves = trial.survival
     days = np.linspace(0.0, trial.days, 481)
-    bands = {
-        name: (days, *survival_band([other.survival[arm] for other in others], days)) for name, arm in named.items()
-    } if others else None  # fmt: skip
+    spread = {
+        name: survival_interval([other.survival[arm] for other in others], days) for name, arm in named.items()
+    } if others else {}  # fmt: skip
+    shaded = {name: (days, found.low, found.high) for name, found in spread.items()} or None
     test = trial.log_rank() if arms > 1 else None
     survival = draw_survival({name: curves[arm] for name, arm in named.items()}, figure.add_subplot(grid[0, 0]), test,
-                             bands=bands)  # fmt: skip
+                             shaded=shaded)  # fmt: skip
     survival.set_xlabel("days after implantation")
     if others:
         survival.set_title(f"shaded: 5 to 95 % of {len(others)} parameter sets", fontsize=8, loc="left", color=INK)
@@ -87,7 +88,7 @@ def draw_lysate(trial: Trial, ax: Axes | None = None, others: Sequence[Trial] = 
         where = np.arange(len(readouts)) + 0.4 - height * (number + 0.5)
         axes.barh(where, fold, height=0.9 * height, color=colour)
         if others:
-            low, high = band(np.array([_log_fold(other, arm, readouts) for other in others]))
+            low, _, high = interval([_log_fold(other, arm, readouts) for other in others])
             axes.hlines(where, low, high, color=INK, lw=1.0)
     axes.axvline(0, color=INK, lw=0.8)
     axes.set_yticks(np.arange(len(readouts)), readouts, fontsize=8)
@@ -111,7 +112,7 @@ def _draw_legend(trial: Trial, ax: Axes, others: Sequence[Trial] = ()) -> None:
     for row, (colour, (arm, curve)) in enumerate(zip(_colours(trial), trial.survival.items(), strict=True)):
         said = f"arm {row + 1}: {arm}; median {curve.median}"
         if others:
-            said += f"; {median_band(others, arm)} over the parameter sets"
+            said += f"; {median_interval(others, arm)} over the parameter sets"
         ax.text(0.0, -row, said, color=colour, fontsize=8, ha="left", va="center")
     ax.set(xlim=(0, 1), ylim=(-len(trial.arms) + 0.4, 1.3))
     ax.axis("off")

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..errors import SimulationError
-from ..experiments.simulation import full_plan
+from ..experiments.readings import simulate_conditions
 from ..lab import CellLine, Condition, Library, Treatment
 from ..lab.clones import Clone
 from ..lab.protocols import protocols
@@ -58,8 +58,9 @@ class Culture:
         conditions = [Condition(line, treatment) for treatment in treatments for line in self.lines]
         ends = [(SETTLED_DAYS - 1) * 1440, SETTLED_DAYS * 1440]
         names = protocols().names
-        plan = full_plan(self.model, conditions, ends, [names.cell_count, names.hazard])
-        values = plan.run(self.library, workers=workers).reshape(len(treatments), len(self.lines), 2, 2)
+        readouts = [names.cell_count, names.hazard]
+        found = simulate_conditions(self.model, conditions, ends, readouts, self.library, workers=workers)
+        values = found.reshape(len(treatments), len(self.lines), 2, 2)
         net = np.log(values[:, :, 1, 0] / values[:, :, 0, 0])
         death = np.maximum(values[:, :, 1, 1] * 1440, np.maximum(-net, 0.0))
         if not np.isfinite(net).all():

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ..experiments.ensemble import Dish, read_dishes
-from ..experiments.simulation import simulate
+from ..experiments.readings import Reading, take_readings
+from ..experiments.timecourse import simulate
 from ..invivo.xenograft import xenograft
 from ..lab import Library, Regimen, Treatment, default_pharmacy
 from ..lab.pharmacokinetics import expose
@@ -27,8 +27,8 @@ def mass_conservation(model: Model, library: Library) -> Numbers:
     asked = protocols().numerics
     forms = [form for names in asked.conserved.values() for form in names]
     times = (0.0, 15.0, 120.0, 1440.0)
-    dishes = [Dish(asked.cell_line, asked.treatment, time, form) for time in times for form in forms]
-    values = read_dishes(model, dishes, library=library)[0].reshape(len(times), len(forms))
+    dishes = [Reading(asked.cell_line, asked.treatment, time, form) for time in times for form in forms]
+    values = take_readings(model, dishes, library=library)[0].reshape(len(times), len(forms))
     worst, at = 0.0, 0
     for names in asked.conserved.values():
         total = values[:, at : at + len(names)].sum(axis=1)
@@ -42,8 +42,8 @@ def negative_states(model: Model, library: Library) -> Numbers:
     states = [item.id for item in model.species]
     asked = protocols().numerics
     times = (0.0, 5.0, 15.0, 60.0, 240.0, 1440.0)
-    dishes = [Dish(asked.cell_line, asked.treatment, time, state) for time in times for state in states]
-    values = read_dishes(model, dishes, library=library)[0].reshape(len(times), len(states))
+    dishes = [Reading(asked.cell_line, asked.treatment, time, state) for time in times for state in states]
+    values = take_readings(model, dishes, library=library)[0].reshape(len(times), len(states))
     return {"lowest": float((values.min(axis=0) / np.maximum(values.max(axis=0), 1e-3)).min())}
 
 
@@ -61,10 +61,10 @@ def two_solvers(model: Model, library: Library) -> Numbers:
 def zero_drug(model: Model, library: Library) -> Numbers:
     """Largest relative difference between a zero dose of every drug and none."""
     line, viability = protocols().numerics.cell_line, protocols().names.viability
-    control = read_dishes(model, [Dish(line, "serum 10 %", 4320.0, viability)], library=library)[0, 0]
+    control = take_readings(model, [Reading(line, "serum 10 %", 4320.0, viability)], library=library)[0, 0]
     drugs = [name for name, drug in library.drugs.items() if drug.kind == "drug"]
-    dishes = [Dish(line, f"serum 10 % + {name} 0 nM", 4320.0, viability) for name in drugs]
-    worst = float(np.abs(read_dishes(model, dishes, library=library)[0] / control - 1.0).max())
+    dishes = [Reading(line, f"serum 10 % + {name} 0 nM", 4320.0, viability) for name in drugs]
+    worst = float(np.abs(take_readings(model, dishes, library=library)[0] / control - 1.0).max())
     return {"worst": worst}
 
 
@@ -84,9 +84,12 @@ def rest_before_treatment(model: Model, library: Library) -> Numbers:
     moving = protocols().numerics.not_at_rest
     readouts = [name for name in model.readouts if name not in moving]
     dishes = [
-        Dish(line, "serum 10 %", time, name) for line in library.cell_lines for time in (0.0, 60.0) for name in readouts
+        Reading(line, "serum 10 %", time, name)
+        for line in library.cell_lines
+        for time in (0.0, 60.0)
+        for name in readouts
     ]
-    values = read_dishes(model, dishes, library=library)[0].reshape(len(library.cell_lines), 2, len(readouts))
+    values = take_readings(model, dishes, library=library)[0].reshape(len(library.cell_lines), 2, len(readouts))
     change = np.abs(values[:, 1] - values[:, 0]) / np.maximum(np.abs(values[:, 0]), 1e-6)
     return {"percent_per_hour": float(100.0 * change.max())}
 
@@ -95,8 +98,8 @@ def self_combination(model: Model, library: Library) -> Numbers:
     """A drug with itself: viability of half a dose twice over that of the dose once."""
     line, viability = protocols().numerics.cell_line, protocols().names.viability
     treatments = ("serum 10 % + alpelisib 150 nM + alpelisib 150 nM", "serum 10 % + alpelisib 300 nM")
-    dishes = [Dish(line, treatment, 4320.0, viability) for treatment in treatments]
-    twice, once = read_dishes(model, dishes, library=library)[0]
+    dishes = [Reading(line, treatment, 4320.0, viability) for treatment in treatments]
+    twice, once = take_readings(model, dishes, library=library)[0]
     return {"twice_over_once": float(twice / once)}
 
 
@@ -140,9 +143,9 @@ def escalation(model: Model, library: Library) -> Numbers:
     cell_count = protocols().names.cell_count
     found = []
     for line in (done.parental, done.line, done.washed):
-        dishes = [Dish("flask", text, time, cell_count) for text, time in times]
-        dishes += [Dish("flask", f"serum 10 % + alpelisib {dose:.6g} nM", 4320.0, cell_count) for dose in doses]
-        counts = read_dishes(model, dishes, library=library, lines={"flask": line})[0]
+        dishes = [Reading("flask", text, time, cell_count) for text, time in times]
+        dishes += [Reading("flask", f"serum 10 % + alpelisib {dose:.6g} nM", 4320.0, cell_count) for dose in doses]
+        counts = take_readings(model, dishes, library=library, lines={"flask": line})[0]
         growth = np.log2(counts[2:] / counts[0]) / np.log2(counts[1] / counts[0])
         found.append(float(crossing(doses, (2.0**growth - 1.0)[None, :], 0.5)[0]))
     parental, resistant, washed = found
@@ -163,9 +166,9 @@ def virtual_trial(model: Model, library: Library) -> Numbers:
     """Share of tumours with detected PTEN loss before and after half a year of alpelisib; frequencies are assumed."""
     lines, cell_count = ("T47D", "T47D+PTEN_loss"), protocols().names.cell_count
     dishes = [
-        Dish(line, "serum 10 % + alpelisib 1 uM", time, cell_count) for line in lines for time in (2880.0, 5760.0)
+        Reading(line, "serum 10 % + alpelisib 1 uM", time, cell_count) for line in lines for time in (2880.0, 5760.0)
     ]
-    counts = read_dishes(model, dishes, library=library)[0].reshape(2, 2)
+    counts = take_readings(model, dishes, library=library)[0].reshape(2, 2)
     sensitive, resistant = np.log(counts[:, 1] / counts[:, 0]) / 2.0
     rng = np.random.default_rng(0)
     carriers = rng.random(4000) < CARRIERS

@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..assays.screen_input import read_doses
 from ..errors import InputError, unknown
-from ..experiments.ensemble import Dish
+from ..experiments.readings import Reading
 from ..lab.protocols import protocols
 from ..units import times_min
 
@@ -23,7 +23,7 @@ class Measure:
     """``dishes(line)`` to read, and ``value(readings)`` of them: (sets, dishes) -> (sets,)."""
 
     name: str
-    dishes: Callable[[str], list[Dish]]
+    dishes: Callable[[str], list[Reading]]
     value: Callable[[FloatArray], FloatArray]
 
 
@@ -59,7 +59,7 @@ def read_measure(name: str, spec: Mapping[str, Any], where: str, problems: list[
     return Measure(name, lambda line: dishes(own.replace("{line}", line)), value)
 
 
-_Parts = tuple[Callable[[str], list[Dish]], Callable[[FloatArray], FloatArray]]
+_Parts = tuple[Callable[[str], list[Reading]], Callable[[FloatArray], FloatArray]]
 
 
 def _counted() -> str:
@@ -79,7 +79,7 @@ def _minutes(spec: Mapping[str, Any], default: str = "24 h") -> float:
 def _readout(spec: Mapping[str, Any]) -> _Parts:
     """``readout``: the value of a readout, in the unit of the model."""
     treatment, time, readout = str(spec["treatment"]), _minutes(spec), str(spec["readout"])
-    return lambda line: [Dish(line, treatment, time, readout)], lambda x: x[:, 0]
+    return lambda line: [Reading(line, treatment, time, readout)], lambda x: x[:, 0]
 
 
 def _fold(spec: Mapping[str, Any]) -> _Parts:
@@ -91,7 +91,7 @@ def _fold(spec: Mapping[str, Any]) -> _Parts:
         str(spec["fold"]),
     )
     return (
-        lambda line: [Dish(line, treatment, time, readout), Dish(line, over, time, readout)],
+        lambda line: [Reading(line, treatment, time, readout), Reading(line, over, time, readout)],
         lambda x: x[:, 0] / x[:, 1],
     )
 
@@ -100,7 +100,7 @@ def _rise(spec: Mapping[str, Any]) -> _Parts:
     """``rise``: a readout over its own value when the last step of the treatment began."""
     treatment, time, readout = str(spec["treatment"]), _minutes(spec), str(spec["rise"])
     return (
-        lambda line: [Dish(line, treatment, time, readout), Dish(line, treatment, 0.0, readout)],
+        lambda line: [Reading(line, treatment, time, readout), Reading(line, treatment, 0.0, readout)],
         lambda x: x[:, 0] / x[:, 1],
     )
 
@@ -115,11 +115,11 @@ def _gr(spec: Mapping[str, Any]) -> _Parts:
     """``gr``: the GR value of a treatment against ``vehicle`` (full medium)."""
     treatment, vehicle, time = str(spec["gr"]), str(spec.get("vehicle", FULL)), _minutes(spec, "72 h")
 
-    def dishes(line: str) -> list[Dish]:
+    def dishes(line: str) -> list[Reading]:
         return [
-            Dish(line, treatment, time, _counted()),
-            Dish(line, vehicle, time, _counted()),
-            Dish(line, vehicle, 0.0, _counted()),
+            Reading(line, treatment, time, _counted()),
+            Reading(line, vehicle, time, _counted()),
+            Reading(line, vehicle, 0.0, _counted()),
         ]
 
     return dishes, lambda x: _gr_values(x[:, 0], x[:, 1], x[:, 2])
@@ -130,8 +130,8 @@ def _relative(spec: Mapping[str, Any]) -> _Parts:
     treatment, vehicle, time = str(spec["viability"]), str(spec.get("vehicle", FULL)), _minutes(spec, "72 h")
     return (
         lambda line: [
-            Dish(line, treatment, time, _atp()),
-            Dish(line, vehicle, time, _atp()),
+            Reading(line, treatment, time, _atp()),
+            Reading(line, vehicle, time, _atp()),
         ],
         lambda x: x[:, 0] / x[:, 1],
     )
@@ -146,16 +146,16 @@ def _series(spec: Mapping[str, Any], drug: str, doses: str) -> tuple[FloatArray,
     return np.array(amounts), [f"{medium} + {drug} {amount:.6g} nM" for amount in amounts]
 
 
-def _gr_curve(spec: Mapping[str, Any], key: str) -> tuple[FloatArray, Callable[[str], list[Dish]]]:
+def _gr_curve(spec: Mapping[str, Any], key: str) -> tuple[FloatArray, Callable[[str], list[Reading]]]:
     doses, treatments = _series(spec, str(spec[key]), str(spec["doses"]))
     vehicle, time = str(spec.get("medium", FULL)), _minutes(spec, "72 h")
 
-    def dishes(line: str) -> list[Dish]:
+    def dishes(line: str) -> list[Reading]:
         first = [
-            Dish(line, vehicle, 0.0, _counted()),
-            Dish(line, vehicle, time, _counted()),
+            Reading(line, vehicle, 0.0, _counted()),
+            Reading(line, vehicle, time, _counted()),
         ]
-        return first + [Dish(line, text, time, _counted()) for text in treatments]
+        return first + [Reading(line, text, time, _counted()) for text in treatments]
 
     return doses, dishes
 
@@ -194,8 +194,8 @@ def _ec50(spec: Mapping[str, Any]) -> _Parts:
     doses, treatments = _series(spec, str(spec["drug"]), str(spec["doses"]))
     medium, time, readout = str(spec.get("medium", FULL)), _minutes(spec), str(spec["ec50"])
 
-    def dishes(line: str) -> list[Dish]:
-        return [Dish(line, medium, time, readout)] + [Dish(line, text, time, readout) for text in treatments]
+    def dishes(line: str) -> list[Reading]:
+        return [Reading(line, medium, time, readout)] + [Reading(line, text, time, readout) for text in treatments]
 
     return dishes, lambda x: crossing(doses, x[:, 1:] / x[:, :1], 0.5)
 
@@ -209,8 +209,8 @@ def _bliss(spec: Mapping[str, Any]) -> _Parts:
     second_texts = [f"{medium} + {second} {amount:.6g} nM" for amount in b]
     both = [f"{text} + {second} {amount:.6g} nM" for text in first_texts for amount in b]
 
-    def dishes(line: str) -> list[Dish]:
-        return [Dish(line, text, time, _atp()) for text in (medium, *first_texts, *second_texts, *both)]
+    def dishes(line: str) -> list[Reading]:
+        return [Reading(line, text, time, _atp()) for text in (medium, *first_texts, *second_texts, *both)]
 
     def value(x: FloatArray) -> FloatArray:
         alive = x[:, 1:] / x[:, :1]
@@ -235,7 +235,7 @@ def _t80(spec: Mapping[str, Any]) -> _Parts:
             found[row] = times[0] if k == 0 else np.interp(0.8, curve[k - 1 : k + 1], times[k - 1 : k + 1])
         return found
 
-    return lambda line: [Dish(line, treatment, time, readout) for time in times], value
+    return lambda line: [Reading(line, treatment, time, readout) for time in times], value
 
 
 def _correlation(spec: Mapping[str, Any]) -> _Parts:
@@ -244,7 +244,7 @@ def _correlation(spec: Mapping[str, Any]) -> _Parts:
               for drug, doses in zip(spec["correlation"], spec["doses"], strict=True)]  # fmt: skip
     lines: Sequence[str] = spec["lines"]
 
-    def dishes(_: str) -> list[Dish]:
+    def dishes(_: str) -> list[Reading]:
         return [dish for _, make in curves for line in lines for dish in make(line)]
 
     def value(x: FloatArray) -> FloatArray:

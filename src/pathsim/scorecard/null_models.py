@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from types import MappingProxyType
 
-from ..experiments.ensemble import Dish, read_dishes
+from ..experiments.readings import Reading, take_readings
 from ..lab import CellLine, Library
 from ..lab.protocols import protocols
 from ..model import Model
@@ -17,8 +17,8 @@ def feedback_free(model: Model, library: Library, names: Iterable[str]) -> dict[
     untreated state is the same and only what a perturbation feeds back is gone; and without shielding of AKT."""
     null = protocols().without_feedback
     unique = list(dict.fromkeys(names))
-    dishes = [Dish(name, "serum 10 %", 0.0, signal) for name in unique for signal in null.held.values()]
-    levels = read_dishes(model, dishes, library=library)[0].reshape(len(unique), len(null.held))
+    dishes = [Reading(name, "serum 10 %", 0.0, signal) for name in unique for signal in null.held.values()]
+    levels = take_readings(model, dishes, library=library)[0].reshape(len(unique), len(null.held))
     lines = {}
     for name, level in zip(unique, levels, strict=True):
         line = library.cell_line(name)

@@ -10,7 +10,9 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import PathsimError
-from ..experiments.ensemble import Constants, Dish, band, read_dishes
+from ..experiments.conditions import Constants
+from ..experiments.ensemble import interval
+from ..experiments.readings import Reading, take_readings
 from ..lab import CellLine, Library, default_library
 from ..model import Model, load_model
 from ..solve import Rosenbrock
@@ -169,20 +171,20 @@ def _run(
 
 
 def _read_all(
-    dishes: Sequence[Dish], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
-) -> dict[Dish, FloatArray | str]:
+    dishes: Sequence[Reading], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
+) -> dict[Reading, FloatArray | str]:
     solver = Rosenbrock(rtol=1e-5, atol=1e-8)
     latest: dict[tuple[str, str], float] = {}
     for dish in dishes:
         key = (dish.cell_line, dish.treatment)
         latest[key] = max(latest.get(key, 0.0), dish.time_min)
-    groups: dict[float, list[Dish]] = {}
+    groups: dict[float, list[Reading]] = {}
     for dish in dishes:
         groups.setdefault(latest[dish.cell_line, dish.treatment], []).append(dish)
-    readings: dict[Dish, FloatArray | str] = {}
+    readings: dict[Reading, FloatArray | str] = {}
     for members in groups.values():
         try:
-            values = read_dishes(model, members, sets, library, solver, lines=lines)
+            values = take_readings(model, members, sets, library, solver, lines=lines)
             readings.update({dish: values[:, n] for n, dish in enumerate(members)})
         except PathsimError:
             readings.update(_one_by_one(members, model, library, sets, lines))
@@ -190,12 +192,12 @@ def _read_all(
 
 
 def _one_by_one(
-    dishes: Sequence[Dish], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
-) -> dict[Dish, FloatArray | str]:
-    found: dict[Dish, FloatArray | str] = {}
+    dishes: Sequence[Reading], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
+) -> dict[Reading, FloatArray | str]:
+    found: dict[Reading, FloatArray | str] = {}
     for dish in dishes:
         try:
-            found[dish] = read_dishes(model, [dish], sets, library, lines=lines)[:, 0]
+            found[dish] = take_readings(model, [dish], sets, library, lines=lines)[:, 0]
         except PathsimError as error:
             found[dish] = str(error)
     return found
@@ -203,7 +205,7 @@ def _one_by_one(
 
 def _judge(
     claim: Claim,
-    readings: Mapping[Dish, FloatArray | str],
+    readings: Mapping[Reading, FloatArray | str],
     model: Model,
     library: Library,
     measured: dict[str, Mapping[str, float] | str],
@@ -234,10 +236,11 @@ def _judge(
 
 def _find(line: str, label: str, values: FloatArray, low: float, high: float, accepted: str) -> Finding:
     value = float(values[0])
-    bounds = band(values) if len(values) > 4 else (np.nan, np.nan)
+    spread = interval(values)
+    ends = (float(spread.low), float(spread.high)) if len(values) > 4 else (np.nan, np.nan)
     passed = bool(low <= value <= high)
     sign = passed or (bool(value > 1.0) if low >= 1.0 else bool(value < 1.0) if high <= 1.0 else False)
-    return Finding(line, label, value, float(bounds[0]), float(bounds[1]), accepted, passed, sign)
+    return Finding(line, label, value, *ends, accepted, passed, sign)
 
 
 def _why(claim: Claim, findings: Sequence[Finding]) -> str:

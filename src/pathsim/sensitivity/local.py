@@ -11,7 +11,8 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, SimulationError, raise_together, unknown
-from ..experiments.simulation import system_of
+from ..experiments.conditions import resting_medium
+from ..experiments.timecourse import system_of
 from ..lab import CellLine, Library, default_library
 from ..model import Model, load_model
 from ..solve import Rosenbrock, Solver
@@ -104,7 +105,7 @@ def set_up(
     if len(moments) != 1 or not moments[0] >= 0:
         problems.append(f"sensitivities are of one time from 0 on, not of {time!r}")
     try:
-        protocol = read_protocol(treatment, [], shelf, "serum" in system_of(opened).slots, moments[0])
+        protocol = read_protocol(treatment, [], shelf, resting_medium(opened), moments[0])
     except PathsimError as error:
         problems.append(str(error))
     known = set(opened.symbols)
@@ -162,7 +163,7 @@ def elasticities(
     asked = names if names is not None else _constants(opened)
     axes = [Axis(name, Kind.SCALE, "", Range(0.5, 2.0, True)) for name in asked]
     setup = set_up(opened, cell_line, treatment, readouts, time, axes, library, solver or TIGHT)
-    own = setup.design.dishes(setup.design.protocols[0], np.zeros(1, dtype=np.int64), {n: np.ones(1) for n in asked})
+    own = setup.design.settings(setup.design.protocols[0], np.zeros(1, dtype=np.int64), {n: np.ones(1) for n in asked})
     slots = list(system_of(opened).slots)
     value_of = {slots[column]: float(value) for column, value in zip(own.columns, own.media[-1][0], strict=True)}
     kept = [name for name in asked if value_of[name] != 0 and np.isfinite(value_of[name])]

@@ -15,12 +15,13 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..errors import InputError, PathsimError, raise_together
-from ..experiments.simulation import PASSAGING, system_of
+from ..experiments.conditions import while_resting
+from ..experiments.timecourse import system_of
+from ..experiments.wells import WellReadings, Wells, distinct, read_wells
 from ..lab import CellLine
 from ..model import Model
 from ..solve import Solver
 from .axes import Axis, Kind, Listed, Range, exact
-from .dishes import Dishes, Readings, distinct, run_dishes
 from .protocol import Medium, Protocol
 from .sampling import Sample
 
@@ -83,10 +84,10 @@ class Design:
         values |= {name: span.at(cube[:, column]) for column, (name, span) in enumerate(ranges)}
         return line, protocol, values
 
-    def read(self, first: int, last: int, workers: int | None = 1) -> Readings:
+    def read(self, first: int, last: int, workers: int | None = 1) -> WellReadings:
         """The readings of the wells ``first`` to ``last`` - 1, shape (wells, times, readouts)."""
         line, protocol, values = self.values(first, last)
-        result = Readings(np.full((last - first, len(self.times), len(self.readouts)), np.nan), {})
+        result = WellReadings(np.full((last - first, len(self.times), len(self.readouts)), np.nan), {})
         for number in np.unique(protocol):
             members = np.flatnonzero(protocol == number)
             mine = {name: column[members] for name, column in values.items()}
@@ -99,12 +100,12 @@ class Design:
 
     def _beside_vehicle(
         self,
-        treated: Readings,
+        treated: WellReadings,
         protocol: Protocol,
         line: IntArray,
         values: Mapping[str, FloatArray],
         workers: int | None,
-    ) -> Readings:
+    ) -> WellReadings:
         """Readings with the readouts in percent divided by those of the same well with every dose of an axis zero."""
         doses = {axis.name for axis in self.axes if axis.kind is Kind.DOSE}
         others = [column for name, column in values.items() if name not in doses]
@@ -120,30 +121,30 @@ class Design:
             result = treated.values.copy()
             result[:, :, percent] *= 100.0 / vehicle.values[group][:, :, percent]
         result[list(failures)] = np.nan
-        return Readings(result, failures)
+        return WellReadings(result, failures)
 
     def measure(
         self, protocol: Protocol, line: IntArray, values: Mapping[str, FloatArray], workers: int | None = 1
-    ) -> Readings:
+    ) -> WellReadings:
         """The readings of wells given by their line and the values of their axes."""
         system = system_of(self.model)
         nodes = [system.output(name.removesuffix(PERCENT)) for name in self.readouts]
-        dishes = self.dishes(protocol, line, values)
-        return run_dishes(system, dishes, np.array(self.times), nodes, self.solver, workers)
+        wells = self.settings(protocol, line, values)
+        return read_wells(self.model, wells, np.array(self.times), nodes, self.solver, workers)
 
-    def dishes(self, protocol: Protocol, line: IntArray, values: Mapping[str, FloatArray]) -> Dishes:
+    def settings(self, protocol: Protocol, line: IntArray, values: Mapping[str, FloatArray]) -> Wells:
         """Wells given by their line and the values of their axes, as numbers for the solver."""
         system = system_of(self.model)
         base = self._base(line, values)
         rest = self._in_medium(base, protocol.rest, values)
-        if PASSAGING in self._slots:
-            rest[:, self._slots[PASSAGING]] = 1.0
+        for name, value in while_resting(system).items():
+            rest[:, self._slots[name]] = value
         media = [self._in_medium(base, step, values) for step in protocol.steps]
         minutes = [
             values[step.minutes] if isinstance(step.minutes, str) else np.full(len(line), step.minutes)
             for step in protocol.steps[:-1]
         ]
-        return Dishes(np.array([system.slot(name) for name in self._slots]), rest, media, minutes)
+        return Wells(np.array([system.slot(name) for name in self._slots]), rest, media, minutes)
 
     @cached_property
     def _slots(self) -> dict[str, int]:
@@ -154,7 +155,7 @@ class Design:
             for medium in (protocol.rest, *protocol.steps):
                 names += [name for substance in medium.substances for name, _ in substance.slopes]
         system = system_of(self.model)
-        names += [PASSAGING] if PASSAGING in system.slots else []
+        names += while_resting(system)
         return {name: i for i, name in enumerate(sorted(set(names)))}
 
     @cached_property

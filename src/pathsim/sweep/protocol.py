@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ..errors import InputError, PathsimError, raise_together, unknown
-from ..lab import FULL_MEDIUM, Library, Step, Treatment
+from ..lab import Library, Step, Treatment
 from ..units import UNITS, Dimension, Quantity
 from .axes import Axis, Kind
 
@@ -61,8 +61,9 @@ class Protocol:
         return [piece.strip() if i % 2 else piece for i, piece in enumerate(_PLACEHOLDER.split(self.text))]
 
 
-def read_protocol(text: str, axes: Sequence[Axis], library: Library, has_serum: bool, latest: float) -> Protocol:
-    """Read treatment text with placeholders for ``axes``; ``latest`` is when the last reading is taken (min).
+def read_protocol(text: str, axes: Sequence[Axis], library: Library, rest: Step, latest: float) -> Protocol:
+    """Read treatment text with placeholders for ``axes``; cells come to rest in ``rest``, the last reading is
+    taken at ``latest`` (min).
 
     Raises :class:`InputError` listing everything that is wrong with it.
     """
@@ -99,8 +100,7 @@ def read_protocol(text: str, axes: Sequence[Axis], library: Library, has_serum: 
         raise InputError(
             f"the last step of '{text}' must last until the last reading at {latest:g} min; leave out its 'for'"
         )
-    rest = _medium(FULL_MEDIUM if has_serum else Step(()), {}, library, problems)
-    return Protocol(text, rest, steps)
+    return Protocol(text, _medium(rest, {}, library, problems), steps)
 
 
 def _medium(step: Step, axis_of: Mapping[int, str], library: Library, problems: list[str]) -> Medium:

@@ -50,8 +50,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, PathsimError, raise_together, unknown
-from ..experiments.ensemble import choose_sets, with_constants
-from ..experiments.simulation import system_of
+from ..experiments.conditions import resting_medium, with_constants
+from ..experiments.ensemble import choose_sets
 from ..files import read_toml
 from ..lab import CellLine, Library, default_library
 from ..model import Model, bundled_models, load_model
@@ -261,12 +261,12 @@ class _Reader:
         if "treatment" in self.content and "treatments" in self.content:
             self.problems.append("both treatment and treatments are given; use treatments for several")
         doses = [axis.name for axis in axes if axis.kind is Kind.DOSE]
-        has_serum = "serum" in system_of(model).slots
-        parts = [*(["serum 10 %"] if has_serum else []), *(f"{name} {{{name}}}" for name in doses)]
+        rest = resting_medium(model)
+        parts = [*map(str, rest.doses), *(f"{name} {{{name}}}" for name in doses)]
         plain = " + ".join(parts) or "vehicle"
         texts = self._texts("treatment" if "treatment" in self.content else "treatments", [plain])
         found: list[Protocol] = []
         for text in texts:
-            protocol = self._try(partial(read_protocol, text, axes, library, has_serum, latest))
+            protocol = self._try(partial(read_protocol, text, axes, library, rest, latest))
             found += [protocol] if protocol else []
         return tuple(found)

@@ -21,8 +21,9 @@ from ..assays.dose_response import dose_response
 from ..assays.screen_input import open_model
 from ..assays.western_blot import resistance_blot_protocol, western_blot
 from ..errors import InputError, PathsimError, raise_together
-from ..experiments.ensemble import Dish, load_parameter_sets, read_dishes
-from ..experiments.simulation import system_of
+from ..experiments.ensemble import interval, load_parameter_sets
+from ..experiments.readings import Reading, take_readings
+from ..experiments.timecourse import system_of
 from ..files import write_whole
 from ..invivo.xenograft import Trial, xenograft
 from ..lab import CellLine, Library, default_library, default_pharmacy
@@ -335,15 +336,15 @@ def _ranking(work: _Work) -> Found:
     line, drug = work.lines["resistant"], work.settings.drug
     dose = number_text(float(f"{work.facts['escalation']['last_dose_nM']:.3g}"))
     minutes, viability = 72 * 60.0, protocols().names.viability
-    dishes = [Dish(line.name, "serum 10 %", minutes, viability)]
-    dishes.append(Dish(line.name, f"serum 10 % + {drug} {dose} nM", minutes, viability))
+    dishes = [Reading(line.name, "serum 10 %", minutes, viability)]
+    dishes.append(Reading(line.name, f"serum 10 % + {drug} {dose} nM", minutes, viability))
     partners = _partners(work)
     for partner in partners:
         amount = _dose_text(doses_nM(partner.doses)[2])
-        dishes.append(Dish(line.name, f"serum 10 % + {partner.drug} {amount}", minutes, viability))
+        dishes.append(Reading(line.name, f"serum 10 % + {partner.drug} {amount}", minutes, viability))
         both = f"serum 10 % + {drug} {dose} nM + {partner.drug} {amount}"
-        dishes.append(Dish(line.name, both, minutes, viability))
-    values = read_dishes(work.model, dishes, [{}, *sets], work.library, lines={line.name: line})
+        dishes.append(Reading(line.name, both, minutes, viability))
+    values = take_readings(work.model, dishes, [{}, *sets], work.library, lines={line.name: line})
     percent = 100 * values / values[:, :1]
     alone, single, both_ = percent[:, 1:2], percent[:, 2::2], percent[:, 3::2]
     gain = np.minimum(alone, single) - both_
@@ -357,8 +358,8 @@ def _ranking(work: _Work) -> Found:
             "partner_dose": dishes[2 + 2 * i].treatment,
         }
         for name, table in (("viability_percent", both_), ("gain_points", gain), ("bliss_points", bliss)):
-            low, high = np.quantile(table[1:, i], [0.05, 0.95]) if len(sets) else (np.nan, np.nan)
-            row |= {name: table[0, i], f"{name}_low": float(low), f"{name}_high": float(high)}
+            low, value, high = interval(table[:, i]) if len(sets) else (np.nan, table[0, i], np.nan)
+            row |= {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
         rows.append({**row, "share_of_sets_best": float(best[i])})
     ranking = pd.DataFrame(rows).sort_values("gain_points", ascending=False, kind="stable", ignore_index=True)
     ranking["partner_dose"] = ranking["partner_dose"].str.removeprefix("serum 10 % + ")

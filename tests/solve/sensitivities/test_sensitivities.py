@@ -10,7 +10,7 @@ import pytest
 
 import pathsim as ps
 from pathsim.arrays import FloatArray
-from pathsim.experiments.simulation import system_of
+from pathsim.experiments.timecourse import system_of
 from pathsim.solve import System, run_rows, settle_rows
 from pathsim.solve.sensitivities.forward import differentiate, run_tangents
 from pathsim.solve.sensitivities.recording import record_rows
