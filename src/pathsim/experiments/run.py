@@ -15,7 +15,7 @@ import numpy as np
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import SimulationError
 from ..solve import Rosenbrock, Rows, Solver, run_rows, settle_rows
-from ..solve.sensitivities.forward import MOST_REFINEMENTS, run_tangents
+from ..solve.sensitivities.forward import MOST_REFINEMENTS, run_sensitivities
 from ..solve.sensitivities.recording_parts import Parts, record_parts
 from .dynamics import Dynamics
 from .plan import KEEP, Group, Plan
@@ -272,14 +272,14 @@ class Runner:
             chosen = rows.chosen(seeds)
             whole = np.zeros((len(chosen), len(self.system.defaults), d))
             whole[:, self.plan.columns] = chosen
-            found = run_tangents(
+            found = run_sensitivities(
                 self.system, rows.chosen(raw), self._times(group, rows), self.nodes, whole, solver,
                 columns=self.plan.columns, start_states=None if starts is None else rows.chosen(starts),
                 start_seeds=None if start_seeds is None else rows.chosen(start_seeds), until_steady=group.settles,
                 refinements=refinements,
             )  # fmt: skip
             progress.end(raw, found.rows.values, found.rows.x, _sentences(found.rows))
-            moved.append(Ended(seeds, rows.spread(found.tangents.values), rows.spread(found.tangents.x)))
+            moved.append(Ended(seeds, rows.spread(found.sensitivities.values), rows.spread(found.sensitivities.x)))
             if not group.settles:
                 error = max(error, float(found.errors.max(initial=0.0)))
         return Sensitivities(progress.outcome, tuple(moved), error)

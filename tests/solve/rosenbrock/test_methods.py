@@ -15,7 +15,7 @@ from pathsim.solve.integrate.batch import engine_of
 from pathsim.solve.llvm import layout as at_row
 from pathsim.solve.llvm.calls import call2, call3, call6, call_step
 from pathsim.solve.llvm.layout import LANES, place
-from pathsim.solve.reference.functions import TwinFunctions
+from pathsim.solve.reference.functions import ReferenceFunctions
 from pathsim.solve.reference.steps import rosenbrock_step
 from pathsim.solve.rosenbrock.step import POINTERS
 from pathsim.solve.rosenbrock.tableau import RODAS5P
@@ -31,7 +31,7 @@ def bernoulli(t: float) -> float:
 
 
 def test_the_order_of_fixed_steps_is_five() -> None:
-    functions = TwinFunctions(system(BERNOULLI), [])
+    functions = ReferenceFunctions(system(BERNOULLI), [])
     sizes, errors = 2.0 ** -np.arange(1, 6), []
     for h in sizes:
         x, p = np.array([0.5]), np.array([])
@@ -43,7 +43,7 @@ def test_the_order_of_fixed_steps_is_five() -> None:
 
 
 def test_the_dense_output_is_of_order_four() -> None:
-    functions = TwinFunctions(system(BERNOULLI), [])
+    functions = ReferenceFunctions(system(BERNOULLI), [])
     sizes, errors = 2.0 ** -np.arange(2, 6), []
     for h in sizes:
         _, _, curve = rosenbrock_step(functions, 0.0, np.array([0.5]), np.array([]), h, Rosenbrock())
@@ -71,7 +71,7 @@ def test_error_falls_with_about_the_fifth_power_of_the_steps(text: str, least: f
 @pytest.mark.parametrize("text", [BERNOULLI, LINEAR, DRIVEN, DENSE, HIRES.text], ids=lambda text: text[:20])
 def test_the_compiled_step_is_its_twin_to_rounding(text: str) -> None:
     equations = system(text)
-    functions = TwinFunctions(equations, [])
+    functions = ReferenceFunctions(equations, [])
     start = np.array(functions.start(0.0, [], equations.raw()))
     p, x = start[: len(equations.parameters)], start[len(equations.parameters) :]
     for t, h in ((0.0, 1e-3), (0.25, 0.03), (1.0, 0.4)):
@@ -138,7 +138,7 @@ def test_engine_and_twin_agree(text: str) -> None:
 
 def test_the_jacobian_is_the_derivative_of_the_rates() -> None:
     equations = system(DENSE)
-    functions = TwinFunctions(equations, [])
+    functions = ReferenceFunctions(equations, [])
     x, p = np.array([0.7, 0.4, 0.9]), np.array([])
     exact = functions.jacobian(0.3, x, p)
     for j in range(3):

@@ -12,7 +12,7 @@ import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.experiments.timecourse import system_of
 from pathsim.solve import System, run_rows, settle_rows
-from pathsim.solve.sensitivities.forward import differentiate, run_tangents
+from pathsim.solve.sensitivities.forward import differentiate, run_sensitivities
 from pathsim.solve.sensitivities.recording import record_rows
 
 TIGHT = ps.Rosenbrock(rtol=1e-10, atol=1e-13)
@@ -120,7 +120,7 @@ def test_tangents_agree_with_differences(name: str, tmp_path: Path) -> None:
     plain = run_rows(system, raw[None], times, nodes, TIGHT)
     np.testing.assert_array_equal(record_rows(system, raw[None], times, nodes, TIGHT).rows.values, plain.values)
     seeds = relative_seeds(system, parameters, raw)
-    exact = run_tangents(system, raw[None], times, nodes, seeds, TIGHT).tangents
+    exact = run_sensitivities(system, raw[None], times, nodes, seeds, TIGHT).sensitivities
     numeric = differences(lambda rows: run_rows(system, rows, times, nodes, TIGHT).values, raw, seeds)
     assert np.abs(numeric).max() > 0.01
     compare(exact.values[0], numeric, plain.values)
@@ -248,8 +248,7 @@ def test_the_adjoint_of_a_steady_state(tmp_path: Path) -> None:
 
 def test_drivers_run_as_python_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pathsim.solve.llvm.loops import Words
-    from pathsim.solve.sensitivities import adjoint, recording
-    from pathsim.solve.sensitivities import segments as stretches
+    from pathsim.solve.sensitivities import adjoint, recording, segments
 
     text, outputs, _ = MODELS["switch"]
     system = open_model(tmp_path, text)
@@ -264,6 +263,6 @@ def test_drivers_run_as_python_give_the_same_bits(tmp_path: Path, monkeypatch: p
         return lambda *given: function(*(one.argument if isinstance(one, Words) else one for one in given))
 
     compiled = gradient()
-    for module in (adjoint, recording, stretches):
+    for module in (adjoint, recording, segments):
         monkeypatch.setattr(module, "compiled", plain)
     np.testing.assert_array_equal(gradient(), compiled)

@@ -11,7 +11,7 @@ import numpy as np
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..llvm.layout import STATE, STATUS, STEPS_TAKEN, TIME, Results
-from ..reference.functions import TwinFunctions
+from ..reference.functions import ReferenceFunctions
 from ..reference.integrate import LONGEST, integrate, settle
 from ..rosenbrock.tableau import RODAS5P, Tableau
 from ..solvers import Rosenbrock, Solver
@@ -158,7 +158,7 @@ def _run(
     if isinstance(solver, Rosenbrock):
         _by_engine(rows, settings, columns, times, nodes, solver, start_states, until_steady, workers)
     else:
-        _by_twin(rows, settings, columns, times, nodes, solver, start_states, until_steady)
+        _by_reference(rows, settings, columns, times, nodes, solver, start_states, until_steady)
     return rows
 
 
@@ -188,7 +188,7 @@ def _by_engine(
         rows.x[:, order] = rows.x.copy()
 
 
-def _by_twin(
+def _by_reference(
     rows: Rows,
     settings: FloatArray,
     columns: IntArray,
@@ -198,7 +198,7 @@ def _by_twin(
     start_states: FloatArray | None,
     until_steady: bool,
 ) -> None:
-    functions = twin_functions(rows.system, nodes)
+    functions = reference_functions(rows.system, nodes)
     raw = rows.system.defaults.copy()
     for i, setting in enumerate(settings):
         raw[columns] = setting
@@ -223,6 +223,6 @@ def _engine(system: System, tableau: Tableau) -> Engine:
 
 
 @lru_cache(maxsize=64)
-def twin_functions(system: System, outputs: tuple[int, ...]) -> TwinFunctions:
+def reference_functions(system: System, outputs: tuple[int, ...]) -> ReferenceFunctions:
     """The plain functions of a system."""
-    return TwinFunctions(system, outputs)
+    return ReferenceFunctions(system, outputs)

@@ -11,7 +11,7 @@ from ..equations.evaluate import Numbers, python_function
 from ..equations.system import System, jacobian, time_derivative
 
 
-class TwinFunctions:
+class ReferenceFunctions:
     """The Python functions of a system, made once."""
 
     def __init__(self, system: System, outputs: Sequence[int]) -> None:

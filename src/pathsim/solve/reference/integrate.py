@@ -18,7 +18,7 @@ from ..equations.system import EventCode
 from ..rosenbrock.tableau import RODAS5P
 from ..solvers import Rosenbrock, Solver
 from ..status import Status
-from .functions import TwinFunctions
+from .functions import ReferenceFunctions
 from .steps import make_stepper
 
 MOST_SWITCHES_AT_ONE_TIME = 1000
@@ -41,7 +41,7 @@ class Run:
 
 
 def integrate(
-    functions: TwinFunctions,
+    functions: ReferenceFunctions,
     raw: FloatArray,
     times: FloatArray,
     solver: Solver,
@@ -65,7 +65,9 @@ class _Pending:
     values: list[float] | None
 
 
-def settle(functions: TwinFunctions, raw: FloatArray, solver: Solver, start_state: FloatArray | None = None) -> Run:
+def settle(
+    functions: ReferenceFunctions, raw: FloatArray, solver: Solver, start_state: FloatArray | None = None
+) -> Run:
     """Integrate until nothing moves any more: the steady state reached from the start state.
 
     A stiffly stable method takes ever longer steps towards a steady state and turns into Newton's method there, while
@@ -80,7 +82,7 @@ def settle(functions: TwinFunctions, raw: FloatArray, solver: Solver, start_stat
 class _Simulation:
     def __init__(
         self,
-        functions: TwinFunctions,
+        functions: ReferenceFunctions,
         raw: FloatArray,
         times: FloatArray,
         solver: Solver,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...arrays import FloatArray
 from ..solvers import BDF, LSODA, Rosenbrock, Solver
-from .functions import TwinFunctions
+from .functions import ReferenceFunctions
 
 
 class Stepper(Protocol):
@@ -31,7 +31,7 @@ class Stepper(Protocol):
         """The curve over the last step."""
 
 
-def make_stepper(f: TwinFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: Solver) -> Stepper:
+def make_stepper(f: ReferenceFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: Solver) -> Stepper:
     if isinstance(solver, Rosenbrock):
         return RosenbrockStepper(f, t, x, p, end, solver)
     return _ScipyStepper(f, t, x, p, end, solver)
@@ -39,7 +39,7 @@ def make_stepper(f: TwinFunctions, t: float, x: FloatArray, p: FloatArray, end: 
 
 class _ScipyStepper:
     def __init__(
-        self, f: TwinFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: LSODA | BDF
+        self, f: ReferenceFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: LSODA | BDF
     ) -> None:
         from scipy import integrate as scipy_integrate
 
@@ -73,7 +73,7 @@ class RosenbrockStepper:
     """A Rosenbrock method on a dense matrix, in the symbols of :mod:`pathsim.solve.rosenbrock.tableau`."""
 
     def __init__(
-        self, f: TwinFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: Rosenbrock
+        self, f: ReferenceFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: Rosenbrock
     ) -> None:
         self.f, self.p, self.end, self.solver = f, p, end, solver
         self.t: float = t
@@ -105,7 +105,7 @@ class RosenbrockStepper:
 
 
 def rosenbrock_step(
-    f: TwinFunctions, t: float, y: FloatArray, p: FloatArray, h: float, solver: Rosenbrock
+    f: ReferenceFunctions, t: float, y: FloatArray, p: FloatArray, h: float, solver: Rosenbrock
 ) -> tuple[FloatArray, float, Callable[[float], FloatArray]]:
     """One attempt of size ``h``: the new state, the scaled error (accept when <= 1) and the dense output."""
     T, n = solver.tableau, len(y)

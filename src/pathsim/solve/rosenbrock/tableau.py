@@ -21,7 +21,8 @@ class Tableau(NamedTuple):
     """One method.
 
     ``order`` is that of the new state, ``error_order`` that of the state it is compared with, ``dense_order`` that of
-    the dense output. Row i of ``a`` and ``C`` holds the entries before column i; ``H`` has at least one row.
+    the dense output. Row i of ``a`` and ``C`` holds the entries before column i; ``H`` has at least one row, and
+    samples and discontinuities inside steps are as accurate as it is.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Tableau(NamedTuple):
     @property
     def exponent(self) -> float:
         """The step size that an error allows goes with the error to the power of minus this."""
-        return 1 / (self.error_order + 1)
+        return 1 / (min(self.order, self.error_order) + 1)
 
     def row(self, i: int) -> tuple[float, ...]:
         """The weights that lead to the state of stage i, or to the new state behind the last."""

@@ -31,8 +31,8 @@ from .adjoint_jumps import switching_of
 from .adjoint_loop import AdjointCode, AdjointLayout, Bars, Lanes, Starts, Tasks, back_lanes, start_back
 from .forward_jumps import Crossing
 from .forward_machine import machine_of
-from .recording import Recording, stretches_of
-from .segments import rounds_of
+from .recording import Recording, segments_of
+from .segments import segment_by_segment
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +69,10 @@ class _Pull:
         system = self.system = recording.system
         n_rows = len(recording.rows.status)
         self.rows = np.flatnonzero(recording.rows.status == 0)
-        found = stretches_of(recording)
+        found = segments_of(recording)
         self.jump_of, self.many = found.cuts[:, 1:] - 1, found.many
         self.tape = Words.of(recording.tape)
-        self.rounds = rounds_of(found, self.rows, recording.times)
+        self.segments = segment_by_segment(found, self.rows, recording.times)
         self.machine = adjoint_of(system, recording.tableau, columns)
         self.place = self.machine.engine.order
         self.S = np.zeros((n_rows, len(system.states)))
@@ -86,9 +86,9 @@ class _Pull:
         jumps = {int(row): self._jumps(int(row)) for row in self.rows} if eventful else {}
         width = self.S.shape[1] + self.Q.shape[1]
         waits = {row: np.zeros(len(matrices[-1]) - width) for row, matrices in jumps.items()}
-        for number in reversed(range(len(self.rounds))):
-            rows = self.rounds[number].rows
-            self._stretch(number)
+        for number in reversed(range(len(self.segments))):
+            rows = self.segments[number].rows
+            self._segment(number)
             if number > 0 and not eventful and self.machine.moments_move:
                 self._switch(number, rows)
             elif eventful:
@@ -102,8 +102,8 @@ class _Pull:
         raw[failed], start[failed] = np.nan, np.nan
         return Pulled(raw, start)
 
-    def _stretch(self, number: int) -> None:
-        recording, n, one = self.recording, len(self.system.states), self.rounds[number]
+    def _segment(self, number: int) -> None:
+        recording, n, one = self.recording, len(self.system.states), self.segments[number]
         longest = np.argsort(one.first - one.last, kind="stable")  # alike lengths side by side
         columns = [one.rows, one.first, one.last, one.first_sample, one.last_sample, np.zeros_like(one.rows)]
         table = np.stack(columns, axis=1)[longest]
@@ -122,7 +122,7 @@ class _Pull:
         self.S[rows], self.Q[rows] = S, Q
 
     def _switch(self, number: int, rows: IntArray) -> None:
-        """Back over the switches after which these rows began stretch ``number``; no events."""
+        """Back over the switches after which these rows began segment ``number``; no events."""
         tape, n, jump_of = self.recording.tape, len(self.system.states), self.jump_of
         records = self.recording.order[jump_of[rows, number - 1]]
         jumps = tape.jumps[tape.links[records, LINK_JUMP]]
@@ -160,7 +160,7 @@ class _Pull:
         return found
 
     def _over(self, row: int, matrix: FloatArray, waits: FloatArray) -> FloatArray:
-        """Back over what happened where a stretch begins; ``waits`` are derivatives by what waits after and before."""
+        """Back over what happened where a segment begins; ``waits`` are derivatives by what waits after and before."""
         n, n_p = self.S.shape[1], self.Q.shape[1]
         moved: FloatArray = matrix.T @ np.concatenate([self.S[row], self.Q[row], waits])
         self.S[row], self.Q[row] = moved[:n], moved[n : n + n_p]

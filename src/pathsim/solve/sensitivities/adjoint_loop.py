@@ -237,7 +237,7 @@ def _samples_inside(
     code: AdjointCode, at: AdjointLayout, F: FloatArray, lanes: Lanes, tasks: Tasks, bars: Bars, first: int, back: int,
     active: int, dense: bool,
 ) -> bool:  # fmt: skip
-    """Add what samples inside (or at the end of) the present steps say, as many rounds as the fullest step needs.
+    """Add what samples inside (or at the end of) the present steps say, as many segments as the fullest step needs.
 
     Returns whether anything has been said about the dense output; ``dense``: whether it had been before.
     """

@@ -21,12 +21,12 @@ from ..solvers import Rosenbrock
 from .forward_jumps import Crossing
 from .forward_loop import run_tasks, start_tasks
 from .forward_machine import machine_of
-from .recording import Recording, record_rows, stretches_of
-from .segments import Round, rounds_of
+from .recording import Recording, record_rows, segments_of
+from .segments import NthSegments, segment_by_segment
 
 
 @dataclass(frozen=True, eq=False)
-class Tangents:
+class Sensitivities:
     """Derivatives along directions: ``values`` (n, times, outputs, d) and last states ``x`` (n, states, d).
 
     NaN in rows that failed.
@@ -44,7 +44,7 @@ class Differentiated:
     """
 
     rows: Rows
-    tangents: Tangents
+    sensitivities: Sensitivities
     errors: FloatArray
 
 
@@ -53,7 +53,7 @@ LOOSER = 100.0
 MOST_REFINEMENTS = 6
 
 
-def run_tangents(
+def run_sensitivities(
     system: System,
     settings: FloatArray,
     times: FloatArray,
@@ -94,8 +94,8 @@ def run_tangents(
 
 def differentiate(
     recording: Recording, seeds: FloatArray, start_seeds: FloatArray | None = None, solver: Rosenbrock | None = None
-) -> Tangents:
-    """Derivatives of what was recorded, step sizes held as they were; arguments as :func:`run_tangents`."""
+) -> Sensitivities:
+    """Derivatives of what was recorded, step sizes held as they were; arguments as :func:`run_sensitivities`."""
     return _Differentiation(recording, seeds, start_seeds, solver or Rosenbrock()).run()
 
 
@@ -119,19 +119,19 @@ class _Differentiation:
         self.shape = (n, recording.times.shape[1], len(recording.outputs))
         self.seeds, self.d = seeds, seeds.shape[2]
 
-    def run(self) -> Tangents:
+    def run(self) -> Sensitivities:
         recording, n_states = self.recording, len(self.recording.system.states)
         most = max([len(active) for active in self.active], default=0)
         out = np.zeros((*self.shape, -(-most // LANES) * LANES))
         S, Q = self._start()
-        rounds = self._rounds()
+        segments = self._segments()
         sizes = self._sizes()
-        for number, (here, table, one) in enumerate(rounds):
+        for number, (here, table, one) in enumerate(segments):
             part_S, part_Q = S[here], Q[here]
             self._carry(number, table, one, part_S, part_Q, out, sizes[here])
             S[here] = part_S
-            if number + 1 < len(rounds):
-                self._jump(number, rounds[number + 1][0], S, Q)
+            if number + 1 < len(segments):
+                self._jump(number, segments[number + 1][0], S, Q)
         values = np.zeros((*self.shape, self.d))
         x = np.zeros((self.shape[0], n_states, self.d))
         for row, active in enumerate(self.active):
@@ -141,7 +141,7 @@ class _Differentiation:
             x[row][np.ix_(self.place, chosen)] = S[m][:, : len(chosen)]
         failed = recording.rows.status != 0
         values[failed], x[failed] = np.nan, np.nan
-        return Tangents(values, x)
+        return Sensitivities(values, x)
 
     def row_errors(self) -> FloatArray:
         """The largest error of each row's steps."""
@@ -181,7 +181,7 @@ class _Differentiation:
         return sizes
 
     def _start(self) -> tuple[FloatArray, FloatArray]:
-        """Tangents of initial states and parameters of each task, events at the start included."""
+        """Sensitivities of initial states and parameters of each task, events at the start included."""
         recording, system = self.recording, self.recording.system
         m = len(self.row)
         packed = np.zeros((m, len(system.defaults), LANES))
@@ -218,22 +218,22 @@ class _Differentiation:
             _split(S, members, dx)
             _split(Q, members, dp)
 
-    def _rounds(self) -> list[tuple[IntArray, IntArray, Round]]:
-        """Stretches between jumps: round k holds the k-th stretch of every row that has one; its tasks."""
-        found = stretches_of(self.recording)
+    def _segments(self) -> list[tuple[IntArray, IntArray, NthSegments]]:
+        """The k-th segments between jumps of every row that has one, for each k, and their tasks."""
+        found = segments_of(self.recording)
         self.jump_of = found.cuts[:, 1:] - 1
-        rounds = []
-        for one in rounds_of(found, np.unique(self.row), self.recording.times):
+        segments = []
+        for one in segment_by_segment(found, np.unique(self.row), self.recording.times):
             at = np.full(len(found.many), -1)
             at[one.rows] = np.arange(len(one.rows))
             task = np.flatnonzero(at[self.row] >= 0)
             i = at[self.row[task]]
             columns = [self.row[task], one.first[i], one.last[i], one.first_sample[i], one.last_sample[i]]
-            rounds.append((task, np.stack([*columns, self.block[task]], axis=1), one))
-        return rounds
+            segments.append((task, np.stack([*columns, self.block[task]], axis=1), one))
+        return segments
 
     def _carry(
-        self, number: int, table: IntArray, one: Round, S: FloatArray, Q: FloatArray, out: FloatArray,
+        self, number: int, table: IntArray, one: NthSegments, S: FloatArray, Q: FloatArray, out: FloatArray,
         sizes: FloatArray,
     ) -> None:  # fmt: skip
         recording, n = self.recording, len(self.recording.system.states)
@@ -251,7 +251,7 @@ class _Differentiation:
             )  # fmt: skip
 
     def _jump(self, number: int, continuing: IntArray, S: FloatArray, Q: FloatArray) -> None:
-        """Carry the tangents of the rows that go on over the jump between two stretches."""
+        """Carry the tangents of the rows that go on over the jump between two segments."""
         tape, order, n = self.recording.tape, self.recording.order, S.shape[1]
         for row in np.unique(self.row[continuing]):
             members = np.flatnonzero(self.row == row)

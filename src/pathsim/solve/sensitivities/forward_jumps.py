@@ -1,4 +1,4 @@
-"""Tangents across switches and events.
+"""Sensitivities across switches and events.
 
 Where a condition switches at a time tau that depends on the parameters, state and tangent jump: with f the rates before
 and after, x(t) = x(tau) + f (t - tau), so the tangent of the state at fixed time gains (f_before - f_after) dtau, and
@@ -132,7 +132,7 @@ class Crossing:
     def begin(
         self, x: FloatArray, p: FloatArray, x_after: FloatArray, p_after: FloatArray, dx: FloatArray, dp: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Tangents after what happens at the start."""
+        """Sensitivities after what happens at the start."""
         self.p = p.copy()
         was_true = np.array([event.initially_true for event in self.jumps.system.events], dtype=np.int64)
         nothing = np.empty(0)
@@ -143,7 +143,7 @@ class Crossing:
     def cross(
         self, t: float, x: FloatArray, x_after: FloatArray, p_after: FloatArray, dx: FloatArray, dp: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Tangents after a jump at ``t`` from those before, ``dx`` (n, d) and ``dp`` (p, d)."""
+        """Sensitivities after a jump at ``t`` from those before, ``dx`` (n, d) and ``dp`` (p, d)."""
         assert self.queue is not None
         due = [item for item, time in zip(self.waits, self.queue.times, strict=True) if time <= t]
         with self.jumps.lane(t, x, self.p) as lane:
@@ -151,7 +151,7 @@ class Crossing:
             return self._happen(lane, x_after, p_after, dx, dp, moment)
 
     def waiting(self) -> FloatArray:
-        """Tangents of all that waits, (numbers, d): of each event its moment, then its values."""
+        """Sensitivities of all that waits, (numbers, d): of each event its moment, then its values."""
         rows = [slope for item in self.waits for slope in (item.slope, *item.slopes)]
         return np.array(rows).reshape(len(rows), self.d)
 
@@ -243,7 +243,7 @@ class Crossing:
         self._remember(lane)
 
     def _note_triggers(self, lane: _Lane, before: IntArray, dx: FloatArray, dp: FloatArray, moment: FloatArray) -> None:
-        """Tangents of what has just been triggered; nothing of what has just been forgotten."""
+        """Sensitivities of what has just been triggered; nothing of what has just been forgotten."""
         at, N = lane.at, lane.N
         x, p = self._state(lane), self._parameters(lane)
         for e, event in enumerate(self.jumps.system.events):
@@ -255,7 +255,7 @@ class Crossing:
                 self.waits = [item for item in self.waits if item.event != e]
 
     def _assign(self, lane: _Lane, chosen: int, dx: FloatArray, dp: FloatArray, moment: FloatArray) -> None:
-        """Tangents of the targets of the event that is carried out next."""
+        """Sensitivities of the targets of the event that is carried out next."""
         at, F = lane.at, lane.F
         item = self.waits.pop(chosen)
         event = self.jumps.system.events[item.event]

@@ -17,7 +17,7 @@ from ..llvm.layout import LANES
 TASK_ROW, TASK_FIRST, TASK_LAST, TASK_SAMPLE, TASK_LAST_SAMPLE, TASK_COLUMN = range(6)
 
 
-class TangentCode(NamedTuple):
+class ForwardCode(NamedTuple):
     """Addresses of compiled functions, see :mod:`pathsim.solve.llvm.forward_code`."""
 
     prep: int
@@ -32,7 +32,7 @@ class TangentCode(NamedTuple):
     outputs_tangent: int
 
 
-class TangentLayout(NamedTuple):
+class ForwardLayout(NamedTuple):
     """Sizes, addresses of the step's table and of the workspace F, and the first row in F of each array.
 
     ``size`` holds relative sizes and tolerances, ``x`` state and tangent, ``p`` parameters and tangents, ``raw`` raw
@@ -65,16 +65,16 @@ class TangentLayout(NamedTuple):
     size: int
 
 
-def address(at: TangentLayout, row: int) -> int:
+def address(at: ForwardLayout, row: int) -> int:
     """Address of a row of F."""
     return at.base + row * (LANES * 8)
 
 
 def start_tasks(
-    code: TangentCode, at: TangentLayout, F: FloatArray, raw: FloatArray, seeds: FloatArray, tasks: IntArray,
+    code: ForwardCode, at: ForwardLayout, F: FloatArray, raw: FloatArray, seeds: FloatArray, tasks: IntArray,
     S: FloatArray, Q: FloatArray,
 ) -> None:  # fmt: skip
-    """Tangents of initial states ``S`` (tasks, n, 8) and parameters ``Q`` (tasks, p, 8) from those of raw values.
+    """Sensitivities of initial states ``S`` (tasks, n, 8) and parameters ``Q`` (tasks, p, 8) from those of raw values.
 
     ``raw`` is (rows, n_raw), ``seeds`` (tasks, n_raw, 8).
     """
@@ -96,7 +96,7 @@ def start_tasks(
 
 
 def run_tasks(
-    code: TangentCode, at: TangentLayout, F: FloatArray, tape: Tape, order: IntArray, tasks: IntArray, X: FloatArray,
+    code: ForwardCode, at: ForwardLayout, F: FloatArray, tape: Tape, order: IntArray, tasks: IntArray, X: FloatArray,
     P: FloatArray, S: FloatArray, Q: FloatArray, samples: IntArray, times: FloatArray, out: FloatArray,
     sizes: FloatArray, tolerances: FloatArray, errors: FloatArray,
 ) -> None:  # fmt: skip
@@ -152,7 +152,7 @@ def run_tasks(
                 S[m, i, lane] = F[at.x + n + i, lane]
 
 
-def _load(code: TangentCode, at: TangentLayout, tape: Tape, record: int) -> None:
+def _load(code: ForwardCode, at: ForwardLayout, tape: Tape, record: int) -> None:
     """Put a recorded step into the workspace, the same in every lane."""
     place = tape.address + record * tape.steps.shape[1] * 8
     call3(code.fill, place + STEP_T * 8, address(at, at.t), LANES)
@@ -162,7 +162,7 @@ def _load(code: TangentCode, at: TangentLayout, tape: Tape, record: int) -> None
         call3(code.fill, place + stages_column(at.n) * 8, address(at, at.U), at.n_stages * at.n * LANES)
 
 
-def _error(code: TangentCode, at: TangentLayout, F: FloatArray) -> float:
+def _error(code: ForwardCode, at: ForwardLayout, F: FloatArray) -> float:
     """The largest error of the tangents of a step over its tolerance: root mean square over states, as for states."""
     n = at.n
     call7(code.tangent_error, address(at, at.x), address(at, at.x + n), address(at, at.dyn),
@@ -173,13 +173,13 @@ def _error(code: TangentCode, at: TangentLayout, F: FloatArray) -> float:
     return math.sqrt(worst / n)
 
 
-def _prepare_dense(code: TangentCode, at: TangentLayout, n8: int) -> None:
+def _prepare_dense(code: ForwardCode, at: ForwardLayout, n8: int) -> None:
     if at.n > 0:
         call3(code.prepare_dense, address(at, at.U), address(at, at.D), n8)
         call3(code.prepare_dense, address(at, at.dU), address(at, at.dD), n8)
 
 
-def _inside(code: TangentCode, at: TangentLayout, F: FloatArray, theta: float, n8: int) -> None:
+def _inside(code: ForwardCode, at: ForwardLayout, F: FloatArray, theta: float, n8: int) -> None:
     """xs = state and tangent at t + theta*h."""
     n = at.n
     for lane in range(LANES):
@@ -192,10 +192,10 @@ def _inside(code: TangentCode, at: TangentLayout, F: FloatArray, theta: float, n
 
 
 def _sample(
-    code: TangentCode, at: TangentLayout, F: FloatArray, state: int, time: float, row: int, j: int, column: int,
+    code: ForwardCode, at: ForwardLayout, F: FloatArray, state: int, time: float, row: int, j: int, column: int,
     out: FloatArray,
 ) -> None:  # fmt: skip
-    """Tangents of the outputs at a state (and tangent) in the workspace."""
+    """Sensitivities of the outputs at a state (and tangent) in the workspace."""
     if at.n_outputs == 0:
         return
     for lane in range(LANES):

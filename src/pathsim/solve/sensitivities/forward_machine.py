@@ -15,7 +15,7 @@ from ..llvm.forward_code import outputs_tangent_module, tangent_module
 from ..rosenbrock.forward_step import STEP_POINTERS, forward_step_module
 from ..rosenbrock.tableau import Tableau
 from .forward_jumps import JumpTangents
-from .forward_loop import TangentCode, TangentLayout
+from .forward_loop import ForwardCode, ForwardLayout
 
 
 @cache
@@ -50,18 +50,18 @@ class ForwardMachine:
         maths_code()
         return jit.compile_ir(outputs_tangent_module(self.engine.program, nodes, jit.machine().fused))
 
-    def _code_of(self, nodes: tuple[int, ...]) -> TangentCode:
+    def _code_of(self, nodes: tuple[int, ...]) -> ForwardCode:
         outputs = self._outputs(nodes).addresses["outputs_tangent"]
         engine, own = self.engine, self.code.addresses
         step, along = step_code(engine.tableau).addresses, _forward_step(engine.tableau).addresses
-        return TangentCode(
+        return ForwardCode(
             prep=engine.code.addresses["prep"], prep_tangent=own["prep_tangent"], start_tangent=own["start_tangent"],
             step=along["tangent_step"], **{name: along[name] for name in ("fill", "move", "tangent_error")},
             prepare_dense=step["prepare_dense"], dense=step["dense"],
             outputs_tangent=outputs,
         )  # fmt: skip
 
-    def _workspace(self, n_outputs: int) -> Workspace[TangentLayout]:
+    def _workspace(self, n_outputs: int) -> Workspace[ForwardLayout]:
         engine, own = self.engine, self.code.addresses
         system, program, T = engine.system, engine.program, engine.tableau
         n, n_p, n_raw, n_k = len(system.states), system.n_parameters, len(system.defaults), len(program.hoisted)
@@ -79,7 +79,7 @@ class ForwardMachine:
         counts = {"n": n, "n_parameters": len(system.parameters), "n_raw": n_raw, "n_outputs": n_outputs,
                   "n_stages": T.stages}  # fmt: skip
         aliases = {"y": ("x", 0), "dy": ("x", n), "dD": ("D", rows * n)}
-        return Workspace(TangentLayout, counts, arrays, STEP_POINTERS, aliases, functions, engine.tables)
+        return Workspace(ForwardLayout, counts, arrays, STEP_POINTERS, aliases, functions, engine.tables)
 
 
 def machine_of(system: System, tableau: Tableau) -> ForwardMachine:

@@ -33,7 +33,7 @@ from ..llvm.loops import compiled
 from ..reference.integrate import LONGEST
 from ..rosenbrock.tableau import Tableau
 from ..solvers import Rosenbrock
-from .segments import Stretches, find_stretches
+from .segments import Segments, find_segments
 
 SETTLING = np.array([LONGEST])
 ROOM = 1 << 20
@@ -79,8 +79,8 @@ def record_rows(
     """Simulate as :func:`pathsim.solve.run_rows` does (or :func:`settle_rows`, ``until_steady``), keeping every step.
 
     The last states are always kept. One thread; what a row gives does not depend on the other rows. ``limits`` are,
-    for each row, (l, 2): from which time on no step may be larger than what. Tangents need the stages of every step,
-    many times as many numbers as the adjoint, which works them out again: writing and reading them costs more.
+    for each row, (l, 2): from which time on no step may be larger than what. Forward sensitivities need the stages of
+    every step, many times as many numbers as the adjoint, which works them out again as that costs less.
     """
     solver = solver or Rosenbrock()
     settings = np.ascontiguousarray(settings, dtype=float)
@@ -118,10 +118,10 @@ def record_rows(
     return made
 
 
-def stretches_of(recording: Recording) -> Stretches:
-    """The stretches between jumps of all rows."""
+def segments_of(recording: Recording) -> Segments:
+    """The segments between jumps of all rows."""
     tape, order = recording.tape, recording.order
-    return find_stretches(
+    return find_segments(
         tape.ends[order], tape.links[order, LINK_JUMP], recording.first, recording.times, recording.until_steady
     )
 
