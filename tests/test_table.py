@@ -64,7 +64,7 @@ def test_what_is_no_file_of_text_is_refused(tmp_path: Path) -> None:
     wide = write(tmp_path, "a,b\n1,2,3\n4,5,6\n")
     for path, said in (
         (tmp_path, "not a file"), (latin, "byte 11 is not UTF-8 text"), (wide, "more cells than the header"),
-        (5, "5 is not the path of a table"), ("http://localhost/a.csv", "no such file"), ("a\0b", "no such file"),
+        (5, "5 is not the path of a file"), ("http://localhost/a.csv", "no such file"), ("a\0b", "no such file"),
     ):  # fmt: skip
         with pytest.raises(InputError, match=said):
             read_table(path)  # type: ignore[arg-type]

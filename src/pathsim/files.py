@@ -1,8 +1,9 @@
-"""Files read and written: TOML read or refused in one line, and files that are replaced whole or not at all."""
+"""Files read and written: text, TOML and YAML read or refused in one line, and files replaced whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
 import uuid
 from collections.abc import Iterator
@@ -10,20 +11,97 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, brief
 
 PARTIAL = ".tmp"
 """How files that are not whole yet end."""
 
 
+def read_bytes(path: str | Path) -> bytes:
+    """The content of a file. Raises :class:`InputError` in one line for what cannot be read or is no file, such as a
+    pipe, which might never end."""
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"{brief(repr(path))} is not the path of a file")
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise InputError(f"{path}: {'a folder' if os.path.isdir(path) else 'a pipe or device'}, not a file")
+        return Path(path).read_bytes()
+    except (FileNotFoundError, ValueError):  # ValueError: a name with a null character
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 with a byte order mark; its lines end with ``\\n``.
+
+    Raises :class:`InputError` naming the line of what is not text.
+    """
+    content = read_bytes(path)
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(f"{path}, line {line}: byte {error.start + 1} is not UTF-8 text") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The content of a TOML file. Raises :class:`InputError` naming the file and what is wrong with it."""
+    text = read_text(path)
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{path}: not valid TOML: nested too deeply") from None
+    except ValueError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from None
+
+
+def read_yaml(path: str | Path) -> Any:
+    """The content of a YAML file. Raises :class:`InputError` naming the file, the line and what is wrong with it.
+
+    Aliases count as often as they are used, and a file may stand for so many values only.
+    """
+    import yaml
+
+    text = read_text(path)
+    try:
+        _count_nodes(yaml.compose(text, yaml.SafeLoader))
+        return yaml.safe_load(text)
+    except (RecursionError, _TooManyError):
+        raise InputError(f"{path}: not valid YAML: nested too deeply, or aliases of aliases without end") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+MOST_YAML_NODES = 1_000_000
+
+
+class _TooManyError(Exception):
+    """A YAML text that stands for more values than anyone writes."""
+
+
+def _count_nodes(root: Any) -> None:
+    """Raise :class:`_TooManyError` where ``root``, with its aliases written out, has too many nodes."""
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def size(node: Any) -> int:
+        known = sizes.get(id(node))
+        if known is None:
+            if id(node) in open_nodes:  # an alias of a node inside itself
+                raise _TooManyError
+            open_nodes.add(id(node))
+            value = node.value if isinstance(node.value, list) else []
+            children = [child for item in value for child in (item if isinstance(item, tuple) else (item,))]
+            known = sizes[id(node)] = 1 + sum(map(size, children))
+            if known > MOST_YAML_NODES:
+                raise _TooManyError
+        return known
+
+    if root is not None:
+        size(root)
 
 
 def write_whole(path: str | Path, content: str | bytes) -> None:

@@ -6,7 +6,6 @@ The simulator fills ``value``; the bench fills the same column.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Hashable, Iterable
 from io import StringIO
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from . import arguments
 from .arrays import FloatArray
 from .errors import InputError, brief, near_misses, raise_together
+from .files import read_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,22 +50,6 @@ def read_csv(path: str | Path, **options: Any) -> pd.DataFrame:
     except (pd.errors.ParserError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: not a CSV table: {' '.join(str(error).split())}") from None
     return frame
-
-
-def read_text(path: str | Path) -> str:
-    """The text of a table's file, without a byte order mark. Raises :class:`InputError` for what is no such file."""
-    if not isinstance(path, str | os.PathLike):
-        raise InputError(f"{brief(repr(path))} is not the path of a table")
-    try:
-        if not Path(path).is_file():
-            raise InputError(f"{path}: {'not a file' if Path(path).exists() else 'no such file'}")
-        return Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a CSV table: byte {error.start + 1} is not UTF-8 text") from None
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{brief(repr(str(path)))}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from None
 
 
 def check_table(frame: pd.DataFrame, where: str = "table", first_row: int = 2) -> pd.DataFrame:

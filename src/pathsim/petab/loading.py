@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..estimation.problem import Problem
+from ..files import read_yaml
 from ..solve import Solver
 
 
@@ -42,17 +43,9 @@ def load(path: str | Path, solver: Solver | None = None, workers: int | None = N
 
 
 def _yaml(source: Path) -> dict[str, Any]:
-    import yaml
     from petab.v1.yaml import validate_yaml_syntax
 
-    try:
-        contents = yaml.safe_load(source.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{source}: not a PEtab problem file: byte {error.start + 1} is not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
+    contents = read_yaml(source)
     if not isinstance(contents, dict):
         raise InputError(f"{source}: not a PEtab problem file")
     try:

@@ -19,7 +19,8 @@ import numpy.typing as npt
 from ...arguments import is_missing, shortened
 from ...arrays import BoolArray, FloatArray
 from ...errors import InputError, PathsimError, brief, near_misses, raise_together
-from ...table import check_columns, numeric_cells, read_text
+from ...files import read_text
+from ...table import check_columns, numeric_cells
 from ...table import read_csv as read_table_file
 from ...units import Dimension, quantity
 from ..doses import one_name
