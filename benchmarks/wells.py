@@ -63,7 +63,7 @@ def rival(wells: int, readout: str) -> None:
 
     from pathsim.experiments.timecourse import system_of
     from pathsim.model import bundled_models
-    from pathsim.model.antimony import antimony_to_sbml
+    from pathsim.model.reading import read_sbml_text
     from pathsim.solve import run_rows, settle_rows
 
     spec = ps.sweep.make_spec(content(1_000_000, "csv", readout))
@@ -84,7 +84,7 @@ def rival(wells: int, readout: str) -> None:
     run_rows(system, np.tile(media, (copies, 1)), np.array([HOURS * 60.0]), node, columns=columns,
              start_states=np.tile(states, (copies, 1)), workers=1)  # fmt: skip
     own = (time.process_time() - started) / (wells * copies)
-    runner = roadrunner.RoadRunner(antimony_to_sbml(bundled_models()["pi3k_mapk"]))
+    runner = roadrunner.RoadRunner(read_sbml_text(bundled_models()["pi3k_mapk"]))
     runner.integrator.relative_tolerance, runner.integrator.absolute_tolerance = 1e-6, 1e-9
     names = [list(system.slots)[column] for column in columns]
     species = list(runner.model.getFloatingSpeciesIds())
