@@ -2,12 +2,17 @@
 
 Entries are named by a hash of everything they depend on, so they cannot be stale, and may be deleted at any time.
 ``PATHSIM_CACHE`` names another folder; set but empty, it turns the cache off.
+
+Machine code from here runs in the user's process, so the folder is for the user alone (0700; looser bits are taken
+away), a folder of somebody else is not used at all, and an entry that somebody else owns or may write to is made again.
+On Windows, where files have no such bits, only folders inside the user's own are used.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -36,12 +41,16 @@ def source_of(folder: Path) -> bytes:
 
 
 def recall(key: str) -> bytes | None:
-    """What was kept under ``key``, or None. Damaged entries count as absent."""
+    """What was kept under ``key``, or None. Damaged entries, and those that others could have written, are absent."""
     place = _folder()
     if place is None:
         return None
     try:
-        content = (place / key).read_bytes()
+        with open(place / key, "rb", opener=_open_plainly) as file:
+            if not _is_own(os.fstat(file.fileno())):
+                _say(f"the cache entry {place / key} can be written by others: it is made again")
+                return None
+            content = file.read()
     except OSError:
         return None
     body = content[DIGEST:]
@@ -66,14 +75,42 @@ def keep(key: str, content: bytes) -> None:
 
 
 def _folder() -> Path | None:
-    """The cache folder, unless it is turned off or belongs to somebody else."""
+    """The cache folder, closed to others, unless it is turned off or belongs to somebody else."""
     place = _named(os.environ.get(VARIABLE))
+    if place is None:
+        return None
+    if not hasattr(os, "getuid"):
+        return place if place.absolute().is_relative_to(Path.home()) else None
     try:
-        if place is not None and hasattr(os, "getuid") and place.stat().st_uid != os.getuid():
+        found = os.stat(place)
+        if found.st_uid != os.getuid():
             return None
-    except OSError:
+        if found.st_mode & 0o077:
+            os.chmod(place, 0o700)
+            _say(f"the cache folder {place} was open to others: it is closed to them now")
+    except FileNotFoundError:
         return place  # not made yet
+    except OSError:
+        return None
     return place
+
+
+def _open_plainly(path: str, flags: int) -> int:
+    """Open without waiting, should somebody have put a pipe there."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _is_own(found: os.stat_result) -> bool:
+    """Whether this is a plain file that the user owns and nobody else can write to."""
+    if not stat.S_ISREG(found.st_mode):
+        return False
+    return not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+
+
+def _say(line: str) -> None:
+    import logging
+
+    logging.getLogger("pathsim").warning("pathsim: %s", line)
 
 
 @cache

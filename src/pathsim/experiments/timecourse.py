@@ -25,6 +25,11 @@ ROWS_AT_ONCE = 20_000
 
 
 @lru_cache(maxsize=32)
+def _valueless(model: Model) -> tuple[str, ...]:
+    return tuple(without_value(model))
+
+
+@lru_cache(maxsize=32)
 def system_of(model: Model) -> System:
     """The equations of ``model``, derived once."""
     return build_system(model)
@@ -53,6 +58,8 @@ class Simulator:
         self._base = base
         self._columns = np.array(_slots(system, vary), dtype=np.int64)
         self._nodes = _output_nodes(system, outputs)
+        if any(name in outputs for name in self._missing_values()):
+            self._refuse_missing_values()
 
     def __call__(self, values: Sequence[float] | FloatArray = ()) -> FloatArray:
         """Outputs, shape (times, outputs), with ``values`` for the parameters in ``vary``, in their order.
@@ -66,17 +73,24 @@ class Simulator:
         if sentence:
             self._refuse_missing_values()
             raise SimulationError(f"{self.system.model.id}: {sentence}")
+        if np.isnan(found).any():
+            self._refuse_missing_values()
         return found
 
     def _refuse_missing_values(self) -> None:
         """Say which constant nobody gave a value, when that is why the equations could not be solved."""
-        model = self.system.model
-        given = {name for name in without_value(model) if not np.isnan(self._base[self.system.slot(name)])}
-        missing = [name for name in without_value(model) if name not in given and name not in self.vary]
+        missing = self._missing_values()
         if missing:
+            model = self.system.model
             names = ", ".join(repr(name) for name in missing)
             where = model.source or model.id
             raise InputError(f"{where}: {names} has no value; give one in the file or as a parameter")
+
+    def _missing_values(self) -> list[str]:
+        """Constants and species that have no value from anywhere."""
+        missing = _valueless(self.system.model)
+        given = {name for name in missing if not np.isnan(self._base[self.system.slot(name)])}
+        return [name for name in missing if name not in given and name not in self.vary]
 
     def prepare(self) -> None:
         """Make machine code now rather than in the first call."""
@@ -131,7 +145,7 @@ def simulator(
     (61, 1)
     """
     system = system_of(_open(model))
-    grid, names = check_times(times), _names(system, outputs)
+    grid, names = check_times(times), _names(system, outputs, (*vary, *(parameters or ())))
     return Simulator(system, grid, tuple(vary), names, solver or Rosenbrock(), system.raw(parameters))
 
 
@@ -167,7 +181,7 @@ def simulate(
     """
     system = system_of(_open(model))
     changes = parameters or {}
-    grid, names = check_times(times), _names(system, outputs)
+    grid, names = check_times(times), _names(system, outputs, changes)
     try:
         values = [float(value) for value in changes.values()]
     except (TypeError, ValueError):
@@ -228,7 +242,7 @@ def simulate_many(
     :func:`simulate`.
     """
     system = system_of(_open(model))
-    grid, names = check_times(times), _names(system, outputs)
+    grid, names = check_times(times), _names(system, outputs, map(str, getattr(parameters, "columns", ())))
     nodes = _output_nodes(system, names)
     if not hasattr(parameters, "columns"):
         raise InputError("parameters must be a DataFrame: one row per simulation, one column per parameter")
@@ -287,10 +301,11 @@ def _numbers(parameters: pd.DataFrame) -> FloatArray:
 
 
 def default_outputs(system: System) -> list[str]:
-    """Every species, then whatever else a rate rule changes."""
-    species = [item.id for item in system.model.species]
-    others = [rule.variable for rule in system.model.rate_rules]
-    return species + [name for name in others if name not in system.model.species_by_id]
+    """Every species, then whatever else a rate rule changes; in a model without species, the variables of all rules."""
+    model = system.model
+    species = [item.id for item in model.species]
+    rules = [rule.variable for rule in (*model.rate_rules, *(() if species else model.assignment_rules))]
+    return species + [name for name in rules if name not in model.species_by_id]
 
 
 def check_times(times: Iterable[float] | float | str) -> FloatArray:
@@ -321,10 +336,21 @@ def _open(model: Model | str | Path) -> Model:
     return model if isinstance(model, Model) else load_model(model)
 
 
-def _names(system: System, outputs: Sequence[str] | str | None) -> tuple[str, ...]:
+def _names(system: System, outputs: Sequence[str] | str | None, given: Iterable[str] = ()) -> tuple[str, ...]:
+    """The outputs asked for; by default those that have a value, from the model or ``given``."""
     if isinstance(outputs, str):
         return (outputs,)
-    return tuple(default_outputs(system) if outputs is None else outputs)
+    if outputs is not None:
+        return tuple(outputs)
+    chosen = default_outputs(system)
+    missing = set(_valueless(system.model)).intersection(chosen).difference(given)
+    if missing:
+        import logging
+
+        names = ", ".join(f"'{name}'" for name in chosen if name in missing)
+        where = system.model.source or system.model.id
+        logging.getLogger("pathsim").warning("pathsim: %s: %s has no value and is left out", where, names)
+    return tuple(name for name in chosen if name not in missing)
 
 
 def _slots(system: System, names: Sequence[str]) -> list[int]:

@@ -2,37 +2,94 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 from pathlib import Path
 
 import antimony
 
 from ..errors import InputError
 
+_LOCK = threading.Lock()
+"""The library keeps what it has read in global variables."""
 
-def antimony_to_sbml(path: str | Path) -> str:
-    """The SBML that an ``.ant`` file stands for. Raises :class:`InputError` with file, line and what."""
+
+def antimony_to_sbml(path: str | Path, content: str) -> str:
+    """The SBML that ``content``, the text of the file ``path``, stands for. Raises :class:`InputError` with file, line
+    and what.
+
+    The process is in the folder of the file meanwhile, where Antimony looks first for what the file imports.
+    """
     path = Path(path)
-    try:
-        content = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    antimony.clearPreviousLoads()
-    antimony.addDirectory(str(path.resolve().parent))  # for the file's own imports
-    if antimony.loadAntimonyString(content) < 0:
-        raise InputError(_located(path, antimony.getLastError()))
-    sbml = antimony.getSBMLString(antimony.getMainModuleName())
-    antimony.clearPreviousLoads()
+    _refuse_other_characters(path, content)
+    with _LOCK, contextlib.chdir(path.resolve().parent):
+        antimony.clearPreviousLoads()
+        try:
+            if antimony.loadAntimonyString(content) < 0:
+                raise InputError(_located(path, _last_error(), content))
+            sbml = antimony.getSBMLString(antimony.getMainModuleName())
+        finally:
+            antimony.clearPreviousLoads()
     if not sbml:
         raise InputError(f"{path}: the file holds no model")
     return str(sbml)
 
 
-def _located(path: Path, message: str) -> str:
-    """Antimony's message with our ``file, line N:`` in front."""
-    match = re.match(r"Error in (?:model string|file '[^']*'), line (\d+):\s*(.*)", message, re.DOTALL)
+_COMMENT_OR_STRING = re.compile(r'"""(?:.|\n)*?"""|"(?:[^"\\\n]|\\.)*"|(?P<comment>//[^\n]*|#[^\n]*|/\*(?:.|\n)*?\*/)')
+_RESERVED = (
+    "DNA", "after", "at", "compartment", "const", "constraint", "delete", "end", "event", "ext", "formula", "function",
+    "gene", "has", "import", "in", "is", "maximize", "minimize", "model", "module", "operator", "reaction", "species",
+    "substanceOnly", "unit", "var",
+)  # fmt: skip
+_WORD = "|".join(_RESERVED)
+_AS_NAME = re.compile(
+    rf"(?:\b(?P<before>{_WORD})\b\s*(?:[='+*/^),;-]|:=|$))|(?:[=+*/^(,>-]\s*\b(?P<after>{_WORD})\b)", re.MULTILINE
+)
+"""A word of the language where only a name can stand: beside an operator, or at the end of a line."""
+
+
+def _code(content: str) -> str:
+    """``content`` without comments and with empty strings, lines kept."""
+
+    def blank(match: re.Match[str]) -> str:
+        inside = "" if match["comment"] is not None else '""'
+        return inside + "\n" * match[0].count("\n")
+
+    return _COMMENT_OR_STRING.sub(blank, content)
+
+
+def _refuse_other_characters(path: Path, content: str) -> None:
+    """Antimony reads names of ASCII letters only, and nothing behind a null character."""
+    for number, line in enumerate(_code(content).split("\n"), start=1):
+        for character in line:
+            if not (character.isascii() and (character.isprintable() or character in "\t\f\v")):
+                raise InputError(
+                    f"{path}, line {number}: the character {character!r} cannot stand in a name or formula; Antimony "
+                    "knows letters a to z, digits and _"
+                )
+    if "\0" in content:
+        where = content[: content.index("\0")].count("\n") + 1
+        raise InputError(f"{path}, line {where}: a null character; the file is not a text")
+
+
+def _last_error() -> str:
+    try:
+        return str(antimony.getLastError())
+    except UnicodeDecodeError:  # it cuts characters of several bytes in two
+        return "not valid Antimony"
+
+
+def _located(path: Path, message: str, content: str) -> str:
+    """Antimony's message with our ``file, line N:`` in front; a word of the language used as a name is named."""
+    match = re.match(r"Error in (?:model string|file '([^']*)'), line (\d+):\s*(.*)", message, re.DOTALL)
     if match is None:
         return f"{path}: {' '.join(message.split())}"
-    return f"{path}, line {match[1]}: {' '.join(match[2].split())}"
+    where = f"{match[1] or path}, line {match[2]}"
+    lines = [] if match[1] else _code(content).split("\n")
+    line = lines[int(match[2]) - 1] if int(match[2]) <= len(lines) else ""
+    word = _AS_NAME.search(line)
+    if word is not None and "syntax error" in message and line.strip() != "end":
+        name = word["before"] or word["after"]
+        return f"{where}: '{name}' is a word of Antimony itself and cannot be the name of anything"
+    return f"{where}: {' '.join(match[3].split())}"

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import pickle
 import re
-from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from .. import cache
 from ..errors import InputError, unknown
-from .annotations import read_annotations
+from ..files import read_bytes
 from .records import Model
+from .stored import from_json
 
 SUFFIXES = (".ant", ".xml", ".sbml")
 _READERS = ("libsbml", "antimony")
-_REFERS_ELSEWHERE = re.compile(rb'externalModelDefinition|^\s*import\s+"', re.MULTILINE)
-"""Files that other files are part of are read anew each time."""
+_REFERS_ELSEWHERE = re.compile(
+    rb'externalModelDefinition|\bimport\b(?:\s|//[^\r\n]*[\r\n]|#[^\r\n]*[\r\n]|/\*.*?\*/)*"|\0', re.DOTALL
+)
+"""Files that other files are part of are read anew each time; so are those in UTF-16, whose words this cannot see."""
 
 
 def models_folder() -> Path:
@@ -38,12 +38,9 @@ def load_model(name_or_path: str | Path) -> Model:
     Raises :class:`InputError` with file, line and what is wrong; near misses for a misspelt bundled name.
     """
     path = _locate(name_or_path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    content = read_bytes(path)
     if _REFERS_ELSEWHERE.search(content) is not None:
-        return _read(path)
+        return from_json(_read(path))
     key = cache.key_of("model", str(path), content, cache.source_of(Path(__file__).parent), *map(_version, _READERS))
     return _remembered(key, path)
 
@@ -53,23 +50,20 @@ def _remembered(key: str, path: Path) -> Model:
     """The model of this key: one object however often it is opened, so that what is derived from it is derived once."""
     kept = cache.recall(key)
     if kept is not None:
-        return pickle.loads(kept)  # type: ignore[no-any-return]
-    model = _read(path)
-    with contextlib.suppress(RecursionError):  # formulas nested too deeply to be written out
-        cache.keep(key, pickle.dumps(model, protocol=5))
+        try:
+            return from_json(kept)
+        except ValueError:  # written by something else: made again
+            pass
+    content = _read(path)
+    model = from_json(content)
+    cache.keep(key, content)
     return model
 
 
-def _read(path: Path) -> Model:
-    if path.suffix == ".ant":
-        from .antimony import antimony_to_sbml
-        from .sbml import parse_sbml
+def _read(path: Path) -> bytes:
+    from .isolated import read_isolated  # not needed, and not loaded, for what is in the cache
 
-        model = parse_sbml(antimony_to_sbml(path), str(path))
-        return replace(model, annotations=tuple(read_annotations(path.read_text(encoding="utf-8")).values()))
-    from .sbml import read_sbml
-
-    return read_sbml(path)
+    return read_isolated("model", path)
 
 
 def _version(library: str) -> str:

@@ -8,6 +8,7 @@ cannot do is refused with a sentence that names the element.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,15 @@ from typing import Any
 import libsbml
 
 from ..errors import InputError, UnsupportedModelError, near_misses, raise_together
+from ..files import read_bytes
 from .annotations import NOTE_CLASS, Annotation, read_comment
 from .consistency import inconsistencies
 from .maths import ARITY, TIME, Expr, deep_recursion, number, substitute, symbol
 from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
-from .sbml_header import check_header
+from .sbml_prepare import prepare_sbml
 
+_SYMBOLS = "http://sbml.org/annotations/symbols"
+"""The annotation by which tools mark functions that stand for a symbol of other levels or packages."""
 AVOGADRO = 6.02214179e23  # the value SBML Level 3 fixes
 
 
@@ -31,21 +35,18 @@ def read_sbml(path: str | Path) -> Model:
     Raises :class:`InputError` with file, line and what, or :class:`UnsupportedModelError` naming the element.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    check_header(content, str(path))
-    return _read(libsbml.readSBMLFromFile(str(path)), str(path), content)
+    return _read(read_bytes(path), str(path), path)
 
 
 def parse_sbml(content: str, source: str = "SBML text") -> Model:
     """Read SBML from a string; ``source`` is what messages call it. Raises as :func:`read_sbml`."""
-    check_header(content.encode(), source)
-    return _read(libsbml.readSBMLFromString(content), source, content.encode())
+    return _read(content.encode(), source, None)
 
 
-def _read(document: Any, source: str, content: bytes) -> Model:
+def _read(content: bytes, source: str, path: Path | None) -> Model:
+    document = libsbml.readSBMLFromString(prepare_sbml(content, source).decode())
+    if path is not None:
+        document.setLocationURI(f"file:{path.resolve()}")  # where submodels in other files are looked for
     _refuse_broken(document, source)
     _flatten(document, source)
     element = document.getModel()
@@ -62,20 +63,26 @@ def _refuse_broken(document: Any, source: str) -> None:
     problems: list[str] = []
     for i in range(document.getNumErrors()):
         error = document.getError(i)
-        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR:
-            message = " ".join((error.getMessage() or error.getShortMessage()).split())
-            problems.append(f"{source}, line {error.getLine()}: {message}")
-    raise_together(problems[:10], "not valid SBML")
+        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR and not _LEFT_OUT.search(error.getMessage()):
+            problems.append(f"{source}, line {error.getLine()}: {_specific(error)}")
+    raise_together(list(dict.fromkeys(problems))[:10], "not valid SBML")
+
+
+_LEFT_OUT = re.compile(
+    r"required attribute '(constant|boundaryCondition|hasOnlySubstanceUnits|reversible|fast)' is missing"
+)
+"""What Level 3 asks for and hand-written files leave out; other tools read them too, as the false they are in most."""
+
+
+def _specific(error: Any) -> str:
+    """What is wrong in this file: libsbml's words behind the rule of the specification, where there are any."""
+    rule, _, found = error.getMessage().partition("Reference: ")
+    words = " ".join(found.partition("\n")[2].split())
+    return f"{error.getShortMessage()}: {words}" if words else " ".join((rule or error.getShortMessage()).split())
 
 
 def _flatten(document: Any, source: str) -> None:
-    """Write out submodels; refuse packages that change the meaning of the model in other ways."""
-    for i in range(document.getNumPlugins()):
-        package = document.getPlugin(i).getPackageName()
-        if package not in ("comp", "fbc", "layout", "render", "groups", "l3v2extendedmath") and document.getPkgRequired(
-            package
-        ):
-            raise UnsupportedModelError(f"{source}: the SBML package '{package}' is outside an ODE simulator")
+    """Write out submodels."""
     if document.getPlugin("comp") is None:
         return
     properties = libsbml.ConversionProperties()
@@ -100,6 +107,7 @@ class _Reader:
         self.source = source
         self.functions: dict[str, tuple[list[str], Any]] = {}
         self.bodies: dict[str, Expr] = {}
+        self.meant: dict[str, str] = {}  # functions that stand for what SBML had no word for, with their annotation
         self.context = ""
 
     def model(self, digest: str) -> Model:
@@ -107,6 +115,8 @@ class _Reader:
         for item in element.getListOfFunctionDefinitions():
             arguments = [item.getArgument(i).getName() for i in range(item.getNumArguments())]
             self.functions[item.getId()] = (arguments, item.getBody())
+            if item.isSetAnnotation() and _SYMBOLS in item.getAnnotationString():
+                self.meant[item.getId()] = item.getAnnotationString()
         parameters = [
             Parameter(p.getId(), p.getValue(), bool(p.getConstant()), p.getUnits() or "")
             for p in element.getListOfParameters()
@@ -156,7 +166,11 @@ class _Reader:
             yield Compartment(item.getId(), size, dimensions, bool(item.getConstant()), item.getUnits() or "")
 
     def _species(self) -> Iterable[Species]:
-        points = {item.getId() for item in self.element.getListOfCompartments() if item.getSpatialDimensions() == 0}
+        points = {
+            item.getId()
+            for item in self.element.getListOfCompartments()
+            if item.isSetSpatialDimensions() and item.getSpatialDimensionsAsDouble() == 0
+        }
         for item in self.element.getListOfSpecies():
             if item.isSetInitialAmount():
                 initial, is_amount = item.getInitialAmount(), True
@@ -211,7 +225,7 @@ class _Reader:
 
     def _participants(self, references: Any, where: str, parameters: list[Parameter]) -> Iterable[Participant]:
         for reference in references:
-            value = float("nan")
+            value = 1.0  # what every level before 3 says of a stoichiometry left out, and other tools of Level 3
             if reference.isSetStoichiometry() or reference.getLevel() < 3:
                 value = reference.getStoichiometry() / reference.getDenominator()  # fractions of Levels 1 and 2
             if reference.isSetStoichiometryMath() and reference.getStoichiometryMath().getMath() is not None:
@@ -294,9 +308,7 @@ class _Reader:
         if kind == _AST.AST_FUNCTION_LOG:
             return self._operation("log", (number(10), *args) if len(args) == 1 else args)
         if kind == _AST.AST_FUNCTION_RATE_OF:
-            if len(args) != 1 or args[0].op != "symbol":
-                raise InputError(f"{self.context} uses rateOf(), which takes the name of one symbol")
-            return Expr("rate_of", name=args[0].name)
+            return self._rate_of(args)
         if kind == _AST.AST_FUNCTION_DELAY:
             raise UnsupportedModelError(f"{self.context} uses delay(): delay equations are outside an ODE simulator")
         shown = libsbml.formulaToL3String(node)
@@ -316,6 +328,8 @@ class _Reader:
             close = near_misses(name, self.functions)
             advice = f"; did you mean {close[0]}?" if close else ""
             raise InputError(f"{self.context} calls '{name}', which is not defined{advice}")
+        if name in self.meant:
+            return self._meant(name, args)
         names, body = self.functions[name]
         if len(names) != len(args):
             raise InputError(f"{self.context} calls '{name}' with {len(args)} arguments; it takes {len(names)}")
@@ -325,6 +339,21 @@ class _Reader:
             self.bodies[name] = symbol("")  # a function that calls itself would find this and be reported as undefined
             self.bodies[name] = self._convert(body)
         return substitute(self.bodies[name], dict(zip(names, args, strict=True)))
+
+    def _rate_of(self, args: tuple[Expr, ...]) -> Expr:
+        if len(args) != 1 or args[0].op != "symbol":
+            raise InputError(f"{self.context} uses rateOf(), which takes the name of one symbol")
+        return Expr("rate_of", name=args[0].name)
+
+    def _meant(self, name: str, args: tuple[Expr, ...]) -> Expr:
+        """A function whose annotation says what it stands for, as COPASI writes rateOf, and random numbers."""
+        if "wiki/Derivative" in self.meant[name]:
+            return self._rate_of(args)
+        found = re.search(r'definition="([^"]*)"', self.meant[name])
+        raise UnsupportedModelError(
+            f"{self.context} calls '{name}', which stands for {found[1] if found else 'a function'} that pathsim does "
+            "not know (a random number?)"
+        )
 
     def _at(self, element: Any, what: str) -> str:
         line = element.getLine() if element is not None else 0

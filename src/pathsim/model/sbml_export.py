@@ -18,9 +18,11 @@ from pathlib import Path
 from xml.dom.minidom import Document, Element, Text, parseString
 
 from ..errors import InputError
+from ..files import read_bytes
 from .annotations import NOTE_CLASS, Annotation, comment_text
 from .checks import units_of
 from .dimensions import Dimensions, dimensions_text
+from .isolated import read_isolated
 from .records import Model
 
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -32,20 +34,14 @@ def sbml_text(model: Model) -> str:
     Raises :class:`InputError` when there is no such file any more, or another content in it.
     """
     source = Path(model.source)
-    if source.suffix == ".ant":
-        from .antimony import antimony_to_sbml
-
-        content = antimony_to_sbml(source)
-        digest = hashlib.sha256(content.encode()).hexdigest()
+    if source.suffix.lower() == ".ant":
+        raw = read_isolated("sbml", source)
     else:
-        try:
-            raw = source.read_bytes()
-        except OSError as error:
-            raise InputError(f"{source}: cannot be read: {error.strerror}") from None
-        content, digest = raw.decode("utf-8", errors="replace"), hashlib.sha256(raw).hexdigest()
-    if digest != model.digest:
+        raw = read_bytes(source)
+    if hashlib.sha256(raw).hexdigest() != model.digest:
         raise InputError(f"{source}: has changed since the model was read from it; open it again")
-    return _annotated(content, model) if source.suffix == ".ant" and model.annotations else content
+    content = raw.decode("utf-8", errors="replace")
+    return _annotated(content, model) if source.suffix.lower() == ".ant" and model.annotations else content
 
 
 def _annotated(content: str, model: Model) -> str:

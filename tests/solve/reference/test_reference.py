@@ -14,7 +14,7 @@ import pytest
 from small_models import course, model
 
 from pathsim.arrays import FloatArray
-from pathsim.model.antimony import antimony_to_sbml
+from pathsim.model.reading import read_sbml_text
 from pathsim.solve import LSODA, Rosenbrock
 
 SPECIES, CONSTANTS, COMPARTMENTS = ("S1", "S2", "S3", "S4"), ("k1", "k2", "k3"), ("c1", "c2")
@@ -130,7 +130,7 @@ def test_engine_and_libroadrunner_agree(first: int, tmp_path_factory: pytest.Tem
         text = Draw(seed).text
         path = folder / f"model_{seed}.ant"
         path.write_text(text)
-        theirs = roadrunner.RoadRunner(antimony_to_sbml(path))
+        theirs = roadrunner.RoadRunner(read_sbml_text(path))
         theirs.integrator.relative_tolerance, theirs.integrator.absolute_tolerance = 1e-10, 1e-13
         theirs.integrator.maximum_time_step = 0.01
         species = model(text).species_by_id

@@ -1,0 +1,160 @@
+"""A model as JSON text and back, for the cache: plain data, every piece of it checked when it is read.
+
+A record is the list of its fields; formulas are numbers of nodes in one table, in which equal parts stand once and
+every node comes after its arguments. So nothing nests, however deep a formula is, and nothing in the text can be more
+than a model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from .annotations import Annotation
+from .maths import ARITY, Expr
+from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
+
+FORMAT = "pathsim model 1"
+LEAVES = ("number", "symbol", "time", "rate_of")
+
+# The fields of each record: s text, f number, b truth value, i whole number, e formula, o formula or none, S texts; a
+# record's own letter for several of them.
+_LETTERS: dict[str, type] = {
+    "C": Compartment, "P": Species, "V": Parameter, "R": Reaction, "A": Rule, "E": Event, "N": Annotation,
+    "M": Participant,
+}  # fmt: skip
+LAYOUT: dict[type, str] = {
+    Compartment: "sffbs",
+    Species: "ssfbbbbsss",
+    Parameter: "sfbs",
+    Participant: "se",
+    Reaction: "sMMSebs",
+    Rule: "se",
+    Event: "seAoobbb",
+    Annotation: "sisssbsi",
+    Model: "ssCPVRAAAEssssN",
+}
+_OPS = (*LEAVES, *ARITY)
+
+
+def to_json(model: Model) -> bytes:
+    """``model`` as text in the format of this module."""
+    table = _Table()
+    body = _written(model, table)
+    return json.dumps([FORMAT, table.ops, table.args, table.values, table.names, body]).encode()
+
+
+def from_json(content: bytes) -> Model:
+    """The model that :func:`to_json` wrote. Raises :class:`ValueError` for anything else."""
+    try:
+        kind, ops, args, values, names, body = json.loads(content)
+        if kind != FORMAT:
+            raise ValueError(f"not in the format '{FORMAT}'")
+        return _Reader(_nodes(ops, args, values, names)).record(Model, body)  # type: ignore[no-any-return]
+    except (TypeError, IndexError, KeyError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError(f"not a stored model: {error}") from None
+
+
+class _Table:
+    """Nodes of formulas, equal ones once."""
+
+    def __init__(self) -> None:
+        self.ops: list[int] = []
+        self.args: list[list[int]] = []
+        self.values: list[float] = []
+        self.names: list[str] = []
+        self.number_of = {op: number for number, op in enumerate(_OPS)}
+        self.seen: dict[tuple[str, tuple[int, ...], str, str], int] = {}
+
+    def add(self, root: Expr) -> int:
+        """The number of ``root``, its arguments before it."""
+        done: list[int] = []
+        waiting: list[tuple[Expr, bool]] = [(root, False)]
+        while waiting:
+            node, visited = waiting.pop()
+            if not visited and node.args:
+                waiting.append((node, True))
+                waiting += [(arg, False) for arg in reversed(node.args)]
+                continue
+            first = len(done) - len(node.args)
+            args = tuple(done[first:])
+            key = (node.op, args, repr(node.value), node.name)
+            if key not in self.seen:
+                self.seen[key] = len(self.ops)
+                self.ops.append(self.number_of[node.op])
+                self.args.append(list(args))
+                self.values.append(node.value)
+                self.names.append(node.name)
+            done[first:] = [self.seen[key]]
+        return done[0]
+
+
+def _written(record: Any, table: _Table) -> list[Any]:
+    items: list[Any] = []
+    for field, letter in zip(fields(record), LAYOUT[type(record)], strict=True):
+        value = getattr(record, field.name)
+        if letter in "eo":
+            items.append(None if value is None else table.add(value))
+        elif letter in _LETTERS:
+            items.append([_written(item, table) for item in value])
+        else:
+            items.append(list(value) if letter == "S" else value)
+    return items
+
+
+def _nodes(ops: Sequence[Any], args: Sequence[Any], values: Sequence[Any], names: Sequence[Any]) -> list[Expr]:
+    """The table of formulas, each node with as many arguments as its operation takes, all from before it."""
+    nodes: list[Expr] = []
+    for op, numbers, value, name in zip(ops, args, values, names, strict=True):
+        spelt = _OPS[op]
+        if type(name) is not str or type(value) is not float:
+            raise ValueError("a formula holds something else than names and numbers")
+        if not numbers:
+            least: int | tuple[int, None] = 0 if spelt in LEAVES else ARITY[spelt]
+            count = 0
+        else:
+            least, count = ARITY[spelt], len(numbers)
+            if min(numbers) < 0 or max(numbers) >= len(nodes):
+                raise ValueError("a formula refers to itself")
+        if count != least if isinstance(least, int) else count < least[0]:
+            raise ValueError(f"'{spelt}' with {count} arguments")
+        nodes.append(Expr(spelt, tuple([nodes[i] for i in numbers]), value, name))
+    return nodes
+
+
+class _Reader:
+    def __init__(self, nodes: list[Expr]) -> None:
+        self.nodes = nodes
+        plain: dict[str, type] = {"s": str, "f": float, "b": bool, "i": int}
+        self.readers: dict[str, Callable[[Any], Any]] = {
+            **{letter: self._exactly(kind) for letter, kind in plain.items()},
+            "S": lambda items: tuple([self.readers["s"](item) for item in items]),
+            "e": self.node,
+            "o": lambda number: None if number is None else self.node(number),
+            **{letter: self._records(kind) for letter, kind in _LETTERS.items()},
+        }
+
+    def record(self, kind: type, items: Sequence[Any]) -> Any:
+        """The record of ``kind`` with these fields."""
+        readers = self.readers
+        return kind(*[readers[letter](item) for letter, item in zip(LAYOUT[kind], items, strict=True)])
+
+    def node(self, number: Any) -> Expr:
+        """The formula of this number."""
+        if type(number) is not int or number < 0:
+            raise ValueError("a formula is not named by its number")
+        return self.nodes[number]
+
+    def _records(self, kind: type) -> Callable[[Any], Any]:
+        return lambda items: tuple([self.record(kind, item) for item in items])
+
+    @staticmethod
+    def _exactly(kind: type) -> Callable[[Any], Any]:
+        def read(item: Any) -> Any:
+            if type(item) is not kind:
+                raise ValueError(f"{item!r} stands where {kind.__name__} should")
+            return item
+
+        return read

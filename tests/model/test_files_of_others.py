@@ -1,0 +1,209 @@
+"""Files as other programs write them: the right numbers, or one line that names the construct and where it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pathsim as ps
+from pathsim.errors import InputError, PathsimError, UnsupportedModelError
+
+MATH = 'xmlns="http://www.w3.org/1998/Math/MathML"'
+CORE = "http://www.sbml.org/sbml/level3/version1"
+DECAY = f"""<listOfReactions><reaction id="R" reversible="false" fast="false"><listOfReactants>
+<speciesReference species="S" stoichiometry="1" constant="true"/></listOfReactants>
+<kineticLaw><math {MATH}><apply><times/><ci>k</ci><ci>S</ci></apply></math></kineticLaw></reaction></listOfReactions>"""
+BODY = f"""<listOfCompartments><compartment id="c" size="1" constant="true"/></listOfCompartments>
+<listOfSpecies><species id="S" compartment="c" initialConcentration="2" hasOnlySubstanceUnits="false"
+ boundaryCondition="false" constant="false"/></listOfSpecies>
+<listOfParameters><parameter id="k" value="0.5" constant="true"/></listOfParameters>{DECAY}"""
+
+
+def level_3(body: str = BODY, packages: str = "") -> str:
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<sbml xmlns="{CORE}/core" level="3" version="1" {packages}>'
+        f'<model id="m">{body}</model></sbml>'
+    )
+
+
+def decays(path: Path) -> bool:
+    """Whether the model in ``path`` is S = 2 exp(-t/2)."""
+    found = ps.simulate(path, [0, 1, 10], outputs=["S"], solver=ps.Rosenbrock(rtol=1e-9, atol=1e-12))["S"]
+    return bool(np.allclose(found, 2 * np.exp(-0.5 * np.array([0, 1, 10])), rtol=1e-7))
+
+
+LAYOUT = f'xmlns:layout="{CORE}/layout/version1" layout:required="false"'
+RENDER = f'xmlns:render="{CORE}/render/version1" render:required="false"'
+DRAWING = """<layout:listOfLayouts><layout:layout layout:id="l"><layout:dimensions width="1"/></layout:layout>
+<render:listOfStyles><render:nobodyKnowsThis render:color='x > y'/></render:listOfStyles>
+</layout:listOfLayouts>"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        level_3(),
+        level_3().replace(' constant="true"/></listOfReactants>', "/></listOfReactants>"),
+        level_3().replace(' stoichiometry="1"', ""),
+        re.sub(r'\s(constant|boundaryCondition|hasOnlySubstanceUnits|reversible|fast)="\w+"', "", level_3()),
+        level_3().replace('id="c" ', 'id="c" spatialDimensions="3" '),
+        level_3(BODY + DRAWING, f"{LAYOUT} {RENDER}"),
+        level_3(BODY + "<layout:listOfLayouts/>", LAYOUT),
+        level_3(BODY, f'xmlns:fbc="{CORE}/fbc/version2" fbc:required="false"').replace("<model", '<model fbc:a="1"'),
+        level_3(BODY, f'xmlns:spatial="{CORE}/spatial/version1" spatial:required="false"'),
+        level_3(BODY, f'xmlns:comp="{CORE}/comp/version1" comp:required="true"'),
+        re.sub("<(/?)(?=[a-z])", r"<\1s:", level_3().replace("xmlns=", "xmlns:s=", 1)).replace("s:math", "math")
+        .replace("s:apply", "apply").replace("s:times", "times").replace("s:ci", "ci"),
+        level_3().replace("\n", "\r\n"),
+        "\ufeff" + level_3(),
+    ],
+    ids=["plain", "no constant", "no stoichiometry", "no flags", "dimensions", "unknown drawing", "empty drawing",
+         "fbc", "not required",
+         "comp unused", "prefixed", "CRLF", "BOM"],
+)  # fmt: skip
+def test_what_others_write_is_read(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "m.xml"
+    path.write_bytes(text.encode())
+    assert decays(path)
+
+
+@pytest.mark.parametrize("version", ["level2/version4", "level2/version1"])
+def test_level_2_with_packages_of_level_3(tmp_path: Path, version: str) -> None:
+    number = {"level2/version4": 4, "level2/version1": 1}[version]
+    space = "http://www.sbml.org/sbml/" + (version if number > 1 else "level2")
+    body = BODY.replace(' fast="false"', "").replace(' constant="true"/></listOfReactants>', "/></listOfReactants>")
+    text = f'<sbml xmlns="{space}" {LAYOUT} {RENDER} level="2" version="{number}"><model id="m">{body}</model></sbml>'
+    path = tmp_path / "m.xml"
+    path.write_text(text)
+    assert decays(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1", "cp1252"])
+def test_other_encodings(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "m.xml"
+    text = (
+        level_3().replace("UTF-8", encoding.upper().replace("CP", "windows-")).replace('id="m"', 'id="m" name="Zürich"')
+    )
+    path.write_bytes(text.encode(encoding))
+    assert decays(path)
+    assert ps.load_model(path).name == "Zürich"
+
+
+def test_a_point_is_only_what_says_so(tmp_path: Path) -> None:
+    """Without spatialDimensions a symbol is a concentration: 2 in a volume of 4 falls with k S / 4."""
+    path = tmp_path / "m.xml"
+    path.write_text(level_3().replace('id="c" size="1"', 'id="c" size="4"'))
+    found = ps.simulate(path, [0, 1], outputs=["S"], solver=ps.Rosenbrock(rtol=1e-9, atol=1e-12))["S"]
+    np.testing.assert_allclose(found, [2, 2 * np.exp(-0.5 / 4)], rtol=1e-7)
+
+
+COPASI = f"""<listOfFunctionDefinitions><functionDefinition id="speed"><annotation>
+<symbols xmlns="http://sbml.org/annotations/symbols" definition="DEFINITION"/></annotation>
+<math {MATH}><lambda><bvar><ci>a</ci></bvar><notanumber/></lambda></math></functionDefinition>
+</listOfFunctionDefinitions>"""
+RATE = f"""<listOfRules><assignmentRule variable="v"><math {MATH}><apply><ci>speed</ci><ci>S</ci></apply></math>
+</assignmentRule></listOfRules>"""
+
+
+def test_rate_of_as_copasi_writes_it(tmp_path: Path) -> None:
+    text = level_3(BODY.replace("<listOfReactions>", RATE + "<listOfReactions>", 1)).replace(
+        '<model id="m">', f'<model id="m">{COPASI}'
+    )
+    text = text.replace("</listOfParameters>", '<parameter id="v" constant="false"/></listOfParameters>', 1)
+    path = tmp_path / "m.xml"
+    path.write_text(text.replace("DEFINITION", "http://en.wikipedia.org/wiki/Derivative"))
+    found = ps.simulate(path, [0, 1], outputs=["v"], solver=ps.Rosenbrock(rtol=1e-9, atol=1e-12))["v"]
+    np.testing.assert_allclose(found, [-1, -np.exp(-0.5)], rtol=1e-7)
+    path.write_text(text.replace("DEFINITION", "http://en.wikipedia.org/wiki/Normal_distribution"))
+    with pytest.raises(UnsupportedModelError, match=r"'speed', which stands for .*Normal_distribution"):
+        ps.load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (level_3().replace('fast="false"', 'fast="true"'), r"line \d+: reaction 'R' is fast"),
+        (level_3(BODY, f'xmlns:q="{CORE}/qual/version1" q:required="true"'), "package 'qual' is outside"),
+        (level_3(BODY, f'xmlns:m="{CORE}/multi/version1" m:required="true"'), "package 'multi' is outside"),
+        (level_3(re.sub("<kineticLaw>.*</kineticLaw>", "", BODY, flags=re.DOTALL)), r"line \d+: reaction 'R' has no"),
+        ('<!DOCTYPE sbml SYSTEM "http://localhost:1/x.dtd">' + level_3()[38:], "line 1: a document type declaration"),
+        ("<!doctype html>\n<html><br></html>", "a page in HTML"),
+        (level_3("<annotation>" + "<a>" * 6000 + "</a>" * 6000 + "</annotation>" + BODY), "nested more than"),
+        (level_3(BODY.replace("</listOfSpecies>", "<specie/></listOfSpecies>")), r"line \d+: .*specie"),
+    ],
+    ids=["fast", "qual", "multi", "no law", "doctype", "html", "deep", "unknown element"],
+)  # fmt: skip
+def test_what_is_refused_is_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "m.xml"
+    path.write_text(text)
+    with pytest.raises(PathsimError, match=says) as caught:
+        ps.load_model(path)
+    assert str(caught.value).startswith((f"{path}", "not valid SBML"))
+
+
+ANT = "model m\n  // Größe\n  S = 2; k = 0.5; S' = -k*S;\nend\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [ANT.encode(), b"\xef\xbb\xbf" + ANT.encode(), ANT.replace("\n", "\r\n").encode(), ANT.encode("utf-16"),
+     ANT.replace("k = 0.5", 'k = 0.5; k is "Ångström // no comment"').encode()],
+    ids=["plain", "BOM", "CRLF", "UTF-16", "text in words"],
+)  # fmt: skip
+def test_antimony_of_any_editor(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "m.ant"
+    path.write_bytes(content)
+    assert decays(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("model m\n\n  β = 3\nend\n".encode(), "line 3: the character 'β'"),
+        (b"model m\n  x = 1\n  /* \xe4 */\nend\n", "line 3: byte 22 is not UTF-8 text"),
+        (b"model m\n  x = 1\0\nend\n", r"line 2: the character '\\x00'"),
+        (b"model m\n  // \0\n  x = 1\nend\n", "line 2: a null character"),
+    ],
+)
+def test_characters_antimony_cannot_read_are_named(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "m.ant"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        ps.load_model(path)
+
+
+WORDS = ("gene", "operator", "model", "module", "function", "in", "is", "has", "species", "compartment", "const", "var",
+         "import", "event", "formula", "ext", "DNA", "unit", "at", "after", "reaction", "delete", "constraint", "gamma",
+         "time", "pi", "delay", "end")  # fmt: skip
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_of_the_language_are_named(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "m.ant"
+    path.write_text(f"model m\n  x = 0\n  {word} = 2\n  x' = {word} - 0.1*x\nend\n")
+    with pytest.raises(InputError, match=rf"line 3: '{word}' is a (reserved )?word"):
+        ps.load_model(path)
+
+
+def test_models_of_rules_alone_have_their_variables_as_outputs(tmp_path: Path) -> None:
+    path = tmp_path / "m.ant"
+    path.write_text("model m\n  a := 2*time; b := a + 1;\nend\n")
+    frame = ps.simulate(path, [0, 3])
+    assert frame.loc[3].to_dict() == {"a": 6, "b": 7}
+
+
+def test_a_species_without_a_value_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    extra = '<species id="W" compartment="c" hasOnlySubstanceUnits="false" boundaryCondition="true" constant="false"/>'
+    path = tmp_path / "m.xml"
+    path.write_text(level_3(BODY.replace("</listOfSpecies>", extra + "</listOfSpecies>")))
+    assert list(ps.simulate(path, [0, 1]).columns) == ["S"]
+    assert "'W' has no value" in caplog.text
+    with pytest.raises(InputError, match="'W' has no value; give one"):
+        ps.simulate(path, [0, 1], outputs=["W"])
+    assert ps.simulate(path, [0, 1], parameters={"W": 3})["W"].tolist() == [3, 3]
+    path.write_text(path.read_text().replace("<ci>k</ci>", "<ci>k</ci><ci>W</ci>"))
+    with pytest.raises(InputError, match="'W' has no value; give one"):
+        ps.simulate(path, [0, 1])
