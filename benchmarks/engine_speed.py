@@ -64,8 +64,12 @@ def measure(case: Case, rounds: int) -> dict[str, float]:
     for rtol in (1e-6, 1e-8):
         rival_us = float(np.median(rival_time[rtol]))
         matched = at_error(list(accuracy.values()), list(our_median.values()), rival_error[rtol])
-        result |= {f"rr_us_{rtol:g}": rival_us, f"rr_err_{rtol:g}": rival_error[rtol], f"us_{rtol:g}": matched,
-                   f"ratio_{rtol:g}": rival_us / matched}  # fmt: skip
+        result |= {
+            f"rr_us_{rtol:g}": rival_us,
+            f"rr_err_{rtol:g}": rival_error[rtol],
+            f"us_{rtol:g}": matched,
+            f"ratio_{rtol:g}": rival_us / matched,
+        }
     result |= {"plain_us_1e-06": our_median[1e-6], "plain_err_1e-06": accuracy[1e-6]}
     return result
 
@@ -82,10 +86,12 @@ def main() -> None:
         name = next(known for known in SPEED_SET if known.startswith(wanted))
         r = measure(load_case(folder, name, SPEED_SET[name]), options.rounds)
         ratios.append((r["ratio_1e-06"], r["ratio_1e-08"]))
-        print(f"{name},{r['states']},{r['rr_us_1e-06']:.0f},{r['rr_err_1e-06']:.1e},{r['us_1e-06']:.2f},"
-              f"{r['ratio_1e-06']:.1f},{r['rr_us_1e-08']:.0f},{r['rr_err_1e-08']:.1e},{r['us_1e-08']:.2f},"
-              f"{r['ratio_1e-08']:.1f},{r['plain_us_1e-06']:.2f},{r['plain_err_1e-06']:.1e},{r['check']:.0e}",
-              flush=True)  # fmt: skip
+        print(
+            f"{name},{r['states']},{r['rr_us_1e-06']:.0f},{r['rr_err_1e-06']:.1e},{r['us_1e-06']:.2f},"
+            f"{r['ratio_1e-06']:.1f},{r['rr_us_1e-08']:.0f},{r['rr_err_1e-08']:.1e},{r['us_1e-08']:.2f},"
+            f"{r['ratio_1e-08']:.1f},{r['plain_us_1e-06']:.2f},{r['plain_err_1e-06']:.1e},{r['check']:.0e}",
+            flush=True,
+        )
     means = np.exp(np.log(np.array(ratios)).mean(axis=0))
     print(f"geometric mean of ratios: {means[0]:.1f} (against 1e-6), {means[1]:.1f} (against 1e-8)")
 

@@ -85,8 +85,12 @@ def new_models(files: list[str]) -> None:
             run()
             laps.append(time.process_time())
             each = np.diff(laps) * 1e3
-            print(f"  {Path(file).stem:32} {len(system.states):4d} " + " ".join(f"{ms:7.1f}" for ms in each)
-                  + f" {each.sum():8.1f}", flush=True)  # fmt: skip
+            print(
+                f"  {Path(file).stem:32} {len(system.states):4d} "
+                + " ".join(f"{ms:7.1f}" for ms in each)
+                + f" {each.sum():8.1f}",
+                flush=True,
+            )
 
 
 def main() -> None:

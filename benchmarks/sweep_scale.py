@@ -50,8 +50,17 @@ def stream(rows: int, workers: int) -> None:
         failed += int((batch.status != 0).sum())
         digest.update(batch.values.tobytes())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": time.perf_counter() - started, "peak_MB": peak, "failed": failed,
-                      "values_per_row": len(times) * len(outputs), "digest": digest.hexdigest()[:16]}))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "seconds": time.perf_counter() - started,
+                "peak_MB": peak,
+                "failed": failed,
+                "values_per_row": len(times) * len(outputs),
+                "digest": digest.hexdigest()[:16],
+            }
+        )
+    )
 
 
 def two_workers(pairs: int, rows: int = 20_000) -> None:

@@ -52,9 +52,11 @@ def sweep(wells: int, workers: int, format: str, readout: str) -> None:
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu
         size = sum(path.stat().st_size for path in (Path(folder) / "out").iterdir())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{done.wells:>9,} wells, {workers} threads: {wall:7.1f} s wall, {done.wells / wall:8,.0f} wells/s, "
-          f"{1e6 * cpu / done.wells:6.1f} us of processor per well, peak {peak:5.0f} MB, table {size / 1e6:.0f} MB, "
-          f"{done.failed} failed")  # fmt: skip
+    print(
+        f"{done.wells:>9,} wells, {workers} threads: {wall:7.1f} s wall, {done.wells / wall:8,.0f} wells/s, "
+        f"{1e6 * cpu / done.wells:6.1f} us of processor per well, peak {peak:5.0f} MB, table {size / 1e6:.0f} MB, "
+        f"{done.failed} failed"
+    )
 
 
 def rival(wells: int, readout: str) -> None:
@@ -81,8 +83,15 @@ def rival(wells: int, readout: str) -> None:
     run_rows(system, media, np.array([HOURS * 60.0]), node, columns=columns, start_states=states, workers=1)
     copies = max(1, 2000 // wells)
     started = time.process_time()
-    run_rows(system, np.tile(media, (copies, 1)), np.array([HOURS * 60.0]), node, columns=columns,
-             start_states=np.tile(states, (copies, 1)), workers=1)  # fmt: skip
+    run_rows(
+        system,
+        np.tile(media, (copies, 1)),
+        np.array([HOURS * 60.0]),
+        node,
+        columns=columns,
+        start_states=np.tile(states, (copies, 1)),
+        workers=1,
+    )
     own = (time.process_time() - started) / (wells * copies)
     runner = roadrunner.RoadRunner(read_sbml_text(bundled_models()["pi3k_mapk"]))
     runner.integrator.relative_tolerance, runner.integrator.absolute_tolerance = 1e-6, 1e-9
@@ -100,8 +109,10 @@ def rival(wells: int, readout: str) -> None:
         theirs.append(runner.simulate(0, HOURS * 60.0, 2)[-1, 0])
     other = (time.process_time() - started) / wells
     apart = np.abs(np.array(theirs) / ours - 1)
-    print(f"one core, {wells} wells of these: pathsim {1e6 * own:.0f} us, libRoadRunner {1e6 * other:.0f} us a well: "
-          f"{other / own:.0f} times; readings differ by at most {apart.max():.1e}")  # fmt: skip
+    print(
+        f"one core, {wells} wells of these: pathsim {1e6 * own:.0f} us, libRoadRunner {1e6 * other:.0f} us a well: "
+        f"{other / own:.0f} times; readings differ by at most {apart.max():.1e}"
+    )
 
 
 def main() -> None:
@@ -121,8 +132,16 @@ def main() -> None:
     else:
         states = len(ps.load_model("pi3k_mapk").species)
         print(f"bundled model: {states} species; {HOURS} h; {asked.format}", flush=True)
-        same = [sys.executable, __file__, "--workers", str(asked.workers), "--format", asked.format,
-                "--readout", asked.readout]  # fmt: skip
+        same = [
+            sys.executable,
+            __file__,
+            "--workers",
+            str(asked.workers),
+            "--format",
+            asked.format,
+            "--readout",
+            asked.readout,
+        ]
         for wells in (asked.wells // 10, asked.wells):
             subprocess.run([*same, "--only", "sweep", "--wells", str(wells)], check=True)
         if asked.rival:

@@ -39,14 +39,18 @@ def main(target: str) -> None:
     middle = index.along(index.central, [0.5, 0.75, 0.9])
     print(f"{LINE}, 72 h, viability")
     for row in middle.itertuples():
-        print(f"  combination index {row.ci:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f}) at fa {row.fa:.2f}, "
-              f"{index.central.label} (no unit; < 1 is synergy)")  # fmt: skip
+        print(
+            f"  combination index {row.ci:.2f} ({row.ci_low:.2f} to {row.ci_high:.2f}) at fa {row.fa:.2f}, "
+            f"{index.central.label} (no unit; < 1 is synergy)"
+        )
     print(f"  {bliss}\n  {loewe}")
     plate = ps.combination_screen("pi3k_mapk", LINE, DRUGS, COLONY, time="14 d", readout="colony")
     names = ["vehicle", "SN38\n1 nM", "capivasertib\n300 nM", "both"]
     colonies = dict(zip(names, plate["value"], strict=True))
-    print("  colony area after 14 d, % of vehicle: "
-          + ", ".join(f"{name.replace(chr(10), ' ')} {value:.3g}" for name, value in colonies.items()))  # fmt: skip
+    print(
+        "  colony area after 14 d, % of vehicle: "
+        + ", ".join(f"{name.replace(chr(10), ' ')} {value:.3g}" for name, value in colonies.items())
+    )
     figure = Figure(figsize=(13, 9.5))
     spaces = {"left": 0.07, "right": 0.95, "bottom": 0.08, "top": 0.95, "wspace": 0.42, "hspace": 0.28}
     matrix, surface, curve, bars = figure.subplots(2, 2, gridspec_kw=spaces).flat

@@ -40,15 +40,17 @@ def blots(folder: Path) -> pd.DataFrame:
     """The published densitometry in the one table schema: a gel per line and replicate."""
     raw = pd.read_csv(folder / "western_raw.csv")
     raw = raw[raw["readout"].isin(["pAkt", "pERK"])]
-    return pd.DataFrame({
-        "cell_line": raw["cell_line"],
-        "treatment": raw["ligand"] + " 10 nM",
-        "time_min": raw["time_min"].astype(float),
-        "readout": raw["readout"],
-        "value": raw["densitometry_au"],
-        "gel": raw["cell_line"] + " " + raw["replicate"].astype(str),
-        "replicate": raw["replicate"],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "cell_line": raw["cell_line"],
+            "treatment": raw["ligand"] + " 10 nM",
+            "time_min": raw["time_min"].astype(float),
+            "readout": raw["readout"],
+            "value": raw["densitometry_au"],
+            "gel": raw["cell_line"] + " " + raw["replicate"].astype(str),
+            "replicate": raw["replicate"],
+        }
+    )
 
 
 def shelf() -> ps.Library:

@@ -78,9 +78,13 @@ def draw() -> Figure:
         ax.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("densitometry (arbitrary units)")
     figure.axes[2].legend(
-        frameon=False, fontsize=7, title="dots: blots\nlines: model", title_fontsize=7, loc="center left",
+        frameon=False,
+        fontsize=7,
+        title="dots: blots\nlines: model",
+        title_fontsize=7,
+        loc="center left",
         bbox_to_anchor=(1.0, 0.5),
-    )  # fmt: skip
+    )
     return figure
 
 

@@ -19,8 +19,10 @@ def main(target: str) -> None:
         print(f"{name}, {trial.cohort.regimen}")
         for row in trial.summary().itertuples():
             band = "" if row.low is None or row.low != row.low else f" ({row.low:.2f} to {row.high:.2f})"
-            print(f"  {row.row}: {row.treated_months:.2f} against {row.control_months:.2f} months, "
-                  f"hazard ratio {row.hazard_ratio:.2f}{band}; {row.what}")  # fmt: skip
+            print(
+                f"  {row.row}: {row.treated_months:.2f} against {row.control_months:.2f} months, "
+                f"hazard ratio {row.hazard_ratio:.2f}{band}; {row.what}"
+            )
         shares = trial.compatible()
         said = "no simulated trial agrees with it"
         if shares is not None:

@@ -27,8 +27,10 @@ def main(target: str) -> None:
     for row in trial.summary().itertuples():
         beside = PUBLISHED_DAYS.get(row.arm)
         median, spread = trial.survival[row.arm].median, median_interval(found.sample, row.arm)
-        print(f"{row.arm}: median {median}, {spread} over the sets"
-              + (f"; published {beside:g} days" if beside else "; published: longer than paxalisib alone"))  # fmt: skip
+        print(
+            f"{row.arm}: median {median}, {spread} over the sets"
+            + (f"; published {beside:g} days" if beside else "; published: longer than paxalisib alone")
+        )
     print(f"paxalisib against vehicle: {trial.log_rank(ARMS[1])}; published p = 0.001")
     print(f"combination against paxalisib: {trial.log_rank(ARMS[2], ARMS[1])}")
     print(*trial.notes, sep="\n")

@@ -52,9 +52,19 @@ def strategies() -> pd.DataFrame:
             )
             few = ps.combination_screen("pi3k_mapk", line, drugs, {"alpelisib": [EXPOSURE], partner: [near]})
             _, with_partner, alone, both = few["value"]
-            rows.append({"mechanism": mechanism, "strategy": strategy, "partner": partner, "bliss": score.mean,
-                         "low": score.low, "high": score.high, "alpelisib": alone, "partner_alone": with_partner,
-                         "both": both})  # fmt: skip
+            rows.append(
+                {
+                    "mechanism": mechanism,
+                    "strategy": strategy,
+                    "partner": partner,
+                    "bliss": score.mean,
+                    "low": score.low,
+                    "high": score.high,
+                    "alpelisib": alone,
+                    "partner_alone": with_partner,
+                    "both": both,
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -68,8 +78,13 @@ def draw(table: pd.DataFrame) -> Figure:
         by_bliss, by_both = part.sort_values("bliss"), part.sort_values("both", ascending=False)
         places = np.arange(len(part))
         error = [by_bliss["bliss"] - by_bliss["low"], by_bliss["high"] - by_bliss["bliss"]]
-        top.barh(places, by_bliss["bliss"], color=[COLOURS[each] for each in by_bliss["strategy"]], xerr=error,
-                 error_kw={"elinewidth": 0.8})  # fmt: skip
+        top.barh(
+            places,
+            by_bliss["bliss"],
+            color=[COLOURS[each] for each in by_bliss["strategy"]],
+            xerr=error,
+            error_kw={"elinewidth": 0.8},
+        )
         top.axvline(0, color="#222222", linewidth=0.8)
         top.set_yticks(places, list(by_bliss["partner"]), fontsize=8)
         bottom.barh(places, by_both["both"], color=[COLOURS[each] for each in by_both["strategy"]])
@@ -96,8 +111,10 @@ if __name__ == "__main__":
         part = found[found["mechanism"] == mechanism].sort_values("both")
         print(f"\n{mechanism}: alpelisib 1 uM alone leaves {part['alpelisib'].iloc[0]:.0f} % of vehicle after 72 h")
         for rank, row in enumerate(part.itertuples(), start=1):
-            print(f"  {rank}. + {row.partner:<16} {row.strategy:<14} leaves {row.both:5.1f} % (without alpelisib "
-                  f"{row.partner_alone:5.1f} %); Bliss {row.bliss:+6.2f} percentage points "
-                  f"({row.low:.2f} to {row.high:.2f})")  # fmt: skip
+            print(
+                f"  {rank}. + {row.partner:<16} {row.strategy:<14} leaves {row.both:5.1f} % (without alpelisib "
+                f"{row.partner_alone:5.1f} %); Bliss {row.bliss:+6.2f} percentage points "
+                f"({row.low:.2f} to {row.high:.2f})"
+            )
     draw(found).savefig(target, dpi=200)
     print(f"\nwrote {target}")

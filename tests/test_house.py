@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,10 +21,11 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "command",
     [
-        ("ruff", "check", "src", "tests", "examples", "benchmarks"),
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
         ("mypy",),
     ],
-    ids=lambda command: command[0],
+    ids=lambda command: " ".join(command[:2]),
 )
 def test_static_checks_pass(command: tuple[str, ...]) -> None:
     result = run(sys.executable, "-m", *command)
@@ -78,6 +80,20 @@ def circles(imports: Mapping[str, set[str]]) -> list[set[str]]:
                 reached[name] = reach | reached[middle]
     found = [{other for other in reached[name] if name in reached[other]} for name in imports if name in reached[name]]
     return [circle for i, circle in enumerate(found) if circle not in found[:i]]
+
+
+def test_no_symbol_of_a_model_is_written_in_python() -> None:
+    """The code asks the model, or a file in ``models/``; symbols are known by the upper-case letters in them."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "models").glob("*.ant"))
+    spelling = r"\b(?:p[A-Z][A-Za-z0-9]+(?:_[A-Z]\d+)?|[A-Z][A-Za-z0-9]{2,}_[A-Za-z0-9_]+)\b"
+    symbols = {name for name in re.findall(spelling, text) if len(name) > 4}
+    assert len(symbols) > 100
+    found = []
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in symbols:
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.value}")
+    assert not [place for place in found if "/calibration/" not in place]
 
 
 def test_types_are_shipped() -> None:

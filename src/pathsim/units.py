@@ -170,8 +170,9 @@ def doses_nM(text: str) -> list[float]:
         return [_not_negative(q, "dose").inner for q in _quantities(text, Dimension.CONCENTRATION)]
     ends = [_not_negative(q, "dose").inner for q in _ends(text, span, Dimension.CONCENTRATION)]
     if min(ends) <= 0:
-        raise InputError(f"'{brief(text)}': a logarithmic dose range cannot start at zero; list the zero dose on its "
-                         "own")  # fmt: skip
+        raise InputError(
+            f"'{brief(text)}': a logarithmic dose range cannot start at zero; list the zero dose on its own"
+        )
     doses = np.geomspace(ends[0], ends[1], span.points)
     doses[[0, -1]] = ends  # exactly the doses typed
     return [float(value) for value in doses]
@@ -242,8 +243,10 @@ def _quantities(text: str, dimension: Dimension) -> list[Quantity]:
         if not word:
             continue
         if not waiting:
-            raise InputError(f"'{brief(word)}' in '{brief(text)}' stands where a number should; write for example "
-                             f"'{_EXAMPLE[dimension]}'")  # fmt: skip
+            raise InputError(
+                f"'{brief(word)}' in '{brief(text)}' stands where a number should; write for example "
+                f"'{_EXAMPLE[dimension]}'"
+            )
         found += [quantity(f"{number} {word}", dimension) for number in waiting]
         waiting = []
     if waiting or not found:

@@ -60,19 +60,36 @@ def test_the_main_job_and_its_figure(capsys: pytest.CaptureFixture[str], tmp_pat
     assert set(frame["cell_line"]) == {"T47D", "T47D+PTEN_loss"}
     assert len(set(frame["treatment"])) == 4
     assert set(frame["readout"]) == {
-        "pAKT_S473", "AKT_total", "pPRAS40_T246", "pS6_S240", "pSRC_Y419", "pSTAT1_S727", "vinculin",
-    }  # fmt: skip
+        "pAKT_S473",
+        "AKT_total",
+        "pPRAS40_T246",
+        "pS6_S240",
+        "pSRC_Y419",
+        "pSTAT1_S727",
+        "vinculin",
+    }
     assert (tmp_path / "blot.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_command_of_the_design_works_as_typed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, _ = run(
-        capsys, "blot", "T47D", "ZR-75-1",
-        "--treatment", "vehicle for 24 h then vehicle for 1 h then IGF1 13 nM",
-        "--treatment", "vehicle for 24 h then alpelisib 1 uM for 1 h then alpelisib 1 uM + IGF1 13 nM",
-        "--times", "0 15 min", "--readouts", "pAKT_S473", "pPRAS40_T246", "pS6_S240",
-        "--plot", str(tmp_path / "blot.svg"),
-    )  # fmt: skip
+        capsys,
+        "blot",
+        "T47D",
+        "ZR-75-1",
+        "--treatment",
+        "vehicle for 24 h then vehicle for 1 h then IGF1 13 nM",
+        "--treatment",
+        "vehicle for 24 h then alpelisib 1 uM for 1 h then alpelisib 1 uM + IGF1 13 nM",
+        "--times",
+        "0 15 min",
+        "--readouts",
+        "pAKT_S473",
+        "pPRAS40_T246",
+        "pS6_S240",
+        "--plot",
+        str(tmp_path / "blot.svg"),
+    )
     assert code == 0
     assert len(table(out)) == 2 * 2 * 2 * 3
     assert "<svg" in (tmp_path / "blot.svg").read_text()
@@ -111,8 +128,9 @@ def test_synergy_has_a_band_too(capsys: pytest.CaptureFixture[str], metric: str,
 def test_time_courses_have_bands_too(capsys: pytest.CaptureFixture[str], decay: str, tmp_path: Path) -> None:
     sets = tmp_path / "sets.csv"
     sets.write_text("A\n1\n2\n3\n")
-    code, out, _ = run(capsys, "simulate", decay, "--times", "0 1", "--ensemble", str(sets), "--plot",
-                       str(tmp_path / "band.png"))  # fmt: skip
+    code, out, _ = run(
+        capsys, "simulate", decay, "--times", "0 1", "--ensemble", str(sets), "--plot", str(tmp_path / "band.png")
+    )
     assert code == 0
     frame = table(out)
     own, low, high = (frame[f"A{end}"] for end in ("", "_low", "_high"))
@@ -226,8 +244,12 @@ def test_help_is_quick_to_import_and_a_closed_pipe_is_no_error(decay: str) -> No
     assert shown.stdout.strip().endswith("heavy: []")
     piped = subprocess.run(
         f"{sys.executable} -m pathsim simulate {decay} --times '0 .. 1 x 50000' | head -n 1",
-        shell=True, capture_output=True, text=True, check=True, env=environment,
-    )  # fmt: skip
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
     assert piped.stdout.startswith("time")
     assert "Traceback" not in piped.stderr
 

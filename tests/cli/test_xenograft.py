@@ -30,14 +30,32 @@ def test_a_folder_takes_every_table_and_the_figure(tmp_path: Path) -> None:
         main(["xenograft", "ATRT", *ARMS, "--mice", "4", "-o", str(tmp_path), "--plot", str(tmp_path / "x.png"), "-q"])
     assert ended.value.code == DONE
     assert {path.name for path in tmp_path.iterdir()} == {
-        "summary.csv", "mice.csv", "volumes.csv", "lysate.csv", "survival.csv", "x.png",
-    }  # fmt: skip
+        "summary.csv",
+        "mice.csv",
+        "volumes.csv",
+        "lysate.csv",
+        "survival.csv",
+        "x.png",
+    }
 
 
 def test_a_study_has_the_band_of_the_ensemble(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["xenograft", "ATRT", *ARMS[:4], "--mice", "5", "--ensemble", "3", "-o", str(tmp_path), "--plot",
-              str(tmp_path / "x.png")])  # fmt: skip
+        main(
+            [
+                "xenograft",
+                "ATRT",
+                *ARMS[:4],
+                "--mice",
+                "5",
+                "--ensemble",
+                "3",
+                "-o",
+                str(tmp_path),
+                "--plot",
+                str(tmp_path / "x.png"),
+            ]
+        )
     assert ended.value.code == DONE
     assert "over the parameter sets" in capsys.readouterr().err
     assert {"ensemble_low", "ensemble_high"} <= set(pd.read_csv(tmp_path / "survival.csv").columns)

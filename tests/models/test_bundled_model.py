@@ -110,8 +110,11 @@ def test_rapalogs_and_kinase_inhibitors_of_mtor_differ(model: ps.Model) -> None:
 
 def test_pten_loss_shifts_alpelisib_to_the_right_step_by_step(model: ps.Model) -> None:
     lines = ("T47D", "T47D+PTEN_half", "T47D+PTEN_loss")
-    counts = read(model, *((line, f"{FULL} + alpelisib 500 nM", 4320.0, "cell_count") for line in lines),
-                  *((line, FULL, 4320.0, "cell_count") for line in lines))  # fmt: skip
+    counts = read(
+        model,
+        *((line, f"{FULL} + alpelisib 500 nM", 4320.0, "cell_count") for line in lines),
+        *((line, FULL, 4320.0, "cell_count") for line in lines),
+    )
     relative = np.log(counts[:3]) / np.log(counts[3:])
     assert relative[0] < relative[1] < relative[2]
 

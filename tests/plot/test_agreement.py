@@ -9,13 +9,15 @@ from pathsim.plot import draw_agreement
 
 
 def _table() -> pd.DataFrame:
-    return pd.DataFrame({
-        "observable": ["a", "a", "b", "b"],
-        "measurement": [1.0, 2.0, 10.0, 40.0],
-        "simulation": [1.1, 1.9, 20.0, 30.0],
-        "noise": [0.1, 0.1, 0.2, 0.2],
-        "scale": ["lin", "lin", "log10", "log10"],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "observable": ["a", "a", "b", "b"],
+            "measurement": [1.0, 2.0, 10.0, 40.0],
+            "simulation": [1.1, 1.9, 20.0, 30.0],
+            "noise": [0.1, 0.1, 0.2, 0.2],
+            "scale": ["lin", "lin", "log10", "log10"],
+        }
+    )
 
 
 def test_points_are_shares_of_the_largest_measurement() -> None:

@@ -25,11 +25,20 @@ def curve(ec50: float, bottom: float = 0.0, unit: str = "nM") -> hill.Curve:
 
 def test_bands_over_parameter_sets_are_whiskers() -> None:
     values = 100 / (1 + DOSES / 80)
-    wells = pd.DataFrame({
-        "cell_line": "T47D", "treatment": [f"alpelisib {dose:g} nM" for dose in DOSES], "time_min": 4320.0,
-        "readout": "viability", "value": values, "low": values - 5, "high": values + 7, "unit": "% of vehicle",
-        "drug": "alpelisib", "dose_nM": DOSES,
-    })  # fmt: skip
+    wells = pd.DataFrame(
+        {
+            "cell_line": "T47D",
+            "treatment": [f"alpelisib {dose:g} nM" for dose in DOSES],
+            "time_min": 4320.0,
+            "readout": "viability",
+            "value": values,
+            "low": values - 5,
+            "high": values + 7,
+            "unit": "% of vehicle",
+            "drug": "alpelisib",
+            "dose_nM": DOSES,
+        }
+    )
     ax = draw_dose_response(wells)
     (whiskers,) = (c for c in ax.collections if isinstance(c, LineCollection))
     ends = np.array([segment[:, 1] for segment in whiskers.get_segments()])

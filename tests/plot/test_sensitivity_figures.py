@@ -34,11 +34,18 @@ def test_tornado() -> None:
 
 
 def test_sobol() -> None:
-    table = pd.DataFrame({
-        **WHERE, "parameter": NAMES,
-        "first": [0.5, 0.1, 0.0], "first_low": [0.4, 0.0, -0.1], "first_high": [0.6, 0.2, 0.1],
-        "total": [0.6, 0.3, 0.2], "total_low": [0.5, 0.2, 0.1], "total_high": [0.7, 0.4, 0.3],
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            **WHERE,
+            "parameter": NAMES,
+            "first": [0.5, 0.1, 0.0],
+            "first_low": [0.4, 0.0, -0.1],
+            "first_high": [0.6, 0.2, 0.1],
+            "total": [0.6, 0.3, 0.2],
+            "total_low": [0.5, 0.2, 0.1],
+            "total_high": [0.7, 0.4, 0.3],
+        }
+    )
     ax = draw_sobol(table)
     np.testing.assert_allclose(sorted(widths(ax)), [0, 0.1, 0.2, 0.3, 0.5, 0.6])
     assert names(ax) == ["c", "b", "a"]
@@ -47,8 +54,16 @@ def test_sobol() -> None:
 
 
 def test_morris() -> None:
-    table = pd.DataFrame({**WHERE, "parameter": NAMES, "mu": [1.0, -3.0, 0.1], "mu_star": [1.0, 3.0, 0.2],
-                          "mu_star_error": 0.1, "sigma": [0.0, 1.5, 0.2]})  # fmt: skip
+    table = pd.DataFrame(
+        {
+            **WHERE,
+            "parameter": NAMES,
+            "mu": [1.0, -3.0, 0.1],
+            "mu_star": [1.0, 3.0, 0.2],
+            "mu_star_error": 0.1,
+            "sigma": [0.0, 1.5, 0.2],
+        }
+    )
     ax = draw_morris(table)
     assert names(ax) == ["c", "a", "b"]
     dots = next(line for line in ax.get_lines() if line.get_marker() == "D")

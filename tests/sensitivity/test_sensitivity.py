@@ -79,8 +79,9 @@ def test_morris_effects(ishigami: Model) -> None:
 
 def test_elasticities_of_the_closed_form(tiny: Model) -> None:
     """cells(t) = 1/q + (1 - 1/q) exp(-k_out q t) from the steady state k_in/k_out, with q = 1 + drug."""
-    table = elasticities(tiny, "plain", "alphanib 100 nM", ["cell_count", "marker"], "40 min",
-                         ["k_in", "k_out"], library=LIBRARY)  # fmt: skip
+    table = elasticities(
+        tiny, "plain", "alphanib 100 nM", ["cell_count", "marker"], "40 min", ["k_in", "k_out"], library=LIBRARY
+    )
 
     def cells(k_in: float, k_out: float) -> float:
         k = k_out * 3
@@ -106,8 +107,10 @@ def test_elasticities_of_everything(tiny: Model) -> None:
 def test_factors_are_on_the_lines_own_value(tiny: Model) -> None:
     ways = {"values": {"k_in": (0.01, 0.04), "k_out": (0.005, 0.02)}, "factors": None}
     same = {"values": None, "factors": {"k_in": (0.5, 2.0), "k_out": (0.5, 2.0)}}
-    tables = [sobol_indices(tiny, "scaled", "vehicle", "cell_count", "1 h", points=64, library=LIBRARY, **way)
-              for way in (ways, same)]  # fmt: skip
+    tables = [
+        sobol_indices(tiny, "scaled", "vehicle", "cell_count", "1 h", points=64, library=LIBRARY, **way)
+        for way in (ways, same)
+    ]
     np.testing.assert_allclose(tables[0]["total"], tables[1]["total"], rtol=1e-6)
 
 
@@ -123,11 +126,28 @@ def test_workers_and_seed(tiny: Model) -> None:
 def test_sets_that_fail_are_left_out_and_counted(tiny: Model) -> None:
     """Above trap 0.25 there is no steady state: the count of cells explodes."""
     tables = [
-        sobol_indices(tiny, "plain", "vehicle", "cell_count", "1 h", points=256, library=LIBRARY,
-                      values={"trap": (0.0, 0.27), "k_in": (0.0099, 0.01)}),
-        morris_effects(tiny, "plain", "vehicle", "cell_count", "1 h", trajectories=20, levels=8, library=LIBRARY,
-                       values={"trap": (0.0, 0.27), "k_in": (0.0099, 0.01)}),
-    ]  # fmt: skip
+        sobol_indices(
+            tiny,
+            "plain",
+            "vehicle",
+            "cell_count",
+            "1 h",
+            points=256,
+            library=LIBRARY,
+            values={"trap": (0.0, 0.27), "k_in": (0.0099, 0.01)},
+        ),
+        morris_effects(
+            tiny,
+            "plain",
+            "vehicle",
+            "cell_count",
+            "1 h",
+            trajectories=20,
+            levels=8,
+            library=LIBRARY,
+            values={"trap": (0.0, 0.27), "k_in": (0.0099, 0.01)},
+        ),
+    ]
     for table in tables:
         failed = table["failed"].iloc[0]
         assert 0 < failed < 0.2 * table["simulations"].iloc[0]

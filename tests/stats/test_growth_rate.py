@@ -36,9 +36,16 @@ def test_values_of_the_toy_example() -> None:
     ],
 )  # fmt: skip
 def test_metrics_of_the_toy_example(
-    counts: list[float], control: float, start: float, gr50: float, gr_max: float, gr_aoc: float, gec50: float,
-    gr_inf: float, h: float,
-) -> None:  # fmt: skip
+    counts: list[float],
+    control: float,
+    start: float,
+    gr50: float,
+    gr_max: float,
+    gr_aoc: float,
+    gec50: float,
+    gr_inf: float,
+    h: float,
+) -> None:
     found = growth_rate.metrics(DOSES, counts, control, start, unit="uM")
     assert found.gr50.reached
     assert found.gr50.value == pytest.approx(gr50, rel=1e-3)
@@ -76,6 +83,10 @@ def test_bad_counts_are_reported_by_row() -> None:
     with pytest.raises(InputError) as caught:
         growth_rate.values([100, -5, math.nan], [1000, 1000, 200], [300, 0, 300])
     message = str(caught.value)
-    for part in ("row 2: cell count -5 is negative", "row 3: cell count is nan", "row 2: start 0 is not above zero",
-                 "row 3: the control did not grow (200 from 300"):  # fmt: skip
+    for part in (
+        "row 2: cell count -5 is negative",
+        "row 3: cell count is nan",
+        "row 2: start 0 is not above zero",
+        "row 3: the control did not grow (200 from 300",
+    ):
         assert part in message

@@ -112,8 +112,11 @@ def test_intervals_cover() -> None:
 
 
 @given(
-    ec50=st.floats(3.0, 3000.0), h=st.floats(0.4, 5.0), bottom=st.floats(-0.2, 0.8), top=st.floats(0.9, 1.2),
-)  # fmt: skip
+    ec50=st.floats(3.0, 3000.0),
+    h=st.floats(0.4, 5.0),
+    bottom=st.floats(-0.2, 0.8),
+    top=st.floats(0.9, 1.2),
+)
 @settings(max_examples=60, deadline=None)
 def test_exact_curves_are_found_again(ec50: float, h: float, bottom: float, top: float) -> None:
     curve = hill.fit(DOSES, falling(DOSES, ec50, h, bottom, top))

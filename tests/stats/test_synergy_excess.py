@@ -144,8 +144,9 @@ def test_bliss_excess_is_at_most_hsa_excess(
     surface = np.clip(
         fall(GRID, first)[:, None] * fall(GRID, second)
         + np.random.default_rng(seed).normal(0, 0.1, (len(GRID), len(GRID))),
-        0, 1,
-    )  # fmt: skip
+        0,
+        1,
+    )
     wells = synergy.from_matrix(GRID, GRID, surface)
     bliss, hsa = synergy.bliss(wells, resamples=0), synergy.hsa(wells, resamples=0)
     assert (bliss.wells["excess"] <= hsa.wells["excess"] + 1e-12).all()

@@ -70,8 +70,9 @@ def test_synergy_package_layout(tmp_path: Path) -> None:
     """First rows of sample_data_1.csv of the package: doses without unit, effect from 1 down."""
     doses = [(0, 0), (0.1, 0), (0, 0.1), (0.1, 0.1)]
     effects = [1.00488135039273, 0.883693632709369, 0.762226490406033, 0.394454286354989]
-    frame = pd.DataFrame([(a, b, e) for (a, b), e in zip(doses, effects, strict=True)],
-                         columns=["drug1.conc", "drug2.conc", "effect"])  # fmt: skip
+    frame = pd.DataFrame(
+        [(a, b, e) for (a, b), e in zip(doses, effects, strict=True)], columns=["drug1.conc", "drug2.conc", "effect"]
+    )
     (wells,) = synergy.read_csv(write(frame, tmp_path), Response.VIABILITY_FRACTION)
     assert (wells.drugs, wells.units) == (("drug 1", "drug 2"), ("a.u.", "a.u."))
     assert synergy.bliss(wells).mean == pytest.approx(100 * (effects[1] * effects[2] - effects[3]), rel=1e-10)
@@ -112,9 +113,13 @@ def test_every_bad_row_is_listed(tmp_path: Path) -> None:
         synergy.read_csv(write(frame, tmp_path), PERCENT)
     message = str(caught.value)
     for part in (
-        "screen.csv", "row 3: response is empty", "row 4: response is 'n.d.', not a finite number",
-        "row 5: conc2 is negative (-3.125)", "row 6: unknown unit 'nMol'", "row 7: conc_unit is empty while other rows",
-    ):  # fmt: skip
+        "screen.csv",
+        "row 3: response is empty",
+        "row 4: response is 'n.d.', not a finite number",
+        "row 5: conc2 is negative (-3.125)",
+        "row 6: unknown unit 'nMol'",
+        "row 7: conc_unit is empty while other rows",
+    ):
         assert part in message
 
 

@@ -64,9 +64,15 @@ def test_single_drugs_of_chou(drug: str, m: float, dm: float, r: float) -> None:
     ],
 )  # fmt: skip
 def test_pairs_of_chou(
-    pair: tuple[str, str], m: float, dm: float, r: float, ci: list[float], dri_1: list[float], dri_2: list[float],
+    pair: tuple[str, str],
+    m: float,
+    dm: float,
+    r: float,
+    ci: list[float],
+    dri_1: list[float],
+    dri_2: list[float],
     at_points: list[float],
-) -> None:  # fmt: skip
+) -> None:
     found = chou(pair)
     (mixture,) = found.mixtures
     assert (mixture.line.m, mixture.line.r) == pytest.approx((m, r), abs=5e-6)
@@ -210,9 +216,13 @@ def test_isobologram_of_chou() -> None:
     doses = [[d, 0] for d in SINGLE["paclitaxel"][0]] + [[0, d] for d in SINGLE["cisplatin"][0]]
     doses += [[d, d * ratio] for d in doses_1]
     found = synergy.isobologram(
-        doses, SINGLE["paclitaxel"][1] + SINGLE["cisplatin"][1] + mixed, drugs=("paclitaxel", "cisplatin"), units="uM",
-        scale=Response.INHIBITION_FRACTION, fa=0.75,
-    )  # fmt: skip
+        doses,
+        SINGLE["paclitaxel"][1] + SINGLE["cisplatin"][1] + mixed,
+        drugs=("paclitaxel", "cisplatin"),
+        units="uM",
+        scale=Response.INHIBITION_FRACTION,
+        fa=0.75,
+    )
     alone = found.alone.set_index("drug")["dose"]
     point = found.mixed.iloc[0]
     assert point["paclitaxel_uM"] / alone["paclitaxel"] + point["cisplatin_uM"] / alone["cisplatin"] == pytest.approx(

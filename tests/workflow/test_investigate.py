@@ -65,8 +65,14 @@ def test_other_settings_start_anew(folder: Path) -> None:
     key = json.loads((folder / "tables" / "escalation.json").read_text())["key"]
     told: list[str] = []
     with pytest.raises(InputError):  # stops at the first step it has to do again
-        investigate("pi3k_mapk", "MCF7", "alpelisib", folder, settings=Settings("MCF7", "alpelisib", factor=1.0),
-                    tell=told.append)  # fmt: skip
+        investigate(
+            "pi3k_mapk",
+            "MCF7",
+            "alpelisib",
+            folder,
+            settings=Settings("MCF7", "alpelisib", factor=1.0),
+            tell=told.append,
+        )
     assert not any("done earlier" in sentence for sentence in told)
     assert json.loads((folder / "tables" / "escalation.json").read_text())["key"] == key
 
@@ -102,6 +108,10 @@ def test_the_page_opens_in_a_browser(page: Path, tmp_path: Path) -> None:
     assert seen.returncode == 0, seen.stderr[-2000:]
     assert seen.stdout.count("<section") == 7
     picture = tmp_path / "page.png"
-    subprocess.run([*command, f"--screenshot={picture}", "--window-size=1100,3000", page.as_uri()], capture_output=True,
-                   timeout=120, check=True)  # fmt: skip
+    subprocess.run(
+        [*command, f"--screenshot={picture}", "--window-size=1100,3000", page.as_uri()],
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
     assert picture.stat().st_size > 100_000  # figures are there, not a blank page

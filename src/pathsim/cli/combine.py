@@ -70,9 +70,20 @@ def combine(
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return combination_screen(
-            model, lines[0], drugs, amounts, time, readout, medium=medium, before=before, plate=plate,
-            replicates=replicates, noise=WellNoise() if noise else None, seed=seed, workers=workers,
-        )  # fmt: skip
+            model,
+            lines[0],
+            drugs,
+            amounts,
+            time,
+            readout,
+            medium=medium,
+            before=before,
+            plate=plate,
+            replicates=replicates,
+            noise=WellNoise() if noise else None,
+            seed=seed,
+            workers=workers,
+        )
 
     runs = cli.repeats(run, cell_line, cli.parameter_sets(model, ensemble), quiet)
     table = runs.table() if runs.sample else runs.best

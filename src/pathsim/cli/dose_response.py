@@ -49,11 +49,22 @@ def dose_response(
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         tables = [
             dose_response(
-                model, lines[0], drug, doses, readout, time, medium=medium, before=before, plate=plate,
-                replicates=replicates, noise=WellNoise() if noise else None, seed=seed, workers=workers,
+                model,
+                lines[0],
+                drug,
+                doses,
+                readout,
+                time,
+                medium=medium,
+                before=before,
+                plate=plate,
+                replicates=replicates,
+                noise=WellNoise() if noise else None,
+                seed=seed,
+                workers=workers,
             )
             for drug in drugs
-        ]  # fmt: skip
+        ]
         return pd.concat(tables, ignore_index=True)
 
     table = cli.with_intervals(run, [cell_line], model, ensemble)

@@ -53,9 +53,17 @@ def escalate(
     def one(lines: Sequence[CellLine | str]) -> Escalation:
         own = isinstance(lines[0], str)
         done = run(
-            opened, lines[0], drug, start, factor, rules=rules, stochastic=not deterministic, seed=seed,
-            workers=workers, progress=lambda sentence: cli.note(sentence, quiet or not own),
-        )  # fmt: skip
+            opened,
+            lines[0],
+            drug,
+            start,
+            factor,
+            rules=rules,
+            stochastic=not deterministic,
+            seed=seed,
+            workers=workers,
+            progress=lambda sentence: cli.note(sentence, quiet or not own),
+        )
         if own:
             carried = " + ".join(done.changes) or "no change"
             cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}", quiet)

@@ -35,8 +35,14 @@ def investigate(
     from ..workflow.report import write_report
 
     found = run(
-        model, cell_line, drug, output, seed=seed, settings=Settings(cell_line, drug, fold=fold, sets=sets, mice=mice),
-        tell=lambda sentence: cli.note(sentence, quiet), workers=workers,
-    )  # fmt: skip
+        model,
+        cell_line,
+        drug,
+        output,
+        seed=seed,
+        settings=Settings(cell_line, drug, fold=fold, sets=sets, mice=mice),
+        tell=lambda sentence: cli.note(sentence, quiet),
+        workers=workers,
+    )
     path = write_report(found, draw_investigation(found), os.path.join(output, "report.html"))
     cli.note(f"wrote {path}", quiet)

@@ -63,14 +63,26 @@ def sensitivity(
         factors = dict.fromkeys(names, factor)
         cli.note(f"{method.value}: {len(names)} parameters, factors {factor}: {', '.join(names)}", quiet)
         if method is Method.sobol:
-            table = sobol_indices(opened, cell_line, treatment, readouts, time, factors=factors, points=points,
-                                  seed=seed, workers=workers)  # fmt: skip
+            table = sobol_indices(
+                opened, cell_line, treatment, readouts, time, factors=factors, points=points, seed=seed, workers=workers
+            )
         else:
-            table = morris_effects(opened, cell_line, treatment, readouts, time, factors=factors, trajectories=points,
-                                   seed=seed, workers=workers)  # fmt: skip
+            table = morris_effects(
+                opened,
+                cell_line,
+                treatment,
+                readouts,
+                time,
+                factors=factors,
+                trajectories=points,
+                seed=seed,
+                workers=workers,
+            )
         if failed := int(table["failed"].iloc[0]):
-            cli.note(f"{failed} of {table['simulations'].iloc[0]} sets of parameters could not be simulated; points "
-                     "they belong to are left out")  # fmt: skip
+            cli.note(
+                f"{failed} of {table['simulations'].iloc[0]} sets of parameters could not be simulated; points "
+                "they belong to are left out"
+            )
     cli.deliver(table, f"sensitivity_{method.value}", json, output)
     if plot is not None:
         _draw(table, readouts, method, plot, quiet)

@@ -69,8 +69,11 @@ def run(
     where = dask or workers or os.cpu_count() or 1
     done = sweep.run(read, output, workers=where, resume=resume, shard=part, report=report)
     if not quiet:
-        cli.note(f"{done.of_wells} wells in {_clock(done.seconds)}; {output} is complete"
-                 if part is None else f"shard {shard}: {done.of_wells} wells in {_clock(done.seconds)}")  # fmt: skip
+        cli.note(
+            f"{done.of_wells} wells in {_clock(done.seconds)}; {output} is complete"
+            if part is None
+            else f"shard {shard}: {done.of_wells} wells in {_clock(done.seconds)}"
+        )
     if done.failed:
         cli.note(f"{done.failed} wells could not be simulated; column 'failure' says why")
         if done.failed == done.wells:
@@ -99,8 +102,10 @@ def progress_line(every: float = 10.0) -> Callable[[Progress], None]:
 
     def report(now: Progress) -> None:
         share = 100 * now.wells / max(1, now.of_wells)
-        text = (f"sweep: {share:3.0f} %, {now.wells:,} of {now.of_wells:,} wells, {now.rate:,.0f} wells/s, "
-                f"{_clock(now.seconds_left)} left")  # fmt: skip
+        text = (
+            f"sweep: {share:3.0f} %, {now.wells:,} of {now.of_wells:,} wells, {now.rate:,.0f} wells/s, "
+            f"{_clock(now.seconds_left)} left"
+        )
         finished = now.chunks == now.of_chunks
         if sys.stderr.isatty():
             print(f"\r{text}   ", end="\n" if finished else "", file=sys.stderr, flush=True)

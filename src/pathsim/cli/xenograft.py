@@ -71,9 +71,17 @@ def xenograft(
 
     def one(lines: Sequence[CellLine | str]) -> Trial:
         return run(
-            opened, lines[0], arms, max(mice, 400) if power else mice, seed, site=site, days=days,
-            untreated_days=untreated_days, dosing_from_days=dosing_from, workers=workers,
-        )  # fmt: skip
+            opened,
+            lines[0],
+            arms,
+            max(mice, 400) if power else mice,
+            seed,
+            site=site,
+            days=days,
+            untreated_days=untreated_days,
+            dosing_from_days=dosing_from,
+            workers=workers,
+        )
 
     found = cli.repeats(one, cell_line, sets, quiet)
     for line in found.best.notes:

@@ -67,8 +67,14 @@ def _clone(name: str, entry: dict[str, Any], library: Library, problems: list[st
             problems.append(
                 f"{where}.{key} is {numbers[key]}; it cannot be negative" + (" or 1" * (key == "frequency"))
             )
-    return Clone(name, kind == "genetic", numbers.get("frequency", 0.0), numbers.get("rate", 0.0), numbers["fading"],
-                 "; ".join(sources))  # fmt: skip
+    return Clone(
+        name,
+        kind == "genetic",
+        numbers.get("frequency", 0.0),
+        numbers.get("rate", 0.0),
+        numbers["fading"],
+        "; ".join(sources),
+    )
 
 
 def cell_line_toml(line: CellLine) -> str:

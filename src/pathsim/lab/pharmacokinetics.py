@@ -145,8 +145,9 @@ class Exposure:
         for start, end, amplitudes in zip(edges[:-1], edges[1:], self.amplitudes, strict=True):
             a, b = max(first, start), min(last, end)
             if b > a:
-                total += float(amplitudes @ ((np.exp(-self.rates * (a - start)) - np.exp(-self.rates * (b - start)))
-                                             / self.rates))  # fmt: skip
+                total += float(
+                    amplitudes @ ((np.exp(-self.rates * (a - start)) - np.exp(-self.rates * (b - start))) / self.rates)
+                )
         return total
 
     def peak(self, interval: int = -1) -> tuple[float, float]:
@@ -312,11 +313,19 @@ def _kinetics(
     exchange, peripheral = values.get("exchange", 0.0), values.get("peripheral", 0.0)
     clearance, volume = _disposition(values)
     base = Kinetics(
-        drug, species, molar_mass, math.inf, min(values.get("bioavailability", 1.0), 1.0), clearance, volume,
-        exchange, peripheral, values["unbound"],
+        drug,
+        species,
+        molar_mass,
+        math.inf,
+        min(values.get("bioavailability", 1.0), 1.0),
+        clearance,
+        volume,
+        exchange,
+        peripheral,
+        values["unbound"],
         MappingProxyType({site: values[site] for site in ("brain", "flank") if site in values}),
         MappingProxyType(sources),
-    )  # fmt: skip
+    )
     return base if route == "iv" else replace(base, absorption_per_min=_absorption(base, values))
 
 

@@ -74,9 +74,15 @@ def draw_blot(
     normalised = f"signal / {control}" if measured else "signal"
     middle = (height - 0.75 - STRIP * 1.18 * len(readouts) / 2) / height
     figure.text(
-        quantified - 0.36 / figure.get_figwidth(), middle, f"{normalised} (share of largest lane)",
-        rotation=90, va="center", ha="center", fontsize=7.5, color=INK,
-    )  # fmt: skip
+        quantified - 0.36 / figure.get_figwidth(),
+        middle,
+        f"{normalised} (share of largest lane)",
+        rotation=90,
+        va="center",
+        ha="center",
+        fontsize=7.5,
+        color=INK,
+    )
     if whiskers is not None:
         figure.text(quantified, 0.06 / height, "whiskers: 5 to 95 % of the parameter sets", fontsize=6.5, color=PALE)
     legend.draw(figure, left, share, (below - 0.1) / height, height)
@@ -123,8 +129,15 @@ def _draw_strip(ax: Axes, values: FloatArray, readout: str, mass: int | None, se
         across = np.exp(-((np.abs(x) / 0.80) ** 8))
         image[:, lane * wide : (lane + 1) * wide] = exposure * across * np.exp(-(((y - centre) / 0.30) ** 2))
     grain = 0.012 * rng.standard_normal(image.shape)
-    ax.imshow(np.clip(0.93 - 0.88 * image + grain, 0, 1), cmap="gray", vmin=0, vmax=1, aspect="auto",
-              extent=(-0.5, len(values) - 0.5, 0, 1), interpolation="bilinear")  # fmt: skip
+    ax.imshow(
+        np.clip(0.93 - 0.88 * image + grain, 0, 1),
+        cmap="gray",
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        extent=(-0.5, len(values) - 0.5, 0, 1),
+        interpolation="bilinear",
+    )
     ax.set_yticks([])
     ax.set_xticks([])
     for spine in ax.spines.values():
@@ -165,10 +178,26 @@ def _draw_line_names(ax: Axes, names: Sequence[str], colours: Sequence[str]) -> 
     for end in range(1, len(names) + 1):
         if end < len(names) and names[end] == names[start]:
             continue
-        ax.plot([start - 0.36, end - 0.64], [1.22, 1.22], transform=transform, color=colours[start], linewidth=2,
-                clip_on=False, solid_capstyle="butt")  # fmt: skip
-        ax.text((start + end - 1) / 2, 1.3, names[start].replace("+", "\n+"), transform=transform, ha="center",
-                va="bottom", fontsize=8, color=INK, linespacing=0.95)  # fmt: skip
+        ax.plot(
+            [start - 0.36, end - 0.64],
+            [1.22, 1.22],
+            transform=transform,
+            color=colours[start],
+            linewidth=2,
+            clip_on=False,
+            solid_capstyle="butt",
+        )
+        ax.text(
+            (start + end - 1) / 2,
+            1.3,
+            names[start].replace("+", "\n+"),
+            transform=transform,
+            ha="center",
+            va="bottom",
+            fontsize=8,
+            color=INK,
+            linespacing=0.95,
+        )
         start = end
 
 
@@ -183,8 +212,11 @@ class _LaneTable:
     def of(cls, lanes: pd.DataFrame) -> _LaneTable:
         parts = [_parts(text) for text in lanes["treatment"]]
         distinct = list(dict.fromkeys(name for lane in parts for name in lane))
-        rows = [(name, ["+" if name in lane else "−" for lane in parts])
-                for name in distinct if not all(name in lane for lane in parts)]  # fmt: skip
+        rows = [
+            (name, ["+" if name in lane else "−" for lane in parts])
+            for name in distinct
+            if not all(name in lane for lane in parts)
+        ]
         shared = [name for name in distinct if all(name in lane for lane in parts)]
         notes = [f"all lanes: {', '.join(shared)}"] if shared else []
         shown = {tuple(column[number] for _, column in rows) for number in range(len(parts))}

@@ -89,9 +89,16 @@ def _draw_curve(ax: Axes, name: str, curve: Curve, colour: str, marker: str, zer
         ax.fill_between(at, *band, color=colour, alpha=0.16, linewidth=0)
     ax.plot(at, curve(at), color=colour, linewidth=1.7, label=f"{name}: IC50 {_potency_text(curve.ic50)}")
     ax.plot(
-        np.where(curve.doses > 0, curve.doses, zero_at), curve.responses, marker=marker, linestyle="", color=colour,
-        markersize=3.8, markeredgecolor="white", markeredgewidth=0.4, alpha=0.9,
-    )  # fmt: skip
+        np.where(curve.doses > 0, curve.doses, zero_at),
+        curve.responses,
+        marker=marker,
+        linestyle="",
+        color=colour,
+        markersize=3.8,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+        alpha=0.9,
+    )
     if curve.ic50.reached and curve.ic50.value is not None:
         height = float(curve([curve.ic50.value])[0])
         low, high = curve.ic50.low, curve.ic50.high
@@ -124,8 +131,15 @@ def _mark_zero(ax: Axes, zero_at: float, lowest: float) -> None:
     ax.set_xticks([], minor=True)
     middle = math.sqrt(zero_at * lowest)
     for place in (middle / 1.07, middle * 1.07):
-        ax.plot([place / 1.05, place * 1.05], [-0.018, 0.018], transform=ax.get_xaxis_transform(), color=INK,
-                linewidth=0.8, clip_on=False, zorder=6)  # fmt: skip
+        ax.plot(
+            [place / 1.05, place * 1.05],
+            [-0.018, 0.018],
+            transform=ax.get_xaxis_transform(),
+            color=INK,
+            linewidth=0.8,
+            clip_on=False,
+            zorder=6,
+        )
 
 
 def _response_label(data: pd.DataFrame | Mapping[str, Curve]) -> str:

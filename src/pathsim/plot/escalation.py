@@ -39,8 +39,12 @@ def draw_escalation(run: Escalation, others: Sequence[Escalation] = ()) -> Figur
         most = [f"{name} ({count})" for name, count in list(counts.items())[:3]]
         more = f" and {len(counts) - 3} more" if len(counts) > 3 else ""
         reached = sum(other.reached for other in others)
-        upper.set_title(f"shaded: 5 to 95 % of {len(others)} parameter sets, {reached} of which reach the target dose",
-                        fontsize=8, loc="left", color=INK)  # fmt: skip
+        upper.set_title(
+            f"shaded: 5 to 95 % of {len(others)} parameter sets, {reached} of which reach the target dose",
+            fontsize=8,
+            loc="left",
+            color=INK,
+        )
         lower.set_title(fill(f"the sets end with {', '.join(most)}{more}", 105), fontsize=8, loc="left", color=INK)
     figure.suptitle(f"{run.line.name}: {run.reason}", x=0.01, ha="left", fontsize=10, weight="bold")
     return figure
@@ -56,15 +60,29 @@ def draw_staircase(
     axes = canvas(ax, 7.0, 2.8)
     banded = "dose_nM_low" in history
     if banded:
-        axes.fill_between(history["day"], history["dose_nM_low"], history["dose_nM_high"], step="pre", lw=0,
-                          color=COLOURS[0], alpha=0.15)  # fmt: skip
+        axes.fill_between(
+            history["day"],
+            history["dose_nM_low"],
+            history["dose_nM_high"],
+            step="pre",
+            lw=0,
+            color=COLOURS[0],
+            alpha=0.15,
+        )
     axes.step(history["day"], history["dose_nM"], where="pre", color=COLOURS[0], lw=1.8)
     axes.set(yscale="log", xlabel="days", ylabel=f"{drug} (nM)")
     axes.yaxis.label.set_color(COLOURS[0])
     if parental_ic50_nM:
         axes.axhline(parental_ic50_nM, color=PALE, lw=0.8, ls="--")
-        axes.annotate("parental IC50", (0.005, parental_ic50_nM), xycoords=("axes fraction", "data"),
-                      xytext=(0, 3), textcoords="offset points", fontsize=7, color=PALE)  # fmt: skip
+        axes.annotate(
+            "parental IC50",
+            (0.005, parental_ic50_nM),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            fontsize=7,
+            color=PALE,
+        )
     growth = axes.twinx()
     growth.spines[["top"]].set_visible(False)
     smooth = history["relative_growth"].clip(lower=-0.5)

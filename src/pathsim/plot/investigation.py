@@ -55,10 +55,15 @@ def draw_investigation(found: Investigation) -> dict[str, Figure]:
     order = Figure(figsize=(7.6, 0.34 * len(tables["ranking"]) + 1.2), layout="constrained")
     draw_rescue_ranking(tables["ranking"], order.subplots())
     return {
-        "escalation: steps": steps, "escalation: washed out": washed, "phenotype: dose response": curves,
-        "mechanisms: blot": draw_blot(tables["blot"]), "mechanisms: map": chart, "rescue: best matrix": matrix,
-        "ranking: order": order, "xenograft: study": draw_xenograft(found.trial),
-    }  # fmt: skip
+        "escalation: steps": steps,
+        "escalation: washed out": washed,
+        "phenotype: dose response": curves,
+        "mechanisms: blot": draw_blot(tables["blot"]),
+        "mechanisms: map": chart,
+        "rescue: best matrix": matrix,
+        "ranking: order": order,
+        "xenograft: study": draw_xenograft(found.trial),
+    }
 
 
 def _best_matrix(found: Investigation) -> pd.DataFrame:

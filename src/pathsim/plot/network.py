@@ -51,10 +51,21 @@ def draw_network(wiring: Wiring, drugs: Iterable[Drug] = (), ax: Axes | None = N
     for name, box in boxes.items():
         is_input = wiring.kinds[name] is Kind.INPUT
         ax.text(
-            box.x, box.y, _shown(name), ha="center", va="center", fontsize=8.5, color=INK, zorder=4,
-            bbox={"boxstyle": "round,pad=0.32" if not is_input else "square,pad=0.28", "linewidth": 0.9,
-                  "facecolor": "#FFF4D6" if is_input else "#E8F0F7", "edgecolor": PALE},
-        )  # fmt: skip
+            box.x,
+            box.y,
+            _shown(name),
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            color=INK,
+            zorder=4,
+            bbox={
+                "boxstyle": "round,pad=0.32" if not is_input else "square,pad=0.28",
+                "linewidth": 0.9,
+                "facecolor": "#FFF4D6" if is_input else "#E8F0F7",
+                "edgecolor": PALE,
+            },
+        )
         _draw_drugs(ax, box, pills.get(name, ()))
     _draw_key(ax, bool(pills))
     return ax
@@ -164,11 +175,20 @@ def _draw_edge(ax: Axes, start: _Box, end: _Box, effect: Effect) -> None:
     last = (end.x + shift, end.y + (below if up else above))
     ax.add_patch(
         FancyArrowPatch(
-            first, last, arrowstyle=style.get(effect, "-"), mutation_scale=13, linewidth=0.9,
-            connectionstyle=f"arc3,rad={bend * sign * (-1 if level else 1)}", color=_EDGE[effect],
-            linestyle=(0, (4, 2)) if up else "-", alpha=0.8, zorder=2, shrinkA=0, shrinkB=0,
+            first,
+            last,
+            arrowstyle=style.get(effect, "-"),
+            mutation_scale=13,
+            linewidth=0.9,
+            connectionstyle=f"arc3,rad={bend * sign * (-1 if level else 1)}",
+            color=_EDGE[effect],
+            linestyle=(0, (4, 2)) if up else "-",
+            alpha=0.8,
+            zorder=2,
+            shrinkA=0,
+            shrinkB=0,
         )
-    )  # fmt: skip
+    )
 
 
 def _draw_drugs(ax: Axes, box: _Box, names: tuple[str, ...]) -> None:
@@ -180,8 +200,17 @@ def _draw_drugs(ax: Axes, box: _Box, names: tuple[str, ...]) -> None:
     top = box.y + 0.5 * _LINE * 0.72 * (len(names) - 1)
     for line, name in enumerate(names):
         height = top - line * _LINE * 0.72
-        ax.text(left + 0.17, height, name, ha="left", va="center", fontsize=5.8, color=_DRUG, zorder=6,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.85})  # fmt: skip
+        ax.text(
+            left + 0.17,
+            height,
+            name,
+            ha="left",
+            va="center",
+            fontsize=5.8,
+            color=_DRUG,
+            zorder=6,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.85},
+        )
 
 
 def _draw_key(ax: Axes, with_drugs: bool) -> None:

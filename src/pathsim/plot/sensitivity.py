@@ -45,8 +45,15 @@ def draw_sobol(table: pd.DataFrame, readout: str | None = None, most: int = 12, 
     for shift, name, label, colour in kinds:
         value = part[name].to_numpy()
         error = np.maximum([value - part[f"{name}_low"], part[f"{name}_high"] - value], 0)
-        ax.barh(places + shift, value, height=0.36, color=colour, label=label, xerr=error,
-                error_kw={"ecolor": INK, "elinewidth": 0.8, "capsize": 1.5})  # fmt: skip
+        ax.barh(
+            places + shift,
+            value,
+            height=0.36,
+            color=colour,
+            label=label,
+            xerr=error,
+            error_kw={"ecolor": INK, "elinewidth": 0.8, "capsize": 1.5},
+        )
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.set_yticks(places, list(part["parameter"]), fontsize=8)
     ax.tick_params(axis="y", length=0)
@@ -66,8 +73,15 @@ def draw_morris(table: pd.DataFrame, readout: str | None = None, most: int = 15,
     part = _one_readout(table, readout, "mu_star").head(most).iloc[::-1]
     ax = canvas(ax, 5.2, 1.0 + 0.24 * len(part))
     places = np.arange(len(part))
-    ax.barh(places, part["mu_star"], height=0.7, color=COLOURS[5], xerr=part["mu_star_error"],
-            label="mu* (mean size)", error_kw={"ecolor": INK, "elinewidth": 0.8, "capsize": 1.5})  # fmt: skip
+    ax.barh(
+        places,
+        part["mu_star"],
+        height=0.7,
+        color=COLOURS[5],
+        xerr=part["mu_star_error"],
+        label="mu* (mean size)",
+        error_kw={"ecolor": INK, "elinewidth": 0.8, "capsize": 1.5},
+    )
     ax.plot(part["sigma"], places, "D", markersize=4, color=COLOURS[1], label="sigma (spread)")
     ax.set_yticks(places, list(part["parameter"]), fontsize=8)
     ax.tick_params(axis="y", length=0)

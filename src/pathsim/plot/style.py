@@ -43,6 +43,13 @@ def label_ends(ax: Axes, most: int = 12) -> None:
     excess = max(0.0, heights[-1] - high)
     for (_, line), height in zip(ends, heights, strict=True):
         ax.annotate(
-            str(line.get_label()), (1.0, height - excess), xycoords=("axes fraction", "data"), xytext=(4, 0),
-            textcoords="offset points", va="center", color=line.get_color(), fontsize=8, annotation_clip=False,
-        )  # fmt: skip
+            str(line.get_label()),
+            (1.0, height - excess),
+            xycoords=("axes fraction", "data"),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            color=line.get_color(),
+            fontsize=8,
+            annotation_clip=False,
+        )

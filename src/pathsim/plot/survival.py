@@ -74,13 +74,40 @@ def _draw_arm(
 def _number_at_risk(ax: Axes, names: list[str], arms: list[KaplanMeier]) -> None:
     ticks = [tick for tick in ax.get_xticks() if 0 <= tick <= ax.get_xlim()[1]]
     offset = -38
-    ax.annotate("at risk", (0, 0), xycoords="axes fraction", xytext=(-14, offset), textcoords="offset points",
-                ha="right", va="top", fontsize=7, color=PALE)  # fmt: skip
+    ax.annotate(
+        "at risk",
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(-14, offset),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=7,
+        color=PALE,
+    )
     for row, (name, curve) in enumerate(zip(names, arms, strict=True)):
         height = offset - 11 * (row + 1)
         colour = COLOURS[row % len(COLOURS)]
-        ax.annotate(name, (0, 0), xycoords="axes fraction", xytext=(-14, height), textcoords="offset points",
-                    ha="right", va="top", fontsize=7, color=colour)  # fmt: skip
+        ax.annotate(
+            name,
+            (0, 0),
+            xycoords="axes fraction",
+            xytext=(-14, height),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=7,
+            color=colour,
+        )
         for tick, count in zip(ticks, curve.number_at_risk(ticks), strict=True):
-            ax.annotate(str(count), (tick, 0), xycoords=("data", "axes fraction"), xytext=(0, height),
-                        textcoords="offset points", ha="center", va="top", fontsize=7, color=INK)  # fmt: skip
+            ax.annotate(
+                str(count),
+                (tick, 0),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, height),
+                textcoords="offset points",
+                ha="center",
+                va="top",
+                fontsize=7,
+                color=INK,
+            )

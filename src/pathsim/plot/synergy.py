@@ -112,8 +112,7 @@ def draw_isobologram(found: synergy.Isobologram, ax: Axes | None = None) -> Axes
         if record["ci_low"] is not None and np.isfinite(record["ci_low"]):
             ends = np.outer([record["ci_low"] / record["ci"], record["ci_high"] / record["ci"]], point)
             ax.plot(ends[:, 0], ends[:, 1], color=colour, linewidth=1.1)
-        ax.plot(*point, marker="o", color=colour, markersize=5.5, linestyle="",
-                label=_index_text(record))  # fmt: skip
+        ax.plot(*point, marker="o", color=colour, markersize=5.5, linestyle="", label=_index_text(record))
         largest = max(largest, float(point.max()))
     ax.set_xlim(0, min(1.15 * largest, 3.0))
     ax.set_ylim(0, min(1.15 * largest, 3.0))
@@ -123,8 +122,18 @@ def draw_isobologram(found: synergy.Isobologram, ax: Axes | None = None) -> Axes
             f"{found.drugs[drug]} (fraction of {rounded(float(alone[drug]), 3)} {found.units[drug]} alone)",
             fontsize=8.5,
         )
-    ax.text(0.5, 0.5, "additive", rotation=-45, fontsize=7, color=PALE, ha="center", va="bottom",
-            rotation_mode="anchor", transform_rotates_text=True)  # fmt: skip
+    ax.text(
+        0.5,
+        0.5,
+        "additive",
+        rotation=-45,
+        fontsize=7,
+        color=PALE,
+        ha="center",
+        va="bottom",
+        rotation_mode="anchor",
+        transform_rotates_text=True,
+    )
     ax.set_title(f"doses with {100 * found.fa:.0f} % effect", fontsize=8.5, loc="left", color=INK)
     _legend(ax, "mixture (CI < 1 synergy)", beside=len(found.mixed) > 3)
     return ax
@@ -191,27 +200,49 @@ def draw_ranking(ranked: pd.DataFrame, ax: Axes | None = None, most: int = 30) -
     ax.plot(means, heights, marker="o", linestyle="", color=COLOURS[0], markersize=4.5, label="mean and interval")
     if "beyond_partners" in shown.columns and shown["beyond_partners"].notna().any() and not ratio:
         beyond = shown["beyond_partners"].to_numpy(dtype=float)
-        ax.plot(beyond, heights, marker="D", linestyle="", color=COLOURS[1], markersize=4, fillstyle="none",
-                label="beyond other partners")  # fmt: skip
+        ax.plot(
+            beyond,
+            heights,
+            marker="D",
+            linestyle="",
+            color=COLOURS[1],
+            markersize=4,
+            fillstyle="none",
+            label="beyond other partners",
+        )
         ax.legend(frameon=False, fontsize=7, loc="lower right")
     if ratio:
         ax.set_xscale("log")
     several = len(set(shown["experiment"])) > 1
-    names = [f"{drugs}, {where}" if several else str(drugs)
-             for drugs, where in zip(shown["drugs"], shown["experiment"], strict=True)]  # fmt: skip
+    names = [
+        f"{drugs}, {where}" if several else str(drugs)
+        for drugs, where in zip(shown["drugs"], shown["experiment"], strict=True)
+    ]
     ax.set_yticks(heights, labels=names, fontsize=7.5)
     ax.set_ylim(-0.7, len(shown) - 0.3)
     more = f"; {len(scored) - len(shown)} more not shown" if len(scored) > len(shown) else ""
-    ax.set_xlabel(f"{shown['metric'].iloc[0]} ({shown['unit'].iloc[0]}; {shown['synergy_if'].iloc[0]} synergy{more})",
-                  fontsize=8.5)  # fmt: skip
+    ax.set_xlabel(
+        f"{shown['metric'].iloc[0]} ({shown['unit'].iloc[0]}; {shown['synergy_if'].iloc[0]} synergy{more})",
+        fontsize=8.5,
+    )
     return ax
 
 
 def _draw_wells(ax: Axes, score: synergy.Score) -> None:
     first, second = dose_columns(score.drugs, score.units)
     wells = score.wells
-    ax.plot(wells[second], wells[first], marker="o", linestyle="", markersize=3.4, markerfacecolor="white",
-            markeredgecolor=INK, markeredgewidth=0.6, clip_on=False, zorder=3)  # fmt: skip
+    ax.plot(
+        wells[second],
+        wells[first],
+        marker="o",
+        linestyle="",
+        markersize=3.4,
+        markerfacecolor="white",
+        markeredgecolor=INK,
+        markeredgewidth=0.6,
+        clip_on=False,
+        zorder=3,
+    )
     if "excess_low" in wells.columns:
         sure = wells[(wells["excess_low"] > 0) | (wells["excess_high"] < 0)]
         ax.plot(sure[second], sure[first], marker="o", linestyle="", markersize=3.4, color=INK, clip_on=False, zorder=4)

@@ -30,14 +30,25 @@ def draw_trial(trial: VirtualTrial) -> Figure:
     right.axhline(1.0, color=INK, lw=0.8)
     for number, item in enumerate(trial.cohort.reported):
         right.axhline(item.ratio, color=COLOURS[1], lw=1.6 if number == 0 else 0.9, ls="-" if number == 0 else "--")
-        right.annotate(f"{item.analysis}: {item.treated:g} vs {item.control:g} months", (1.0, item.ratio),
-                       xycoords=("axes fraction", "data"), xytext=(-2, -9), textcoords="offset points", ha="right",
-                       fontsize=7.5, color=COLOURS[1])  # fmt: skip
-    right.set(xlabel="share of the effect in cells that reaches patients (%), assumed", yscale="log",
-              ylabel="hazard ratio, treated over control")  # fmt: skip
+        right.annotate(
+            f"{item.analysis}: {item.treated:g} vs {item.control:g} months",
+            (1.0, item.ratio),
+            xycoords=("axes fraction", "data"),
+            xytext=(-2, -9),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7.5,
+            color=COLOURS[1],
+        )
+    right.set(
+        xlabel="share of the effect in cells that reaches patients (%), assumed",
+        yscale="log",
+        ylabel="hazard ratio, treated over control",
+    )
     right.set_yticks([0.2, 0.3, 0.5, 0.7, 1.0, 1.5], ["0.2", "0.3", "0.5", "0.7", "1", "1.5"])
     right.minorticks_off()
     right.grid(axis="y", color=PALE, alpha=0.25, lw=0.5)
-    figure.suptitle(f"Virtual trial: {trial.cohort.name}, {trial.cohort.regimen}", x=0.01, ha="left", fontsize=10,
-                    weight="bold")  # fmt: skip
+    figure.suptitle(
+        f"Virtual trial: {trial.cohort.name}, {trial.cohort.regimen}", x=0.01, ha="left", fontsize=10, weight="bold"
+    )
     return figure

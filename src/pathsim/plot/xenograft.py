@@ -37,13 +37,16 @@ def draw_xenograft(trial: Trial, others: Sequence[Trial] = ()) -> Figure:
     named = {f"arm {number}": arm for number, arm in enumerate(trial.arms, start=1)}
     curves = trial.survival
     days = np.linspace(0.0, trial.days, 481)
-    spread = {
-        name: survival_interval([other.survival[arm] for other in others], days) for name, arm in named.items()
-    } if others else {}  # fmt: skip
+    spread = (
+        {name: survival_interval([other.survival[arm] for other in others], days) for name, arm in named.items()}
+        if others
+        else {}
+    )
     shaded = {name: (days, found.low, found.high) for name, found in spread.items()} or None
     test = trial.log_rank() if arms > 1 else None
-    survival = draw_survival({name: curves[arm] for name, arm in named.items()}, figure.add_subplot(grid[0, 0]), test,
-                             shaded=shaded)  # fmt: skip
+    survival = draw_survival(
+        {name: curves[arm] for name, arm in named.items()}, figure.add_subplot(grid[0, 0]), test, shaded=shaded
+    )
     survival.set_xlabel("days after implantation")
     if others:
         survival.set_title(f"shaded: 5 to 95 % of {len(others)} parameter sets", fontsize=8, loc="left", color=INK)

@@ -32,8 +32,12 @@ def _fold(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "log2": np.log2, "log10": np.log10, "abs": np.abs, "min": _fold(np.minimum), "max": _fold(np.maximum),
-}  # fmt: skip
+    "log2": np.log2,
+    "log10": np.log10,
+    "abs": np.abs,
+    "min": _fold(np.minimum),
+    "max": _fold(np.maximum),
+}
 
 
 def names_in(text: str) -> list[str]:

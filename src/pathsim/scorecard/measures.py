@@ -53,8 +53,11 @@ def read_measure(name: str, spec: Mapping[str, Any], where: str, problems: list[
         "medium",
         "suffix",
     )
-    problems += [f"{where}, measure {name}: {unknown('key', key, (*known, *MAKERS))}"
-                 for key in spec if key not in known and key not in MAKERS]  # fmt: skip
+    problems += [
+        f"{where}, measure {name}: {unknown('key', key, (*known, *MAKERS))}"
+        for key in spec
+        if key not in known and key not in MAKERS
+    ]
     own = str(spec.get("line", "{line}"))
     return Measure(name, lambda line: dishes(own.replace("{line}", line)), value)
 
@@ -240,8 +243,10 @@ def _t80(spec: Mapping[str, Any]) -> _Parts:
 
 def _correlation(spec: Mapping[str, Any]) -> _Parts:
     """``correlation``: rank correlation over ``lines`` of the area over the GR curve of two drugs."""
-    curves = [_gr_curve({**spec, "drug": drug, "doses": doses}, "drug")
-              for drug, doses in zip(spec["correlation"], spec["doses"], strict=True)]  # fmt: skip
+    curves = [
+        _gr_curve({**spec, "drug": drug, "doses": doses}, "drug")
+        for drug, doses in zip(spec["correlation"], spec["doses"], strict=True)
+    ]
     lines: Sequence[str] = spec["lines"]
 
     def dishes(_: str) -> list[Reading]:

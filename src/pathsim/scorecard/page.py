@@ -50,10 +50,14 @@ def _scores(card: Scorecard) -> str:
             f'<td class="n">{_percent(row[name])}</td>' for name in ("directions_right", "weighted", "bands_right")
         )
         name = escape(str(row["model"]).replace("_", " "))
-        cells.append(f'<tr><td>{name}</td><td>{escape(str(row["scope"]))}</td><td class="n">{row["claims"]}</td>'
-                     f'<td class="n">{row["bands"]}</td>{shares}</tr>')  # fmt: skip
-    return ("<table><tr><th>model</th><th>scope</th><th>claims</th><th>with band</th><th>directions right</th>"
-            f"<th>weighted by confidence</th><th>bands right</th></tr>{''.join(cells)}</table>")  # fmt: skip
+        cells.append(
+            f'<tr><td>{name}</td><td>{escape(str(row["scope"]))}</td><td class="n">{row["claims"]}</td>'
+            f'<td class="n">{row["bands"]}</td>{shares}</tr>'
+        )
+    return (
+        "<table><tr><th>model</th><th>scope</th><th>claims</th><th>with band</th><th>directions right</th>"
+        f"<th>weighted by confidence</th><th>bands right</th></tr>{''.join(cells)}</table>"
+    )
 
 
 def _percent(share: float) -> str:
@@ -83,6 +87,8 @@ def _row(item: Verdict, others: dict[str, Verdict | None]) -> str:
     )
     reason = f'<br><span class="fail">{escape(item.reason)}</span>' if item.reason else ""
     nulls = "".join(f"<td>{'' if other is None else _mark(other)}</td>" for other in others.values())
-    return (f"<tr><td>{escape(claim.id)}</td><td>{_mark(item)}</td><td>{escape(claim.statement)}<br>"
-            f"<small>{escape('; '.join(notes))}</small>{reason}</td>"
-            f"<td><ul>{values}</ul></td>{nulls}</tr>")  # fmt: skip
+    return (
+        f"<tr><td>{escape(claim.id)}</td><td>{_mark(item)}</td><td>{escape(claim.statement)}<br>"
+        f"<small>{escape('; '.join(notes))}</small>{reason}</td>"
+        f"<td><ul>{values}</ul></td>{nulls}</tr>"
+    )

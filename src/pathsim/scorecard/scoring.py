@@ -100,22 +100,27 @@ class Scorecard:
             ):
                 bands = [item for item in chosen if item.claim.kind == "band"]
                 weights = [CONFIDENCE[item.claim.confidence] for item in chosen]
-                rows.append({
-                    "model": name,
-                    "scope": scope,
-                    "claims": len(chosen),
-                    "directions_right": _share([item.direction_right for item in chosen]),
-                    "weighted": _share([item.direction_right for item in chosen], weights),
-                    "bands": len(bands),
-                    "bands_right": _share([item.passed for item in bands]),
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "model": name,
+                        "scope": scope,
+                        "claims": len(chosen),
+                        "directions_right": _share([item.direction_right for item in chosen]),
+                        "weighted": _share([item.direction_right for item in chosen], weights),
+                        "bands": len(bands),
+                        "bands_right": _share([item.passed for item in bands]),
+                    }
+                )
         return pd.DataFrame(rows)
 
     def separating(self) -> list[str]:
         """Claims that the model passes and the feedback-free model fails."""
         other = {item.claim.id: item.passed for item in self.nulls.get("feedback_free", ())}
-        return [item.claim.id for item in self.verdicts
-                if item.passed and item.claim.kind != "report" and other.get(item.claim.id) is False]  # fmt: skip
+        return [
+            item.claim.id
+            for item in self.verdicts
+            if item.passed and item.claim.kind != "report" and other.get(item.claim.id) is False
+        ]
 
     def undecided(self) -> list[str]:
         """Claims that are there to show feedback, and that the feedback-free model passes all the same."""
@@ -224,8 +229,10 @@ def _judge(
             values[item.name] = item.value(
                 np.stack([column for column in columns if not isinstance(column, str)], axis=1)
             )
-        found = [_find(line, check.label, evaluate(check.value, values), check.low, check.high, check.accepted)
-                 for check in claim.checks]  # fmt: skip
+        found = [
+            _find(line, check.label, evaluate(check.value, values), check.low, check.high, check.accepted)
+            for check in claim.checks
+        ]
         findings += found
         by_line.append(all(item.passed for item in found))
     passed = float(np.mean(by_line)) >= claim.required - 1e-9

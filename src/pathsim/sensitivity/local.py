@@ -44,8 +44,10 @@ class Setup:
         """What every row of a result begins with."""
         design = self.design
         return {
-            "cell_line": design.lines[0][0], "treatment": design.protocols[0].text, "time_min": design.times[0],
-        }  # fmt: skip
+            "cell_line": design.lines[0][0],
+            "treatment": design.protocols[0].text,
+            "time_min": design.times[0],
+        }
 
     @property
     def names(self) -> list[str]:
@@ -180,12 +182,18 @@ def elasticities(
     logs = np.log(values)
     slopes = (logs[1::2] - logs[2::2]) / (2 * step)
     frames = [
-        pd.DataFrame({
-            **setup.columns, "readout": readout, "readout_value": values[0, i], "parameter": kept,
-            "parameter_value": [value_of[name] for name in kept], "elasticity": slopes[:, i],
-        }).sort_values("elasticity", key=np.abs, ascending=False, kind="stable")
+        pd.DataFrame(
+            {
+                **setup.columns,
+                "readout": readout,
+                "readout_value": values[0, i],
+                "parameter": kept,
+                "parameter_value": [value_of[name] for name in kept],
+                "elasticity": slopes[:, i],
+            }
+        ).sort_values("elasticity", key=np.abs, ascending=False, kind="stable")
         for i, readout in enumerate(setup.design.readouts)
-    ]  # fmt: skip
+    ]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -224,5 +232,8 @@ def _constants(model: Model) -> list[str]:
     system = system_of(model)
     constants = {parameter.id for parameter in model.parameters}
     own = dict(zip(system.slots, system.defaults, strict=True))
-    return [name for name in system.parameters
-            if name in constants and (name in noted or not noted) and np.isfinite(own[name])]  # fmt: skip
+    return [
+        name
+        for name in system.parameters
+        if name in constants and (name in noted or not noted) and np.isfinite(own[name])
+    ]

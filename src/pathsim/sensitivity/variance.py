@@ -79,13 +79,19 @@ def sobol_indices(
         raise InputError(f"only {len(whole)} of {points} points could be simulated whole; take more points")
     columns = _indices(_varying(setup, groups[:, whole[:used]]), resamples, confidence, seed)
     frames = [
-        pd.DataFrame({
-            **setup.columns, "readout": readout, "parameter": setup.names,
-            **{name: column[i] for name, column in columns.items()}, "points": used,
-            "simulations": len(shares), "failed": int(np.isnan(read[:, 0]).sum()),
-        }).sort_values("total", ascending=False, kind="stable")
+        pd.DataFrame(
+            {
+                **setup.columns,
+                "readout": readout,
+                "parameter": setup.names,
+                **{name: column[i] for name, column in columns.items()},
+                "points": used,
+                "simulations": len(shares),
+                "failed": int(np.isnan(read[:, 0]).sum()),
+            }
+        ).sort_values("total", ascending=False, kind="stable")
         for i, readout in enumerate(setup.design.readouts)
-    ]  # fmt: skip
+    ]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -112,9 +118,13 @@ def _indices(readings: FloatArray, resamples: int, confidence: float, seed: int)
     spread = np.stack([estimate(pick) for pick in picks])
     low, high = np.quantile(spread, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return {
-        "first": first, "first_low": low[0], "first_high": high[0],
-        "total": total, "total_low": low[1], "total_high": high[1],
-    }  # fmt: skip
+        "first": first,
+        "first_low": low[0],
+        "first_high": high[0],
+        "total": total,
+        "total_low": low[1],
+        "total_high": high[1],
+    }
 
 
 def morris_effects(
@@ -168,13 +178,21 @@ def morris_effects(
     for readout, column in zip(setup.design.readouts, readings.T, strict=True):
         found = analysis.analyze(problem, shares, column, num_levels=levels, conf_level=confidence, seed=seed)
         frames.append(
-            pd.DataFrame({
-                **setup.columns, "readout": readout, "parameter": setup.names, "mu": np.asarray(found["mu"]),
-                "mu_star": np.asarray(found["mu_star"]), "mu_star_error": np.asarray(found["mu_star_conf"]),
-                "sigma": np.asarray(found["sigma"]), "trajectories": len(whole), "simulations": len(read),
-                "failed": int(np.isnan(read[:, 0]).sum()),
-            }).sort_values("mu_star", ascending=False, kind="stable")
-        )  # fmt: skip
+            pd.DataFrame(
+                {
+                    **setup.columns,
+                    "readout": readout,
+                    "parameter": setup.names,
+                    "mu": np.asarray(found["mu"]),
+                    "mu_star": np.asarray(found["mu_star"]),
+                    "mu_star_error": np.asarray(found["mu_star_conf"]),
+                    "sigma": np.asarray(found["sigma"]),
+                    "trajectories": len(whole),
+                    "simulations": len(read),
+                    "failed": int(np.isnan(read[:, 0]).sum()),
+                }
+            ).sort_values("mu_star", ascending=False, kind="stable")
+        )
     return pd.concat(frames, ignore_index=True)
 
 

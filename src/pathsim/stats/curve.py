@@ -117,10 +117,16 @@ class Curve:
             estimate: Estimate = getattr(self, name)
             found |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
         return found | {
-            "ic50": self.ic50.value, "ic50_relation": self.ic50.relation, "ic50_low": self.ic50.low,
-            "ic50_high": self.ic50.high, "dose_unit": self.unit, "flat": self.flat, "residual_sd": self.residual_sd,
-            "r_squared": self.r_squared, "notes": "; ".join(self.notes),
-        }  # fmt: skip
+            "ic50": self.ic50.value,
+            "ic50_relation": self.ic50.relation,
+            "ic50_low": self.ic50.low,
+            "ic50_high": self.ic50.high,
+            "dose_unit": self.unit,
+            "flat": self.flat,
+            "residual_sd": self.residual_sd,
+            "r_squared": self.r_squared,
+            "notes": "; ".join(self.notes),
+        }
 
     def __str__(self) -> str:
         lines = [

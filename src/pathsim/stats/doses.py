@@ -103,8 +103,11 @@ def _named_curves(
     """Curves of a table with the columns ``drug`` and ``dose_nM``."""
     drugs = frame["drug"].map(lambda name: None if is_missing(name) else str(name).strip())
     frame = frame.assign(dose_nM=dose_cells(frame, "dose_nM"), drug=drugs)
-    unnamed = [row for row, (drug, dose) in enumerate(zip(frame["drug"], frame["dose_nM"], strict=True))
-               if dose > 0 and is_missing(drug)]  # fmt: skip
+    unnamed = [
+        row
+        for row, (drug, dose) in enumerate(zip(frame["drug"], frame["dose_nM"], strict=True))
+        if dose > 0 and is_missing(drug)
+    ]
     raise_together([f"row {row + 1}: drug is empty at dose {frame['dose_nM'].iloc[row]:g}" for row in unnamed], "doses")
     for (line, readout, time), part in frame.groupby(by, sort=False):
         given = dict.fromkeys(part["drug"][part["dose_nM"] > 0])
@@ -121,8 +124,10 @@ def _named_curves(
 def dose_cells(frame: pd.DataFrame, column: str) -> FloatArray:
     """The doses of a column. Raises :class:`InputError` for every cell that is no dose, by its row."""
     values = numeric_cells(frame[column])
-    problems = [f"row {row + 1}: {column} is '{brief(str(frame[column].iloc[row]))}', not a finite number"
-                for row in np.flatnonzero(~np.isfinite(values))]  # fmt: skip
+    problems = [
+        f"row {row + 1}: {column} is '{brief(str(frame[column].iloc[row]))}', not a finite number"
+        for row in np.flatnonzero(~np.isfinite(values))
+    ]
     problems += [f"row {row + 1}: {column} is negative ({values[row]:g})" for row in np.flatnonzero(values < 0)]
     raise_together(shortened(problems), "doses")
     return values

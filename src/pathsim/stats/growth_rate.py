@@ -47,11 +47,20 @@ class Metrics:
     def row(self) -> dict[str, float | str | None]:
         """One table row with every metric, interval limits, relation and unit."""
         return {
-            "gr50": self.gr50.value, "gr50_relation": self.gr50.relation, "gr50_low": self.gr50.low,
-            "gr50_high": self.gr50.high, "dose_unit": self.gr50.unit, "gr_max": self.gr_max, "gr_aoc": self.gr_aoc,
-            "gec50": self.gec50.value, "gr_inf": self.gr_inf.value, "gr_inf_low": self.gr_inf.low,
-            "gr_inf_high": self.gr_inf.high, "h": self.h.value, "notes": "; ".join(self.curve.notes),
-        }  # fmt: skip
+            "gr50": self.gr50.value,
+            "gr50_relation": self.gr50.relation,
+            "gr50_low": self.gr50.low,
+            "gr50_high": self.gr50.high,
+            "dose_unit": self.gr50.unit,
+            "gr_max": self.gr_max,
+            "gr_aoc": self.gr_aoc,
+            "gec50": self.gec50.value,
+            "gr_inf": self.gr_inf.value,
+            "gr_inf_low": self.gr_inf.low,
+            "gr_inf_high": self.gr_inf.high,
+            "h": self.h.value,
+            "notes": "; ".join(self.curve.notes),
+        }
 
     def __str__(self) -> str:
         return (

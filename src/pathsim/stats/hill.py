@@ -85,10 +85,19 @@ def fit(
     return Curve(
         *estimates,
         ic50=_potency(x, y, w, theta, held, 0.5, confidence, freedom, flat, unit),
-        flat=flat, residual_sd=sd, degrees_of_freedom=freedom, r_squared=1 - rss / total if total > 0 else None,
-        confidence=confidence, unit=unit, notes=_notes(x, y, theta, flat, freedom, slopes, sd, h), doses=x, responses=y,
-        weights=w, theta=theta, covariance=covariance,
-    )  # fmt: skip
+        flat=flat,
+        residual_sd=sd,
+        degrees_of_freedom=freedom,
+        r_squared=1 - rss / total if total > 0 else None,
+        confidence=confidence,
+        unit=unit,
+        notes=_notes(x, y, theta, flat, freedom, slopes, sd, h),
+        doses=x,
+        responses=y,
+        weights=w,
+        theta=theta,
+        covariance=covariance,
+    )
 
 
 def potency(curve: Curve, fraction: float) -> Potency:
@@ -98,9 +107,17 @@ def potency(curve: Curve, fraction: float) -> Potency:
     """
     fraction = arguments.share(fraction, "fraction", " (0.5 gives the IC50)")
     return _potency(
-        curve.doses, curve.responses, curve.weights, curve.theta, _held(curve), fraction, curve.confidence,
-        curve.degrees_of_freedom, curve.flat, curve.unit,
-    )  # fmt: skip
+        curve.doses,
+        curve.responses,
+        curve.weights,
+        curve.theta,
+        _held(curve),
+        fraction,
+        curve.confidence,
+        curve.degrees_of_freedom,
+        curve.flat,
+        curve.unit,
+    )
 
 
 def fit_table(frame: pd.DataFrame, **options: float | str | None) -> pd.DataFrame:
@@ -230,9 +247,17 @@ def _covariance(
 
 
 def _estimates(
-    x: FloatArray, y: FloatArray, w: FloatArray, theta: FloatArray, held: FloatArray, covariance: FloatArray | None,
-    confidence: float, freedom: int, flat: bool, slopes: tuple[float, float],
-) -> tuple[Estimate, Estimate, Estimate, Estimate]:  # fmt: skip
+    x: FloatArray,
+    y: FloatArray,
+    w: FloatArray,
+    theta: FloatArray,
+    held: FloatArray,
+    covariance: FloatArray | None,
+    confidence: float,
+    freedom: int,
+    flat: bool,
+    slopes: tuple[float, float],
+) -> tuple[Estimate, Estimate, Estimate, Estimate]:
     natural = np.array([theta[0], theta[1], math.exp(theta[2]), math.exp(theta[3])])
     data = (x, y, w, theta, held, logistic.bounds(x, y, slopes))
     found = []
@@ -266,9 +291,17 @@ def _flat_mean(y: FloatArray, w: FloatArray, confidence: float) -> Estimate:
 
 
 def _potency(
-    x: FloatArray, y: FloatArray, w: FloatArray, theta: FloatArray, held: FloatArray, fraction: float,
-    confidence: float, freedom: int, flat: bool, unit: str,
-) -> Potency:  # fmt: skip
+    x: FloatArray,
+    y: FloatArray,
+    w: FloatArray,
+    theta: FloatArray,
+    held: FloatArray,
+    fraction: float,
+    confidence: float,
+    freedom: int,
+    flat: bool,
+    unit: str,
+) -> Potency:
     positive = x[x > 0]
     lowest, highest = float(positive.min()), float(positive.max())
     reference = theta[0] if math.isnan(held[0]) else held[0]
@@ -292,9 +325,15 @@ def _potency(
 
 
 def _notes(
-    x: FloatArray, y: FloatArray, theta: FloatArray, flat: bool, freedom: int, slopes: tuple[float, float],
-    sd: float | None, h: float | None,
-) -> tuple[str, ...]:  # fmt: skip
+    x: FloatArray,
+    y: FloatArray,
+    theta: FloatArray,
+    flat: bool,
+    freedom: int,
+    slopes: tuple[float, float],
+    sd: float | None,
+    h: float | None,
+) -> tuple[str, ...]:
     notes = []
     negative = np.flatnonzero(y < 0)
     if len(negative):

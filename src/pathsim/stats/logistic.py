@@ -149,9 +149,14 @@ def descend(
         if not len(running):
             break
         step = _step(
-            (responses - values)[running], jacobian[running], weights, damping[running], theta[running], held[running],
+            (responses - values)[running],
+            jacobian[running],
+            weights,
+            damping[running],
+            theta[running],
+            held[running],
             limits,
-        )  # fmt: skip
+        )
         trial = np.clip(theta[running] + step, limits[0], limits[1])
         trial = np.where(held[running], theta[running], trial)
         new_values, new_jacobian = model(trial)

@@ -99,9 +99,16 @@ def _span(
 
 
 def _end(
-    refit: Refit, estimate: float, side: float, step: float, limit: float, theta: FloatArray, least: float,
-    variance: float, target: float,
-) -> float:  # fmt: skip
+    refit: Refit,
+    estimate: float,
+    side: float,
+    step: float,
+    limit: float,
+    theta: FloatArray,
+    least: float,
+    variance: float,
+    target: float,
+) -> float:
     """The value on one side of the estimate where the profile t statistic reaches ``target``."""
 
     def distance(value: float, start: FloatArray) -> tuple[float, FloatArray]:

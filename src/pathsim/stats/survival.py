@@ -105,10 +105,17 @@ class KaplanMeier:
         """The curve as a table: time, survival, low, high, at_risk, events, censored."""
         import pandas as pd
 
-        return pd.DataFrame({
-            "time": self.times, "survival": self.survival, "low": self.low, "high": self.high,
-            "at_risk": self.at_risk, "events": self.events, "censored": self.censored,
-        })  # fmt: skip
+        return pd.DataFrame(
+            {
+                "time": self.times,
+                "survival": self.survival,
+                "low": self.low,
+                "high": self.high,
+                "at_risk": self.at_risk,
+                "events": self.events,
+                "censored": self.censored,
+            }
+        )
 
     def _first(self, curve: FloatArray, fraction: float) -> float | None:
         # a curve that comes within rounding of the quantile has reached it
@@ -324,8 +331,9 @@ def _checked(
     if events is not None:
         flags = _entries(events, "events")
         if len(flags) != len(moments):
-            raise InputError(f"{heading}: {len(moments)} times and {len(flags)} events; one event flag per time is "
-                             "needed")  # fmt: skip
+            raise InputError(
+                f"{heading}: {len(moments)} times and {len(flags)} events; one event flag per time is needed"
+            )
         for row, flag in enumerate(flags):
             known = _flag(flag)
             if known is None:

@@ -76,10 +76,15 @@ class Investigation:
 
         facts = self.facts["xenograft"]
         return Trial(
-            line=facts["line"], site=sites()[facts["site"]], arms=tuple(facts["arms"]), mice=self.tables["mice"],
-            volumes=self.tables["volumes"], lysate=self.tables["lysate"], days=facts["days"],
+            line=facts["line"],
+            site=sites()[facts["site"]],
+            arms=tuple(facts["arms"]),
+            mice=self.tables["mice"],
+            volumes=self.tables["volumes"],
+            lysate=self.tables["lysate"],
+            days=facts["days"],
             notes=tuple(facts["notes"]),
-        )  # fmt: skip
+        )
 
 
 def investigate(
@@ -179,19 +184,32 @@ class _Work:
 def _escalation(work: _Work) -> Found:
     settings = work.settings
     run = escalate(
-        work.model, settings.line, settings.drug, factor=settings.factor, rules=Rules(fold=settings.fold),
-        seed=settings.seed, library=work.library, workers=work.workers, progress=lambda text: work.tell(f"  {text}"),
-    )  # fmt: skip
+        work.model,
+        settings.line,
+        settings.drug,
+        factor=settings.factor,
+        rules=Rules(fold=settings.fold),
+        seed=settings.seed,
+        library=work.library,
+        workers=work.workers,
+        progress=lambda text: work.tell(f"  {text}"),
+    )
     files = {}
     for kind, line in (("parental", run.parental), ("resistant", run.line), ("washed out", run.washed)):
         files[kind] = f"{kind.replace(' ', '_')}.toml"
         write_whole(work.folder / files[kind], cell_line_toml(line))
     ic50 = run.parental_ic50.value
     facts = {
-        "lines": files, "names": {"resistant": run.line.name}, "changes": list(run.changes),
-        "reversible": list(run.reversible), "parental_ic50_nM": ic50, "days": run.days, "reached": run.reached,
-        "reason": run.reason, "last_dose_nM": float(run.history["dose_nM"].iloc[-1]),
-    }  # fmt: skip
+        "lines": files,
+        "names": {"resistant": run.line.name},
+        "changes": list(run.changes),
+        "reversible": list(run.reversible),
+        "parental_ic50_nM": ic50,
+        "days": run.days,
+        "reached": run.reached,
+        "reason": run.reason,
+        "last_dose_nM": float(run.history["dose_nM"].iloc[-1]),
+    }
     washed = washout(run, workers=work.workers)
     return {"escalation_history": run.history, "clone_fractions": run.fractions, "washed_out_clones": washed}, facts
 
@@ -209,11 +227,19 @@ def _phenotype(work: _Work) -> Found:
         part, rate = (table[table["cell_line"] == line.name] for table in (viability, growth))
         ic50 = hill.fit(part["dose_nM"], part["value"]).ic50
         metrics = growth_rate.from_values(rate["dose_nM"], rate["value"])
-        rows.append({
-            "cell_line": line.name, "ic50_nM": ic50.value, "ic50_relation": ic50.relation, "ic50_low": ic50.low,
-            "ic50_high": ic50.high, "gr50_nM": metrics.gr50.value, "gr50_relation": metrics.gr50.relation,
-            "gr_max": metrics.gr_max, "gr_aoc": metrics.gr_aoc,
-        })  # fmt: skip
+        rows.append(
+            {
+                "cell_line": line.name,
+                "ic50_nM": ic50.value,
+                "ic50_relation": ic50.relation,
+                "ic50_low": ic50.low,
+                "ic50_high": ic50.high,
+                "gr50_nM": metrics.gr50.value,
+                "gr50_relation": metrics.gr50.relation,
+                "gr_max": metrics.gr_max,
+                "gr_aoc": metrics.gr_aoc,
+            }
+        )
     potency = pd.DataFrame(rows)
     facts: dict[str, Any] = {}
     for name in ("ic50", "gr50"):
@@ -242,18 +268,27 @@ def _mechanisms(work: _Work) -> Found:
     )
     readouts = [name for name in pathway_map().places if name in known]
     table = western_blot(
-        work.model, lines, ["serum 10 %", f"serum 10 % + {drug}"], readouts, "24 h", library=work.library,
+        work.model,
+        lines,
+        ["serum 10 %", f"serum 10 % + {drug}"],
+        readouts,
+        "24 h",
+        library=work.library,
         workers=work.workers,
-    )  # fmt: skip
+    )
     by = table.pivot_table(index="readout", columns=["cell_line", "treatment"], values="value").loc[readouts]
     (parental, resistant), drugged = (line.name for line in lines), f"serum 10 % + {drug}"
     ratio = by[resistant, drugged] / by[parental, drugged]
-    activity = pd.DataFrame({
-        "readout": readouts,
-        "parental": by[parental, "serum 10 %"].to_numpy(), "parental_with_drug": by[parental, drugged].to_numpy(),
-        "resistant": by[resistant, "serum 10 %"].to_numpy(), "resistant_with_drug": by[resistant, drugged].to_numpy(),
-        "log2_resistant_over_parental_with_drug": np.log2(np.maximum(ratio.to_numpy(), 2.0**-20)),
-    })  # fmt: skip
+    activity = pd.DataFrame(
+        {
+            "readout": readouts,
+            "parental": by[parental, "serum 10 %"].to_numpy(),
+            "parental_with_drug": by[parental, drugged].to_numpy(),
+            "resistant": by[resistant, "serum 10 %"].to_numpy(),
+            "resistant_with_drug": by[resistant, drugged].to_numpy(),
+            "log2_resistant_over_parental_with_drug": np.log2(np.maximum(ratio.to_numpy(), 2.0**-20)),
+        }
+    )
     return {"blot": blot, "activity": activity}, {"dose": drug}
 
 
@@ -267,17 +302,27 @@ def _rescue(work: _Work) -> Found:
         for kind in ("resistant", "parental"):
             line = work.lines[kind]
             table = combination_screen(
-                work.model, line, [work.settings.drug, partner.drug],
-                {work.settings.drug: own, partner.drug: partner.doses}, work.settings.time, library=work.library,
+                work.model,
+                line,
+                [work.settings.drug, partner.drug],
+                {work.settings.drug: own, partner.drug: partner.doses},
+                work.settings.time,
+                library=work.library,
                 workers=work.workers,
-            )  # fmt: skip
+            )
             frames.append(table)
             score = synergy.bliss(table, resamples=0)
-            rows.append({
-                "partner": partner.drug, "strategy": partner.strategy, "cell_line": line.name, "state": kind,
-                "bliss_mean_points": score.mean, "bliss_max_points": score.max,
-                "lowest_viability_percent": float(table["value"].min()),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "partner": partner.drug,
+                    "strategy": partner.strategy,
+                    "cell_line": line.name,
+                    "state": kind,
+                    "bliss_mean_points": score.mean,
+                    "bliss_max_points": score.max,
+                    "lowest_viability_percent": float(table["value"].min()),
+                }
+            )
         work.tell(f"  {partner.strategy}: {work.settings.drug} + {partner.drug}")
     return {"combinations": pd.concat(frames, ignore_index=True), "combination_scores": pd.DataFrame(rows)}, {
         "doses": own
@@ -315,9 +360,7 @@ def parameter_sets(model: Model, size: int, seed: int) -> tuple[list[dict[str, f
     values = {name: float(system.defaults[system.slots[name]]) for name in free}
     free = [name for name in free if values[name] > 0]
     random = np.random.default_rng([seed, 5])
-    sets = [
-        {name: values[name] * float(np.exp(0.1 * random.normal())) for name in free} for _ in range(size)
-    ]  # fmt: skip
+    sets = [{name: values[name] * float(np.exp(0.1 * random.normal())) for name in free} for _ in range(size)]
     return sets, f"{size} sets with every estimated or calibrated constant perturbed log-normally by 10 % (no ensemble)"
 
 
@@ -376,16 +419,26 @@ def _xenograft(work: _Work) -> Found:
     arms = ["vehicle", usual[drug], *(f"{usual[drug]} + {usual[name]}" for name in ranked[:1])]
     parent = work.settings.line
     trial = xenograft(
-        work.model, work.lines["resistant"], arms, work.settings.mice, work.settings.seed, library=work.library,
+        work.model,
+        work.lines["resistant"],
+        arms,
+        work.settings.mice,
+        work.settings.seed,
+        library=work.library,
         workers=work.workers,
-    )  # fmt: skip
-    naive = xenograft(work.model, parent, arms[:2], work.settings.mice, work.settings.seed, library=work.library,
-                      workers=work.workers)  # fmt: skip
+    )
+    naive = xenograft(
+        work.model, parent, arms[:2], work.settings.mice, work.settings.seed, library=work.library, workers=work.workers
+    )
     facts = {
-        "line": trial.line, "site": trial.site.name, "arms": list(trial.arms), "days": trial.days,
-        "notes": list(trial.notes), "partner": ranked[0] if ranked else "",
+        "line": trial.line,
+        "site": trial.site.name,
+        "arms": list(trial.arms),
+        "days": trial.days,
+        "notes": list(trial.notes),
+        "partner": ranked[0] if ranked else "",
         "skipped": [name for name in work.tables["ranking"]["partner"] if name not in usual],
-    }  # fmt: skip
+    }
     summary = trial.summary().assign(line=trial.line)
     import pandas as pd
 

@@ -160,8 +160,10 @@ def _findings(name: str, found: Investigation) -> list[str]:
     if name == "rescue":
         scores = found.tables["combination_scores"]
         part = scores[scores["state"] == "resistant"].sort_values("bliss_mean_points", ascending=False)
-        return [f"Largest mean Bliss excess in the resistant line: {part['partner'].iloc[0]}, "
-                f"{part['bliss_mean_points'].iloc[0]:.3g} percentage points."]  # fmt: skip
+        return [
+            f"Largest mean Bliss excess in the resistant line: {part['partner'].iloc[0]}, "
+            f"{part['bliss_mean_points'].iloc[0]:.3g} percentage points."
+        ]
     if name == "ranking":
         return [f"Uncertainty: {facts['uncertainty']}.", f"Every combination contains {facts['dose']}."]
     skipped = f" No mouse pharmacokinetics: {', '.join(facts['skipped'])}." if facts["skipped"] else ""

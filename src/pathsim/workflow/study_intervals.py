@@ -90,14 +90,20 @@ def escalation_tables(found: Intervals[Escalation]) -> dict[str, pd.DataFrame]:
         when = fractions["day"].to_numpy(dtype=float)[rows]
         low[rows], _, high[rows] = interval([_share(study, str(clone), when) for study in found.studies])
     add_ends(fractions, "fraction", ("fraction_low", "fraction_high"), (low, fractions["fraction"], high))
-    outcomes = pd.DataFrame([
-        {
-            "set": number, "parental_ic50_nM": run.parental_ic50.value, "reached": run.reached, "days": run.days,
-            "last_dose_nM": float(run.history["dose_nM"].iloc[-1]), "changes": " + ".join(run.changes),
-            "reason": run.reason,
-        }
-        for number, run in enumerate(found.studies)
-    ])  # fmt: skip
+    outcomes = pd.DataFrame(
+        [
+            {
+                "set": number,
+                "parental_ic50_nM": run.parental_ic50.value,
+                "reached": run.reached,
+                "days": run.days,
+                "last_dose_nM": float(run.history["dose_nM"].iloc[-1]),
+                "changes": " + ".join(run.changes),
+                "reason": run.reason,
+            }
+            for number, run in enumerate(found.studies)
+        ]
+    )
     return {"history": history, "fractions": fractions, "outcomes": outcomes}
 
 

@@ -27,9 +27,14 @@ _HALVINGS = 80
 
 
 def bliss(
-    data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, *, resamples: int = 1000,
-    seed: int = 0, confidence: float = 0.95, **reading: Any,
-) -> Score:  # fmt: skip
+    data: Wells | pd.DataFrame | npt.ArrayLike,
+    responses: npt.ArrayLike | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+    **reading: Any,
+) -> Score:
     """Bliss independence (Bliss 1939, Ann Appl Biol 26:585): expected viability is the product of the single drugs'.
 
     Two or more drugs. ``reading`` goes to :func:`from_table` or :func:`from_arrays`.
@@ -37,27 +42,51 @@ def bliss(
     Raises :class:`InputError` for wells that cannot be used or single-drug wells that are missing.
     """
     wells = read(data, responses, **reading)
-    return excess_score(wells, "Bliss excess", "observed minus expected inhibition under Bliss independence",
-                        _bliss_viability, resamples=resamples, seed=seed, confidence=confidence)  # fmt: skip
+    return excess_score(
+        wells,
+        "Bliss excess",
+        "observed minus expected inhibition under Bliss independence",
+        _bliss_viability,
+        resamples=resamples,
+        seed=seed,
+        confidence=confidence,
+    )
 
 
 def hsa(
-    data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, *, resamples: int = 1000,
-    seed: int = 0, confidence: float = 0.95, **reading: Any,
-) -> Score:  # fmt: skip
+    data: Wells | pd.DataFrame | npt.ArrayLike,
+    responses: npt.ArrayLike | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+    **reading: Any,
+) -> Score:
     """Highest single agent (Berenbaum 1989, Pharmacol Rev 41:93): the best of the drugs at the same dose alone.
 
     Arguments, result and errors as :func:`bliss`.
     """
     wells = read(data, responses, **reading)
-    return excess_score(wells, "HSA excess", "observed inhibition minus that of the best single drug",
-                        _best_single, resamples=resamples, seed=seed, confidence=confidence)  # fmt: skip
+    return excess_score(
+        wells,
+        "HSA excess",
+        "observed inhibition minus that of the best single drug",
+        _best_single,
+        resamples=resamples,
+        seed=seed,
+        confidence=confidence,
+    )
 
 
 def loewe(
-    data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, *, resamples: int = 200,
-    seed: int = 0, confidence: float = 0.95, **reading: Any,
-) -> Score:  # fmt: skip
+    data: Wells | pd.DataFrame | npt.ArrayLike,
+    responses: npt.ArrayLike | None = None,
+    *,
+    resamples: int = 200,
+    seed: int = 0,
+    confidence: float = 0.95,
+    **reading: Any,
+) -> Score:
     """Loewe additivity (Loewe & Muischnek 1926): the effect at which the doses, each in units of the dose that gives
     that effect alone, add up to one.
 
@@ -73,8 +102,15 @@ def loewe(
     """
     wells = read(data, responses, **reading)
     _check_curves(wells.conditions)
-    score = excess_score(wells, "Loewe excess", "observed minus expected inhibition under Loewe additivity",
-                         _loewe_viability, resamples=resamples, seed=seed, confidence=confidence)  # fmt: skip
+    score = excess_score(
+        wells,
+        "Loewe excess",
+        "observed minus expected inhibition under Loewe additivity",
+        _loewe_viability,
+        resamples=resamples,
+        seed=seed,
+        confidence=confidence,
+    )
     index = _loewe_index(wells.conditions)
     lost = int(np.isnan(index).sum())
     note = f"no index at {lost} of {len(index)} combinations: their effect lies outside the single-drug curves"
@@ -82,9 +118,14 @@ def loewe(
 
 
 def zip_score(
-    data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, *, resamples: int = 200,
-    seed: int = 0, confidence: float = 0.95, **reading: Any,
-) -> Score:  # fmt: skip
+    data: Wells | pd.DataFrame | npt.ArrayLike,
+    responses: npt.ArrayLike | None = None,
+    *,
+    resamples: int = 200,
+    seed: int = 0,
+    confidence: float = 0.95,
+    **reading: Any,
+) -> Score:
     """Zero interaction potency (Yadav et al. 2015, Comput Struct Biotechnol J 13:504): Bliss on fitted Hill curves,
     against the matrix smoothed along both drugs, each curve starting where the other drug alone leaves it.
 
@@ -96,8 +137,16 @@ def zip_score(
     conditions = wells.conditions
     _check_curves(conditions)
     _matrix_index(conditions)
-    return excess_score(wells, "ZIP", "fitted minus expected inhibition under zero interaction potency", _zip_reference,
-                        observed=_zip_surface, resamples=resamples, seed=seed, confidence=confidence)  # fmt: skip
+    return excess_score(
+        wells,
+        "ZIP",
+        "fitted minus expected inhibition under zero interaction potency",
+        _zip_reference,
+        observed=_zip_surface,
+        resamples=resamples,
+        seed=seed,
+        confidence=confidence,
+    )
 
 
 def read(data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | None = None, **reading: Any) -> Wells:

@@ -85,12 +85,17 @@ def from_long(frame: pd.DataFrame, scale: Response, unit: str | None = None, whe
     numbers, problems = _numbers(frame, layout)
     factors, symbols = _unit_factors(frame, layout, unit, problems)
     for column, name in enumerate(layout.doses):
-        problems += [f"row {row + 2}: {name} is negative ({numbers[row, column]:g})"
-                     for row in np.flatnonzero(numbers[:, column] < 0)]  # fmt: skip
+        problems += [
+            f"row {row + 2}: {name} is negative ({numbers[row, column]:g})"
+            for row in np.flatnonzero(numbers[:, column] < 0)
+        ]
     keep, same = _twice(frame, layout, numbers, problems)
     if layout.block:
-        problems += [f"row {row + 2}: {layout.block} is empty" for row, block in enumerate(frame[layout.block])
-                     if is_missing(block)]  # fmt: skip
+        problems += [
+            f"row {row + 2}: {layout.block} is empty"
+            for row, block in enumerate(frame[layout.block])
+            if is_missing(block)
+        ]
     raise_together(shortened(problems), where)
     blocks = (
         np.array([str(block).strip() for block in frame[layout.block]]) if layout.block else np.full(len(frame), "1")
@@ -129,18 +134,23 @@ def _layout(frame: pd.DataFrame, where: str) -> _Layout:
     ):
         if column is None:
             close = near_misses(spellings[0], by_folded)
-            problems.append(f"no column for the {wanted} ({', '.join(spellings)})"
-                            + (f"; is '{by_folded[close[0]]}' meant?" if close else ""))  # fmt: skip
+            problems.append(
+                f"no column for the {wanted} ({', '.join(spellings)})"
+                + (f"; is '{by_folded[close[0]]}' meant?" if close else "")
+            )
     raise_together(problems, where)
     count = 3 if doses[2] is not None else 2
     shared = find(_UNIT)
     place = tuple(find(spellings) for spellings in _PLACE)
     return _Layout(
-        find(_BLOCK), str(response), find(_REPLICATE),
+        find(_BLOCK),
+        str(response),
+        find(_REPLICATE),
         (str(place[0]), str(place[1])) if place[0] and place[1] else None,
-        tuple(find(_NAMES[i]) for i in range(count)), tuple(str(doses[i]) for i in range(count)),
+        tuple(find(_NAMES[i]) for i in range(count)),
+        tuple(str(doses[i]) for i in range(count)),
         tuple(find(_UNITS[i]) or shared for i in range(count)),
-    )  # fmt: skip
+    )
 
 
 def _numbers(frame: pd.DataFrame, layout: _Layout) -> tuple[FloatArray, list[str]]:
@@ -216,8 +226,10 @@ def _twice(
             notes[row] = f"rows {seen + 2} and {row + 2} are the same well with the same value; counted once"
         else:
             what = ", ".join(f"{name} {value}" for name, value in zip(where, key, strict=True))
-            problems.append(f"row {row + 2}: the well of row {seen + 2} again ({what}) with another value "
-                            f"({numbers[row, -1]:g}, was {numbers[seen, -1]:g})")  # fmt: skip
+            problems.append(
+                f"row {row + 2}: the well of row {seen + 2} again ({what}) with another value "
+                f"({numbers[row, -1]:g}, was {numbers[seen, -1]:g})"
+            )
     return keep, notes
 
 

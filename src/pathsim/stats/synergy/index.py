@@ -87,15 +87,22 @@ class CombinationIndex:
         ``mean`` and ``max`` are None where no combination has an index.
         """
         found: dict[str, float | str | None] = {
-            "experiment": self.name, "drugs": " + ".join(self.drugs), "metric": "combination index",
-        }  # fmt: skip
+            "experiment": self.name,
+            "drugs": " + ".join(self.drugs),
+            "metric": "combination index",
+        }
         if self.mixtures:
             at = self.along(self.central, 0.5).iloc[0]
             found |= {"mean": _or_none(at["ci"]), "low": _or_none(at["ci_low"]), "high": _or_none(at["ci_high"])}
         else:
             found |= {"mean": _or_none(np.exp(np.log(self.points["ci"]).mean())), "low": None, "high": None}
-        return found | {"max": _or_none(self.points["ci"].max()), "unit": CONVENTION.unit, "synergy_if": "< 1",
-                        "combinations": len(self.points), "notes": "; ".join(self.notes)}  # fmt: skip
+        return found | {
+            "max": _or_none(self.points["ci"].max()),
+            "unit": CONVENTION.unit,
+            "synergy_if": "< 1",
+            "combinations": len(self.points),
+            "notes": "; ".join(self.notes),
+        }
 
     @property
     def central(self) -> Mixture:
@@ -122,8 +129,10 @@ class CombinationIndex:
             if record["mark"]:
                 lines.append(f"CI {where}: none ({record['mark']})")
                 continue
-            lines.append(f"CI {where}: {record['ci']:.3f}{_limits(record['ci_low'], record['ci_high'])}"
-                         f"{' extrapolated' if record.get('extrapolated') else ''}")  # fmt: skip
+            lines.append(
+                f"CI {where}: {record['ci']:.3f}{_limits(record['ci_low'], record['ci_high'])}"
+                f"{' extrapolated' if record.get('extrapolated') else ''}"
+            )
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
 
@@ -201,8 +210,10 @@ def isobologram(
     found = combination_index(data, responses, levels=(fa,), confidence=confidence, **reading)
     missing = [drug for drug, line in zip(found.drugs, found.singles, strict=True) if line is None]
     if missing:
-        raise InputError(f"no isobologram: the effect of {' and of '.join(missing)} alone does not rise with dose, so "
-                         "no dose has the effect asked for")  # fmt: skip
+        raise InputError(
+            f"no isobologram: the effect of {' and of '.join(missing)} alone does not rise with dose, so "
+            "no dose has the effect asked for"
+        )
     if not found.mixtures:
         raise InputError("no constant-ratio mixture with two usable doses; an isobologram needs at least one")
     alone = []
@@ -219,8 +230,15 @@ def isobologram(
     for mixture, record in zip(found.mixtures, found.levels.to_dict("records"), strict=True):
         total = float(mixture.line.dose(fa))
         doses = {column: total * share for column, share in zip(columns, mixture.share, strict=True)}
-        mixed.append({"mixture": mixture.label, **doses, "ci": record["ci"], "ci_low": record["ci_low"],
-                      "ci_high": record["ci_high"]})  # fmt: skip
+        mixed.append(
+            {
+                "mixture": mixture.label,
+                **doses,
+                "ci": record["ci"],
+                "ci_low": record["ci_low"],
+                "ci_high": record["ci_high"],
+            }
+        )
     return Isobologram(found.drugs, found.units, fa, pd.DataFrame(alone), pd.DataFrame(mixed), confidence, found.name)
 
 
@@ -271,15 +289,20 @@ def _mixtures(conditions: Conditions, combined: npt.NDArray[np.intp]) -> tuple[t
 
 
 def _points(
-    conditions: Conditions, combined: npt.NDArray[np.intp], singles: tuple[MedianEffect | None, ...],
-    mixtures: tuple[Mixture, ...], confidence: float,
-) -> tuple[pd.DataFrame, list[str]]:  # fmt: skip
+    conditions: Conditions,
+    combined: npt.NDArray[np.intp],
+    singles: tuple[MedianEffect | None, ...],
+    mixtures: tuple[Mixture, ...],
+    confidence: float,
+) -> tuple[pd.DataFrame, list[str]]:
     import pandas as pd
 
     fa_all = 1.0 - conditions.means[combined]
     usable = (fa_all > 0) & (fa_all < 1)
-    marks = ["" if good else f"effect {f:.3g} is not between 0 and 1; no index"
-             for f, good in zip(fa_all, usable, strict=True)]  # fmt: skip
+    marks = [
+        "" if good else f"effect {f:.3g} is not between 0 and 1; no index"
+        for f, good in zip(fa_all, usable, strict=True)
+    ]
     notes = [f"{conditions.text(int(i))}: {mark}" for i, mark in zip(combined, marks, strict=True) if mark]
     doses, fa = conditions.doses[combined], np.where(usable, fa_all, np.nan)
     alone = _doses_alone(singles, fa)
@@ -345,9 +368,12 @@ def _along(
 
 
 def _level_table(
-    drugs: tuple[str, ...], singles: tuple[MedianEffect | None, ...], mixtures: tuple[Mixture, ...],
-    levels: Sequence[float], confidence: float,
-) -> pd.DataFrame:  # fmt: skip
+    drugs: tuple[str, ...],
+    singles: tuple[MedianEffect | None, ...],
+    mixtures: tuple[Mixture, ...],
+    levels: Sequence[float],
+    confidence: float,
+) -> pd.DataFrame:
     import pandas as pd
 
     parts = [_along(drugs, singles, mixture, np.array(levels, dtype=float), confidence) for mixture in mixtures]

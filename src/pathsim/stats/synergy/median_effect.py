@@ -94,7 +94,16 @@ def median_effect(doses: npt.ArrayLike, affected: npt.ArrayLike, name: str = "dr
     rss = float(((target - matrix @ np.array([intercept, m])) ** 2).sum())
     r = float(np.corrcoef(matrix[:, 1], target)[0, 1]) if len(x) > 2 else None
     return MedianEffect(
-        name, unit, m=float(m), dm=math.exp(-intercept / m), r=r, points=len(x), left_out=left_out,
-        seen=(float(fa.min()), float(fa.max())), intercept=float(intercept), rss=rss, degrees_of_freedom=len(x) - 2,
+        name,
+        unit,
+        m=float(m),
+        dm=math.exp(-intercept / m),
+        r=r,
+        points=len(x),
+        left_out=left_out,
+        seen=(float(fa.min()), float(fa.max())),
+        intercept=float(intercept),
+        rss=rss,
+        degrees_of_freedom=len(x) - 2,
         design=np.linalg.inv(matrix.T @ matrix),
-    )  # fmt: skip
+    )

@@ -244,8 +244,16 @@ def _best_fit(problem: _Problem, conditions: Conditions) -> Any:
             full = guess | {"alpha12": alpha12, "alpha21": alpha21}
             start = [full[name] if name in EFFECTS else math.log(full[name]) for name in problem.free]
             inside = np.clip(start, limits[0] + 1e-6, limits[1] - 1e-6)
-            found = least_squares(problem.residuals, inside, bounds=(limits[0], limits[1]), x_scale="jac", xtol=1e-12,
-                                  ftol=1e-12, gtol=1e-12, max_nfev=400)  # fmt: skip
+            found = least_squares(
+                problem.residuals,
+                inside,
+                bounds=(limits[0], limits[1]),
+                x_scale="jac",
+                xtol=1e-12,
+                ftol=1e-12,
+                gtol=1e-12,
+                max_nfev=400,
+            )
             if best is None or found.cost < best.cost:
                 best = found
     return best
@@ -292,10 +300,17 @@ def _report(wells: Wells, problem: _Problem, best: Any, confidence: float) -> Mu
             estimates[name] = Estimate(natural, se * natural, *_open_ends(*ends))
     total = float(((problem.viability - problem.viability.mean()) ** 2).sum())
     return Musyc(
-        wells.drugs, wells.units, {name: estimates[name] for name in PARAMETERS},
-        _beta(problem, vector, covariance, reach), problem.rates, math.sqrt(rss / freedom) if freedom > 0 else None,
-        1 - rss / total, confidence, wells.name, tuple(notes),
-    )  # fmt: skip
+        wells.drugs,
+        wells.units,
+        {name: estimates[name] for name in PARAMETERS},
+        _beta(problem, vector, covariance, reach),
+        problem.rates,
+        math.sqrt(rss / freedom) if freedom > 0 else None,
+        1 - rss / total,
+        confidence,
+        wells.name,
+        tuple(notes),
+    )
 
 
 def _explains_nothing(problem: _Problem, cost: float) -> bool:
@@ -364,21 +379,29 @@ def _states(first: FloatArray, second: FloatArray, shapes: FloatArray, rates: tu
     to_1_after_2, back_1_after_2 = (r1 * (alpha21 * first / c1) ** h1) ** gamma21, r1**gamma21
     to_2_after_1, back_2_after_1 = (r2 * (alpha12 * second / c2) ** h2) ** gamma12, r2**gamma12
     unaffected = (
-        to_2_after_1 * back_1_after_2 * back_2 + back_1 * back_1_after_2 * back_2
-        + back_2_after_1 * back_1 * back_2 + to_1_after_2 * back_2_after_1 * back_1
-    )  # fmt: skip
+        to_2_after_1 * back_1_after_2 * back_2
+        + back_1 * back_1_after_2 * back_2
+        + back_2_after_1 * back_1 * back_2
+        + to_1_after_2 * back_2_after_1 * back_1
+    )
     by_1 = (
-        to_2 * to_1_after_2 * back_2_after_1 + to_1 * back_1_after_2 * back_2
-        + to_1 * back_2_after_1 * back_2 + to_1 * to_1_after_2 * back_2_after_1
-    )  # fmt: skip
+        to_2 * to_1_after_2 * back_2_after_1
+        + to_1 * back_1_after_2 * back_2
+        + to_1 * back_2_after_1 * back_2
+        + to_1 * to_1_after_2 * back_2_after_1
+    )
     by_2 = (
-        to_1 * to_2_after_1 * back_1_after_2 + to_2 * back_2_after_1 * back_1
-        + to_2 * back_1_after_2 * back_1 + to_2 * to_2_after_1 * back_1_after_2
-    )  # fmt: skip
+        to_1 * to_2_after_1 * back_1_after_2
+        + to_2 * back_2_after_1 * back_1
+        + to_2 * back_1_after_2 * back_1
+        + to_2 * to_2_after_1 * back_1_after_2
+    )
     by_both = (
-        to_2 * to_1_after_2 * to_2_after_1 + back_1 * to_2 * to_1_after_2
-        + back_2 * to_1 * to_2_after_1 + to_1 * to_2_after_1 * to_1_after_2
-    )  # fmt: skip
+        to_2 * to_1_after_2 * to_2_after_1
+        + back_1 * to_2 * to_1_after_2
+        + back_2 * to_1 * to_2_after_1
+        + to_1 * to_2_after_1 * to_1_after_2
+    )
     weights = np.stack(np.broadcast_arrays(unaffected, by_1, by_2, by_both), axis=-1)
     return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
@@ -389,8 +412,10 @@ def _check(conditions: Conditions, free: list[str]) -> None:
     if not len(conditions.combined):
         raise InputError(f"no well combines {' and '.join(conditions.drugs)}; nothing to fit")
     if len(conditions.doses) < len(free):
-        raise InputError(f"{len(conditions.doses)} distinct dose combinations cannot determine {len(free)} parameters; "
-                         "measure more, or fix some with fixed=")  # fmt: skip
+        raise InputError(
+            f"{len(conditions.doses)} distinct dose combinations cannot determine {len(free)} parameters; "
+            "measure more, or fix some with fixed="
+        )
     for drug, name in enumerate(conditions.drugs):
         if len(conditions.alone(drug)) < 2:
             raise InputError(f"{name} alone was measured at fewer than 2 doses; its curve cannot be started from")

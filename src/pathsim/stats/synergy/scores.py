@@ -89,10 +89,18 @@ class Score:
     def row(self) -> dict[str, float | str | None]:
         """One table row: what was scored, the mean with its limits, unit and convention."""
         return {
-            "experiment": self.name, "drugs": " + ".join(self.drugs), "metric": self.metric, "mean": self.mean,
-            "low": self.low, "high": self.high, "max": self.max, "unit": self.unit,
-            "synergy_if": self.convention.synergy, "combinations": len(self.wells), "notes": "; ".join(self.notes),
-        }  # fmt: skip
+            "experiment": self.name,
+            "drugs": " + ".join(self.drugs),
+            "metric": self.metric,
+            "mean": self.mean,
+            "low": self.low,
+            "high": self.high,
+            "max": self.max,
+            "unit": self.unit,
+            "synergy_if": self.convention.synergy,
+            "combinations": len(self.wells),
+            "notes": "; ".join(self.notes),
+        }
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:
@@ -163,8 +171,20 @@ def excess_score(
         ends = _basic(excess.mean(keepdims=True), drawn.mean(axis=1, keepdims=True), confidence)
         low, high = float(ends[0][0]), float(ends[1][0])
     convention = Convention(quantity, "percentage points of inhibition", "> 0", 0.0)
-    return Score(metric, convention, wells.drugs, wells.units, float(excess.mean()), low, high, confidence, noise,
-                 frame, wells.name, wells.notes + notes)  # fmt: skip
+    return Score(
+        metric,
+        convention,
+        wells.drugs,
+        wells.units,
+        float(excess.mean()),
+        low,
+        high,
+        confidence,
+        noise,
+        frame,
+        wells.name,
+        wells.notes + notes,
+    )
 
 
 def _basic(estimate: FloatArray, draws: FloatArray, confidence: float) -> tuple[FloatArray, FloatArray]:

@@ -246,8 +246,10 @@ def from_table(
                 problems.append(f"{column} {chosen!r} is not in the table; it has {', '.join(map(str, present[:8]))}")
                 break
         elif len(present) > 1:
-            problems.append(f"the table has {len(present)} of {column} ({', '.join(map(str, present[:4]))}, ...); "
-                            f"choose one with {column}=")  # fmt: skip
+            problems.append(
+                f"the table has {len(present)} of {column} ({', '.join(map(str, present[:4]))}, ...); "
+                f"choose one with {column}="
+            )
     raise_together(problems, "combination table")
     return _one_experiment(part, part.index.to_numpy(), read_doses(part), scale)
 
@@ -403,8 +405,10 @@ def _wrong_scale(values: FloatArray, scale: Response, labels: Sequence[str]) -> 
     if not scale.percent and len(large):
         if len(large) < 0.5 * len(values):
             return [f"{labels[i]}: {values[i]:g} looks like percent among fractions; use one scale" for i in large[:20]]
-        return [f"responses up to {values.max():g} look like percent, or like a raw signal; say so with "
-                "scale=Response.VIABILITY_PERCENT, INHIBITION_PERCENT or SIGNAL"]  # fmt: skip
+        return [
+            f"responses up to {values.max():g} look like percent, or like a raw signal; say so with "
+            "scale=Response.VIABILITY_PERCENT, INHIBITION_PERCENT or SIGNAL"
+        ]
     if scale.percent and len(values) > 3 and np.abs(values).max() <= 2.0:
         return [f"responses between {values.min():g} and {values.max():g} look like fractions, not {scale.value}"]
     return []
