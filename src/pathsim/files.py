@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tomllib
@@ -38,12 +39,17 @@ def read_text(path: str | Path) -> str:
     Raises :class:`InputError` naming the line of what is not text.
     """
     content = read_bytes(path)
-    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return _plain_lines(content.decode("utf-16"))
     try:
-        text = content.decode(encoding)
+        return _plain_lines(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise InputError(f"{path}, line {line}: byte {error.start + 1} is not UTF-8 text") from None
+
+
+def _plain_lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
