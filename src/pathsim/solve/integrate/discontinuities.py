@@ -121,7 +121,7 @@ def is_wrong(kind: int, mode: float, margin: float) -> bool:
 def corrected(kind: int, mode: float, margin: float) -> float:
     """What a mode becomes when its margin contradicts it: an equality is 0 while it holds, else a sign."""
     if kind == FLOOR:
-        return float(math.floor(margin))
+        return float(np.floor(margin))
     if kind == EQ:
         if margin == 0.0:
             return 0.0
@@ -233,7 +233,7 @@ def _known_switch(at: Layout, F: FloatArray, discrete: Discrete, lane: int, m: i
     when = (level - start) / slope
     if not when >= F[T, lane] - 1e-13 * abs(F[T, lane]) or when > F[END, lane]:
         return math.inf
-    return when
+    return float(when)
 
 
 def _first_wrong(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int, m: int, when: float) -> float:
@@ -243,7 +243,7 @@ def _first_wrong(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane
         F[TS, i] = F[T, i]
     moment = max(when, F[T, lane])
     for _ in range(8):  # go back while it is wrong already
-        before = np.nextafter(moment, -math.inf)
+        before = math.nextafter(moment, -math.inf)
         F[TS, lane] = before
         call4(code.margins, place(at, TS), place(at, at.y), place(at, at.k), place(at, at.margins))
         if before <= F[T, lane] or not is_wrong(kind, mode, F[at.margins + m, lane]):
@@ -254,5 +254,5 @@ def _first_wrong(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane
         call4(code.margins, place(at, TS), place(at, at.y), place(at, at.k), place(at, at.margins))
         if moment > F[T, lane] and is_wrong(kind, mode, F[at.margins + m, lane]):
             return float(moment)
-        moment = np.nextafter(moment, math.inf)
+        moment = math.nextafter(moment, math.inf)
     return math.inf

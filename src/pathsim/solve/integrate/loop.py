@@ -2,8 +2,8 @@
 
 A finished lane takes the next row from the queue, so all lanes stay busy. Everything numerical happens in machine
 code that serves eight lanes at once (rates, steps, dense output); this module decides what each lane does next:
-sample, switch a mode, fire an event, finish, fail. It is written in the part of Python that
-:mod:`python_ir` turns into machine code; run as it stands, it is the readable reference of that code. Both
+sample, switch a mode, fire an event, finish, fail. It is typed Python that numba compiles
+(:mod:`pathsim.solve.llvm.translate`); run as it stands, it is the readable reference of that code. Both
 give the same bits. With a tape it also records every step, see :mod:`recorder`.
 """
 
@@ -54,6 +54,8 @@ from ..llvm.layout import (
     Discrete,
     H,
     Job,
+    LaneFloats,
+    LaneIntegers,
     Layout,
     Results,
     T,
@@ -72,7 +74,14 @@ STEADY_CHANGE = 1e-6  # and over a whole step: rounding in conserved totals grow
 
 
 def run_lanes(
-    code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, results: Results, tape: Tape
+    code: Code,
+    at: Layout,
+    F: LaneFloats,
+    N: LaneIntegers,
+    discrete: Discrete,
+    job: Job,
+    results: Results,
+    tape: Tape,
 ) -> int:
     """Simulate the rows of a job and record them if the tape has lanes; returns the number of calls to the step."""
     prepare_stage(at, F, job)

@@ -14,7 +14,23 @@ import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call_record
-from ..llvm.layout import ACCEPTED, LANDS, LANES, MODE_SWITCHED, ROW, STOP, SWITCHED, Code, H, Layout, T
+from ..llvm.layout import (
+    ACCEPTED,
+    LANDS,
+    LANES,
+    MODE_SWITCHED,
+    ROW,
+    STOP,
+    SWITCHED,
+    Code,
+    Floats1,
+    Floats2,
+    H,
+    Integers1,
+    Integers2,
+    Layout,
+    T,
+)
 
 # columns of Tape.steps before the state, see pathsim.solve.rosenbrock.records
 STEP_T, STEP_H, STEP_END, STEP_COUNTS = range(4)
@@ -41,22 +57,22 @@ class Tape(NamedTuple):
     ``limits`` (l, 2): from which time on steps may be no larger than what; row r's are ``first_limit[r]`` and on.
     """
 
-    steps: FloatArray
+    steps: Floats2
     address: int
     n_stages: int
     lanes: int
-    ends: FloatArray
-    links: IntArray
-    jumps: FloatArray
-    starts: FloatArray
-    taken: IntArray
-    counts: IntArray
+    ends: Floats1
+    links: Integers2
+    jumps: Floats2
+    starts: Floats2
+    taken: Integers1
+    counts: Integers1
     counts_address: int
-    limits: FloatArray
-    first_limit: IntArray
-    lane_limit: IntArray
-    lane_stop: FloatArray
-    lane_record: IntArray
+    limits: Floats2
+    first_limit: Integers1
+    lane_limit: Integers1
+    lane_stop: Floats1
+    lane_record: Integers1
 
 
 def stages_column(n: int) -> int:
@@ -188,7 +204,7 @@ def note_ends(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
         _copy(at, F, tape.jumps, jump, at.n, lane)
 
 
-def sort_steps(tape: Tape, following: IntArray, order: IntArray) -> int:
+def sort_steps(tape: Tape, following: Integers1, order: Integers1) -> int:
     """List the records that count row by row in ``order``; ``following`` (rows,) come in as first places, leave as
     last."""
     for record in range(min(tape.counts[CALLS] * tape.lanes, tape.links.shape[0])):

@@ -1,4 +1,4 @@
-"""Calling machine code by address: through ctypes here, directly once translated (:mod:`pathsim.solve.llvm.python_ir`).
+"""Calling machine code by address: through ctypes here, directly once compiled (:mod:`pathsim.solve.llvm.translate`).
 
 All arguments are integers (addresses and sizes), except the tolerances of a step.
 """
@@ -63,6 +63,10 @@ def call_record(
 ) -> None:  # fmt: skip
     """``record(table, n8, most, rtol, atol, share, block, width, advance, stages, attempts)``."""
     _record(address)(table, n8, most, rtol, atol, share, block, width, advance, stages, attempts)
+
+
+BY_ADDRESS = (call2, call3, call4, call6, call7, call_step, call_record)
+"""The functions above; a compiled loop jumps to the address itself."""
 
 
 def forget_calls() -> None:

@@ -1,4 +1,4 @@
-"""LLVM IR text to machine code, through llvmlite. The only module that imports llvmlite."""
+"""LLVM IR text to machine code, through llvmlite."""
 
 from __future__ import annotations
 
@@ -71,6 +71,15 @@ def compile_lazily(
         kept = _object_of(write(), optimise, chosen_effort)
         cache.keep(key, kept)
     return _load(kept)
+
+
+def understands(text: str) -> bool:
+    """Whether this version of LLVM can read IR that may be another's."""
+    try:
+        llvm.parse_assembly(text)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _object_of(text: str, optimise: bool, effort: int) -> bytes:

@@ -1,4 +1,4 @@
-"""How eight simulations lie in memory, for the driver in :mod:`pathsim.solve.integrate.loop` and the code it calls.
+"""How eight simulations lie in memory, for the loop in :mod:`pathsim.solve.integrate.loop` and the code it calls.
 
 Everything about the lanes is in two blocks with one column per lane: ``F`` of doubles and ``N`` of integers. Scalars
 have fixed rows (``F[T, lane]`` is the time of a lane); arrays that depend on the model start at rows named in
@@ -7,13 +7,31 @@ have fixed rows (``F[T, lane]`` is the time of a lane); arrays that depend on th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from ...arrays import FloatArray, IntArray
 
 LANES = 8
 DIMENSIONS = 4  # most that an array may have in compiled code
+ARRAY_WORDS = 1 + DIMENSIONS
+"""An array is its address and the sizes of its dimensions (0 for those it does not have)."""
 
+
+class Shape(NamedTuple):
+    """What the compiler has to know of an array: how many dimensions, and how many columns where that never varies."""
+
+    dimensions: int
+    columns: int = 0
+
+
+Floats1 = Annotated[FloatArray, Shape(1)]
+Floats2 = Annotated[FloatArray, Shape(2)]
+Floats3 = Annotated[FloatArray, Shape(3)]
+Floats4 = Annotated[FloatArray, Shape(4)]
+Integers1 = Annotated[IntArray, Shape(1)]
+Integers2 = Annotated[IntArray, Shape(2)]
+LaneFloats = Annotated[FloatArray, Shape(2, LANES)]
+LaneIntegers = Annotated[IntArray, Shape(2, LANES)]
 
 # rows of F: time, step, and what the compiled step makes of them; see step_ir.POINTERS
 (T, H, TS, INNER_TS, IG, THETA, OLD_ERROR, WAS_REJECTED, STOP, AIM, ACCEPTED, WISH, H_NEXT, T_NEXT, LANDS, TARGET,
@@ -108,9 +126,9 @@ class Discrete(NamedTuple):
     """``modes`` (m, 2): kind, known in advance. ``events`` (e + 1, 4): first effect, initially true, persistent,
     values from trigger time. ``targets``: is a state, index; event after event."""
 
-    modes: IntArray
-    events: IntArray
-    targets: IntArray
+    modes: Integers2
+    events: Integers2
+    targets: Integers2
 
 
 class Job(NamedTuple):
@@ -119,13 +137,13 @@ class Job(NamedTuple):
     ``sources`` are the rows of F where outputs are found after ``outputs`` has run: a state itself, or ``o``.
     """
 
-    defaults: FloatArray
-    columns: IntArray
-    values: FloatArray
-    start_states: FloatArray
-    sources: IntArray
-    times: FloatArray
-    settings: FloatArray
+    defaults: Floats1
+    columns: Integers1
+    values: Floats2
+    start_states: Floats2
+    sources: Integers1
+    times: Floats2
+    settings: Floats1
     first: int
     last: int
 
@@ -133,9 +151,9 @@ class Job(NamedTuple):
 class Results(NamedTuple):
     """Where results go, row by row; ``x`` may have no rows when last states are not wanted."""
 
-    values: FloatArray
-    ends: FloatArray
-    x: FloatArray
+    values: Floats3
+    ends: Floats2
+    x: Floats2
 
 
 def place(at: Layout, row: int) -> int:

@@ -1,38 +1,33 @@
-"""Drivers as machine code: translated from their Python, compiled once per machine, called without the interpreter.
+"""Integration loops as machine code: compiled from their Python by numba, called without the interpreter.
 
-A compiled driver takes the same arguments as the function it was made from and gives the same bits. Calls release
-the interpreter lock, so threads run side by side.
+A compiled loop takes the same arguments as the function it was made from and gives the same bits. Calls release the
+interpreter lock, so threads run side by side. Its IR is part of the package (:mod:`pathsim.solve.llvm.shipped`); what
+is made of it on this machine is kept in the cache. Numba is needed, and waited for, only after a change of a loop.
 """
 
 from __future__ import annotations
 
 import ctypes
+import logging
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ...arrays import IntArray
-from ...cache import source_of
-from . import jit
+from . import jit, shipped
 from .layout import DIMENSIONS
 
+_log = logging.getLogger(__name__)
 
-class Driver:
-    """A compiled driver: call it as the Python function it was made from, or :meth:`run` with packed arguments."""
+
+class CompiledLoop:
+    """A compiled loop: call it as the Python function it was made from, or :meth:`run` with packed arguments."""
 
     def __init__(self, entry: Callable[..., int | None]) -> None:
-        def write() -> str:
-            from .python_ir import module_of
-
-            return module_of(entry)
-
-        folders = (Path(__file__).parent, Path(entry.__code__.co_filename).parent)
-        identity = b"".join(map(source_of, folders)) + f"{entry.__module__} {entry.__qualname__}".encode()
-        self._code = jit.compile_lazily(identity, write, optimise=True)
+        self._code = jit.compile_lazily(f"loop {shipped.sources_of(entry)}", lambda: ir_of(entry), effort=2)
         arguments = entry.__code__.co_argcount
         self.run = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * arguments)(self._code.addresses["entry"])
         """``run(*addresses)`` of packed arguments."""
@@ -48,10 +43,21 @@ class Driver:
         return int(self.run(*[base + 8 * word for word in first]))
 
 
+def ir_of(entry: Callable[..., int | None]) -> str:
+    """IR of a loop: as shipped, or made now by numba when the loop has changed since."""
+    found = shipped.read(entry)
+    if found is not None and jit.understands(found):
+        return found
+    _log.warning("compiling %s with numba, once on this machine: this can take half a minute", entry.__name__)
+    from .translate import module_of
+
+    return module_of(entry)
+
+
 @cache
-def compiled(entry: Callable[..., int | None]) -> Driver:
-    """``entry`` and all it calls as machine code, see :mod:`pathsim.solve.llvm.python_ir`."""
-    return Driver(entry)
+def compiled(entry: Callable[..., int | None]) -> CompiledLoop:
+    """``entry`` and all it calls as machine code, see :mod:`pathsim.solve.llvm.translate`."""
+    return CompiledLoop(entry)
 
 
 class Words(NamedTuple):

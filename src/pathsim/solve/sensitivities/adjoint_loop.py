@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...arrays import FloatArray, IntArray
+from ...arrays import FloatArray
 from ..integrate.recorder import ENDED_EARLY, STEP_COUNTS, STEP_END, STEP_H, STEP_T, STEP_Y, Tape, stages_column
 from ..llvm.calls import call2, call3, call4, call6
-from ..llvm.layout import LANES
+from ..llvm.layout import LANES, Floats1, Floats2, Floats3, Integers1, Integers2, LaneFloats
 from .forward_loop import TASK_FIRST, TASK_LAST, TASK_LAST_SAMPLE, TASK_ROW, TASK_SAMPLE
 
 STILL = 1e-30  # size of the step of lanes that have none to go back over
@@ -71,10 +71,10 @@ class Lanes(NamedTuple):
     """Of each lane: the address of the record it is at, and (eight further on) of the one it comes to next; the sample
     it comes to next; a record to stand still on."""
 
-    record: IntArray
+    record: Integers1
     record_address: int
-    sample: IntArray
-    still: FloatArray
+    sample: Integers1
+    still: Floats2
     still_address: int
 
 
@@ -82,32 +82,32 @@ class Bars(NamedTuple):
     """Derivatives of the objective: ``outputs`` (rows, times, outputs) by the sampled values; ``states`` (tasks, n)
     by the state where a task ends, and in the end where it begins; ``parameters`` (tasks, p), which are added to."""
 
-    outputs: FloatArray
-    states: FloatArray
-    parameters: FloatArray
+    outputs: Floats3
+    states: Floats2
+    parameters: Floats2
 
 
 class Tasks(NamedTuple):
     """``table`` (tasks, 6) and ``samples`` as in :func:`forward_loop.run_tasks`; records of task m
     are ``order[first:last]``; states (tasks, n) and parameters (tasks, p) where tasks begin; ``times`` of samples."""
 
-    table: IntArray
-    order: IntArray
-    states: FloatArray
-    parameters: FloatArray
-    samples: IntArray
-    times: FloatArray
+    table: Integers2
+    order: Integers1
+    states: Floats2
+    parameters: Floats2
+    samples: Integers2
+    times: Floats1
 
 
 class Starts(NamedTuple):
     """From raw values (rows, raw) to states and parameters: ``bars`` (rows, columns) receive derivatives by the raw
     values of interest; memory for one call, and addresses of all four and the function."""
 
-    raw: FloatArray
-    bars: FloatArray
-    lane_raw: FloatArray
-    weights: FloatArray
-    lane_bars: FloatArray
+    raw: Floats2
+    bars: Floats2
+    lane_raw: LaneFloats
+    weights: LaneFloats
+    lane_bars: LaneFloats
     time_address: int
     raw_address: int
     weights_address: int
@@ -115,7 +115,7 @@ class Starts(NamedTuple):
     function: int
 
 
-def start_back(starts: Starts, S: FloatArray, Q: FloatArray, count: IntArray) -> int:
+def start_back(starts: Starts, S: Floats2, Q: Floats2, count: Integers1) -> int:
     """Carry derivatives by initial states ``S`` (rows, ``count[0]``, in the order of the system; none where these are
     given) and parameters ``Q`` back to raw values, eight rows at a time."""
     rows, n_states = starts.raw.shape[0], count[0]
@@ -146,7 +146,7 @@ def place(at: AdjointLayout, row: int) -> int:
 
 
 def back_lanes(
-    code: AdjointCode, at: AdjointLayout, F: FloatArray, lanes: Lanes, tape: Tape, tasks: Tasks, bars: Bars
+    code: AdjointCode, at: AdjointLayout, F: LaneFloats, lanes: Lanes, tape: Tape, tasks: Tasks, bars: Bars
 ) -> int:
     """Carry derivatives of an objective back through the recorded steps of each task, eight tasks side by side."""
     for group in range((tasks.table.shape[0] + LANES - 1) // LANES):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from ...arrays import FloatArray, IntArray
+from ...arrays import FloatArray
 from ..integrate.recorder import ENDED_EARLY, STEP_COUNTS, STEP_END, STEP_H, STEP_T, STEP_Y, Tape, stages_column
 from ..llvm.calls import call2, call3, call4, call6, call7
-from ..llvm.layout import LANES
+from ..llvm.layout import LANES, Floats1, Floats2, Floats3, Floats4, Integers1, Integers2, LaneFloats
 
 # columns of tasks
 TASK_ROW, TASK_FIRST, TASK_LAST, TASK_SAMPLE, TASK_LAST_SAMPLE, TASK_COLUMN = range(6)
@@ -71,8 +71,8 @@ def address(at: ForwardLayout, row: int) -> int:
 
 
 def start_tasks(
-    code: ForwardCode, at: ForwardLayout, F: FloatArray, raw: FloatArray, seeds: FloatArray, tasks: IntArray,
-    S: FloatArray, Q: FloatArray,
+    code: ForwardCode, at: ForwardLayout, F: LaneFloats, raw: Floats2, seeds: Floats3, tasks: Integers2,
+    S: Floats3, Q: Floats3,
 ) -> None:  # fmt: skip
     """Sensitivities of initial states ``S`` (tasks, n, 8) and parameters ``Q`` (tasks, p, 8) from those of raw values.
 
@@ -96,9 +96,9 @@ def start_tasks(
 
 
 def run_tasks(
-    code: ForwardCode, at: ForwardLayout, F: FloatArray, tape: Tape, order: IntArray, tasks: IntArray, X: FloatArray,
-    P: FloatArray, S: FloatArray, Q: FloatArray, samples: IntArray, times: FloatArray, out: FloatArray,
-    sizes: FloatArray, tolerances: FloatArray, errors: FloatArray,
+    code: ForwardCode, at: ForwardLayout, F: LaneFloats, tape: Tape, order: Integers1, tasks: Integers2, X: Floats2,
+    P: Floats2, S: Floats3, Q: Floats3, samples: Integers2, times: Floats1, out: Floats4,
+    sizes: Floats2, tolerances: Floats1, errors: Floats1,
 ) -> None:  # fmt: skip
     """Carry tangents ``S`` (tasks, n, 8) through the recorded steps of each task, sampling outputs on the way.
 

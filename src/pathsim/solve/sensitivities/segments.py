@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
+from ..llvm.layout import Floats1, Floats2, Integers1, Integers2
 from ..llvm.loops import compiled
 
 
@@ -83,8 +84,8 @@ def segment_by_segment(found: Segments, rows: IntArray, times: FloatArray) -> li
 
 
 def place_samples(
-    ends: FloatArray, jumps: IntArray, before: IntArray, first: IntArray, times: FloatArray, segment: IntArray,
-    place: IntArray, steady: IntArray,
+    ends: Floats1, jumps: Integers1, before: Integers1, first: Integers1, times: Floats2, segment: Integers2,
+    place: Integers2, steady: Integers1,
 ) -> int:  # fmt: skip
     """Fill ``segment`` and ``place``; ``before[r]`` counts the jumps before record r."""
     for row in range(first.shape[0] - 1):
