@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,37 @@ def test_a_drug_of_ones_own(tmp_path: Path) -> None:
     library = ps.default_library().with_drugs(path)
     assert library.drug("NEWDRUG").per_nM == {"drug_on_SRC": 0.2}
     assert "alpelisib" in library.drugs
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a/b", "/etc/x", "..", ".hidden", "a\\b", "C:x", "a\nb", " ", "a\0b"])
+def test_names_that_hold_a_path_are_refused(tmp_path: Path, name: str) -> None:
+    """Results are written to files named after lines and drugs."""
+    path = tmp_path / "lines.toml"
+    key = json.dumps(name)
+    path.write_text(f"[line.{key}]\n")
+    with pytest.raises(InputError, match="cannot be used: names are parts of file names"):
+        ps.default_library().with_cell_lines(path)
+    path.write_text(f"[{key}]\n")
+    with pytest.raises(InputError, match="cannot be used: names are parts of file names"):
+        ps.default_library().with_drugs(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("line = 1\n", r"line is not a table but 1"),
+        ("line.x = 1\n", r"\[line.x\] is not a table but 1"),
+        ("[line.x]\nset = [1]\n", r"\[line.x\] set is not a table but \[1\]"),
+        ("[line.x]\nset.AKT_total = { value = '5', source = 'x' }\n", r"AKT_total is '5', not a finite number"),
+        ("[line.x]\nset.AKT_total = { value = nan, source = 'x' }\n", r"AKT_total is nan, not a finite number"),
+        ("[line.x]\nset.AKT_total = { value = true, source = 'x' }\n", r"AKT_total is True, not a finite number"),
+        ("[line.x]\nvolume_pL = '2'\ncopies_source = 'x'\ncopies.AKT_total = 5\n", "volume_pL is '2', not a finite"),
+        ("[line.x]\ndescription = 5\n", "description is 5, not a text"),
+        ("[alteration.x]\nsource = 'x'\nscale.AKT_total = [2]\n", r"AKT_total is \[2\], not a finite number"),
+    ],
+)
+def test_entries_of_the_wrong_kind_are_named(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "lines.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=says):
+        ps.default_library().with_cell_lines(path)

@@ -13,6 +13,7 @@ from ..files import read_toml
 from ..model import models_folder
 from ..units import number_text
 from .cell_line import CellLine
+from .entry import Entry
 from .library import Library, default_library
 
 
@@ -36,36 +37,35 @@ def default_clones() -> tuple[Clone, ...]:
 
 def read_clones(path: str | Path, library: Library) -> tuple[Clone, ...]:
     """Read a clone file. Raises :class:`InputError` listing everything that makes no sense."""
-    content = read_toml(path)
     problems: list[str] = []
-    found = [_clone(name, entry, library, problems) for name, entry in content.get("clone", {}).items()]
+    whole = Entry("", read_toml(path), problems)
+    found = [_clone(name, entry, library, problems) for name, entry in whole.table("clone").content.items()]
     if not found:
         problems.append("no [clone.<alteration>] is given")
     raise_together(problems, str(path))
     return tuple(found)
 
 
-def _clone(name: str, entry: dict[str, Any], library: Library, problems: list[str]) -> Clone:
-    where = f"[clone.{name}]"
+def _clone(name: str, content: Any, library: Library, problems: list[str]) -> Clone:
+    entry = Entry(f"[clone.{name}]", content, problems)
     if name not in library.alterations:
-        problems.append(f"{where}: {unknown('alteration', name, library.alterations)}")
-    kind = entry.get("kind", "")
+        problems.append(f"{entry.where}: {unknown('alteration', name, library.alterations)}")
+    kind = entry.text("kind")
     if kind not in ("genetic", "adaptive"):
-        problems.append(f"{where}: kind is '{kind}'; write genetic or adaptive")
+        problems.append(f"{entry.where}: kind is '{kind}'; write genetic or adaptive")
     numbers: dict[str, float] = {"fading": 0.0}
     sources = []
     for key in ("frequency", "rate", "fading"):
-        item = entry.get(key)
-        if item is None and key == "fading":
+        if key not in entry.content and key == "fading":
             continue
-        if not isinstance(item, dict) or "value" not in item or not str(item.get("source", "")).strip():
-            problems.append(f"{where}.{key} needs {{ value = ..., unit = ..., source = ... }}")
+        found = entry.sourced_number(key, "{ value = ..., unit = ..., source = ... }")
+        if found is None:
             continue
-        numbers[key] = float(item["value"])
-        sources.append(f"{key} {item['value']:g} {item.get('unit', '')}: {item['source']}")
+        numbers[key], item = found
+        sources.append(f"{key} {numbers[key]:g} {item.text('unit')}: {item.text('source')}")
         if not 0 <= numbers[key] < (1 if key == "frequency" else math.inf):
             problems.append(
-                f"{where}.{key} is {numbers[key]}; it cannot be negative" + (" or 1" * (key == "frequency"))
+                f"{entry.where}.{key} is {numbers[key]}; it cannot be negative" + (" or 1" * (key == "frequency"))
             )
     return Clone(
         name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from ..files import read_toml
 from ..model import models_folder
 from .cell_line import Alteration, CellLine
 from .drug import Drug
+from .entry import Entry
 
 AVOGADRO = 6.02214076e23  # 1/mol, exact since 2019
 
@@ -88,89 +90,90 @@ def _read_drugs(path: Path) -> dict[str, Drug]:
 _DRUG_KEYS = ("kind", "synonyms", "mode", "description", "molar_mass", "Kd_nM", "per_nM", "per_percent")
 
 
-def _drug(name: str, entry: Any, problems: list[str]) -> Drug:
-    where = f"[{name}]"
-    if not isinstance(entry, dict):
-        problems.append(f"{where} is not a table; write [{name}] and the entries below it")
-        return Drug(name)
-    problems += [str(unknown("key", key, _DRUG_KEYS, f"in {where}")) for key in entry if key not in _DRUG_KEYS]
-    per_nM, sources = _sourced(entry.get("per_nM", {}), f"{where} per_nM", problems)
-    Kd, Kd_sources = _sourced(entry.get("Kd_nM", {}), f"{where} Kd_nM", problems)
+def _drug(name: str, content: Any, problems: list[str]) -> Drug:
+    entry = Entry(f"[{name}]", content, problems)
+    entry.check_name(name)
+    entry.check_keys(_DRUG_KEYS)
+    per_nM, sources = entry.sourced("per_nM")
+    Kd, Kd_sources = entry.sourced("Kd_nM")
     for site, value in Kd.items():
-        if value <= 0:
-            problems.append(f"{where} Kd_nM.{site} is {value}; a dissociation constant is positive")
+        if value <= 0 or not math.isfinite(1.0 / value):
+            problems.append(f"{entry.where} Kd_nM.{site} is {value}; a dissociation constant is positive")
             continue
         per_nM[f"drug_on_{site}"] = 1.0 / value
         sources[f"drug_on_{site}"] = Kd_sources[site]
-    per_percent, more = _sourced(entry.get("per_percent", {}), f"{where} per_percent", problems)
-    mass = entry.get("molar_mass")
+    per_percent, more = entry.sourced("per_percent")
+    mass = entry.table("molar_mass") if "molar_mass" in entry.content else None
+    grams = None if mass is None else mass.number("g_per_mol")
+    if grams is not None and grams <= 0:
+        problems.append(f"{entry.where} molar_mass needs g_per_mol, which is positive")
     return Drug(
         name=name,
-        kind=str(entry.get("kind", "drug")),
-        synonyms=tuple(entry.get("synonyms", ())),
-        description=str(entry.get("description", entry.get("mode", ""))),
-        molar_mass=None if mass is None else float(mass["g_per_mol"]),
+        kind=entry.text("kind", "drug"),
+        synonyms=entry.texts("synonyms"),
+        description=entry.text("description", entry.text("mode")),
+        molar_mass=grams,
         per_nM=MappingProxyType(per_nM),
         per_percent=MappingProxyType(per_percent),
         sources=MappingProxyType({**sources, **more}),
     )
 
 
-def _sourced(table: Any, where: str, problems: list[str]) -> tuple[dict[str, float], dict[str, str]]:
-    """``{name: {value, source}}`` as two mappings; every number must name its source."""
-    values: dict[str, float] = {}
-    sources: dict[str, str] = {}
-    for name, item in table.items():
-        if not isinstance(item, dict) or "value" not in item or not str(item.get("source", "")).strip():
-            problems.append(f'{where}.{name} needs {{ value = ..., source = "..." }}')
-            continue
-        values[name] = float(item["value"])
-        sources[name] = str(item["source"])
-    return values, sources
-
-
 def _read_cell_lines(path: Path) -> tuple[dict[str, CellLine], dict[str, Alteration]]:
-    content = read_toml(path)
+    problems: list[str] = []
+    whole = Entry("", read_toml(path), problems)
     tables = ("line", "alteration")
-    problems = [str(unknown("table", key, tables)) for key in content if key not in tables]
-    lines = {name: _line(name, entry, problems) for name, entry in content.get("line", {}).items()}
+    problems += [str(unknown("table", key, tables)) for key in whole.content if key not in tables]
+    lines = {name: _line(name, entry, problems) for name, entry in whole.table("line").content.items()}
     alterations = {
-        name: Alteration(
-            name=name,
-            description=str(entry.get("description", "")),
-            source=str(entry.get("source", "")),
-            set=MappingProxyType({key: float(value) for key, value in entry.get("set", {}).items()}),
-            scale=MappingProxyType({key: float(value) for key, value in entry.get("scale", {}).items()}),
-        )
-        for name, entry in content.get("alteration", {}).items()
+        name: _alteration(name, entry, problems) for name, entry in whole.table("alteration").content.items()
     }
-    problems += [f"[alteration.{name}] needs a source" for name, item in alterations.items() if not item.source]
     raise_together(problems, str(path))
     return lines, alterations
+
+
+_ALTERATION_KEYS = ("description", "source", "set", "scale")
+
+
+def _alteration(name: str, content: Any, problems: list[str]) -> Alteration:
+    entry = Entry(f"[alteration.{name}]", content, problems)
+    entry.check_name(name)
+    entry.check_keys(_ALTERATION_KEYS)
+    source = entry.text("source")
+    if not source.strip():
+        problems.append(f"{entry.where} needs a source")
+    return Alteration(
+        name=name,
+        description=entry.text("description"),
+        source=source,
+        set=MappingProxyType(entry.table("set").numbers()),
+        scale=MappingProxyType(entry.table("scale").numbers()),
+    )
 
 
 _LINE_KEYS = ("description", "genotype", "volume_pL", "copies_source", "copies", "set", "scale")
 
 
-def _line(name: str, entry: dict[str, Any], problems: list[str]) -> CellLine:
-    where = f"[line.{name}]"
-    problems += [str(unknown("key", key, _LINE_KEYS, f"in {where}")) for key in entry if key not in _LINE_KEYS]
-    set_values, sources = _sourced(entry.get("set", {}), f"{where} set", problems)
-    scale_values, scale_sources = _sourced(entry.get("scale", {}), f"{where} scale", problems)
-    copies = entry.get("copies", {})
-    volume = float(entry.get("volume_pL", 0))
-    if copies and (volume <= 0 or "copies_source" not in entry):
-        problems.append(f"{where} copies need volume_pL (positive) and copies_source")
+def _line(name: str, content: Any, problems: list[str]) -> CellLine:
+    entry = Entry(f"[line.{name}]", content, problems)
+    entry.check_name(name)
+    entry.check_keys(_LINE_KEYS)
+    set_values, sources = entry.sourced("set")
+    scale_values, scale_sources = entry.sourced("scale")
+    copies = entry.table("copies").numbers()
+    volume, counted = entry.number("volume_pL", 0.0), entry.text("copies_source")
+    if copies and (volume <= 0 or not counted.strip()):
+        problems.append(f"{entry.where} copies need volume_pL (positive) and copies_source")
         copies = {}
     for parameter, count in copies.items():
         if count < 0:
-            problems.append(f"{where} copies.{parameter} is negative")
-        set_values.setdefault(parameter, copies_to_nM(float(count), volume))
-        sources.setdefault(parameter, f"{entry['copies_source']}: {count:g} copies in {volume:g} pL")
+            problems.append(f"{entry.where} copies.{parameter} is negative")
+        set_values.setdefault(parameter, copies_to_nM(count, volume))
+        sources.setdefault(parameter, f"{counted}: {count:g} copies in {volume:g} pL")
     return CellLine(
         name=name,
-        description=str(entry.get("description", "")),
-        genotype=MappingProxyType(dict(entry.get("genotype", {}))),
+        description=entry.text("description"),
+        genotype=MappingProxyType(dict(entry.table("genotype").content)),
         set=MappingProxyType(set_values),
         scale=MappingProxyType(scale_values),
         sources=MappingProxyType({**sources, **scale_sources}),

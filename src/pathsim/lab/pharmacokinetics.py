@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ from ..arrays import FloatArray
 from ..errors import InputError, raise_together, unknown
 from ..files import read_toml
 from ..model import models_folder
+from .entry import Entry
 from .library import Library, default_library
 from .schedule import Course, Regimen
 
@@ -264,43 +264,48 @@ def read_pharmacy(path: str | Path, library: Library) -> Pharmacy:
         if drug not in library.drugs:
             problems.append(str(unknown("drug", drug, library.drugs)))
             continue
-        for species, entry in by_species.items():
-            where = f"[{drug}.{species}]"
+        for species, table in Entry(f"[{drug}]", by_species, problems).content.items():
+            entry = Entry(f"[{drug}.{species}]", table, problems)
             if species not in WEIGHTS_KG:
-                problems.append(f"{where}: {unknown('species', species, WEIGHTS_KG)}")
+                problems.append(f"{entry.where}: {unknown('species', species, WEIGHTS_KG)}")
                 continue
-            found = _kinetics(drug, species, entry, library.drugs[drug].molar_mass, where, problems)
+            found = _kinetics(drug, species, entry, library.drugs[drug].molar_mass)
             if found is not None:
                 kinetics[drug, species] = found
-            if "usual" in entry:
-                usual[drug, species] = str(Regimen.parse(str(entry["usual"])))
-            for what, item in entry.get("reported", {}).items():
-                reported.append(
-                    Reported(drug, species, what, float(item["value"]), item.get("schedule", ""), item["source"])
-                )
+            if "usual" in entry.content:
+                try:
+                    usual[drug, species] = str(Regimen.parse(entry.text("usual")))
+                except InputError as error:
+                    problems.append(f"{entry.where} usual: {error}")
+            observed = entry.table("reported")
+            for what in observed.content:
+                value = observed.sourced_number(what)
+                if value is not None:
+                    number, item = value
+                    words = item.text("schedule"), item.text("source")
+                    reported.append(Reported(drug, species, what, number, *words))
     raise_together(problems, str(path))
     return Pharmacy(MappingProxyType(kinetics), tuple(reported), MappingProxyType(usual))
 
 
-def _kinetics(
-    drug: str, species: str, entry: dict[str, Any], molar_mass: float | None, where: str, problems: list[str]
-) -> Kinetics | None:
+def _kinetics(drug: str, species: str, entry: Entry, molar_mass: float | None) -> Kinetics | None:
+    problems, where = entry.problems, entry.where
     before = len(problems)
-    problems += [str(unknown("key", key, _KEYS, f"in {where}")) for key in entry if key not in _KEYS]
+    entry.check_keys(_KEYS)
     values: dict[str, float] = {}
     sources: dict[str, str] = {}
-    for key, item in entry.items():
+    for key in entry.content:
         if key in ("route", "note", "reported", "usual"):
             continue
-        if not isinstance(item, dict) or "value" not in item or not str(item.get("source", "")).strip():
-            problems.append(f'{where}.{key} needs {{ value = ..., unit = "...", source = "..." }}')
+        found = entry.sourced_number(key, '{ value = ..., unit = "...", source = "..." }')
+        if found is None:
             continue
-        value = float(item["value"])
+        value, item = found
         if not 0 < value < math.inf:
             problems.append(f"{where}.{key} is {value}; it must be positive")
-        values[key] = value * _factor(key, str(item.get("unit", "")), species, where, problems)
-        sources[key] = str(item["source"])
-    route = str(entry.get("route", "oral")).lower()
+        values[key] = value * _factor(key, item.text("unit"), species, where, problems)
+        sources[key] = item.text("source")
+    route = entry.text("route", "oral").lower()
     if route not in ROUTES:
         problems.append(f"{where}: {unknown('route', route, ROUTES)}")
     if molar_mass is None:
