@@ -147,7 +147,7 @@ def test_absurd_parameters_end_in_numbers_or_words(values: list[float]) -> None:
         ("x = 1; x' = 1e308*x;", Status.STEP_TOO_SMALL),
     ],
 )
-@pytest.mark.parametrize("solver", [Rosenbrock(max_steps=5000), LSODA(max_steps=5000)], ids=["engine", "twin"])
+@pytest.mark.parametrize("solver", [Rosenbrock(max_steps=5000), LSODA(max_steps=5000)], ids=["engine", "reference"])
 def test_known_ends(text: str, status: Status, solver: Rosenbrock | LSODA) -> None:
     equations = system(text)
     done = run_rows(equations, equations.raw()[None, :], np.array([0.0, 5.0]), [equations.graph.state(0)], solver)

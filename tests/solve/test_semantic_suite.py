@@ -58,7 +58,7 @@ def _harmless(case: str) -> bool:
     return "<algebraicRule" not in text and 'fast="true"' not in text
 
 
-def test_the_twin_passes_a_sample_of_the_suite() -> None:
+def test_the_reference_passes_a_sample_of_the_suite() -> None:
     sample = semantic_suite.cases()[::5]
     solver = LSODA(rtol=1e-10, atol=1e-14)
     found = [semantic_suite.judge(case, solver) for case in sample]

@@ -1,4 +1,17 @@
-"""How equations are solved: systems over one expression graph, solvers, and the trusted twin."""
+"""How equations move: models become systems of equations, systems become machine code, code integrates rows of numbers.
+
+In come a model and raw values, row by row; out come sampled outputs, how each row ended, and derivatives. Rooms, each
+importing only from those before it:
+
+- ``equations``: a model as an expression graph, its Jacobian, its elimination order.
+- ``llvm``: everything that writes, compiles or loads machine code.
+- ``rosenbrock``: the methods and their steps: plain, forward, backward.
+- ``reference``: the readable reference implementation, and scipy's solvers.
+- ``integrate``: the integration loop, discontinuities, events, steady states, many rows and single ones.
+- ``sensitivities``: recorded steps and their derivatives, forward and adjoint.
+
+``solvers`` holds what users choose, ``status`` how a simulation ended.
+"""
 
 from .equations.building import build_system
 from .equations.system import System

@@ -11,7 +11,7 @@ from small_models import TIGHT, course, rows, system
 from pathsim.solve import LSODA, Rosenbrock, Solver, Status, run_rows
 
 BOTH: list[Solver] = [TIGHT, Rosenbrock(), LSODA(1e-10, 1e-13)]
-solvers = pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
+solvers = pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "reference"])
 
 
 def near(solver: Solver) -> float:
@@ -98,7 +98,7 @@ def test_a_bouncing_ball(solver: Solver) -> None:
     assert abs(top - 0.25) < 10 * near(solver)
 
 
-@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
+@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "reference"])
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
@@ -158,14 +158,14 @@ def test_every_row_has_its_own_sample_times() -> None:
     assert np.array_equal(done.values[:, :, 1], (times > math.log(2)).astype(float))
 
 
-@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
+@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "reference"])
 def test_endless_switching_is_said_in_words(solver: Solver) -> None:
     done = rows("x = 1; x' = piecewise(-1, x > 0, 1);", [0, 5], ["x"], solver)
     assert done.status[0] == Status.CHATTERING
     assert "hysteresis" in done.sentence(0)
 
 
-@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
+@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "reference"])
 def test_events_that_never_end_are_said_in_words(solver: Solver) -> None:
     done = rows("x = 0; x' = 1; p = 0; at x > 1 && p == 0: p = 1; at p == 1: p = 0;", [0, 5], ["x"], solver)
     assert done.status[0] == Status.CHATTERING
@@ -201,7 +201,7 @@ def test_equality_of_a_state_holds_once_where_it_is_crossed(solver: Solver) -> N
     assert found.tolist() == [[0, 0], [12, 12], [24, 12], [24, 12]]
 
 
-@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
+@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "reference"])
 def test_equality_of_time_that_no_double_reaches(solver: Solver) -> None:
     """0.1*7 is not 0.7 in doubles, and time/3 passes 0.1 between two of them."""
     text = "n' = 0; n = 0; m = 0; k = 0; j = 0; at 0.1*time == 0.7: n = n + 1; at time/3 == 0.1: m = m + 1;" \
@@ -211,7 +211,7 @@ def test_equality_of_time_that_no_double_reaches(solver: Solver) -> None:
     assert found.tolist() == wanted
 
 
-@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
+@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "reference"])
 def test_equality_that_lasts(solver: Solver) -> None:
     """An event holds x at the level: the equality is true until another one lets go."""
     text = "x = 0; go = 1; x' = go; n = 0; at x == 1: n = n + 1, go = 0, x = 1; at time > 3: go = 1;" \
@@ -220,7 +220,7 @@ def test_equality_that_lasts(solver: Solver) -> None:
     assert np.allclose(found[1:], [[1, 1, 1, 1], [1, 2, 3, 3]], atol=near(solver))
 
 
-@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "twin"])
+@pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "reference"])
 def test_a_safeguard_against_negative_values_is_no_endless_switching(solver: Solver) -> None:
     """V is positive at all times and decays to nothing; the numbers at 0.5, 1 and 2 are libRoadRunner's."""
     text = "I' = -k*I; V' = g*I - d*V*A; A' = 1; at V < 0: V = 0; I = 1; V = 0.01; A = 0; k = 5; g = 500; d = 600;"
@@ -247,11 +247,11 @@ def test_periodic_forms_jump_where_they_jump(form: str, mean: float) -> None:
         for solver in (TIGHT, Rosenbrock()):
             found = course(text, [0, 20], ["F"], solver)[-1, 0]
             assert abs(found - 20 * mean) < 20 * near(solver), angle
-    twin, engine = (course(text, [0, 1.8], ["F"], solver)[-1, 0] for solver in (LSODA(1e-8, 1e-11), TIGHT))
-    assert abs(twin - engine) < 1e-5
+    reference, engine = (course(text, [0, 1.8], ["F"], solver)[-1, 0] for solver in (LSODA(1e-8, 1e-11), TIGHT))
+    assert abs(reference - engine) < 1e-5
 
 
-@pytest.mark.parametrize("solver", [Rosenbrock(), LSODA()], ids=["default", "twin"])
+@pytest.mark.parametrize("solver", [Rosenbrock(), LSODA()], ids=["default", "reference"])
 def test_any_number_of_executions_may_wait(solver: Solver) -> None:
     """300 doses, one per unit of time, each absorbed after 400: all wait at once."""
     text = (

@@ -109,11 +109,11 @@ def test_the_slowest_state_is_named() -> None:
     assert done.system.states[done.state[0]] in ("S", "P")
 
 
-def test_the_twin_finds_the_same_rest() -> None:
+def test_the_reference_finds_the_same_rest() -> None:
     equations = system(ENZYME)
     raw, nodes = equations.raw()[None, :], equations.outputs(["S", "ES", "E"])
-    twin = settle_rows(equations, raw, nodes, LSODA(rtol=1e-9, atol=1e-13))
-    assert np.allclose(twin.values, settle_rows(equations, raw, nodes).values, rtol=1e-7)
+    reference = settle_rows(equations, raw, nodes, LSODA(rtol=1e-9, atol=1e-13))
+    assert np.allclose(reference.values, settle_rows(equations, raw, nodes).values, rtol=1e-7)
 
 
 @pytest.mark.skipif(not PETAB.is_dir(), reason=f"the PEtab collection is not at {PETAB}")

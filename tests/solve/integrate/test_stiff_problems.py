@@ -22,5 +22,5 @@ def test_a_looser_tolerance_costs_accuracy_in_proportion(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_the_twin_reaches_published_values(name: str) -> None:
+def test_the_reference_reaches_published_values(name: str) -> None:
     assert PROBLEMS[name].error(BDF(rtol=1e-9, atol=1e-20)) < 1e-6

@@ -16,13 +16,12 @@ from pathsim.solve import RODAS5P, Rosenbrock, run_rows
 from pathsim.solve.integrate.batch import engine_of
 from pathsim.solve.integrate.workspace import Idle, Once
 from pathsim.solve.sensitivities.adjoint import adjoint_of, pull_back
-from pathsim.solve.sensitivities.forward import differentiate
-from pathsim.solve.sensitivities.forward_machine import machine_of
+from pathsim.solve.sensitivities.forward import differentiate, forward_of
 from pathsim.solve.sensitivities.recording import record_rows
 
 LENDERS: dict[str, Callable[[], Idle]] = {
     "plain": lambda: engine_of(system(BUSY)).workspaces,
-    "forward": lambda: machine_of(system(BUSY), RODAS5P).workspaces,
+    "forward": lambda: forward_of(system(BUSY), RODAS5P).workspaces,
     "adjoint": lambda: adjoint_of(system(BUSY), RODAS5P, (0, 1)).workspaces,
 }
 

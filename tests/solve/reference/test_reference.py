@@ -1,4 +1,4 @@
-"""Random models full of SBML's features: engine, twin and libRoadRunner must tell the same story.
+"""Random models full of SBML's features: engine, reference and libRoadRunner must tell the same story.
 
 Left out, because libRoadRunner 2.10 departs from the specification there (the engine is compared with exact solutions
 in other files): events that are not persistent, concentrations with rate rules in compartments that change, and
@@ -112,12 +112,12 @@ def deviation(found: FloatArray, other: FloatArray) -> FloatArray:
 
 
 @pytest.mark.parametrize("first", range(0, 40, 10))
-def test_engine_and_twin_agree(first: int) -> None:
+def test_engine_and_reference_agree(first: int) -> None:
     for seed in range(first, first + 10):
         text = Draw(seed).text
         ours = course(text, TIMES, OUTPUTS, Rosenbrock(1e-9, 1e-12))
-        twin = course(text, TIMES, OUTPUTS, LSODA(1e-11, 1e-13))
-        wrong = deviation(ours, twin)
+        reference = course(text, TIMES, OUTPUTS, LSODA(1e-11, 1e-13))
+        wrong = deviation(ours, reference)
         assert not wrong.any(), f"seed {seed}, {[OUTPUTS[j] for j in np.flatnonzero(wrong.any(axis=0))]}:\n{text}"
 
 

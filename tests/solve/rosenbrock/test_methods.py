@@ -1,4 +1,4 @@
-"""The method itself: its order measured, its compiled step against its twin, its accuracy on solved problems."""
+"""The method itself: its order measured, its compiled step against its reference, its accuracy on solved problems."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_error_falls_with_about_the_fifth_power_of_the_steps(text: str, least: f
 
 
 @pytest.mark.parametrize("text", [BERNOULLI, LINEAR, DRIVEN, DENSE, HIRES.text], ids=lambda text: text[:20])
-def test_the_compiled_step_is_its_twin_to_rounding(text: str) -> None:
+def test_the_compiled_step_is_its_reference_to_rounding(text: str) -> None:
     equations = system(text)
     functions = ReferenceFunctions(equations, [])
     start = np.array(functions.start(0.0, [], equations.raw()))
@@ -130,7 +130,7 @@ def test_exponential_inputs_are_exact() -> None:
 
 
 @pytest.mark.parametrize("text", [LINEAR, DRIVEN, DENSE], ids=["linear", "driven", "dense"])
-def test_engine_and_twin_agree(text: str) -> None:
+def test_engine_and_reference_agree(text: str) -> None:
     names = list(system(text).states)
     times = np.linspace(0, 10, 11)
     assert np.max(np.abs(course(text, times, names) - course(text, times, names, LSODA(1e-12, 1e-14)))) < 1e-8

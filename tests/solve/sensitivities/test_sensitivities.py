@@ -112,7 +112,7 @@ def compare(exact: FloatArray, numeric: FloatArray, values: FloatArray, toleranc
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_tangents_agree_with_differences(name: str, tmp_path: Path) -> None:
+def test_forward_sensitivities_agree_with_differences(name: str, tmp_path: Path) -> None:
     text, outputs, parameters = MODELS[name]
     system = open_model(tmp_path, text)
     nodes, raw = system.outputs(outputs), system.raw()
@@ -159,7 +159,7 @@ def test_steady_state_with_a_conserved_total(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.values[0, 0, 1], found.x[0, system.states.index("B")], atol=1e-12)
 
 
-def test_tangents_continue_from_given_states(tmp_path: Path) -> None:
+def test_forward_sensitivities_continue_from_given_states(tmp_path: Path) -> None:
     text, outputs, parameters = MODELS["michaelis"]
     system = open_model(tmp_path, text)
     raw, nodes = system.raw(), system.outputs(outputs)
@@ -224,7 +224,7 @@ def pulled_and_pushed(system: System, rows: FloatArray, times: FloatArray, nodes
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_adjoint_is_the_transpose_of_the_tangents(name: str, tmp_path: Path) -> None:
+def test_the_adjoint_is_the_transpose_of_forward_sensitivities(name: str, tmp_path: Path) -> None:
     text, outputs, _ = MODELS[name]
     system = open_model(tmp_path, text)
     raw, rng = system.raw(), np.random.default_rng(3)

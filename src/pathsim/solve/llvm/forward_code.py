@@ -1,4 +1,4 @@
-"""Machine code of forward sensitivities: tangents of a system's functions, eight lanes being eight directions of one
+"""Machine code of forward sensitivities: derivatives of a system's functions, eight lanes being eight directions of one
 simulation."""
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from .codegen import Program, Writer
 from .vector_ir import Function, write_nodes
 
 
-class TangentWriter:
-    """Writes tangents of one system's functions. Seed leaves are parameters numbered from ``base`` on."""
+class ForwardWriter:
+    """Writes the derivatives of one system's functions along directions, which are parameters from ``base`` on."""
 
     def __init__(self, program: Program, fused: bool) -> None:
         self.writer = Writer(program, fused)
@@ -47,20 +47,20 @@ class TangentWriter:
         return f.load(kind, i)
 
     def prep(self) -> None:
-        """``prep_tangent(p, k)``: tangents of the hoisted values; ``p`` holds parameters, then their tangents."""
-        written = self.writer.function("prep_tangent", ["p", "k"])
+        """``prep_forward(p, k)``: tangents of the hoisted values; ``p`` holds parameters, then their tangents."""
+        written = self.writer.function("prep_forward", ["p", "k"])
         nodes = list(self.program.hoisted)
         found = tangents(self.graph, nodes, self.parameter_seeds)
         outputs = [("k", q, node) for q, node in enumerate(found)]
         write_nodes(written, self.graph, outputs, lambda f, kind, i: f.load(kind, i))
 
     def start(self) -> None:
-        """``start_tangent(t, raw, p, x)``: tangents of parameters and initial states; ``raw`` holds raw values, then
+        """``start_forward(t, raw, p, x)``: tangents of parameters and initial states; ``raw`` holds raw values, then
         their tangents."""
         system, graph, place = self.program.system, self.graph, self.place
         n_raw = len(system.defaults)
         seeds = {graph.param(i): graph.param(n_raw + i) for i in range(n_raw)}
-        written = self.writer.function("start_tangent", ["t", "raw", "p", "x"])
+        written = self.writer.function("start_forward", ["t", "raw", "p", "x"])
         parameters = tangents(graph, system.start_parameters, seeds)
         states = tangents(graph, system.start_states, seeds)
         outputs = [("p", i, node) for i, node in enumerate(parameters)]
@@ -68,8 +68,8 @@ class TangentWriter:
         write_nodes(written, graph, outputs, lambda f, kind, i: f.load("raw" if kind == "p" else kind, i))
 
     def outputs(self, nodes: Sequence[int]) -> None:
-        """``outputs_tangent(t, x, p, o)``: ``x`` holds states and their tangents, ``p`` parameters and theirs."""
-        written = self.writer.function("outputs_tangent", ["t", "x", "p", "o"])
+        """``outputs_forward(t, x, p, o)``: ``x`` holds states and their tangents, ``p`` parameters and theirs."""
+        written = self.writer.function("outputs_forward", ["t", "x", "p", "o"])
         graph, place, base = self.graph, self.place, self.base
         states = {graph.state(i): graph.param(2 * base + place[i]) for i in range(self.n)}
         found = tangents(graph, nodes, {**states, **self.parameter_seeds})
@@ -96,22 +96,22 @@ class TangentWriter:
             f.store("o", i, total)
 
 
-def tangent_module(program: Program, fused: bool) -> str:
-    """IR of every tangent that depends on the model alone."""
+def forward_module(program: Program, fused: bool) -> str:
+    """IR of every derivative along directions that depends on the model alone."""
     system, order = program.system, program.elimination.order
-    made = TangentWriter(program, fused)
-    made.smooth("rates_tangent", [system.rates[i] for i in order], accumulate=True)
-    made.smooth("jacobian_tangent", list(program.jacobian.values()))
+    made = ForwardWriter(program, fused)
+    made.smooth("rates_forward", [system.rates[i] for i in order], accumulate=True)
+    made.smooth("jacobian_forward", list(program.jacobian.values()))
     if program.has_time:
-        made.smooth("slopes_tangent", [program.time_derivative[i] for i in order])
+        made.smooth("slopes_forward", [program.time_derivative[i] for i in order])
     made.prep()
     made.start()
     made.matvec()
     return made.writer.text()
 
 
-def outputs_tangent_module(program: Program, nodes: Sequence[int], fused: bool) -> str:
-    """IR of the tangents of outputs."""
-    made = TangentWriter(program, fused)
+def outputs_forward_module(program: Program, nodes: Sequence[int], fused: bool) -> str:
+    """IR of the derivatives of outputs along directions."""
+    made = ForwardWriter(program, fused)
     made.outputs(nodes)
     return made.writer.text()

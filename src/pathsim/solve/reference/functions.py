@@ -1,4 +1,4 @@
-"""A system as plain Python functions: what the trusted twin evaluates instead of machine code."""
+"""A system as plain Python functions: what the reference evaluates instead of machine code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trusted twin: one simulation at a time in plain Python, numpy and scipy.
+"""The reference: one simulation at a time in plain Python, numpy and scipy.
 
 It shares the expression graph with the engine and nothing else: rates are evaluated by Python, steps are taken by
 scipy's LSODA or BDF or by a dense numpy Rosenbrock, discontinuities are located by bisection, and events follow the
@@ -118,7 +118,7 @@ class _Simulation:
     def run(self) -> Run:
         status = self._start()
         while status is Status.OK and self.sampled < len(self.times) and not self.steady:
-            status = self._smooth_stretch()
+            status = self._segment()
         if status is Status.OK and self.until_steady and not self.steady and not self._is_steady():
             status = Status.NO_STEADY_STATE
         if status is Status.OK and not np.isfinite(self.x).all() and len(self.x):
@@ -135,7 +135,7 @@ class _Simulation:
 
     # continuous part
 
-    def _smooth_stretch(self) -> Status:
+    def _segment(self) -> Status:
         """Integrate until a mode switches, a delayed event is due, or everything is sampled."""
         end = min([self.times[-1], *(item.time for item in self.pending)])
         if end - self.t > 4 * np.spacing(abs(end)) and len(self.x):
@@ -145,7 +145,7 @@ class _Simulation:
         return status if status is not Status.OK else self._events()
 
     def _integrate_to(self, end: float) -> Status:
-        """Steps until ``end`` or a switch; leaves t, x at the end of the stretch."""
+        """Steps until ``end`` or a switch; leaves t, x at the end of the segment."""
         stepper = make_stepper(self.f, self.t, self.x, self.p, end, self.solver)
         while self.t < end:
             if self.steps >= self.solver.max_steps:
@@ -157,7 +157,7 @@ class _Simulation:
             switch = self._first_switch(start, stop, curve)
             reached = stop if switch is None else switch
             due_here = any(item.time <= reached for item in self.pending)
-            # at the end of the stretch events may still act, and a sample taken there must see them
+            # at the end of the segment events may still act, and a sample taken there must see them
             self._sample_until(reached, curve, inclusive=switch is None and not due_here)
             self.t = reached
             self.x = stepper.y.copy() if switch is None else curve(switch)

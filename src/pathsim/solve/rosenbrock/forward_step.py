@@ -19,20 +19,20 @@ from .tableau import Tableau
 
 STEP_POINTERS = (
     "t", "h", "ts", "ig", "y", "k", "p", "U", "u", "J", "A", "lu", "dy", "dk", "dU", "du", "dyn", "dJ", "dslope", "yn",
-    "f_jacobian", "f_factor", "f_solve", "f_rates_tangent", "f_jacobian_tangent", "f_slopes_tangent", "f_matvec",
+    "f_jacobian", "f_factor", "f_solve", "f_rates_forward", "f_jacobian_forward", "f_slopes_forward", "f_matvec",
 )  # fmt: skip
-"""The table a tangent step reads its pointers from, in this order. ``f_slopes_tangent`` may be null."""
+"""The table a forward step reads its pointers from, in this order. ``f_slopes_forward`` may be null."""
 
 
 def forward_step_module(T: Tableau, fused: bool) -> str:
-    """IR of ``tangent_step(table, n8)``, dU and dyn of one recorded step along eight directions and also ``yn``; and
+    """IR of ``forward_step(table, n8)``, dU and dyn of one recorded step along eight directions and also ``yn``; and
     of small loops around it.
 
     Depends on nothing but the tableau, like the step itself.
     """
-    f = Loops("tangent_step", ("table",), "i64 %n8", fused)
+    f = Loops("forward_step", ("table",), "i64 %n8", fused)
     pointer = {name: f.pointer("%table", index) for index, name in enumerate(STEP_POINTERS)}
-    timed = f.emit(f"icmp ne ptr {pointer['f_slopes_tangent']}, null")
+    timed = f.emit(f"icmp ne ptr {pointer['f_slopes_forward']}, null")
     h, t = f.read(pointer["h"]), f.read(pointer["t"])
     inverse_h = f.binary("fdiv", splat(1.0), h)
     f.write(pointer["ig"], f.binary("fmul", inverse_h, splat(1 / T.gamma)))
@@ -42,8 +42,8 @@ def forward_step_module(T: Tableau, fused: bool) -> str:
 
     call("jacobian", "t", "y", "k", "J")
     call("factor", "J", "ig", "A", "lu")
-    call("jacobian_tangent", "t", "y", "k", "p", "dy", "dk", "dJ")
-    f.when(timed, lambda: call("slopes_tangent", "t", "y", "k", "p", "dy", "dk", "dslope"))
+    call("jacobian_forward", "t", "y", "k", "p", "dy", "dk", "dJ")
+    f.when(timed, lambda: call("slopes_forward", "t", "y", "k", "p", "dy", "dk", "dslope"))
     U, dU = [pointer["U"]], [pointer["dU"]]
     for j in range(1, T.stages):
         offset = f.emit(f"mul i64 %n8, {j}")
@@ -53,11 +53,11 @@ def forward_step_module(T: Tableau, fused: bool) -> str:
     for i in range(T.stages):
         f.loop(_stage(f, T, i, pointer, U, dU, h, inverse_h))
         f.write(pointer["ts"], t if T.c[i] == 0 else f.multiply_add(h, splat(T.c[i]), t))
-        call("rates_tangent", "ts", "u", "k", "p", "du", "dk", f"dU{i}")
+        call("rates_forward", "ts", "u", "k", "p", "du", "dk", f"dU{i}")
         call("matvec", "dJ", f"U{i}", f"dU{i}")
         call("solve", "A", f"dU{i}", "lu")
     f.loop(_end(f, T, pointer, U, dU))
-    functions = [f, _fill(fused), _move(fused), _tangent_error(T, fused)]
+    functions = [f, _fill(fused), _move(fused), _forward_error(T, fused)]
     declared = {name for function in functions for name in function.declarations}
     return join_module([function.text() for function in functions], declared)
 
@@ -83,10 +83,10 @@ def _move(fused: bool) -> Loops:
     return f
 
 
-def _tangent_error(T: Tableau, fused: bool) -> Loops:
-    """``tangent_error(x, dx, dyn, dU, limits, sum, n8)``: the sum over states of the squared error of the tangents
+def _forward_error(T: Tableau, fused: bool) -> Loops:
+    """``forward_error(x, dx, dyn, dU, limits, sum, n8)``: the sum over states of the squared error of the sensitivities
     over what is tolerated. ``limits``: relative size of each direction, relative and absolute tolerance."""
-    f = Loops("tangent_error", ("x", "dx", "dyn", "dU", "limits", "sum"), "i64 %n8", fused)
+    f = Loops("forward_error", ("x", "dx", "dyn", "dU", "limits", "sum"), "i64 %n8", fused)
     size, relative, absolute = (f.vector("%limits", str(i)) for i in range(3))
     least = f.multiply_add(absolute, size, splat(1e-300))
     dU = f.parts("%dU", T.stages)
@@ -136,7 +136,7 @@ def _stage(
 def _end(
     f: Loops, T: Tableau, pointer: Mapping[str, str], U: Sequence[str], dU: Sequence[str]
 ) -> Callable[[str], None]:
-    """y1, and the same for the tangents."""
+    """y1, and the same for the sensitivities."""
 
     def body(index: str) -> None:
         for new, start, last, stages in (("yn", "y", "u", U), ("dyn", "dy", "du", dU)):

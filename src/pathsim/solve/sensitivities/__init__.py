@@ -1,1 +1,11 @@
-"""Recording, forward sensitivities and adjoints of recorded steps."""
+"""Exact derivatives of what the integration loop computed: its steps are recorded, then differentiated as they were.
+
+In come rows as for ``run_rows`` and directions (forward) or derivatives of one number by all results (adjoint); out
+come derivatives by raw values and start states.
+
+- the recording and its memory: ``recording.py``; in threads, with the adjoint: ``recording_parts.py``.
+- segments between jumps, and the steps samples lie in: ``segments.py``.
+- forward sensitivities: ``forward.py``, their loop over recorded steps ``forward_loop.py``, across switches and events
+  ``forward_jumps.py``.
+- the adjoint: ``adjoint.py``, ``adjoint_loop.py``, ``adjoint_jumps.py``.
+"""

@@ -29,8 +29,7 @@ from ..rosenbrock.adjoint_step import STEP_POINTERS, adjoint_step_module
 from ..rosenbrock.tableau import Tableau
 from .adjoint_jumps import switching_of
 from .adjoint_loop import AdjointCode, AdjointLayout, Bars, Lanes, Starts, Tasks, back_lanes, start_back
-from .forward_jumps import Crossing
-from .forward_machine import machine_of
+from .forward_jumps import Crossing, jumps_of
 from .recording import Recording, segments_of
 from .segments import segment_by_segment
 
@@ -144,7 +143,7 @@ class _Pull:
         tape, order = recording.tape, recording.order
         width = n + self.system.n_parameters
         unit = np.eye(width)
-        crossing = Crossing(machine_of(self.system, recording.tableau).jumps, width)
+        crossing = Crossing(jumps_of(self.machine.engine), width)
         start = tape.starts[row]
         before, after = start[:width], start[width:]
         moved = crossing.begin(before[:n], before[n:], after[:n], after[n:], unit[:n], unit[n:])

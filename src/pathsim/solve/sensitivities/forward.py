@@ -1,4 +1,4 @@
-"""Exact derivatives of simulations: tangents of outputs and last states along any directions of the raw values.
+"""Forward sensitivities: exact derivatives of outputs and last states along any directions of the raw values.
 
 The recorded steps are differentiated one by one (internal differentiation: H. G. Bock, in Modelling of Chemical
 Reaction Systems, Springer 1981), through initial values, switches, events and the approach to a steady state alike.
@@ -8,19 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
-from ..integrate.batch import Rows
+from ..integrate.batch import Rows, engine_of
+from ..integrate.engine import Engine, maths_code, method_code, step_code
 from ..integrate.recorder import LINK_JUMP, STEP_END, STEP_H, STEP_T
+from ..integrate.workspace import Idle, Once, Workspace
+from ..llvm import jit
+from ..llvm.codegen import MOST_STRAIGHT_LINE
+from ..llvm.forward_code import forward_module, outputs_forward_module
 from ..llvm.layout import LANES
 from ..llvm.loops import compiled
+from ..rosenbrock.forward_step import STEP_POINTERS, forward_step_module
+from ..rosenbrock.tableau import Tableau
 from ..solvers import Rosenbrock
-from .forward_jumps import Crossing
-from .forward_loop import run_tasks, start_tasks
-from .forward_machine import machine_of
+from .forward_jumps import Crossing, jumps_of
+from .forward_loop import ForwardCode, ForwardLayout, run_tasks, start_tasks
 from .recording import Recording, record_rows, segments_of
 from .segments import NthSegments, segment_by_segment
 
@@ -40,7 +47,7 @@ class Sensitivities:
 class Differentiated:
     """Simulated rows and their derivatives.
 
-    ``errors`` (n,): the largest error of a step's tangents over what is tolerated, before steps were made smaller.
+    ``errors`` (n,): the largest error of a step's derivatives over what is tolerated, before steps were made smaller.
     """
 
     rows: Rows
@@ -49,7 +56,7 @@ class Differentiated:
 
 
 LOOSER = 100.0
-"""How much larger the error of tangents may be, per step and relative to their size, than that of states."""
+"""How much larger the error of sensitivities may be, per step and relative to their size, than that of states."""
 MOST_REFINEMENTS = 6
 
 
@@ -69,7 +76,7 @@ def run_sensitivities(
 ) -> Differentiated:
     """Simulate rows as :func:`pathsim.solve.run_rows` (or ``settle_rows``) does, with derivatives along ``seeds``.
 
-    Where the state stands still its step size says nothing about the tangents; so where their error estimate is too
+    Where the state stands still its step size says nothing about its derivatives; so where their error estimate is too
     large the row is simulated again with smaller steps there, up to ``refinements`` times.
 
     Args:
@@ -106,7 +113,7 @@ class _Differentiation:
         self.recording, self.start_seeds = recording, start_seeds
         self.tolerances = np.array([solver.rtol * LOOSER, solver.atol * LOOSER])
         self.errors = np.zeros(len(recording.order))
-        self.machine = machine_of(recording.system, recording.tableau)
+        self.machine = forward_of(recording.system, recording.tableau)
         self.place = np.asarray(self.machine.engine.order)
         n = len(recording.rows.status)
         moving = (seeds != 0).any(axis=1)
@@ -150,7 +157,7 @@ class _Differentiation:
         return np.where(np.diff(first) > 0, np.maximum.reduceat(filled, first[:-1]), 0.0)
 
     def refine(self, limits: list[FloatArray]) -> bool:
-        """Put smaller limits on steps whose tangents are too inaccurate; returns whether there were any."""
+        """Put smaller limits on steps whose derivatives are too inaccurate; returns whether there were any."""
         recording, found = self.recording, False
         for row in np.unique(self.row):
             here = slice(recording.first[row], recording.first[row + 1])
@@ -212,7 +219,7 @@ class _Differentiation:
             start = self.recording.tape.starts[row]
             before, after = start[:width], start[width:]
             dx, dp = _joined(S, members), _joined(Q, members)
-            crossing = Crossing(self.machine.jumps, dx.shape[1])
+            crossing = Crossing(jumps_of(self.machine.engine), dx.shape[1])
             self.crossings[int(row)] = crossing
             dx, dp = crossing.begin(before[:n], before[n:], after[:n], after[n:], dx, dp)
             _split(S, members, dx)
@@ -251,7 +258,7 @@ class _Differentiation:
             )  # fmt: skip
 
     def _jump(self, number: int, continuing: IntArray, S: FloatArray, Q: FloatArray) -> None:
-        """Carry the tangents of the rows that go on over the jump between two segments."""
+        """Carry the sensitivities of the rows that go on over the jump between two segments."""
         tape, order, n = self.recording.tape, self.recording.order, S.shape[1]
         for row in np.unique(self.row[continuing]):
             members = np.flatnonzero(self.row == row)
@@ -280,3 +287,73 @@ def _joined(blocks: FloatArray, members: IntArray) -> FloatArray:
 def _split(blocks: FloatArray, members: IntArray, joined: FloatArray) -> None:
     for i, m in enumerate(members):
         blocks[m] = joined[:, i * LANES : (i + 1) * LANES]
+
+
+@cache
+def _forward_step(tableau: Tableau) -> jit.Code:
+    return method_code("forward step", forward_step_module, tableau)
+
+
+@dataclass(eq=False)
+class ForwardMachine:
+    """Compiled forward sensitivities of one system, and the memory they work in."""
+
+    engine: Engine
+
+    def __post_init__(self) -> None:
+        self._outputs = Once(self._compile_outputs)
+        self.code_of = Once(self._code_of)
+        """Addresses of all functions for a choice of outputs."""
+        self.workspaces = Idle(self._workspace)
+        """By the number of outputs."""
+
+    @cached_property
+    def code(self) -> jit.Code:
+        maths_code()
+        small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
+        return jit.compile_ir(forward_module(self.engine.program, jit.machine().fused), effort=1 if small else 0)
+
+    def _compile_outputs(self, nodes: tuple[int, ...]) -> jit.Code:
+        maths_code()
+        return jit.compile_ir(outputs_forward_module(self.engine.program, nodes, jit.machine().fused))
+
+    def _code_of(self, nodes: tuple[int, ...]) -> ForwardCode:
+        outputs = self._outputs(nodes).addresses["outputs_forward"]
+        engine, own = self.engine, self.code.addresses
+        step, along = step_code(engine.tableau).addresses, _forward_step(engine.tableau).addresses
+        return ForwardCode(
+            prep=engine.code.addresses["prep"], prep_forward=own["prep_forward"], start_forward=own["start_forward"],
+            step=along["forward_step"], **{name: along[name] for name in ("fill", "move", "forward_error")},
+            prepare_dense=step["prepare_dense"], dense=step["dense"],
+            outputs_forward=outputs,
+        )  # fmt: skip
+
+    def _workspace(self, n_outputs: int) -> Workspace[ForwardLayout]:
+        engine, own = self.engine, self.code.addresses
+        system, program, T = engine.system, engine.program, engine.tableau
+        n, n_p, n_raw, n_k = len(system.states), system.n_parameters, len(system.defaults), len(program.hoisted)
+        entries, factors, rows = len(program.jacobian), len(program.elimination.entries), len(T.H)
+        arrays = {"t": 1, "h": 1, "theta": 1, "ts": 1, "ig": 1, "x": 2 * n, "p": 2 * n_p, "raw": 2 * n_raw, "k": n_k,
+                  "dk": n_k, "U": T.stages * n, "dU": T.stages * n, "yn": n, "dyn": n, "D": 2 * rows * n, "xs": 2 * n,
+                  "o": n_outputs, "size": 3, "u": n, "du": n, "J": entries, "dJ": entries, "A": factors, "dslope": n,
+                  "work": n}  # fmt: skip
+        functions = engine.step_functions() | {
+            "f_rates_forward": own["rates_forward"],
+            "f_jacobian_forward": own["jacobian_forward"],
+            "f_slopes_forward": own.get("slopes_forward", 0),
+            "f_matvec": own["matvec"],
+        }
+        counts = {"n": n, "n_parameters": len(system.parameters), "n_raw": n_raw, "n_outputs": n_outputs,
+                  "n_stages": T.stages}  # fmt: skip
+        aliases = {"y": ("x", 0), "dy": ("x", n), "dD": ("D", rows * n)}
+        return Workspace(ForwardLayout, counts, arrays, STEP_POINTERS, aliases, functions, engine.tables)
+
+
+def forward_of(system: System, tableau: Tableau) -> ForwardMachine:
+    """The forward sensitivities of a system by a method, compiled once."""
+    return _machine(engine_of(system, tableau))
+
+
+@lru_cache(maxsize=64)
+def _machine(engine: Engine) -> ForwardMachine:
+    return ForwardMachine(engine)

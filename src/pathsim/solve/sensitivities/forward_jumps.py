@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,6 @@ import numpy as np
 from ...arrays import FloatArray, IntArray
 from ..equations.differentiate import tangents
 from ..equations.evaluate import array_function, python_function
-from ..equations.system import System
 from ..integrate.discontinuities import beyond, is_wrong, land, release
 from ..integrate.engine import Engine
 from ..integrate.events import execute, fire, next_event
@@ -66,14 +66,15 @@ class _Lane(NamedTuple):
     discrete: Discrete
 
 
-class JumpTangents:
+class JumpSensitivities:
     """What crossings of one system need: the engine, plain rates, and tangents of root functions and effects.
 
     States are in elimination order outside, in the order of the system inside.
     """
 
-    def __init__(self, system: System, engine: Engine) -> None:
-        self.system, self.engine, self.order = system, engine, np.asarray(engine.order)
+    def __init__(self, engine: Engine) -> None:
+        system = self.system = engine.system
+        self.engine, self.order = engine, np.asarray(engine.order)
         graph, n, base = system.graph, len(system.states), system.n_parameters
         self.rates = python_function(graph, system.rates)
         seeds = {graph.state(i): graph.param(base + i) for i in range(n)}
@@ -108,6 +109,12 @@ class JumpTangents:
             yield _Lane(code, at, F, memory.N, engine.discrete)
 
 
+@lru_cache(maxsize=64)
+def jumps_of(engine: Engine) -> JumpSensitivities:
+    """What crossings of one system need, prepared once."""
+    return JumpSensitivities(engine)
+
+
 def _slopes(function: Any, t: float, x: FloatArray, p: FloatArray, dx: FloatArray, dp: FloatArray,
             dt: FloatArray) -> list[FloatArray]:  # fmt: skip
     """Values of a tangent function, one array over directions for each output; none shares memory with another."""
@@ -123,7 +130,7 @@ class Crossing:
     Everything is decided by the code of the integration loop itself, so that it happens in the same order as it did.
     """
 
-    jumps: JumpTangents
+    jumps: JumpSensitivities
     d: int
     waits: list[_Waiting] = field(default_factory=list)
     queue: _Queue | None = None

@@ -1,4 +1,4 @@
-"""The loops over recorded steps that carry tangents along, eight directions at a time.
+"""The loops over recorded steps that carry forward sensitivities along, eight directions at a time.
 
 Written so that they can be compiled (:mod:`pathsim.solve.llvm.loops`); run as they stand they give the same bits.
 """
@@ -21,22 +21,22 @@ class ForwardCode(NamedTuple):
     """Addresses of compiled functions, see :mod:`pathsim.solve.llvm.forward_code`."""
 
     prep: int
-    prep_tangent: int
-    start_tangent: int
+    prep_forward: int
+    start_forward: int
     step: int
     fill: int
     move: int
-    tangent_error: int
+    forward_error: int
     prepare_dense: int
     dense: int
-    outputs_tangent: int
+    outputs_forward: int
 
 
 class ForwardLayout(NamedTuple):
     """Sizes, addresses of the step's table and of the workspace F, and the first row in F of each array.
 
-    ``size`` holds relative sizes and tolerances, ``x`` state and tangent, ``p`` parameters and tangents, ``raw`` raw
-    values and tangents.
+    ``size`` holds relative sizes and tolerances, ``x`` states and their sensitivities, ``p`` parameters and
+    theirs, ``raw`` raw values and theirs.
     """
 
     n: int
@@ -86,7 +86,7 @@ def start_tasks(
             for lane in range(LANES):
                 F[at.raw + i, lane] = raw[row, i]
                 F[at.raw + at.n_raw + i, lane] = seeds[m, i, lane]
-        call4(code.start_tangent, address(at, at.t), address(at, at.raw), address(at, at.p), address(at, at.x))
+        call4(code.start_forward, address(at, at.t), address(at, at.raw), address(at, at.p), address(at, at.x))
         for i in range(at.n):
             for lane in range(LANES):
                 S[m, i, lane] = F[at.x + i, lane]
@@ -100,13 +100,13 @@ def run_tasks(
     P: Floats2, S: Floats3, Q: Floats3, samples: Integers2, times: Floats1, out: Floats4,
     sizes: Floats2, tolerances: Floats1, errors: Floats1,
 ) -> None:  # fmt: skip
-    """Carry tangents ``S`` (tasks, n, 8) through the recorded steps of each task, sampling outputs on the way.
+    """Carry sensitivities ``S`` (tasks, n, 8) through the recorded steps of each task, sampling outputs on the way.
 
-    ``X`` (tasks, n) and ``P`` (tasks, p) are state and parameters where a task begins; ``Q`` (tasks, p, 8) tangents of
+    ``X`` (tasks, n) and ``P`` (tasks, p) are state and parameters where a task begins; ``Q`` (tasks, p, 8) those of
     the parameters. ``samples`` (s, 2): position in ``order`` of the step a sample lies in, or -1 for the beginning, and
     its number; ``times`` (s,). ``out`` is (rows, times, outputs, columns). ``errors`` (order) is raised to the error of
-    each step's tangents over ``tolerances`` (relative, absolute), ``sizes`` (tasks, 8) being the relative size of each
-    direction.
+    each step's sensitivities over ``tolerances`` (relative, absolute), ``sizes`` (tasks, 8) being the relative size of
+    each direction.
     """
     n, n_p, n8 = at.n, P.shape[1], at.n * LANES
     for m in range(tasks.shape[0]):
@@ -123,7 +123,7 @@ def run_tasks(
                 F[at.x + i, lane] = X[m, i]
                 F[at.x + n + i, lane] = S[m, i, lane]
         call2(code.prep, address(at, at.p), address(at, at.k))
-        call2(code.prep_tangent, address(at, at.p), address(at, at.dk))
+        call2(code.prep_forward, address(at, at.p), address(at, at.dk))
         s, last = tasks[m, TASK_SAMPLE], tasks[m, TASK_LAST_SAMPLE]
         while s < last and samples[s, 0] < 0:
             _sample(code, at, F, at.x, times[s], tasks[m, TASK_ROW], samples[s, 1], tasks[m, TASK_COLUMN], out)
@@ -163,9 +163,9 @@ def _load(code: ForwardCode, at: ForwardLayout, tape: Tape, record: int) -> None
 
 
 def _error(code: ForwardCode, at: ForwardLayout, F: FloatArray) -> float:
-    """The largest error of the tangents of a step over its tolerance: root mean square over states, as for states."""
+    """The largest error of a step's sensitivities over its tolerance: root mean square over states, as for states."""
     n = at.n
-    call7(code.tangent_error, address(at, at.x), address(at, at.x + n), address(at, at.dyn),
+    call7(code.forward_error, address(at, at.x), address(at, at.x + n), address(at, at.dyn),
           address(at, at.dU), address(at, at.size), address(at, at.theta), n * LANES)  # fmt: skip
     worst = 0.0
     for lane in range(LANES):
@@ -180,7 +180,7 @@ def _prepare_dense(code: ForwardCode, at: ForwardLayout, n8: int) -> None:
 
 
 def _inside(code: ForwardCode, at: ForwardLayout, F: FloatArray, theta: float, n8: int) -> None:
-    """xs = state and tangent at t + theta*h."""
+    """xs = states and sensitivities at t + theta*h."""
     n = at.n
     for lane in range(LANES):
         F[at.theta, lane] = theta
@@ -195,12 +195,12 @@ def _sample(
     code: ForwardCode, at: ForwardLayout, F: FloatArray, state: int, time: float, row: int, j: int, column: int,
     out: FloatArray,
 ) -> None:  # fmt: skip
-    """Sensitivities of the outputs at a state (and tangent) in the workspace."""
+    """Sensitivities of the outputs at a state in the workspace."""
     if at.n_outputs == 0:
         return
     for lane in range(LANES):
         F[at.t, lane] = time
-    call4(code.outputs_tangent, address(at, at.t), address(at, state), address(at, at.p), address(at, at.o))
+    call4(code.outputs_forward, address(at, at.t), address(at, state), address(at, at.p), address(at, at.o))
     for i in range(at.n_outputs):
         for lane in range(LANES):
             out[row, j, i, column + lane] = F[at.o + i, lane]

@@ -185,7 +185,7 @@ def _blank(system: System, n: int, calls: int, jumps: int, limits: Sequence[Floa
 def _sorted(tape: Tape, rows: Rows, order: IntArray, dwell: int) -> tuple[Tape, IntArray, IntArray]:
     """The tape, its records row by row, and where each row's begin.
 
-    ``dwell`` steps that stay at the steady state are added, so that tangents reach theirs however soon the state had.
+    ``dwell`` steps that stay at the steady state are added: sensitivities reach theirs later than the state.
     """
     first = np.concatenate([[0], np.cumsum(tape.taken)])
     places, following = np.empty(int(first[-1]), dtype=np.int64), first[:-1].copy()
