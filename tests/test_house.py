@@ -51,6 +51,18 @@ def test_circles_are_found() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [{"b", "c"}]
 
 
+def test_only_experiments_and_the_solver_run_rows() -> None:
+    """Whoever wants something simulated describes an experiment."""
+    doors = {"run_rows", "settle_rows", "run_tangents", "record_rows", "record_parts"}
+    source, found = ROOT / "src" / "pathsim", []
+    for path in source.rglob("*.py"):
+        if path.relative_to(source).parts[0] not in ("experiments", "solve"):
+            names = {node.name.rpartition(".")[2] for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                     if isinstance(node, ast.alias)}  # fmt: skip
+            found += [f"{path.relative_to(source)}: {name}" for name in sorted(names & doors)]
+    assert not found
+
+
 def imports_of(source: Path) -> dict[str, set[str]]:
     """The modules of the package that each of them imports."""
     files = sorted((source / "pathsim").rglob("*.py"))
