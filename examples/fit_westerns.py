@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 
 import pathsim as ps
-from pathsim.estimation.curves import curves
 from pathsim.plot.fit import draw_blot_fit, draw_fit, draw_profiles
 
 HERE = Path(__file__).parent
@@ -60,6 +59,8 @@ def shelf() -> ps.Library:
 
 
 def main() -> None:
+    from pathsim.estimation.curves import curves
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=DATA)
     parser.add_argument("-o", "--output", type=Path, default=Path("figures"))

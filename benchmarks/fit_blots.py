@@ -1,0 +1,226 @@
+"""How soon does a start of a fit to blots reach the best likelihood, beside an older version of pathsim?
+
+Two problems: the small ERBB model of examples/fit_westerns.py, and 40 parameters of the bundled model, both fitted to
+published westerns (shared/data/calibration: imoto2022_erbb_westerns, welsh_insulin_westerns). Starts of both versions
+take turns, each in a process of its own that has compiled everything before the clock runs; seconds are processor time.
+A start has reached the best once one of its exact evaluations is within 1.92 log-likelihood units of the best that any
+start of either version finds; one that does not counts as the limit. Medians of both, and their ratio, are printed.
+
+    OPENBLAS_NUM_THREADS=1 python benchmarks/fit_blots.py /path/to/old/src [erbb bundled] [--starts 20] [--seconds 60]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+WITHIN = 1.92
+STARVED = "vehicle for 24 h then "
+WELSH = {
+    "AktpT308": "pAKT_T308", "AktpS473": "pAKT_S473", "PRAS40pT246": "pPRAS40_T246", "S6KpT389": "pS6K_T389",
+    "TSC2pT1462": "pTSC2_T1462", "IRS1pS636/639": "pIRS1_S636", "4E-BP1pT37/46": "p4EBP1_T37",
+    "ERK-pT202/Y204": "pERK_T202",
+}  # fmt: skip
+FREE_40 = (
+    "DUSP_max", "ERK_on_TSC2", "GPCR_tone", "IRS2_total", "K_AKT_PH", "K_DUSP", "K_RHEB", "K_SOS", "K_p85",
+    "SOS_ERBB3", "SOS_IRS1", "TSC2_total", "basal_helical", "basal_kinase", "k_ERBB2_basal", "k_ERK", "k_ERK_DUSP",
+    "k_IRS1_PTP", "k_IRS1_Y", "k_MEK", "k_MEK_OFF", "k_PP2A_T308", "k_PTEN", "k_PTP_ERBB3", "k_PTP_IGF1R", "k_RAF",
+    "k_RAF_OFF", "k_RAS_GAP", "k_RHEB_GAP", "k_RHEB_exchange", "k_SOS", "k_SOS_ERK", "k_SOS_OFF", "k_T308",
+    "k_auto_IGF1R", "k_down_ERBB3", "k_internalise_EGFR", "k_recycle_EGFR", "kcat_PI3K", "p110b_total",
+)  # fmt: skip
+"""The constants marked as estimates that these westerns know most about."""
+
+
+def data_folder() -> Path:
+    """Where the measured tables lie."""
+    return HERE.parents[1] / "shared" / "data" / "calibration"
+
+
+def erbb(ps: Any) -> Any:
+    """The problem of examples/fit_westerns.py."""
+    sys.path.insert(0, str(HERE.parent / "examples"))
+    import fit_westerns
+
+    table = fit_westerns.blots(data_folder() / "imoto2022_erbb_westerns")
+    ligands = {name: ps.Drug(name, kind="ligand", per_nM={name: 1.0}) for name in ("EGF", "HRG")}
+    shelf = ps.Library(ligands, {name: ps.CellLine(name) for name in ("MCF7", "SKBR3")}, {})
+    return ps.blot_problem(HERE.parent / "examples" / "data" / "erbb.ant", table, fit_westerns.FREE, library=shelf)
+
+
+def bundled(ps: Any) -> Any:
+    """The bundled model with 40 constants free within a factor of 10 either way."""
+    import pandas as pd
+
+    folder = data_folder()
+    imoto = pd.read_csv(folder / "imoto2022_erbb_westerns" / "western_raw.csv")
+    imoto = imoto[imoto["readout"].isin(["pAkt", "pERK"]) & (imoto["densitometry_au"] > 0)]
+    line = imoto["cell_line"].map({"MCF7": "MCF7", "SKBR3": "SK-BR-3"})
+    first = pd.DataFrame({
+        "cell_line": line, "treatment": STARVED + imoto["ligand"].map({"EGF": "EGF 10 nM", "HRG": "NRG1 10 nM"}),
+        "time_min": imoto["time_min"].astype(float),
+        "readout": imoto["readout"].map({"pAkt": "pAKT_S473", "pERK": "pERK_T202"}), "value": imoto["densitometry_au"],
+        "gel": "imoto " + line + " " + imoto["replicate"].astype(str), "replicate": imoto["replicate"],
+    })  # fmt: skip
+    welsh = pd.read_csv(folder / "welsh_insulin_westerns" / "timecourse_long.csv")
+    welsh = welsh[(welsh["block"] == "values") & welsh["antibody"].isin(list(WELSH)) & (welsh["value"] > 0)]
+    line = welsh["cell_line"].replace({"MCF-7": "MCF7"})
+    second = pd.DataFrame({
+        "cell_line": line, "treatment": STARVED + "insulin 100 nM", "time_min": welsh["time_min"].astype(float),
+        "readout": welsh["antibody"].map(WELSH), "value": welsh["value"],
+        "gel": "welsh " + welsh["sheet"].astype(str) + " " + line, "replicate": welsh["replicate"],
+    })  # fmt: skip
+    table = pd.concat([first, second], ignore_index=True)
+    key = ["cell_line", "treatment", "time_min", "readout", "gel", "replicate"]
+    table = table.groupby(key, as_index=False, sort=False)["value"].mean()
+    model = ps.load_model(str(HERE.parent / "models" / "pi3k_mapk.ant"))
+    own = {item.id: item.value for item in model.parameters}
+    free = [ps.FreeParameter(name, own[name] / 10, own[name] * 10) for name in FREE_40]
+    return ps.blot_problem(model, table, free)
+
+
+class OutOfTime(Exception):
+    """A start has used up its seconds."""
+
+
+class Traced:
+    """An objective that notes when exact evaluations improve, and stops when time is up."""
+
+    def __init__(self, objective: Any, seconds: float) -> None:
+        self.inner, self.seconds = objective, seconds
+        self.began, self.best, self.trace = time.process_time(), float("inf"), list[tuple[float, float]]()
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.inner, name)  # missing where the version has no such method
+        if name in ("refined_many", "slopes_many"):
+            self._check()
+        return found
+
+    def _check(self) -> None:
+        if time.process_time() - self.began > self.seconds:
+            raise OutOfTime
+
+    def _note(self, value: float) -> None:
+        if value < self.best - 1e-3:
+            self.best = value
+            self.trace.append((time.process_time() - self.began, value))
+        self._check()
+
+    def value(self, theta: Any) -> Any:
+        found = self.inner.value(theta)
+        self._note(found[0])
+        return found
+
+    def slopes(self, theta: Any) -> Any:
+        found = self.inner.slopes(theta)
+        self._note(found.value)
+        return found
+
+
+class Refined(Traced):
+    """The same of an objective with parameters that cost nothing to optimise."""
+
+    def refined(self, theta: Any) -> Any:
+        found = self.inner.refined(theta)
+        self._note(found[1])
+        return found
+
+
+def worker(name: str, seconds: float) -> None:
+    """Answer each line on stdin, the number of a start, with its trace; the first answer says that all is compiled."""
+    import pathsim as ps
+
+    problem = {"erbb": erbb, "bundled": bundled}[name](ps)
+    objective = problem.objective() if hasattr(problem, "objective") else problem
+    theta = 0.5 * (objective.lower + objective.upper)
+    objective.slopes(theta)
+    if hasattr(objective, "refined_many"):
+        objective.refined_many(theta[None])
+        objective.slopes_many(theta[None])
+    print(json.dumps([]), flush=True)
+    for line in sys.stdin:
+        number = int(line)
+        traced = (Refined if hasattr(objective, "refined") else Traced)(objective, seconds)
+        ways: dict[str, Any] = {}
+        if hasattr(objective, "refined_many"):
+            ways["populations"] = ((ps.search.WIDE, ps.search.DEEP)[number % 2],)
+        with contextlib.suppress(OutOfTime):
+            ps.fit(traced, 1, seed=number, workers=1, **ways)
+        print(json.dumps(traced.trace), flush=True)
+
+
+class Contender:
+    """A version of pathsim in a process of its own."""
+
+    def __init__(self, source: Path, name: str, seconds: float) -> None:
+        words = [sys.executable, __file__, str(source), name, "--worker", "--seconds", str(seconds)]
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": str(source), "OPENBLAS_NUM_THREADS": "1"},
+        )  # fmt: skip
+        self._read()
+
+    def _read(self) -> list[tuple[float, float]]:
+        assert self.process.stdout is not None
+        return [tuple(pair) for pair in json.loads(self.process.stdout.readline())]
+
+    def start(self, number: int) -> list[tuple[float, float]]:
+        """(seconds, negative log likelihood) of each improvement."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{number}\n")
+        self.process.stdin.flush()
+        return self._read()
+
+
+def reached(trace: list[tuple[float, float]], threshold: float, seconds: float) -> float:
+    """When a start came within the threshold, or the limit."""
+    return next((at for at, value in trace if value <= threshold), seconds)
+
+
+def measure(name: str, sources: dict[str, Path], starts: int, seconds: float) -> dict[str, float]:
+    """Starts of all versions in turns; the medians."""
+    contenders = {version: Contender(source, name, seconds) for version, source in sources.items()}
+    traces: dict[str, list[list[tuple[float, float]]]] = {version: [] for version in sources}
+    for number in range(starts):
+        for version, contender in contenders.items():
+            trace = contender.start(number)
+            traces[version].append(trace)
+            end = f"{-trace[-1][1]:.2f} at {trace[-1][0]:.1f} s" if trace else "nothing"
+            print(f"  {name} start {number + 1}, {version}: {end}", flush=True)
+    best = min(value for all_traces in traces.values() for trace in all_traces for _, value in trace)
+    medians = {}
+    for version, all_traces in traces.items():
+        times = [reached(trace, best + WITHIN, seconds) for trace in all_traces]
+        medians[version] = statistics.median(times)
+        done = sum(time < seconds for time in times)
+        print(f"{name}, {version}: median {medians[version]:.2f} s; {done} of {starts} within {WITHIN} of {-best:.2f}")
+    return medians
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("old", type=Path, help="The src folder of the older checkout.")
+    parser.add_argument("problems", nargs="*", default=["erbb", "bundled"])
+    parser.add_argument("--starts", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.worker:
+        worker(chosen.problems[0], chosen.seconds)
+        return
+    sources = {"old": chosen.old, "new": HERE.parent / "src"}
+    for name in chosen.problems:
+        medians = measure(name, sources, chosen.starts, chosen.seconds)
+        print(f"{name}: {medians['old'] / medians['new']:.1f} times faster", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Mixed tables as one problem: what each row is compared with, exact gradients, and known parameters found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import pathsim as ps
+from pathsim.arrays import FloatArray
+from pathsim.errors import InputError
+from pathsim.estimation import observables
+from pathsim.estimation.problem import Problem
+from pathsim.estimation.records import Measurement, Observable, Part
+from pathsim.experiments.readings import Reading, take_readings
+from pathsim.model.maths import evaluate, symbol
+from pathsim.stats.noise import LogNormal, Normal, Robust
+
+ANT = """
+model culture
+  serum = 0; drug_on_AKT_ATP = 0; IGF1 = 0; passaging = 0;
+  AKT_total = 100; k_on = 0.3; k_off = 0.2; basal = 0.05; growth = 0.0004; death = 0.00005; K = 10;
+  species pAKT, cell_count;
+  pAKT = 1; cell_count = 100;
+  R1: -> pAKT; k_on*(basal + 0.02*serum + IGF1/(1 + IGF1))/(1 + drug_on_AKT_ATP)*(AKT_total - pAKT);
+  R2: pAKT -> ; k_off*pAKT;
+  R3: -> cell_count; (1 - passaging)*growth*pAKT/(K + pAKT)*cell_count;
+  R4: cell_count -> ; (1 - passaging)*death*cell_count;
+end
+"""
+TIGHT = ps.Rosenbrock(rtol=1e-9, atol=1e-12)
+FREE = ["k_off", "growth", "death", "AKT_total@MCF7"]
+DOSES = (30.0, 300.0, 3000.0)
+END = 4320.0
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> ps.Model:
+    path = tmp_path / "culture.ant"
+    path.write_text(ANT)
+    return ps.load_model(path)
+
+
+def library() -> ps.Library:
+    drugs = {
+        "inhibitor": ps.Drug("inhibitor", per_nM={"drug_on_AKT_ATP": 0.01}),
+        "IGF1": ps.Drug("IGF1", kind="ligand", per_nM={"IGF1": 1.0}),
+        "serum": ps.Drug("serum", kind="medium", per_percent={"serum": 1.0}),
+    }
+    lines = {"T47D": ps.CellLine("T47D"), "MCF7": ps.CellLine("MCF7", scale={"AKT_total": 0.5})}
+    return ps.Library(drugs, lines, {})
+
+
+def read(model: ps.Model, line: str, treatment: str, time: float, readout: str, **changed: float) -> float:
+    found = take_readings(model, [Reading(line, treatment, time, readout)], [changed], library(), TIGHT)
+    return float(found[0, 0])
+
+
+def tables(model: ps.Model, noise: float = 0.05, **changed: float) -> list[pd.DataFrame]:
+    """Bands, a time course, a dose response, GR values and tumour volumes of a model with other parameters."""
+    rng = np.random.default_rng(3)
+
+    def scatter() -> float:
+        return float(np.exp(noise * rng.standard_normal()))
+
+    starved = "vehicle for 24 h then IGF1 5 nM"
+    bands, course, response, gr, tumours = [], [], [], [], []
+    for line in ("T47D", "MCF7"):
+        for time in (0.0, 5.0, 15.0, 60.0):
+            value = read(model, line, starved, time, "pAKT", **changed)
+            bands += [(line, starved, time, "pAKT", gain * value * scatter(), f"gel {gain}") for gain in (800, 3000)]
+            course.append((line, starved, time, "pAKT", value * scatter(), 0.05 * value))
+        count = {0.0: read(model, line, "serum 10 %", 0.0, "cell_count", **changed),
+                 END: read(model, line, "serum 10 %", END, "cell_count", **changed)}  # fmt: skip
+        for dose in DOSES:
+            treatment = f"serum 10 % + inhibitor {dose:g} nM"
+            end = read(model, line, treatment, END, "cell_count", **changed)
+            response.append((line, treatment, END, "viability", 100 * end / count[END] * scatter()))
+            rate = np.log2(end / count[0.0]) / np.log2(count[END] / count[0.0])
+            gr.append((line, treatment, END, "GR", 2**rate - 1 + noise * rng.standard_normal()))
+        for mouse, size in enumerate((90.0, 140.0), start=1):
+            for time in (0.0, 2880.0, 5760.0):
+                grown = read(model, line, "serum 10 %", time, "cell_count", **changed) / count[0.0]
+                tumours.append((line, "serum 10 %", time, "tumour_volume", size * grown * scatter(), mouse))
+    schema = ["cell_line", "treatment", "time_min", "readout", "value"]
+    return [
+        pd.DataFrame(bands, columns=[*schema, "gel"]), pd.DataFrame(course, columns=[*schema, "sd"]),
+        pd.DataFrame(response, columns=schema), pd.DataFrame(gr, columns=schema),
+        pd.DataFrame(tumours, columns=[*schema, "replicate"]),
+    ]  # fmt: skip
+
+
+def differences(problem: Problem, theta: FloatArray) -> FloatArray:
+    found = []
+    for k in range(len(theta)):
+        step = np.eye(len(theta))[k] * 1e-3
+        v = [problem.log_likelihood(theta + f * step) for f in (1, -1, 2, -2)]
+        found.append((8 * (v[0] - v[1]) - (v[2] - v[3])) / 12e-3)
+    return np.array(found)
+
+
+def check_gradients(problem: Problem, theta: FloatArray) -> None:
+    numeric = differences(problem, theta)
+    assert np.abs(numeric).min() > 1e-4 * np.abs(numeric).max()
+    found = problem.gradient(theta)
+    np.testing.assert_allclose(found, numeric, rtol=1e-6, atol=1e-6 * np.abs(numeric).max())
+    slopes = problem.objective().slopes(theta)
+    assert not slopes.failure
+    np.testing.assert_allclose(slopes.gradient, -found, rtol=1e-6, atol=1e-7 * np.abs(found).max())
+    assert np.linalg.eigvalsh(slopes.fisher).min() > -1e-8 * np.abs(slopes.fisher).max()
+
+
+@pytest.mark.parametrize("noise", [None, Robust(0.2), {"pAKT": LogNormal(0.1), "GR": Normal(0.1)}],
+                         ids=["estimated", "robust", "by readout"])  # fmt: skip
+def test_gradients_of_mixed_tables_agree_with_differences(model: ps.Model, noise: object) -> None:
+    made = tables(model, k_off=0.25)
+    if isinstance(noise, Robust):
+        made = [table for table in made if "GR" not in set(table["readout"])]
+    problem = ps.problem(model, made, FREE, noise, background=["pAKT"], library=library(), solver=TIGHT)  # type: ignore[arg-type]
+    check_gradients(problem, problem.theta + 0.05)
+
+
+def test_each_row_is_compared_with_what_it_should_be(model: ps.Model) -> None:
+    made = tables(model, noise=0.0)
+    problem = ps.problem(model, made, FREE, library=library(), solver=TIGHT)
+    assert np.abs(problem.agreement()["residual"]).max() < 1e-3  # measured from the model as it is
+    simulated = problem.simulate()
+    gr = simulated[simulated["readout"] == "GR"]["value"].to_numpy()
+    np.testing.assert_allclose(gr, made[3]["value"], rtol=1e-6)
+    volumes = simulated[simulated["readout"] == "tumour_volume"]
+    assert (volumes["time_min"] > 0).all()
+    assert len(volumes) == 2 * 2 * 2
+
+
+def test_known_parameters_are_found_again(model: ps.Model) -> None:
+    made = tables(model, noise=0.02, k_off=0.3, growth=0.0006)
+    problem = ps.problem(model, made, FREE, library=library())
+    fit = ps.fit(problem, starts=1, workers=1)
+    assert fit.parameters["k_off"] == pytest.approx(0.3, rel=0.1)
+    assert fit.parameters["growth"] == pytest.approx(0.0006, rel=0.1)
+
+
+def test_problems_travel_to_other_processes(model: ps.Model) -> None:
+    import pickle
+
+    problem = ps.problem(model, tables(model), FREE, library=library())
+    assert pickle.loads(pickle.dumps(problem)).log_likelihood() == problem.log_likelihood()
+    posterior = pickle.loads(pickle.dumps(problem.objective()))
+    assert posterior.value(problem.theta)[0] == problem.objective().value(problem.theta)[0]
+
+
+def test_everything_wrong_with_several_tables_is_said_at_once(model: ps.Model) -> None:
+    made = tables(model)
+    made[2].loc[1, "treatment"] = "serum 10 % + inhibitr 30 nM"
+    made[3].loc[2, "readout"] = "GRR"
+    with pytest.raises(InputError) as caught:
+        ps.problem(model, made, ["k_of"], library=library())
+    message = str(caught.value)
+    for part in ("table 3: row 3: unknown drug 'inhibitr'", "table 4: row 4: unknown readout 'GRR'", "'k_of'"):
+        assert part in message, message
+
+
+def test_an_animal_without_a_first_volume_is_named(model: ps.Model) -> None:
+    tumours = tables(model)[4]
+    tumours = tumours[(tumours["time_min"] > 0) | (tumours["replicate"] == 1)]
+    with pytest.raises(InputError, match="row 6: this animal has no volume at day 0"):
+        ps.problem(model, tumours.reset_index(drop=True), FREE, library=library())
+
+
+FORMULAS = {
+    "fold change": (observables.fold_change(symbol("x")), 1),
+    "log ratio": (observables.log_ratio(symbol("x")), 1),
+    "ratio": (observables.ratio(symbol("x"), symbol("y")), 0),
+    "percent": (observables.percent(symbol("x")), 1),
+    "GR": (observables.gr_value(symbol("x")), 2),
+    "doublings": (observables.doublings_per_day(symbol("x"), 2880.0), 1),
+    "area": (observables.area_over_curve(symbol("x"), (1.0, 10.0, 1000.0)), 3),
+}
+EXPECTED = {
+    "fold change": 0.7 / 0.9, "log ratio": np.log(0.7 / 0.9), "ratio": 0.7 / 3.0, "percent": 100 * 0.7 / 0.9,
+    "GR": 2 ** (np.log2(0.7 / 0.9) / np.log2(1.1 / 0.9)) - 1, "doublings": 0.5 * np.log2(0.7 / 0.9),
+    "area": 1 - (0.7 / 6 + 0.9 / 2 + 1.1 / 3) / 1.3,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formulas_of_several_rows(name: str) -> None:
+    formula, _ = FORMULAS[name]
+    rows = [0.7, 0.9, 1.1, 1.3]
+
+    def value(expr: object, row: int) -> float:
+        if expr.op == observables.ROW:  # type: ignore[attr-defined]
+            return value(expr.args[0], int(expr.args[1].value))  # type: ignore[attr-defined]
+        if expr.op == "symbol":  # type: ignore[attr-defined]
+            return 3.0 if expr.name == "y" else rows[row]  # type: ignore[attr-defined]
+        numbers = [value(arg, row) for arg in expr.args]  # type: ignore[attr-defined]
+        names = [f"v{i}" for i in range(len(numbers))]
+        plain = expr._replace(args=tuple(map(symbol, names)))  # type: ignore[attr-defined]
+        return evaluate(plain, dict(zip(names, numbers, strict=True)).__getitem__)
+
+    assert value(formula, 0) == pytest.approx(EXPECTED[name])
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_gradients_of_formulas_of_several_rows(model: ps.Model, name: str) -> None:
+    """A problem from parts, on the experiments of another."""
+    base = ps.problem(model, tables(model), FREE, library=library(), solver=TIGHT)
+    formula, others = FORMULAS[name]
+    from pathsim.model.maths import substitute
+
+    formula = substitute(formula, {"x": symbol("cell_count"), "y": symbol("pAKT")})
+    part = base.description.parts[0]
+    ids = [one for one in part.experiments if "serum" in one]
+    table = pd.DataFrame({"value": [0.4] * len(ids)})
+    rows = tuple(
+        Measurement("o", one, END, 0.4, others=tuple((ids[(i + j) % len(ids)], END / (1 + j)) for j in range(1, others + 1)),
+                    sd=0.1)
+        for i, one in enumerate(ids)
+    )  # fmt: skip
+    made = Part(model, {"o": Observable("o", formula, family=Normal())}, part.experiments, rows, table)
+    from dataclasses import replace
+
+    problem = Problem(replace(base.description, parts=(made,)), TIGHT)
+    theta = problem.theta + 0.05
+    numeric = differences(problem, theta)
+    np.testing.assert_allclose(problem.gradient(theta), numeric, rtol=1e-5, atol=1e-5 * np.abs(numeric).max())
