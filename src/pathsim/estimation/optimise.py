@@ -233,11 +233,17 @@ def bounded_step(
     for _ in range(len(theta)):
         if not free.any():
             break
-        inner = gradient[free] + hessian[np.ix_(free, ~free)] @ step[~free]
-        room = math.sqrt(max(radius**2 - float(step[~free] @ step[~free]), (0.1 * radius) ** 2))
-        if free.tobytes() not in known:
-            known[free.tobytes()] = Eigen.of(hessian[np.ix_(free, free)])
-        step[free] = region_step(inner, known[free.tobytes()], room)
+        key = free.tobytes()
+        if free.all():
+            if key not in known:
+                known[key] = Eigen.of(hessian)
+            step = region_step(gradient, known[key], radius)
+        else:
+            inner = gradient[free] + hessian[np.ix_(free, ~free)] @ step[~free]
+            room = math.sqrt(max(radius**2 - float(step[~free] @ step[~free]), (0.1 * radius) ** 2))
+            if key not in known:
+                known[key] = Eigen.of(hessian[np.ix_(free, free)])
+            step[free] = region_step(inner, known[key], room)
         over = free & ((theta + step < lower) | (theta + step > upper))
         if not over.any():
             break
@@ -278,13 +284,15 @@ def region_step(gradient: FloatArray, hessian: Eigen, radius: float) -> FloatArr
     (J. J. More and D. C. Sorensen).
     """
     parts = hessian.vectors.T @ gradient
-    shift = max(0.0, float(np.linalg.norm(parts)) / radius - float(hessian.values[-1]))  # not too large in any case
+    squares = parts**2
+    shift = max(0.0, math.sqrt(float(squares.sum())) / radius - float(hessian.values[-1]))  # not too large in any case
     for _ in range(60):
-        step = parts / (hessian.values + shift)
-        length = float(np.linalg.norm(step))
+        shifted = hessian.values + shift
+        terms = squares / shifted**2
+        length = math.sqrt(float(terms.sum()))
         if length <= radius * (1 + 1e-3):
             break
-        shift += (length - radius) / radius * length**2 / float(np.sum(step**2 / (hessian.values + shift)))
+        shift += (length - radius) / radius * length**2 / float((terms / shifted).sum())
     return -hessian.vectors @ (parts / (hessian.values + shift))
 
 

@@ -37,12 +37,16 @@ Watch = Callable[[str], None]
 class PopulationSearch:
     """How a start finds where its local search begins, for objectives that can be evaluated at many vectors at once.
 
-    A population is evolved; its best then descend together, at rough accuracy, where the objective has slopes of many
-    vectors at once and ``descents`` is not None.
+    First the best few of ``scouted`` random points descend (``scouts``): where optima are easily found that is all it
+    takes, and soon done. Then a population is evolved and its best descend together. Where the best of all has come,
+    the local search begins. Descents are at rough accuracy, and left out where the objective has no slopes of many
+    vectors at once or the settings are None.
     """
 
     evolution: DifferentialEvolution
     descents: SuccessiveHalving | None = None
+    scouts: SuccessiveHalving | None = SuccessiveHalving(members=4, rounds=3, finalists=1, tolerance=0.1)
+    scouted: int = 48
 
 
 WIDE = PopulationSearch(DifferentialEvolution(members=128, generations=10), SuccessiveHalving())
@@ -136,31 +140,60 @@ class _Job:
         )  # fmt: skip
 
     def _evolved(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
-        """Where the best of an evolved population has descended to; nothing where there is no population."""
+        """Where the best of scouts and of an evolved population has come; nothing where there is no population."""
         if not self.populations or not hasattr(self.objective, "refined_many"):
             return None, 0, ""
         chosen = self.populations[number % len(self.populations)]
-        rng = np.random.default_rng([self.seed, number])
         lower, upper = self.objective.lower, self.objective.upper
-        found = evolve(cast(Screenable, self.objective), chosen.evolution, rng, lambda: _scattered(rng, lower, upper))
+
+        def tell(line: str) -> None:
+            self.watch(f"start {number + 1}: {line}")
+
+        def scattered(rng: np.random.Generator) -> FloatArray:
+            return _scattered(rng, lower, upper)
+
+        best, value, failed = None, math.inf, 0
+        if chosen.scouts is not None and hasattr(self.objective, "slopes_many"):
+            steerable = cast(Steerable, self.objective)
+            rng = np.random.default_rng([self.seed, number, 1])
+            points, rough = steerable.refined_many(np.array([scattered(rng) for _ in range(chosen.scouted)]))
+            order = np.argsort(rough, kind="stable")
+            first = [points[i] for i in order[: chosen.scouts.members] if math.isfinite(rough[i])]
+            ledger.evaluations += len(points)
+            failed = int((~np.isfinite(rough)).sum())
+            best, value = self._exact(self._descended(first, chosen.scouts, ledger), ledger)
+            tell(f"scouts are at log likelihood {-value:.2f}")
+        rng = np.random.default_rng([self.seed, number])
+        found = evolve(cast(Screenable, self.objective), chosen.evolution, rng, lambda: scattered(rng))
         ledger.evaluations += found.evaluations
-        self.watch(f"start {number + 1}: {found.evaluations} points tried, {found.failed} failed")
+        tell(f"{found.evaluations} points tried, {found.failed} failed")
         members = found.members
-        descent = chosen.descents
-        if members and descent is not None and hasattr(self.objective, "slopes_many"):
+        if chosen.descents is not None and hasattr(self.objective, "slopes_many"):
+            first = list(members[: chosen.descents.members])
+            members = (*self._descended(first, chosen.descents, ledger, tell), *members)
+        theta, reached = self._exact(members, ledger)
+        if not reached < value:
+            theta = best
+        return theta, found.failed + failed, ""
 
-            def tell(line: str) -> None:
-                self.watch(f"start {number + 1}: {line}")
+    def _descended(
+        self, begin: list[FloatArray], settings: SuccessiveHalving, ledger: Ledger,
+        tell: Callable[[str], None] | None = None,
+    ) -> tuple[FloatArray, ...]:  # fmt: skip
+        if not begin:
+            return ()
+        down = descend(cast(Steerable, self.objective), begin, settings, tell)
+        ledger.evaluations += down.evaluations
+        ledger.gradients += down.gradients
+        return down.members
 
-            down = descend(cast(Steerable, self.objective), members[: descent.members], descent, tell)
-            ledger.evaluations += down.evaluations
-            ledger.gradients += down.gradients
-            members = (*down.members, *members)
+    def _exact(self, members: Sequence[FloatArray], ledger: Ledger) -> tuple[FloatArray | None, float]:
+        """The first of the best few that can be evaluated exactly, and its value."""
         for theta in members[:MOST_TRIED]:
             better, value = ledger.refined(theta)
             if math.isfinite(value):
-                return better, found.failed, ""
-        return None, 0, ""
+                return better, value
+        return None, math.inf
 
     def _begin(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
         """The best of a few random points that can be evaluated, and how many could not."""
