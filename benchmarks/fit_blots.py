@@ -83,7 +83,8 @@ def bundled(ps: Any) -> Any:
     table = table.groupby(key, as_index=False, sort=False)["value"].mean()
     model = ps.load_model(str(HERE.parent / "models" / "pi3k_mapk.ant"))
     own = {item.id: item.value for item in model.parameters}
-    free = [ps.FreeParameter(name, own[name] / 10, own[name] * 10) for name in FREE_40]
+    record = ps.FreeParameter if hasattr(ps, "FreeParameter") else ps.Free  # its name before
+    free = [record(name, own[name] / 10, own[name] * 10) for name in FREE_40]
     return ps.blot_problem(model, table, free)
 
 

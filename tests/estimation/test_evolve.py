@@ -118,7 +118,7 @@ def test_rough_values_are_those_of_the_objective(name: str) -> None:
     thetas = np.clip(problem.theta + 0.05 * rng.standard_normal((5, len(problem.theta))), problem.lower, problem.upper)
     thetas[0] = problem.theta
     found, rough = objective.refined_many(thetas)
-    outside = objective.outside_simulations
+    outside = objective.setup.outside_simulations
     np.testing.assert_array_equal(found[:, ~outside], thetas[:, ~outside])
     for given, theta, value in zip(thetas, found, rough, strict=True):
         exact = objective.value(theta)[0]

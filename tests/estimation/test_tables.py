@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from pathsim.estimation import observables
 from pathsim.estimation.problem import Problem
 from pathsim.estimation.records import Measurement, Observable, Part
 from pathsim.experiments.readings import Reading, take_readings
-from pathsim.model.maths import evaluate, symbol
+from pathsim.model.maths import evaluate, substitute, symbol
 from pathsim.stats.noise import LogNormal, Normal, Robust
 
 ANT = """
@@ -208,20 +209,15 @@ def test_gradients_of_formulas_of_several_rows(model: ps.Model, name: str) -> No
     """A problem from parts, on the experiments of another."""
     base = ps.problem(model, tables(model), FREE, library=library(), solver=TIGHT)
     formula, others = FORMULAS[name]
-    from pathsim.model.maths import substitute
-
     formula = substitute(formula, {"x": symbol("cell_count"), "y": symbol("pAKT")})
     part = base.description.parts[0]
     ids = [one for one in part.experiments if "serum" in one]
     table = pd.DataFrame({"value": [0.4] * len(ids)})
-    rows = tuple(
-        Measurement("o", one, END, 0.4, others=tuple((ids[(i + j) % len(ids)], END / (1 + j)) for j in range(1, others + 1)),
-                    sd=0.1)
-        for i, one in enumerate(ids)
-    )  # fmt: skip
-    made = Part(model, {"o": Observable("o", formula, family=Normal())}, part.experiments, rows, table)
-    from dataclasses import replace
-
+    rows = []
+    for i, one in enumerate(ids):
+        further = tuple((ids[(i + j) % len(ids)], END / (1 + j)) for j in range(1, others + 1))
+        rows.append(Measurement("o", one, END, 0.4, others=further, sd=0.1))
+    made = Part(model, {"o": Observable("o", formula, family=Normal())}, part.experiments, tuple(rows), table)
     problem = Problem(replace(base.description, parts=(made,)), TIGHT)
     theta = problem.theta + 0.05
     numeric = differences(problem, theta)

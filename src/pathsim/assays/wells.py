@@ -7,7 +7,6 @@ colony area, growth rate) are normalised to the vehicle wells of the same plate,
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -23,6 +22,7 @@ from ..lab.protocols import protocols
 from ..model import Model
 from ..solve import Solver
 from ..stats import growth_rate
+from ..stats.noise import LogNormal
 from ..units import UNITS, Quantity
 
 if TYPE_CHECKING:
@@ -80,6 +80,16 @@ class WellNoise:
             ],
             "well noise",
         )
+
+    @property
+    def well(self) -> LogNormal:
+        """The noise of a well."""
+        return LogNormal.of_cv(self.well_cv)
+
+    @property
+    def plate(self) -> LogNormal:
+        """The spread of the gain of a plate."""
+        return LogNormal.of_cv(self.plate_cv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +230,8 @@ def read_plates(
     if noise is not None:
         for i, place in enumerate(places):
             identity = ("vehicle", place.plate, place.well) if place.treatment < 0 else (texts[place.treatment],)
-            true[i] *= draw(noise.well_cv, seed, place.replicate, "well", *who, *identity)
-            true[i] *= draw(noise.plate_cv, seed, place.replicate, "plate", *who, place.plate)
+            true[i] *= noise.well.factor(seed, place.replicate, "well", *who, *identity)
+            true[i] *= noise.plate.factor(seed, place.replicate, "plate", *who, place.plate)
     plates = [(place.replicate, place.plate) for place in places]
     untreated = {
         name: float(np.mean([true[i] for i, place in enumerate(places) if place.treatment < 0 and plates[i] == name]))
@@ -248,13 +258,6 @@ def percent_of_vehicle(table: pd.DataFrame) -> pd.DataFrame:
         row = int((~(vehicle > 0)).to_numpy().argmax())
         raise InputError(f"row {row + 1} has no vehicle well with a signal to express it in percent of")
     return table.assign(value=100.0 * table["value"] / vehicle, unit=Scale.PERCENT_OF_VEHICLE.value)
-
-
-def draw(cv: float, seed: int, replicate: int, *identity: object) -> float:
-    """A log-normal factor of mean 1 that depends on what it belongs to and on nothing else."""
-    key = zlib.crc32("|".join(map(str, identity)).encode())
-    sigma = math.sqrt(math.log1p(cv * cv))
-    return float(np.exp(np.random.default_rng([seed, replicate, key]).normal(-0.5 * sigma * sigma, sigma)))
 
 
 def add_doses(vehicle: Treatment, doses: Sequence[tuple[str, float]]) -> Treatment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..lab.protocols import protocols
 from ..model import Model, load_model
 from ..solve import Solver
+from ..stats.noise import LogNormal
 from ..units import times_min
 from .screen_input import read_line
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BlotNoise:
-    """What gels, transfers, antibodies and films do to a signal; every band becomes densitometry in arbitrary units.
+    """What gels, transfers, antibodies and detectors do to a signal; bands become densitometry in arbitrary units.
 
     ``loading_cv``: log-normal error of the protein loaded in a lane, shared by all its bands, loading control
     included. ``band_cv``: log-normal error of each band. ``background``: added to every band, as a share of the
-    brightest of its antibody. ``saturation``: signal, in units of the brightest band, at which the film gives half of
-    its range (infinite: a linear detector). ``gain_cv``: log-normal spread of the gain of each antibody on each gel.
+    brightest of its antibody. ``saturation``: signal, in units of the brightest band, at which the detector gives half
+    of its range (infinite: a linear detector). ``gain_cv``: log-normal spread of the gain of each antibody on each gel.
     Defaults are those of careful densitometry (loading error 10 to 20 %).
     """
 
@@ -48,8 +48,23 @@ class BlotNoise:
             if not (value := getattr(self, name)) >= 0
         ]
         if self.saturation == 0:
-            problems.append("saturation is 0: the film would show nothing")
+            problems.append("saturation is 0: the detector would show nothing")
         raise_together(problems, "blot noise")
+
+    @property
+    def loading(self) -> LogNormal:
+        """The noise of the protein in a lane."""
+        return LogNormal.of_cv(self.loading_cv)
+
+    @property
+    def band(self) -> LogNormal:
+        """The noise of a band: what :func:`pathsim.blot_problem` assumes when it is told ``noise=BlotNoise().band``."""
+        return LogNormal.of_cv(self.band_cv)
+
+    @property
+    def gain(self) -> LogNormal:
+        """The spread of the scale of an antibody on a gel."""
+        return LogNormal.of_cv(self.gain_cv)
 
 
 def western_blot(
@@ -140,22 +155,15 @@ def expose(
     bands: FloatArray, lanes: Sequence[Lane], names: Sequence[str], noise: BlotNoise, seed: int, gel: int
 ) -> FloatArray:
     """Densitometry of true ``bands`` (lanes, antibodies) on one gel, in arbitrary units."""
-    loading = np.array([_draw(noise.loading_cv, seed, gel, "lane", *lane) for lane in lanes])[:, None]
+    loading = np.array([noise.loading.factor(seed, gel, "lane", *lane) for lane in lanes])[:, None]
     result = np.empty_like(bands)
     for column, name in enumerate(names):
-        each = np.array([_draw(noise.band_cv, seed, gel, "band", name, *lane) for lane in lanes])
+        each = np.array([noise.band.factor(seed, gel, "band", name, *lane) for lane in lanes])
         brightest = max(float(bands[:, column].max()), 1e-300)
         signal = bands[:, column] / brightest * loading[:, 0] * each + noise.background
-        gain = 1000.0 * _draw(noise.gain_cv, seed, gel, "antibody", name)
+        gain = 1000.0 * noise.gain.factor(seed, gel, "antibody", name)
         result[:, column] = gain * signal / (1.0 + signal / noise.saturation)
     return result
-
-
-def _draw(cv: float, seed: int, gel: int, *identity: object) -> float:
-    """A log-normal factor of mean 1 that depends on what it belongs to and on nothing else."""
-    key = zlib.crc32("|".join(map(str, identity)).encode())
-    sigma = np.sqrt(np.log1p(cv * cv))
-    return float(np.exp(np.random.default_rng([seed, gel, key]).normal(-0.5 * sigma * sigma, sigma)))
 
 
 def _read_lanes(

@@ -9,15 +9,21 @@ import numpy as np
 
 from ..errors import InputError, PathsimError, raise_together
 from ..lab import Treatment
+from ..lab.protocols import protocols
 from ..table import COLUMNS, check_table, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOADING_CONTROLS = ("vinculin", "GAPDH", "actin", "tubulin", "Coomassie")
-"""Readouts that measure how much of a lane was loaded; bands are divided by them."""
+TOTAL_PROTEIN = "Coomassie"
+"""A stain of everything in a lane; it divides the lane's bands like the loading controls of the protocols."""
 CENSORED = "censored"
 TRUE, FALSE = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "", "nan")
+
+
+def loading_controls() -> frozenset[str]:
+    """Readouts that measure how much of a lane was loaded; bands are divided by them."""
+    return frozenset({*protocols().loading_controls, TOTAL_PROTEIN})
 
 
 def read_blots(path: str | Path) -> pd.DataFrame:

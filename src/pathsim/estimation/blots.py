@@ -14,7 +14,7 @@ from ..model import Model, load_model
 from ..model.maths import symbol
 from ..solve import Rosenbrock
 from ..stats.noise import Family, LogNormal, Normal
-from .blot_table import CENSORED, LOADING_CONTROLS, in_order, read_frame, with_problems
+from .blot_table import CENSORED, in_order, loading_controls, read_frame, with_problems
 from .free import FreeParameter, as_free_parameters
 from .lab_problem import Detector, Place, Row, assemble, with_bounds
 from .likelihood import Scaled, ScaledWithOffset
@@ -63,19 +63,19 @@ def blot_problem(
     table, problems = _read(blots, where)
     family: Family = noise or (Normal() if "sd" in table else LogNormal())
     lines = cell_lines(table, shelf, problems)
-    known = {*opened.symbols, *opened.readouts, *LOADING_CONTROLS}
-    check_readouts(table, known, [*(opened.readouts or opened.symbols), *LOADING_CONTROLS], problems)
+    known = {*opened.symbols, *opened.readouts, *loading_controls()}
+    check_readouts(table, known, [*(opened.readouts or opened.symbols), *loading_controls()], problems)
     measured = list(table["readout"].unique())
     problems += [str(unknown("measured readout", name, measured))
                  for name in (*background, *saturation) if name not in measured]  # fmt: skip
     check_drugs(table, shelf, problems)
-    if table["readout"].isin(LOADING_CONTROLS).all():
+    if table["readout"].isin(loading_controls()).all():
         problems.append("the table holds loading controls only")
     settled = [with_bounds(opened, item, lines, problems) for item in chosen]
     _check_values(table, family, problems)
     raise_together(in_order(problems), where)
     loaded = divide_by_loading(table)
-    bands = loaded[~loaded["readout"].isin(LOADING_CONTROLS)]
+    bands = loaded[~loaded["readout"].isin(loading_controls())]
     observables, detector = band_observables(bands, family, background, saturation)
     return assemble(
         opened, bands, band_rows(bands, family), observables, [item for item in settled if item is not None], lines,
@@ -181,7 +181,7 @@ def divide_by_loading(table: pd.DataFrame) -> pd.DataFrame:
     """Bands divided by the loading control of their lane, relative to the mean of the gel."""
     import pandas as pd
 
-    controls = table[table["readout"].isin(LOADING_CONTROLS)]
+    controls = table[table["readout"].isin(loading_controls())]
     if not len(controls):
         return table
     lane = ["gel", "cell_line", "treatment", "time_min", "replicate"]
@@ -191,6 +191,6 @@ def divide_by_loading(table: pd.DataFrame) -> pd.DataFrame:
     joined = table.reset_index(names="row").merge(loads, on=lane, how="left")
     joined.index = pd.Index(joined.pop("row"))
     load = np.exp(joined.pop("log").fillna(0.0))
-    is_control = joined["readout"].isin(LOADING_CONTROLS)
+    is_control = joined["readout"].isin(loading_controls())
     joined["value"] = joined["value"].where(is_control, joined["value"] / load)
     return joined

@@ -7,9 +7,10 @@ no simulation depends on (scales, offsets, noise, backgrounds) are then solved f
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -152,8 +153,8 @@ class _Inner:
             return
         with np.errstate(all="ignore"):
             for _ in range(2):
-                self._accept(self._guess(noise=False))
-                self._accept(self._guess(noise=True))
+                self._accept(self._guess(_signal_factors))
+                self._accept(self._guess(_noise_factors))
             damping, settled = np.full(m, 1e-3), np.zeros(m, dtype=bool)
             for _ in range(ITERATIONS):
                 gradient, fisher = self._slopes()
@@ -221,34 +222,57 @@ class _Inner:
             fisher -= columns.made_up_for(local, rows, m)
         return gradient.T, fisher.T.reshape(m, k, k)
 
-    def _guess(self, *, noise: bool) -> FloatArray:
+    def _guess(self, factors: Callable[[Given, terms.Slopes, FloatArray, FloatArray], _Factors]) -> FloatArray:
         """Factors of observables (or of noise) in closed form where one entry is nothing else."""
         m, k = self.theta.shape
         bend = self.many.bend
         above, below, alone = np.zeros((k, m)), np.zeros((k, m)), np.tile(bend[:, None] > 0, (1, m))
+        power = 1.0
         for columns, out, by_signal, by_noise in self._parts():
             likelihood = columns.term.likelihood
             if not isinstance(likelihood, Given):  # a scale is solved for already
                 for sums in columns.single:
                     alone &= (sums.sum(axis=1) == 0)[:, None]
                 continue
-            y, sigma = out.y, out.sigma
-            r, scale = likelihood.residuals(y, sigma), likelihood.family.scale
             for a, (_, column) in enumerate(columns.leaves):
                 sums, rate = columns.single[a], np.where(column >= 0, bend[column], 1.0)[:, None]
-                whole, slope = (sigma, by_noise[a]) if noise else (y, by_signal[a])
-                if noise:  # a scale that noise grows with is no noise parameter
-                    alone &= sums @ (by_signal[a] != 0).astype(float) == 0
-                alone &= sums @ (np.abs(slope - rate * whole) > 1e-9 * np.abs(rate * whole)).astype(float) == 0
-                if noise:
-                    over, under = r**2, np.ones_like(r)
-                elif scale == "lin":
-                    over, under = y * likelihood.data[:, None] / sigma**2, (y / sigma) ** 2
-                else:
-                    base = LN10 if scale == "log10" else 1.0
-                    over, under = np.exp(-r * sigma * base) / sigma**2, sigma**-2
-                above, below = above + sums @ over, below + sums @ under
-        change = np.where(alone & (above > 0) & (below > 0), np.log(above / below), 0.0)
-        if noise:
-            change *= 0.5
+                found = factors(likelihood, out, by_signal[a], by_noise[a])
+                expected = np.abs(rate * found.whole)
+                mixed = found.mixed | (np.abs(found.slope - rate * found.whole) > 1e-9 * expected)
+                alone &= sums @ mixed.astype(float) == 0
+                above, below, power = above + sums @ found.above, below + sums @ found.below, found.power
+        change = np.where(alone & (above > 0) & (below > 0), power * np.log(above / below), 0.0)
         return self.theta + (change / np.where(bend > 0, bend, 1.0)[:, None]).T
+
+
+class _Factors(NamedTuple):
+    """By what a quantity should be multiplied: sums of ``above`` over those of ``below``, (measurements, m) each, to a
+    ``power``.
+
+    ``whole`` is the quantity and ``slope`` its derivative by an entry, which is nothing but a factor of it where the
+    two are in proportion and the entry is not ``mixed`` up with something else.
+    """
+
+    whole: FloatArray
+    slope: FloatArray
+    mixed: BoolArray
+    above: FloatArray
+    below: FloatArray
+    power: float
+
+
+def _signal_factors(likelihood: Given, out: terms.Slopes, by_signal: FloatArray, by_noise: FloatArray) -> _Factors:
+    """For observables, by weighted least squares."""
+    y, sigma, scale = out.y, out.sigma, likelihood.family.scale
+    if scale == "lin":
+        above, below = y * likelihood.data[:, None] / sigma**2, (y / sigma) ** 2
+    else:
+        distance = -likelihood.residuals(y, sigma) * sigma * (LN10 if scale == "log10" else 1.0)
+        above, below = np.exp(distance) / sigma**2, sigma**-2
+    return _Factors(y, by_signal, np.zeros(y.shape, dtype=bool), above, below, 1.0)
+
+
+def _noise_factors(likelihood: Given, out: terms.Slopes, by_signal: FloatArray, by_noise: FloatArray) -> _Factors:
+    """For sizes of noise, by root mean squares of residuals. A scale that noise grows with is no noise parameter."""
+    r = likelihood.residuals(out.y, out.sigma)
+    return _Factors(out.sigma, by_noise, by_signal != 0, r**2, np.ones_like(r), 0.5)

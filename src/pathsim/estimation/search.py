@@ -33,6 +33,10 @@ Report = Callable[[Start], None]
 Watch = Callable[[str], None]
 
 
+SCOUTS = SuccessiveHalving(members=4, rounds=3, finalists=1, tolerance=0.1)
+"""A few descents from the best of few random points: enough where optima are easily found."""
+
+
 @dataclass(frozen=True, slots=True)
 class PopulationSearch:
     """How a start finds where its local search begins, for objectives that can be evaluated at many vectors at once.
@@ -45,7 +49,7 @@ class PopulationSearch:
 
     evolution: DifferentialEvolution
     descents: SuccessiveHalving | None = None
-    scouts: SuccessiveHalving | None = SuccessiveHalving(members=4, rounds=3, finalists=1, tolerance=0.1)
+    scouts: SuccessiveHalving | None = SCOUTS
     scouted: int = 48
 
 

@@ -86,6 +86,12 @@ class Setup:
         """The second derivative of each value by its theta, over the first."""
         return np.array([BENDS[scale] for scale in self.scales])
 
+    @cached_property
+    def _plain_slopes(self) -> FloatArray:
+        """d numbers / d values of the estimated parameters where every number is one of them or a constant."""
+        found: FloatArray = self.value_table.jacobian(np.ones(len(self.parameters)))[:, self.places].toarray()
+        return found
+
     @property
     def rosenbrock(self) -> Rosenbrock:
         """The solver, whose steps gradients differentiate. Raises :class:`InputError` for another one."""
@@ -115,6 +121,8 @@ class Setup:
     def number_slopes(self, table: FloatArray) -> FloatArray:
         """d numbers / d theta, (numbers, m, d)."""
         stretch = self.stretch(table)
+        if not self.value_table.proper:
+            return self._plain_slopes[:, None, :] * stretch.T[None]
         found = np.empty((len(self.value_table.constants), table.shape[1], len(self.places)))
         for i in range(table.shape[1]):
             found[:, i] = self.value_table.jacobian(table[:, i])[:, self.places].toarray() * stretch[:, i]

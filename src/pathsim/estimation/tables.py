@@ -22,11 +22,12 @@ import numpy as np
 
 from ..errors import raise_together, unknown
 from ..lab import CellLine, Library, Step, Treatment, default_library
+from ..lab.protocols import protocols
 from ..model import Model, load_model
 from ..model.maths import Expr, symbol
 from ..solve import Rosenbrock
 from ..stats.noise import Family, LogNormal, Normal
-from .blot_table import LOADING_CONTROLS, in_order, read_frame, with_problems
+from .blot_table import in_order, loading_controls, read_frame, with_problems
 from .blots import band_observables, band_rows, cell_lines, check_drugs, check_readouts, divide_by_loading
 from .free import FreeParameter, as_free_parameters
 from .lab_problem import Detector, Place, Row, assemble, with_bounds
@@ -39,24 +40,27 @@ if TYPE_CHECKING:
 
 DRUG = "drug"
 """The kind of what a vehicle treatment leaves out."""
-CELLS = ("viability", "cell_count")
-COUNTS = ("cell_count", "viability")
 
 
 @dataclass(frozen=True, slots=True)
 class Relative:
-    """A readout that only means something beside others: symbols of the model it is made from (the first that exists),
-    and its usual noise."""
+    """A readout that only means something beside others: the symbol it is made from (of those that
+    ``models/protocols.toml`` gives to these ``roles`` the first that the model has), and its usual noise."""
 
-    symbols: tuple[str, ...]
+    roles: tuple[str, ...]
     family: Family
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Names of what it may be made from."""
+        return tuple(str(getattr(protocols().names, role)) for role in self.roles)
 
 
 RELATIVE = {
-    "viability": Relative(CELLS, Normal()),
-    "colony": Relative(COUNTS, Normal()),
-    "GR": Relative(COUNTS, Normal()),
-    "tumour_volume": Relative(("tumour_volume", *COUNTS), LogNormal()),
+    "viability": Relative(("viability", "cell_count"), Normal()),
+    "colony": Relative(("cell_count", "viability"), Normal()),
+    "GR": Relative(("cell_count", "viability"), Normal()),
+    "tumour_volume": Relative(("cell_count", "viability"), LogNormal()),
 }
 
 
@@ -151,7 +155,7 @@ class _Table:
         self.frame, self.problems = with_problems(frame, name)
         self.lines = cell_lines(self.frame, library, self.problems)
         check_drugs(self.frame, library, self.problems)
-        known = {*model.symbols, *model.readouts, *RELATIVE, *(LOADING_CONTROLS if self.has_gel else ())}
+        known = {*model.symbols, *model.readouts, *RELATIVE, *(loading_controls() if self.has_gel else ())}
         check_readouts(self.frame, known, [*(model.readouts or model.symbols), *RELATIVE], self.problems)
         for readout in self._relative:
             candidates = RELATIVE[readout].symbols
@@ -176,7 +180,7 @@ class _Table:
         if not self.has_gel:
             return []
         names = dict.fromkeys(self.frame["readout"].astype(str))
-        return [name for name in names if name not in RELATIVE and name not in LOADING_CONTROLS]
+        return [name for name in names if name not in RELATIVE and name not in loading_controls()]
 
     def family(self, readout: str) -> Family:
         """The noise of a readout."""
@@ -199,7 +203,7 @@ class _Table:
         plain = self.frame[~relative]
         if self.has_gel:
             loaded = divide_by_loading(plain) if len(plain) else plain
-            plain = loaded[~loaded["readout"].isin(LOADING_CONTROLS)]
+            plain = loaded[~loaded["readout"].isin(loading_controls())]
             for readout, bands in plain.groupby("readout", sort=False):
                 name = str(readout)
                 made, seen = band_observables(bands, self.family(name), {name} & {*background}, {name} & {*saturation})

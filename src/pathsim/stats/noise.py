@@ -16,6 +16,7 @@ detection), 1 where it lies above, 0 where the number is the value.
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -221,10 +222,11 @@ class LogNormal:
         """The family with a coefficient of variation ``cv`` of the value itself."""
         return cls(math.sqrt(math.log1p(cv * cv)))
 
-    def factor(self, rng: np.random.Generator) -> float:
-        """A random factor of mean 1."""
+    def factor(self, seed: int, number: int, *identity: object) -> float:
+        """A random factor of mean 1 that depends on what it belongs to (its gel or plate, and ``identity``) alone."""
+        key = zlib.crc32("|".join(map(str, identity)).encode())
         sigma = self.sigma or 0.0
-        return float(np.exp(rng.normal(-0.5 * sigma * sigma, sigma)))
+        return float(np.exp(np.random.default_rng([seed, number, key]).normal(-0.5 * sigma * sigma, sigma)))
 
 
 @dataclass(frozen=True, slots=True)
