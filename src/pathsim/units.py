@@ -69,7 +69,7 @@ _SPELLINGS = {
 _NUMBER = re.compile(
     r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?(?:nan|inf(?:inity)?)\b", re.IGNORECASE
 )
-_MOST = 1_000_000
+MOST_POINTS = 1_000_000
 """The most points that a range may have."""
 
 
@@ -216,8 +216,8 @@ def _range(text: str) -> _Range | None:
     first, last, count = first.strip(), last.strip(), count.strip()
     if not (first and last and re.fullmatch("[0-9]+", count)) or ".." in last:
         raise InputError(f"'{brief(text)}' is not a range; write for example '0 .. 60 x 61' (first .. last x count)")
-    if len(count) > len(str(_MOST)) or int(count) > _MOST:
-        raise InputError(f"'{brief(text)}': a range has at most {_MOST} points")
+    if len(count) > len(str(MOST_POINTS)) or int(count) > MOST_POINTS:
+        raise InputError(f"'{brief(text)}': a range has at most {MOST_POINTS} points")
     if int(count) < 2:
         raise InputError(f"'{brief(text)}': a range needs at least 2 points")
     return _Range(first, last, int(count))

@@ -316,7 +316,13 @@ def _kinetics(drug: str, species: str, entry: Entry, molar_mass: float | None) -
     if len(problems) > before or molar_mass is None:
         return None
     exchange, peripheral = values.get("exchange", 0.0), values.get("peripheral", 0.0)
-    clearance, volume = _disposition(values)
+    try:
+        clearance, volume = _disposition(values)
+    except ArithmeticError:
+        clearance = volume = math.nan
+    if not (0 < clearance < math.inf and 0 < volume < math.inf):
+        problems.append(f"{where}: half_life, clearance, volume, exchange and peripheral do not fit together")
+        return None
     base = Kinetics(
         drug,
         species,
@@ -331,7 +337,14 @@ def _kinetics(drug: str, species: str, entry: Entry, molar_mass: float | None) -
         MappingProxyType({site: values[site] for site in ("brain", "flank") if site in values}),
         MappingProxyType(sources),
     )
-    return base if route == "iv" else replace(base, absorption_per_min=_absorption(base, values))
+    if route == "iv":
+        return base
+    try:
+        with np.errstate(all="ignore"):
+            return replace(base, absorption_per_min=_absorption(base, values))
+    except (ValueError, ArithmeticError):  # no sign change between the slowest and the fastest absorption
+        problems.append(f"{where}: no absorption makes these kinetics peak at the time_to_peak given")
+        return None
 
 
 def _factor(key: str, unit: str, species: str, where: str, problems: list[str]) -> float:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError, PathsimError
-from ..units import Dimension, number_text, numbers, quantity, times_min
+from ..units import MOST_POINTS, Dimension, number_text, numbers, quantity, times_min
 
 
 class Kind(Enum):
@@ -171,6 +171,8 @@ def _plain(value: Any) -> Listed | Range:
 def _spaced(low: float, high: float, count: int, log: bool) -> list[float]:
     if count < 2:
         raise InputError(f"a range needs at least 2 points, not {count}")
+    if count > MOST_POINTS:
+        raise InputError(f"a range has at most {MOST_POINTS} points, not {count}")
     values = np.geomspace(low, high, count) if log else np.linspace(low, high, count)
     values[[0, -1]] = low, high  # exactly the ends typed
     return [float(value) for value in values]
