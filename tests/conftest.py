@@ -1,10 +1,56 @@
-"""All tests share one cache of parsed models and machine code, apart from the user's own."""
+"""All tests share one cache of parsed models and machine code, apart from the user's own; and which tests are slow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+
+SLOW = (
+    "assays/test_combination.py::test_independent_drugs_multiply",
+    "assays/test_western_blot.py::test_results_do_not_depend_on_the_process",
+    "calibration/",
+    "cli/test_cli.py::test_predictions_come_with",
+    "cli/test_escalate.py",
+    "cli/test_investigate.py",
+    "cli/test_petab.py",
+    "cli/test_xenograft.py",
+    "estimation/test_blots.py",
+    "estimation/test_descend.py",
+    "estimation/test_evolve.py",
+    "estimation/test_fit_cli.py",
+    "estimation/test_petab_gradient.py",
+    "estimation/test_profile.py",
+    "invivo/",
+    "model/test_isolated.py",
+    "models/",
+    "petab/test_collection.py",
+    "petab/test_suite.py",
+    "petab/test_upgrade.py",
+    "resistance/",
+    "scorecard/",
+    "sensitivity/",
+    "solve/test_fuzz.py",
+    "solve/test_published_models.py",
+    "solve/test_semantic_suite.py",
+    "solve/test_stiff_problems.py",
+    "sweep/test_cluster.py",
+    "sweep/test_crowd.py",
+    "sweep/test_run.py::test_killed",
+    "sweep/test_run.py::test_memory",
+    "test_docs.py",
+    "test_examples.py",
+    "test_house.py::test_static_checks_pass",
+    "workflow/",
+)
+"""Tests that take more than about two seconds of one core, or run programs and data from outside: folders, files,
+beginnings of names. They are marked ``slow``; everything else together takes about a minute and a half."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.removeprefix("tests/").startswith(SLOW):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session", autouse=True)
