@@ -248,7 +248,7 @@ def test_the_adjoint_of_a_steady_state(tmp_path: Path) -> None:
 
 def test_drivers_run_as_python_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pathsim.solve.llvm.loops import Words
-    from pathsim.solve.sensitivities import adjoint, recording, segments
+    from pathsim.solve.sensitivities import adjoint, forward, recording, segments
 
     text, outputs, _ = MODELS["switch"]
     system = open_model(tmp_path, text)
@@ -262,7 +262,12 @@ def test_drivers_run_as_python_give_the_same_bits(tmp_path: Path, monkeypatch: p
     def plain(function: Callable[..., int | None]) -> Callable[..., int | None]:
         return lambda *given: function(*(one.argument if isinstance(one, Words) else one for one in given))
 
-    compiled = gradient()
-    for module in (adjoint, recording, segments):
+    def sensitivities() -> FloatArray:
+        recorded = record_rows(system, rows, times, system.outputs(outputs))
+        return forward.differentiate(recorded, np.tile(np.eye(rows.shape[1]), (2, 1, 1))).values
+
+    compiled = gradient(), sensitivities()
+    for module in (adjoint, forward, recording, segments):
         monkeypatch.setattr(module, "compiled", plain)
-    np.testing.assert_array_equal(gradient(), compiled)
+    np.testing.assert_array_equal(gradient(), compiled[0])
+    np.testing.assert_array_equal(sensitivities(), compiled[1])
