@@ -1,93 +1,117 @@
-"""The calibration: closed-form scales against brute force, the readers, and recovery of a known constant."""
+"""The calibration: tables and targets become rows of one problem, whose gradient is exact, and constants are found."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
 import pathsim as ps
-from pathsim.calibration.calibration import Constant, Experiments, descend, soften, start
-from pathsim.calibration.calibration_data import CalibrationData, Ratio, read_calibration
-from pathsim.calibration.closed_form import factors, scaled_residuals
-from pathsim.experiments.readings import Reading, take_readings
+from pathsim.calibration.calibrate import goodness_table, squares
+from pathsim.calibration.problem import Constant, calibration_problem, free_constants, prior_centres
+from pathsim.calibration.tables import Targets, _fold, _gr, _weighed, read_targets
+from pathsim.estimation.lab_problem import Place
+from pathsim.estimation.search import QuasiNewton
 from pathsim.files import read_toml
 from pathsim.lab import default_library
 from pathsim.model import models_folder
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "calibration"
+CONFIG = models_folder() / "calibration.toml"
+IGF1 = "vehicle for 24 h then IGF1 13 nM"
 
 
-@dataclass(frozen=True)
-class Lane:
-    value: float
-    sd: float
-    scale: str
-    background: bool
-
-
-def test_a_scale_and_background_are_found_again() -> None:
-    x = np.array([1.0, 2.0, 5.0, 9.0, 3.0, 4.0])
-    y = np.concatenate([3.0 * x[:4] + 2.0, 10.0 * x[4:]])
-    blot = np.array([0, 0, 0, 0, 1, 1])
-    factor, background = factors(x, y, np.full(6, 0.2), blot, np.array([True, False]))
-    np.testing.assert_allclose(factor, [3.0, 10.0])
-    np.testing.assert_allclose(background, [2.0, 0.0], atol=1e-9)
-
-
-def test_the_plain_scale_is_the_best_of_log_errors() -> None:
-    rng = np.random.default_rng(1)
-    x, y = rng.lognormal(size=8), rng.lognormal(size=8)
-    lanes = [Lane(float(v), 0.3, "one", False) for v in y]
-    found = float((scaled_residuals(list(x), lanes) ** 2).sum())
-    best = minimize(lambda s: float((((np.log(x) + s[0] - np.log(y)) / 0.3) ** 2).sum()), [0.0]).fun
-    assert found == pytest.approx(best, rel=1e-6)
-
-
-def test_soft_residuals_are_quadratic_then_linear() -> None:
-    small, large = soften(np.array([0.01, 300.0]))
-    assert small == pytest.approx(0.01, rel=1e-4)
-    assert large**2 == pytest.approx(2 * 3.0 * 300.0, rel=0.02)
+def made_targets() -> Targets:
+    start = Place("T47D", IGF1, 0.0)
+    folds = tuple(_fold(Place("T47D", IGF1, time), start, "pS6K_T389", 2.0, 0.05, "made") for time in (5.0, 10.0, 30.0))
+    return Targets(folds)
 
 
 def test_a_constant_is_recovered_from_its_own_predictions() -> None:
     model, library = ps.load_model("pi3k_mapk"), default_library()
-    times = (5.0, 10.0, 20.0, 30.0)
-    treatment = "vehicle for 24 h then IGF1 13 nM"
-    dishes = [Reading("T47D", treatment, time, "pS6K_T389") for time in times]
-    first = Reading("T47D", treatment, 0.0, "pS6K_T389")
     true = {item.id: item.value for item in model.parameters}["k_S6K"]
     assert true is not None
-    values = take_readings(model, [first, *dishes], [{"k_S6K": true}])[0]
-    pairs = zip(dishes, values[1:] / values[0], strict=True)
-    ratios = tuple(Ratio(dish, first, float(fold), 0.05, "made") for dish, fold in pairs)
-    data = CalibrationData((), ratios, (), frozenset())
-    begun = start(Experiments(model, library, data), [Constant("k_S6K", true * 1.5, true * 1.5, sd=3.0)])
-    done = descend(begun, 3, lambda _: None)
-    assert done.settings(done.x)["k_S6K"] == pytest.approx(true, rel=0.03)
+    targets = made_targets()
+    constants = [Constant("k_S6K", true, true * 1.5, 3.0, False)]
+    problem = calibration_problem(model, library, targets, constants)
+    assert problem.theta[0] == pytest.approx(math.log(true))
+    values = problem.simulate()["value"]
+    rows = [
+        _fold(item.row.place, item.row.others[0], "pS6K_T389", float(value), 0.05, "made")
+        for item, value in zip(targets.numbers, values, strict=True)
+    ]
+    made = calibration_problem(model, library, Targets(tuple(rows)), constants)
+    found = ps.fit(made, 1, workers=1, optimiser=QuasiNewton(), first=[prior_centres(made, constants)])
+    assert math.exp(found.theta[0]) == pytest.approx(true, rel=0.01)
+    assert found.best.begin[0] == pytest.approx(math.log(1.5 * true))
+
+
+def test_the_gradient_of_growth_and_folds_is_that_of_differences() -> None:
+    model, library = ps.load_model("pi3k_mapk"), default_library()
+    numbers = (*made_targets().numbers, _gr("BT-20", "serum 10 % + alpelisib 300 nM", 4320.0, 0.4, 0.1, "made"))
+    values = {item.id: float(item.value or 0.0) for item in model.parameters}
+    constants = [Constant(name, values[name], values[name], 1.0, False) for name in ("k_S6K", "k_RHEB_exchange")]
+    constants.append(Constant("cycle_speed@BT-20", library.cell_line("BT-20").set["cycle_speed"], 1.0, 0.5, False))
+    problem = calibration_problem(model, library, Targets(numbers), constants)
+    problem = problem.with_solver(ps.Rosenbrock(rtol=1e-10, atol=1e-13))
+    gradient, step = problem.gradient(), 1e-4
+    for i, name in enumerate(problem.parameter_ids):
+        up, down = (problem.log_likelihood({name: problem.theta[i] + way * step}) for way in (1, -1))
+        assert gradient[i] == pytest.approx((up - down) / (2 * step), rel=1e-4, abs=1e-5), name
+
+
+def test_emphasis_divides_the_error_of_what_fits_it() -> None:
+    item = made_targets().numbers[0]
+    weighed = _weighed(item, [{"table": "made", "readout": "pS6K_T389", "treatment": "IGF1", "factor": 2.0}])
+    assert weighed.row.sd == pytest.approx(0.025)
+    assert _weighed(item, [{"table": "made", "cell_line": "MCF7", "factor": 2.0}]) == item
 
 
 def test_claims_marked_as_used_are_those_the_fit_lists() -> None:
-    fit = read_toml(models_folder() / "calibration.toml")
+    fit = read_toml(CONFIG)
     rows = [entry for kind in ("table", "ratio", "level", "growth", "sign") for entry in fit[kind]]
     listed = {name for entry in rows for name in entry.get("claims", ())} | set(fit["watched"])
     marked = {item["id"] for item in read_toml(models_folder() / "claims.toml")["claim"] if item.get("calibrated")}
     assert listed == marked
 
 
-def test_every_table_is_read() -> None:
+def test_constants_that_are_held_or_shares_exist() -> None:
+    known = {item.id for item in ps.load_model("pi3k_mapk").parameters}
+    content = read_toml(CONFIG)
+    assert {*content["held_fixed"], *content["shares"], *content["prior_sd"]} <= known
+
+
+def test_every_table_is_read_and_becomes_the_problem() -> None:
     if not DATA.exists():
         pytest.skip("the calibration tables are not here")
-    data = read_calibration(models_folder() / "calibration.toml", DATA)
-    tables = {item.table for item in data.items}
-    assert {"hpn_dream_rppa", "welsh_insulin_westerns", "lincs_brca_gr", "oneil2016_merck", "marm2_a375_perk"} <= tables
-    assert all(item.value > 0 for item in data.bands)
-    assert len(data.bands) > 1500
+    targets = read_targets(CONFIG, DATA)
+    frame = targets.frame()
+    counted = frame["table"].value_counts().to_dict()
+    assert counted == {
+        "hpn_dream_rppa": 1533, "welsh_insulin_westerns": 570, "imoto2022_erbb_westerns": 192,
+        "niepel2013_breast_rtk": 123, "literature targets": 73, "marm2_a375_perk": 40, "niepel2013_levels": 28,
+        "yip2024_t47d": 25, "lincs_brca_gr": 17, "oneil2016_merck": 16, "literature directions": 16,
+        "growth targets": 10,
+    }  # fmt: skip
+    assert (frame["sd"] > 0).all()
+    chosen = targets.selection((frame["cell_line"] == "A375").tolist())
+    model, library = ps.load_model("pi3k_mapk"), default_library()
+    constants = [item for item in free_constants(model, library, targets) if item.name in ("K_DUSP", "DUSP_max")]
+    problem = calibration_problem(model, library, chosen, constants)
+    goodness = goodness_table(problem, problem.theta, chosen).set_index("table")
+    assert goodness.loc["marm2_a375_perk", "numbers"] == 40
+    assert goodness["numbers"].sum() == len(chosen.numbers)
+    assert squares(problem, problem.theta, chosen).sum() < 80
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(ps.InputError, match="hpn_dream_rppa: no such folder"):
-        read_calibration(models_folder() / "calibration.toml", tmp_path)
+        read_targets(CONFIG, tmp_path)
+
+
+def test_shares_stay_below_one_and_nothing_leaves_its_prior_far() -> None:
+    share, plain = Constant("a", 0.9, 0.9, 1.0, True).free, Constant("b", 2.0, 2.0, 0.1, False).free
+    assert share.upper == 0.98
+    assert np.allclose([plain.lower, plain.upper], [2.0 * math.exp(-0.3), 2.0 * math.exp(0.3)])

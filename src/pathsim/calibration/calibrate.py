@@ -10,24 +10,34 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arrays import FloatArray
+from ..errors import PathsimError, SimulationError
+from ..estimation.optimise import QuasiNewton
+from ..estimation.perturbed import perturbed_fits
+from ..estimation.problem import Problem
+from ..estimation.search import fit
+from ..files import write_whole
 from ..lab import default_library
 from ..model import load_model, models_folder
-from .calibration import Calibration, Experiments, descend, free_constants, posterior_sd, start
-from .calibration_data import read_calibration
-from .perturbed_fits import perturbed_fits
+from .problem import Constant, calibration_problem, free_constants, prior_centres
+from .tables import Targets, read_targets
 from .write_back import write_back
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SEARCH = QuasiNewton(tolerance=0.02)
 IDENTIFIED = 0.8
 """A constant counts as informed by the data when its posterior is narrower than this share of its prior."""
+FARTHEST = 0.15
+"""Sets whose misfit exceeds that of the best fit by more than this share of it are left out of the ensemble."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -37,38 +47,61 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("data", type=Path, help="folder with the measured tables, one folder each")
     parser.add_argument("--into", type=Path, default=models_folder(), help="where the results are written")
-    parser.add_argument(
-        "--rounds", type=int, default=5, help="most Jacobians; Levenberg-Marquardt with Broyden updates between them"
-    )
+    parser.add_argument("--from-priors", action="store_true", help="begin at the prior centres, not the shipped values")
     parser.add_argument("--sets", type=int, default=60, help="parameter sets in the ensemble; 0 writes none")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=None, help="processes; results do not depend on it")
     options = parser.parse_args(arguments)
+    try:
+        calibrate(options.data, options.into, options.from_priors, options.sets, options.seed, options.workers)
+    except PathsimError as error:
+        sys.exit(f"pathsim: {error}")
+
+
+def calibrate(
+    data: Path, into: Path, from_priors: bool = False, sets: int = 60, seed: int = 0, workers: int | None = None
+) -> None:
+    """Fit the bundled model to the tables in the folder ``data`` and write everything that follows into ``into``.
+
+    Raises :class:`InputError` for tables that are missing or say something else than ``calibration.toml`` expects.
+    """
+    began = time.perf_counter()
     model, library = load_model("pi3k_mapk"), default_library()
-    data = read_calibration(models_folder() / "calibration.toml", options.data)
-    experiments = Experiments(model, library, data)
-    state = start(experiments, free_constants(model, library, data))
-    _say(f"{len(state.constants)} free constants, {len(experiments.tables())} numbers; cost {state.cost:.1f}")
-    state = descend(state, options.rounds, _say)
-    constants, goodness = constants_table(state), goodness_table(state)
-    options.into.mkdir(parents=True, exist_ok=True)
-    constants.to_csv(options.into / "constants.csv", index=False, float_format="%.4g")
-    goodness.to_csv(options.into / "goodness.csv", index=False, float_format="%.3g")
-    write_back(state, constants, models_folder(), options.into, _say)
+    targets = read_targets(models_folder() / "calibration.toml", data)
+    constants = free_constants(model, library, targets)
+    problem = calibration_problem(model, library, targets, constants)
+    first = prior_centres(problem, constants) if from_priors else problem.theta
+    _say(f"{len(constants)} free constants, {problem.n_measurements} numbers; {_told(problem, first)}")
+    found = fit(problem, 1, workers=1, optimiser=SEARCH, first=[first])
+    _say(f"{_told(problem, found.theta)} after {time.perf_counter() - began:.0f} s: {found.best.message}")
+    table, goodness = constants_table(problem, found.theta, constants), goodness_table(problem, found.theta, targets)
+    into.mkdir(parents=True, exist_ok=True)
+    write_whole(into / "constants.csv", table.to_csv(index=False, float_format="%.4g"))
+    write_whole(into / "goodness.csv", goodness.to_csv(index=False, float_format="%.3g"))
+    write_back(table, models_folder(), into, _say)
     _say(goodness.to_string(index=False))
-    _say(f"{int(constants['identified'].sum())} of {len(constants)} constants are informed by the data")
-    if options.sets:
-        write_ensemble(state, options.sets, options.seed, options.into / "ensemble.csv")
+    _say(f"{int(table['identified'].sum())} of {len(table)} constants are informed by the data")
+    if sets:
+        write_whole(into / "ensemble.csv", ensemble_text(problem, found.theta, targets, sets, seed, workers))
+    _say(f"{time.perf_counter() - began:.0f} s in all")
 
 
-def constants_table(state: Calibration) -> pd.DataFrame:
-    """One row per free constant: ``name, start, value, low, high, share_of_prior, identified`` (95 % intervals)."""
+def constants_table(problem: Problem, theta: FloatArray, constants: Sequence[Constant]) -> pd.DataFrame:
+    """One row per free constant: ``name, start, value, low, high, share_of_prior, identified`` (95 % intervals).
+
+    Intervals are those of the normal approximation of the posterior. Raises :class:`SimulationError` where the best
+    fit cannot be differentiated.
+    """
     import pandas as pd
 
-    value, sd = np.exp(state.x), posterior_sd(state)
-    prior = np.array([item.sd for item in state.constants])
+    slopes = problem.objective().slopes(theta)
+    if slopes.failure:
+        raise SimulationError(f"the best fit cannot be evaluated: {slopes.failure}")
+    value, sd = np.exp(theta), np.sqrt(np.diag(np.linalg.inv(slopes.fisher)))
+    prior = np.array([item.sd for item in constants])
     return pd.DataFrame({
-        "name": [item.label for item in state.constants],
-        "start": [item.prior for item in state.constants],
+        "name": [item.name for item in constants],
+        "start": [item.prior for item in constants],
         "value": value,
         "low": value * np.exp(-1.96 * sd),
         "high": value * np.exp(1.96 * sd),
@@ -77,29 +110,47 @@ def constants_table(state: Calibration) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def goodness_table(state: Calibration) -> pd.DataFrame:
-    """Fit per table: ``table, numbers, mean_squared_residual`` (in units of the error stated in calibration.toml)."""
+def goodness_table(problem: Problem, theta: FloatArray, targets: Targets) -> pd.DataFrame:
+    """Fit per table: ``table, numbers, mean_squared_residual`` (in units of the error stated in calibration.toml).
+
+    Residuals beyond three errors count as in the fit, see :func:`squares`.
+    """
     import pandas as pd
 
-    residuals = state.residuals[: -len(state.constants)]
-    frame = pd.DataFrame({"table": state.experiments.tables(), "squared": residuals**2})
+    frame = pd.DataFrame(
+        {"table": [item.table for item in targets.numbers], "squared": squares(problem, theta, targets)}
+    )
     grouped = frame.groupby("table", sort=False)["squared"]
     return pd.DataFrame({"numbers": grouped.size(), "mean_squared_residual": grouped.mean()}).reset_index()
 
 
-def write_ensemble(state: Calibration, size: int, seed: int, path: Path) -> None:
-    """Fit to perturbed data and write the parameter sets, one row each, one column per constant."""
+def squares(problem: Problem, theta: FloatArray, targets: Targets) -> FloatArray:
+    """Squared residuals (numbers,), those beyond three errors as they count in the fit."""
+    z = problem.agreement(theta)["residual"].to_numpy(dtype=float)
+    density = [item.observable.family.density for item in targets.numbers]
+    return np.array([2.0 * float(one.loss(value)) for one, value in zip(density, z, strict=True)])
+
+
+def ensemble_text(
+    problem: Problem, theta: FloatArray, targets: Targets, size: int, seed: int, workers: int | None
+) -> str:
+    """Fits to perturbed data as a CSV, one row each, one column per constant."""
     import pandas as pd
 
-    fits = perturbed_fits(state, size, seed, _say)
-    frame = pd.DataFrame([state.settings(x) for x in fits.sets])
-    low, middle, high = np.quantile(fits.misfit, [0.0, 0.5, 1.0])
+    least = 0.5 * float(squares(problem, theta, targets).sum())
+    fits = perturbed_fits(problem, theta, size, seed, workers, farthest=FARTHEST * least, report=_say)
+    frame = pd.DataFrame(np.exp(fits.theta), columns=list(problem.parameter_ids))
+    low, middle, high = 1.0 + np.quantile(fits.misfit, [0.0, 0.5, 1.0]) / least
     header = (
         f"# {len(frame)} parameter sets, each fitted to data and priors with one draw of noise added (randomise, then\n"
         f"# optimise); seed {seed}; {fits.refused} refused for their misfit. Misfit to the data as measured, over\n"
         f"# that of the best fit: {low:.3f} to {high:.3f}, median {middle:.3f}. name@line is for one cell line.\n"
     )
-    path.write_text(header + frame.to_csv(index=False, float_format="%.4g"), encoding="utf-8")
+    return header + frame.to_csv(index=False, float_format="%.4g")
+
+
+def _told(problem: Problem, theta: FloatArray) -> str:
+    return f"log likelihood {problem.log_likelihood(theta):.1f}, log posterior {problem.log_posterior(theta):.1f}"
 
 
 def _say(text: str) -> None:

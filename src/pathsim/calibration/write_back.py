@@ -11,7 +11,6 @@ import numpy as np
 
 from ..experiments.readings import Reading, take_readings
 from ..model import Model, load_model
-from .calibration import Calibration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,9 +31,7 @@ _SPEED = re.compile(
 _LINE = re.compile(r"^\[line\.(?P<name>[^.\]]+)\]$")
 
 
-def write_back(
-    state: Calibration, constants: pd.DataFrame, source: Path, into: Path, report: Callable[[str], None]
-) -> None:
+def write_back(constants: pd.DataFrame, source: Path, into: Path, report: Callable[[str], None]) -> None:
     """Write values and uncertainty into the comments of the model, then what follows from them: the levels at which
     feedbacks are held when off, and the speed of the cell cycle of every line that has a doubling time to meet."""
     path = into / "pi3k_mapk.ant"

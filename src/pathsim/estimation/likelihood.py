@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -84,6 +84,9 @@ class Likelihood(Protocol):
     def residuals(self, signal: FloatArray, sigma: FloatArray) -> FloatArray:
         """(scaled prediction - scaled measurement) / sigma; 0 for bounds that are kept."""
 
+    def with_data(self, data: FloatArray) -> Likelihood:
+        """The same for other measured values (measurements,)."""
+
 
 @dataclass(frozen=True, eq=False)
 class Given:
@@ -92,6 +95,9 @@ class Given:
     family: Family
     data: FloatArray
     side: SideArray | None = None
+
+    def with_data(self, data: FloatArray) -> Given:
+        return replace(self, data=data)
 
     def losses(self, signal: FloatArray, sigma: FloatArray) -> FloatArray:
         z = residuals(self.family, signal, self._data, sigma)
@@ -225,6 +231,9 @@ class Solved:
     @cached_property
     def _sd(self) -> FloatArray | None:
         return None if self.sd is None else np.asarray(self.sd, dtype=float)[:, None]
+
+    def with_data(self, data: FloatArray) -> Solved:
+        return replace(self, data=data)
 
     def losses(self, signal: FloatArray, sigma: FloatArray) -> FloatArray:
         found = self.solution(signal)

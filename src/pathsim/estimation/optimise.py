@@ -51,7 +51,22 @@ class LBFGSB:
     most: int = 2000
 
 
-Optimiser = TrustRegion | LBFGSB
+@dataclass(frozen=True, slots=True)
+class QuasiNewton:
+    """A trust region that lives on gradients: for many parameters, where they cost far less than Fisher information.
+
+    The Hessian is the Fisher information where the search begins, kept up to date by damped BFGS (M. J. D. Powell,
+    Lect. Notes Math. 630, 144 (1978)) and computed anew after ``renew`` steps and before the search ends. Stops when
+    expected and achieved improvement fall below ``tolerance`` log-likelihood units, or after ``most`` steps.
+    """
+
+    tolerance: float = 1e-3
+    most: int = 500
+    radius: float = 1.0
+    renew: int = 40
+
+
+Optimiser = TrustRegion | LBFGSB | QuasiNewton
 
 
 @dataclass
@@ -137,6 +152,8 @@ def minimise(ledger: Ledger, start: FloatArray, optimiser: Optimiser) -> Ended:
             return _trust_region(ledger, start, optimiser)
         case LBFGSB():
             return _lbfgsb(ledger, start, optimiser)
+        case QuasiNewton():
+            return quasi_newton(ledger, start, optimiser)
 
 
 # ------------------------------------------------------------------------------------------------------ trust region
@@ -215,6 +232,59 @@ class Curvature:
         along = float(error @ step)
         if abs(along) > 1e-8 * float(np.linalg.norm(error) * np.linalg.norm(step)):
             self.rest += np.outer(error, error) / along
+
+
+def quasi_newton(ledger: Ledger, start: FloatArray, settings: QuasiNewton, fisher: FloatArray | None = None) -> Ended:
+    """Search from ``start``; ``fisher`` is the Fisher information there, where it is known (or nearly so)."""
+    lower, upper = ledger.objective.lower, ledger.objective.upper
+    theta = np.clip(start, lower, upper)
+    value, gradient = ledger.gradient(theta)
+    if not math.isfinite(value):
+        return Ended(theta, math.inf, False, "the start cannot be evaluated", 0)
+    hessian, age, radius, calm = fisher, 0, settings.radius, 0
+    for iteration in range(1, settings.most + 1):
+        if hessian is None or age >= settings.renew:
+            slopes = ledger.slopes(theta)
+            if slopes.failure:
+                return Ended(theta, value, False, f"no Fisher information: {slopes.failure}", iteration)
+            hessian, age = slopes.fisher, 0
+        step, expected = bounded_step(gradient, hessian, theta, lower, upper, radius)
+        length = float(np.linalg.norm(step))
+        if calm >= 2 or expected <= 1e-2 * settings.tolerance or length < 1e-12:
+            if age == 0 or fisher is not None:
+                return Ended(theta, value, True, "improvements are below the tolerance", iteration)
+            hessian, calm = None, 0
+            continue
+        trial = np.clip(theta + step, lower, upper)
+        new, new_gradient = ledger.gradient(trial)
+        ratio = (value - new) / expected if math.isfinite(new) else -1.0
+        age += 1
+        if ratio <= 1e-4:
+            radius = 0.25 * length
+            if radius < 1e-9:
+                return Ended(theta, value, expected < 100 * settings.tolerance, "no shorter step improves", iteration)
+            continue
+        calm = calm + 1 if value - new < settings.tolerance and expected < 10 * settings.tolerance else 0
+        hessian = _damped_bfgs(hessian, trial - theta, new_gradient - gradient)
+        theta, value, gradient = trial, new, new_gradient
+        if ratio > 0.75 and length > 0.7 * radius:
+            radius *= 2.0
+        elif ratio < 0.25:
+            radius = 0.5 * length
+    return Ended(theta, value, False, f"{settings.most} steps were not enough", settings.most)
+
+
+def _damped_bfgs(hessian: FloatArray, step: FloatArray, change: FloatArray) -> FloatArray:
+    """The Hessian after a ``step`` that changed the gradient by ``change``; it stays positive."""
+    moved = hessian @ step
+    curvature, along = float(step @ moved), float(step @ change)
+    if curvature <= 0:
+        return hessian
+    if along < 0.2 * curvature:
+        share = 0.8 * curvature / (curvature - along)
+        change = share * change + (1.0 - share) * moved
+        along = 0.2 * curvature
+    return np.asarray(hessian - np.outer(moved, moved) / curvature + np.outer(change, change) / along)
 
 
 def bounded_step(

@@ -2,7 +2,8 @@
 
 A start is random points, a population evolved from them (:class:`DifferentialEvolution`), rough descents from its best
 of which the worse half is given up again and again (:class:`SuccessiveHalving`), and a local search at full accuracy
-(:class:`TrustRegion`, :class:`LBFGSB`). :data:`WIDE` and :data:`DEEP` are the two ways that starts take in turns.
+(:class:`TrustRegion`, :class:`QuasiNewton`, :class:`LBFGSB`). :data:`WIDE` and :data:`DEEP` are the two ways that
+starts take in turns.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import FloatArray
 from ..errors import InputError, SimulationError
 from .descend import Steerable, SuccessiveHalving, descend
 from .evolve import DifferentialEvolution, Screenable, evolve
 from .objective import Fittable, Objective, as_objective
-from .optimise import LBFGSB, Ledger, Optimiser, TrustRegion, minimise
+from .optimise import LBFGSB, Ledger, Optimiser, QuasiNewton, TrustRegion, minimise
 from .parallel import in_processes
 from .result import HEAD_FILE, STARTS_FILE, Fit, Start, line_of, ordered, read_starts, write_head
 
@@ -68,6 +70,7 @@ def fit(
     optimiser: Optimiser | None = None,
     candidates: int = 10,
     populations: Sequence[PopulationSearch] = (WIDE, DEEP),
+    first: Sequence[npt.ArrayLike] = (),
     folder: str | Path | None = None,
     resume: bool = False,
     report: Report | None = None,
@@ -88,6 +91,7 @@ def fit(
         candidates: random points of which each start takes the best, where no population is evolved.
         populations: how starts find where to search from, in turns, for what is best depends on the problem. With none,
             or an objective that cannot be evaluated at many vectors at once, they take the best of ``candidates``.
+        first: vectors from which the first starts search at once, without random points: a published optimum, say.
         folder: where results are appended as they finish.
         resume: go on from what ``folder`` holds, after any kill.
         report: called with each start as it finishes.
@@ -101,7 +105,8 @@ def fit(
     _check(objective, starts, candidates)
     done = _open_folder(objective, folder, resume)
     wanted = [number for number in range(starts) if number not in {start.number for start in done}]
-    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, tuple(populations), watch or _silent)
+    given = [_vector(objective, theta) for theta in first]
+    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, tuple(populations), given, watch or _silent)
     for finished in in_processes(job, wanted, workers):
         done.append(finished)
         if folder is not None:
@@ -123,19 +128,22 @@ class _Job:
     optimiser: Optimiser
     candidates: int
     populations: tuple[PopulationSearch, ...]
+    first: Sequence[FloatArray]
     watch: Watch
 
     def __call__(self, number: int) -> Start:
         began = time.perf_counter()
         ledger = Ledger(self.objective)
-        begin, resampled, why = self._evolved(number, ledger)
+        begin, resampled, why = (self.first[number], 0, "") if number < len(self.first) else (None, 0, "")
+        if begin is None:
+            begin, resampled, why = self._evolved(number, ledger)
         if begin is None:
             begin, resampled, why = self._begin(number, ledger)
         if begin is None:
             nothing = tuple(0.5 * (self.objective.lower + self.objective.upper))
             return Start(number, nothing, nothing, math.inf, False, why, 0, ledger.evaluations, 0, resampled,
                          time.perf_counter() - began, dict(ledger.failures))  # fmt: skip
-        self.watch(f"start {number + 1}: local search from log likelihood {-ledger.best:.2f}")
+        self.watch(f"start {number + 1}: local search" + (f" from {-ledger.best:.2f}" if ledger.evaluations else ""))
         ended = minimise(ledger, begin, self.optimiser)
         return Start(
             number, tuple(begin.tolist()), tuple(ended.theta.tolist()), ended.value, ended.converged, ended.message,
@@ -218,6 +226,13 @@ class _Job:
         return best, bad, why
 
 
+def _vector(objective: Objective, theta: npt.ArrayLike) -> FloatArray:
+    vector = np.asarray(theta, dtype=float)
+    if vector.shape != objective.lower.shape or not np.isfinite(vector).all():
+        raise InputError(f"a first vector must hold {len(objective.names)} finite numbers, not {vector.shape}")
+    return np.asarray(np.clip(vector, objective.lower, objective.upper))
+
+
 def _silent(line: str) -> None:
     """Nobody watches."""
 
@@ -276,5 +291,6 @@ def _append(path: Path, line: str) -> None:
 
 
 __all__ = [
-    "DEEP", "LBFGSB", "WIDE", "DifferentialEvolution", "PopulationSearch", "SuccessiveHalving", "TrustRegion", "fit",
+    "DEEP", "LBFGSB", "WIDE", "DifferentialEvolution", "PopulationSearch", "QuasiNewton", "SuccessiveHalving",
+    "TrustRegion", "fit",
 ]  # fmt: skip

@@ -7,7 +7,9 @@ parameter table, from these the list of numbers that simulations and terms refer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -53,6 +55,17 @@ class Setup:
     def __reduce__(self) -> tuple[object, ...]:
         """Other processes get the description and make their own plan and machine code."""
         return Setup, (self.description, self.solver, self.workers)
+
+    def altered(self, data: Sequence[FloatArray], parameters: tuple[TableParameter, ...]) -> Setup:
+        """The same simulations with other measured values, for each part (measurements,), and other priors."""
+        other = copy(self)
+        other.parameters = parameters
+        other.__dict__.pop("estimated", None)
+        other.parts = tuple(
+            replace(part, terms=tuple(term.with_data(values[term.rows]) for term in part.terms))
+            for part, values in zip(self.parts, data, strict=True)
+        )
+        return other
 
     # what there is to estimate
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -75,6 +75,10 @@ class Term:
     sources: IntArray
     likelihood: Likelihood
     groups: tuple[str, ...]
+
+    def with_data(self, data: FloatArray) -> Term:
+        """The same term for other measured values (measurements,)."""
+        return replace(self, likelihood=self.likelihood.with_data(data))
 
     def leaves(self, outputs: FloatArray, values: FloatArray) -> list[FloatArray]:
         """The value of every leaf for every measurement, (measurements, m) each."""

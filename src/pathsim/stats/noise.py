@@ -43,6 +43,13 @@ def scaled(x: FloatArray, scale: str) -> FloatArray:
     return np.log(x) if scale == "log" else np.log10(x)
 
 
+def unscaled(x: FloatArray, scale: str) -> FloatArray:
+    """The values that :func:`scaled` has put on a scale."""
+    if scale == "lin":
+        return x
+    return np.exp(x) if scale == "log" else 10.0**x
+
+
 def scale_slope(x: FloatArray, scale: str) -> FloatArray:
     """d :func:`scaled` / d ``x``."""
     if scale == "lin":

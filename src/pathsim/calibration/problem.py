@@ -1,0 +1,91 @@
+"""The bundled model's own estimation problem: its free constants, the tables and targets, and what is known beforehand.
+
+Squared log residuals that grow linearly beyond three errors, with a log-normal prior around every free constant; scale
+factors and backgrounds of blots are solved for. Nothing here knows how such a problem is solved.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..arrays import FloatArray
+from ..estimation.free import FreeParameter
+from ..estimation.lab_problem import Detector, assemble
+from ..estimation.problem import Problem
+from ..lab import Library
+from ..model import Model
+from ..solve import Rosenbrock
+from .tables import Targets
+
+SOLVER = Rosenbrock(rtol=1e-5, atol=1e-8)
+"""Errors far below those of blots. Steps are differentiated as they are: gradients are exact at any tolerance."""
+PRIOR_SD = math.log(3.0)
+"""Constants are known to an order of magnitude: a factor of 3 either way, unless ``calibration.toml`` knows better."""
+SPEED = "cycle_speed"
+SPEED_SD = 0.5
+"""Cell cycles of different lines differ less than orders of magnitude."""
+FARTHEST = math.log(30.0)
+"""No constant leaves its prior by more than this, nor by more than three of its standard deviations."""
+LARGEST_SHARE = 0.98
+_START = re.compile(r"\(start ([-+0-9.e]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A free constant (``name``, or ``name@line``): its value now, the centre of its prior, and how wide that is."""
+
+    name: str
+    value: float
+    prior: float
+    sd: float
+    is_share: bool
+
+    @property
+    def free(self) -> FreeParameter:
+        """The constant as a free parameter, bounded around its prior; shares stay below 1."""
+        reach = min(FARTHEST, 3.0 * self.sd)
+        lower, upper = self.prior * math.exp(-reach), self.prior * math.exp(reach)
+        upper = min(upper, LARGEST_SHARE) if self.is_share else upper
+        return FreeParameter(self.name, lower, upper, "log", self.prior, self.sd)
+
+
+def free_constants(model: Model, library: Library, targets: Targets) -> list[Constant]:
+    """Positive constants marked estimate or calibrated and not held fixed, and ``cycle_speed`` of fitted lines."""
+    values = {item.id: item.value for item in model.parameters if item.value is not None}
+    free = []
+    for note in model.annotations:
+        value = values.get(note.name)
+        if note.is_rule or note.kind not in ("estimate", "calibrated") or note.name in targets.held_fixed or not value:
+            continue
+        start = _START.search(note.text)
+        prior = float(start[1]) if start else value
+        sd = targets.prior_sd.get(note.name, PRIOR_SD)
+        free.append(Constant(note.name, value, prior, sd, note.name in targets.shares))
+    for line in targets.growing_lines:
+        speed = library.cell_line(line).set.get(SPEED)
+        if speed is not None:
+            free.append(Constant(f"{SPEED}@{line}", speed, speed, SPEED_SD, False))
+    return free
+
+
+def calibration_problem(
+    model: Model, library: Library, targets: Targets, constants: Sequence[Constant], source: str = "calibration.toml"
+) -> Problem:
+    """The problem whose best parameters are the calibrated constants. ``theta`` are their natural logarithms.
+
+    Raises :class:`InputError` for a constant that no measured number depends on.
+    """
+    names = dict.fromkeys(place.cell_line for item in targets.numbers for place in (item.row.place, *item.row.others))
+    lines = {name: library.cell_line(name) for name in names}
+    observables = {item.observable.id: item.observable for item in targets.numbers}
+    rows = [item.row for item in targets.numbers]
+    free = [item.free for item in constants]
+    return assemble(model, targets.frame(), rows, observables, free, lines, library, Detector(), SOLVER, source)
+
+
+def prior_centres(problem: Problem, constants: Sequence[Constant]) -> FloatArray:
+    """The vector of prior centres, within bounds."""
+    return problem.vector({item.name: math.log(item.prior) for item in constants}).clip(problem.lower, problem.upper)

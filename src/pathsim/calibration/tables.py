@@ -1,0 +1,386 @@
+"""Measured tables and literature targets of the calibration, as measured rows of the one estimation problem.
+
+``models/calibration.toml`` says which tables and which of their rows are used, what their columns are called in the
+model and how large their errors are; the tables themselves are read from a folder of the user (none is shipped). A
+reader knows nothing but the format of its file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, raise_together
+from ..estimation.lab_problem import Place, Row
+from ..estimation.likelihood import Scaled, ScaledWithOffset
+from ..estimation.observables import doublings_per_day, fold_change, gr_value, not_below, ratio
+from ..estimation.records import Observable
+from ..files import read_toml
+from ..model.maths import number, symbol
+from ..stats.noise import Robust
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STARVED = "vehicle for 24 h then "
+FULL_MEDIUM = "serum 10 %"
+LEAST_SIGNAL = 1e-12
+"""Simulated signals count as at least this much (nM, or cells): a logarithm needs something."""
+FLUORESCENCE = Robust(scale="log")
+GROWTH = Robust(scale="lin")
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A measured ``row``, the ``observable`` it is of, and the ``table`` it stands in."""
+
+    row: Row
+    observable: Observable
+    table: str
+
+    @property
+    def readout(self) -> str:
+        """The readout of the model, or empty for growth, whose observable is made of counts."""
+        return self.observable.id.partition(" ")[0]
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Everything the fit looks at (``numbers``), the constants it must leave alone, those that are shares (below 1),
+    and priors narrower than usual."""
+
+    numbers: tuple[Number, ...]
+    held_fixed: frozenset[str] = frozenset()
+    shares: frozenset[str] = frozenset()
+    prior_sd: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def growing_lines(self) -> list[str]:
+        """Cell lines whose growth is measured."""
+        return sorted({item.row.place.cell_line for item in self.numbers if item.observable.family == GROWTH})
+
+    def frame(self) -> pd.DataFrame:
+        """Columns ``table, cell_line, treatment, time_min, readout, value, sd``, one row per number."""
+        import pandas as pd
+
+        return pd.DataFrame({
+            "table": [item.table for item in self.numbers],
+            "cell_line": [item.row.place.cell_line for item in self.numbers],
+            "treatment": [item.row.place.treatment for item in self.numbers],
+            "time_min": [item.row.place.time_min for item in self.numbers],
+            "readout": [item.row.observable for item in self.numbers],
+            "value": [item.row.value for item in self.numbers],
+            "sd": [item.row.sd for item in self.numbers],
+        })  # fmt: skip
+
+    def selection(self, rows: Sequence[bool]) -> Targets:
+        """Only the numbers for which ``rows`` holds."""
+        chosen = (item for item, wanted in zip(self.numbers, rows, strict=True) if wanted)
+        return replace(self, numbers=tuple(chosen))
+
+
+def read_targets(config: Path, folder: Path) -> Targets:
+    """Read ``calibration.toml`` and the tables it names from ``folder``.
+
+    Raises :class:`InputError` naming every table that is missing or unknown.
+    """
+    content = read_toml(config)
+    numbers: list[Number] = []
+    problems = []
+    for entry in content["table"]:
+        name = entry["id"]
+        home = folder / entry.get("folder", name)
+        if name not in READERS:
+            problems.append(f"table '{name}' has no reader; known: {', '.join(READERS)}")
+        elif not home.is_dir():
+            problems.append(f"{home}: no such folder; the README says where the table comes from")
+        else:
+            try:
+                numbers += READERS[name](home, Entry(entry))
+            except KeyError as error:
+                problems.append(f"table '{name}' needs the key {error}")
+            except OSError as error:
+                problems.append(f"{error.filename}: {error.strerror}")
+    raise_together(problems, str(config))
+    numbers += _literature(content)
+    emphasis = content.get("emphasis", ())
+    weighed = tuple(_weighed(item, emphasis) for item in numbers)
+    if not weighed:
+        raise InputError(f"{config}: the calibration has no data")
+    held, shares = frozenset(content["held_fixed"]), frozenset(content["shares"])
+    return Targets(weighed, held, shares, content.get("prior_sd", {}))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A ``[[table]]`` of ``calibration.toml``: names, selections and the size of errors."""
+
+    content: Mapping[str, Any]
+
+    @property
+    def table(self) -> str:
+        """The name of the table."""
+        return str(self.content["id"])
+
+    @property
+    def sd(self) -> float:
+        """The error of a number, of its logarithm where the scale is logarithmic."""
+        return float(self.content["sd"])
+
+    @property
+    def lines(self) -> Mapping[str, str]:
+        """Names of cell lines in the file, and those of pathsim; lines that are not listed are not used."""
+        return dict(self.content["lines"])
+
+    @property
+    def readouts(self) -> Mapping[str, str]:
+        """Names of readouts in the file, and those of the model; readouts that are not listed are not used."""
+        return dict(self.content["readouts"])
+
+    @property
+    def treatments(self) -> Mapping[str, str]:
+        """Names of treatments, ligands or drugs in the file, and what pathsim calls them."""
+        return dict(self.content["treatments"])
+
+    def band(self, place: Place, readout: str, value: float, scale: str) -> Number:
+        """A number on an arbitrary scale: rows of one ``scale`` share a factor (and a background)."""
+        form = ScaledWithOffset() if self.content["background"] else Scaled()
+        observable = Observable(
+            f"{readout} ({self.table})", not_below(symbol(readout), LEAST_SIGNAL), family=FLUORESCENCE, form=form
+        )
+        return Number(Row(observable.id, place, value, gel=scale, sd=self.sd), observable, self.table)
+
+    def fold(self, place: Place, over: Place, readout: str, value: float, sd: float) -> Number:
+        """A readout over that of another condition or time, with a log-normal error."""
+        return _fold(place, over, readout, value, sd, self.table)
+
+
+def _fold(place: Place, over: Place, readout: str, value: float, sd: float, table: str, side: int = 0) -> Number:
+    formula = fold_change(not_below(symbol(readout), LEAST_SIGNAL))
+    observable = Observable(f"{readout} (fold)", formula, family=FLUORESCENCE)
+    return Number(Row(observable.id, place, value, (over,), sd=sd, side=side), observable, table)
+
+
+def _level(place: Place, readout: str, total: float, value: float, sd: float, table: str) -> Number:
+    formula = ratio(not_below(symbol(readout), LEAST_SIGNAL), number(total))
+    observable = Observable(f"{readout} (of {total:g})", formula, family=FLUORESCENCE)
+    return Number(Row(observable.id, place, value, sd=sd), observable, table)
+
+
+def _gr(line: str, treatment: str, minutes: float, value: float, sd: float, table: str) -> Number:
+    """A growth rate inhibition value (Hafner 2016)."""
+    observable = Observable("GR", gr_value(_count()), family=GROWTH)
+    others = (Place(line, FULL_MEDIUM, 0.0), Place(line, FULL_MEDIUM, minutes))
+    return Number(Row("GR", Place(line, treatment, minutes), value, others, sd=sd), observable, table)
+
+
+def _relative(line: str, treatment: str, minutes: float, value: float, sd: float, table: str) -> Number:
+    """Viable cells over those of the control."""
+    formula = fold_change(not_below(symbol("viability"), LEAST_SIGNAL))
+    observable = Observable("viability", formula, family=GROWTH)
+    others = (Place(line, FULL_MEDIUM, minutes),)
+    return Number(Row("viability", Place(line, treatment, minutes), value, others, sd=sd), observable, table)
+
+
+def _doubling(line: str, minutes: float, hours: float, sd: float, table: str) -> Number:
+    """Doublings per day in full medium: a doubling time diverges without growth. ``sd`` is of two doublings a day."""
+    observable = Observable(f"doublings per day ({minutes:g} min)", doublings_per_day(_count(), minutes), family=GROWTH)
+    others = (Place(line, FULL_MEDIUM, 0.0),)
+    place = Place(line, FULL_MEDIUM, minutes)
+    return Number(Row(observable.id, place, 24.0 / hours, others, sd=0.5 * sd), observable, table)
+
+
+def _count() -> Any:
+    return not_below(symbol("cell_count"), LEAST_SIGNAL)
+
+
+def _weighed(item: Number, emphasis: Sequence[Mapping[str, Any]]) -> Number:
+    """``item`` with its error divided by the factor of every emphasis whose table, line, treatment and readout fit."""
+    place, sd = item.row.place, item.row.sd
+    for entry in emphasis:
+        fits = (
+            entry["table"] == item.table
+            and entry.get("cell_line", place.cell_line) == place.cell_line
+            and entry.get("treatment", "") in place.treatment
+            and entry.get("readout", item.readout) == item.readout
+        )
+        if fits:
+            sd = sd / float(entry["factor"])
+    return replace(item, row=replace(item.row, sd=sd))
+
+
+def _literature(content: Mapping[str, Any]) -> Iterable[Number]:
+    for entry in content.get("ratio", ()):
+        yield _compared(entry, float(entry["value"]), 0, "literature targets")
+    for entry in content.get("sign", ()):
+        side = 1 if "at_least" in entry else -1
+        yield _compared(entry, float(entry.get("at_least", entry.get("at_most"))), side, "literature directions")
+    for entry in content.get("level", ()):
+        place = Place(entry["cell_line"], entry["treatment"], 0.0)
+        total, value, sd = float(entry["total"]), float(entry["value"]), float(entry["sd"])
+        yield _level(place, entry["readout"], total, value, sd, "literature targets")
+    for entry in content.get("growth", ()):
+        line, minutes, sd = entry["cell_line"], 60.0 * entry["hours"], float(entry["sd"])
+        if "doubling_h" in entry:
+            yield _doubling(line, minutes, float(entry["doubling_h"]), sd, "growth targets")
+        else:
+            yield _gr(line, entry["treatment"], minutes, float(entry["GR"]), sd, "growth targets")
+
+
+def _compared(entry: Mapping[str, Any], value: float, side: int, table: str) -> Number:
+    place, over = (Place(entry["cell_line"], entry[key], float(entry["time_min"])) for key in ("treatment", "over"))
+    return _fold(place, over, entry["readout"], value, float(entry["sd"]), table, side)
+
+
+# ---------------------------------------------------------------------------------------------------------- the tables
+
+
+def _rppa(folder: Path, entry: Entry) -> Iterable[Number]:
+    """Starved 24 h, inhibitor 2 h before the ligand; doses are not in the files: those of the entry are assumed."""
+    import pandas as pd
+
+    inhibitor, dose = str(entry.content["inhibitor"]), str(entry.content["inhibitor_dose"])
+    for name, line in entry.lines.items():
+        frame = pd.read_csv(folder / f"{name}.csv")
+        ligands = frame[[f"TR:{ligand}" for ligand in (*entry.treatments, *entry.content["other_ligands"])]]
+        frame["ligand"] = [str(name).removeprefix("TR:") for name in ligands.idxmax(axis=1)]
+        frame.loc[ligands.sum(axis=1) == 0, "ligand"] = "PBS"
+        frame = frame[(frame[f"TR:{entry.content['other_inhibitor']}"] == 0)]
+        frame = frame[frame["ligand"].isin(list(entry.treatments))]
+        first = frame[frame["DA:ALL"] == 0].drop_duplicates(f"TR:{inhibitor}").assign(ligand="PBS")
+        for _, row in pd.concat([first, frame[frame["DA:ALL"] > 0]]).iterrows():
+            drug, stimulus = dose if row[f"TR:{inhibitor}"] else "", entry.treatments[row["ligand"]]
+            parts = [part for part in (drug, stimulus) if part not in ("", "vehicle")]
+            treatment = f"vehicle for 22 h then {drug or 'vehicle'} for 2 h then {' + '.join(parts) or 'vehicle'}"
+            for antibody, readout in entry.readouts.items():
+                value = row.get(f"DV:{antibody}", math.nan)
+                if value > 0:
+                    place = Place(line, treatment, float(row["DA:ALL"]))
+                    yield entry.band(place, readout, float(value), f"{line} {antibody}")
+
+
+def _welsh(folder: Path, entry: Entry) -> Iterable[Number]:
+    import pandas as pd
+
+    frame = pd.read_csv(folder / "timecourse_long.csv")
+    frame = frame[(frame["block"] == "values") & frame["antibody"].isin(list(entry.readouts)) & (frame["value"] > 0)]
+    for _, row in frame[frame["cell_line"].isin(list(entry.lines))].iterrows():
+        line = entry.lines[row["cell_line"]]
+        place = Place(line, STARVED + entry.treatments["insulin"], float(row["time_min"]))
+        scale = f"{row['sheet']} {line} {row['antibody']} {row['replicate']}"
+        yield entry.band(place, entry.readouts[row["antibody"]], float(row["value"]), scale)
+
+
+def _niepel(folder: Path, entry: Entry) -> Iterable[Number]:
+    import pandas as pd
+
+    frame = pd.read_csv(folder / "pERK-pAKT_fold_change_20160606.tsv", sep="\t")
+    frame = frame[frame["Protein Name"].isin(list(entry.treatments))]
+    lowest, highest = entry.content["log10_folds"]
+    for _, row in frame[frame["Cell Line Name"].isin(list(entry.lines))].iterrows():
+        ligand, line = row["Protein Name"], entry.lines[row["Cell Line Name"]]
+        dose = row["Ligand Concentration"] / float(entry.content["kDa"][ligand])
+        treatment = f"{STARVED}{entry.treatments[ligand]} {dose:.3g} nM"
+        for kinase, readout in entry.readouts.items():
+            for minutes in (10, 30, 90):
+                log_fold = row[f"Measured {kinase}:{minutes}min log10(fold change)"]
+                if lowest < log_fold < highest:
+                    place, start = Place(line, treatment, float(minutes)), Place(line, treatment, 0.0)
+                    sd = entry.sd * float(entry.content["error_factor"][readout])
+                    yield entry.fold(place, start, readout, 10.0**log_fold, sd)
+
+
+def _niepel_levels(folder: Path, entry: Entry) -> Iterable[Number]:
+    import pandas as pd
+
+    profile = pd.read_csv(folder / "receptor_profiling.tsv", sep="\t").set_index("Cell Line Name")
+    raw = pd.read_csv(folder / "pERK-pAKT_raw_level.tsv", sep="\t")
+    starved = raw.groupby("Cell Line Name").mean(numeric_only=True)
+    volumes = entry.content["relative_volume"]
+    starved = starved.loc[starved.index.isin(entry.content["starved_lines"])]
+    for frame, treatment in ((profile, FULL_MEDIUM), (starved, STARVED + "vehicle")):
+        for name, line in entry.lines.items():
+            for column, readout in entry.readouts.items():
+                if name in frame.index and column in frame.columns:
+                    value = 10.0 ** float(frame[column].to_dict()[name]) / float(volumes.get(line, 1.0))
+                    yield entry.band(Place(line, treatment, 0.0), readout, value, f"{treatment} {readout}")
+
+
+def _imoto(folder: Path, entry: Entry) -> Iterable[Number]:
+    import pandas as pd
+
+    frame = pd.read_csv(folder / "western_raw.csv")
+    for _, row in frame[frame["readout"].isin(list(entry.readouts)) & (frame["densitometry_au"] > 0)].iterrows():
+        line, readout = entry.lines[row["cell_line"]], entry.readouts[row["readout"]]
+        place = Place(line, STARVED + entry.treatments[row["ligand"]], float(row["time_min"]))
+        scale = f"{line} {row['readout']} {row['replicate']}"
+        yield entry.band(place, readout, float(row["densitometry_au"]), scale)
+
+
+def _yip(folder: Path, entry: Entry) -> Iterable[Number]:
+    import pandas as pd
+
+    frame = pd.read_csv(folder / "western_fullmedium_timecourse.csv")
+    (line,) = entry.lines.values()
+    for _, row in frame[frame["minutes"] > 0].iterrows():
+        for column, readout in entry.readouts.items():
+            place, first = (Place(line, STARVED + FULL_MEDIUM, float(time)) for time in (row["minutes"], 0.0))
+            yield entry.fold(place, first, readout, float(row[column]), entry.sd)
+
+
+def _marm2(folder: Path, entry: Entry) -> Iterable[Number]:
+    """Columns by position, since their names repeat: 7 and 14 say which drug and readout, then ten doses, ten means."""
+    import pandas as pd
+
+    frame = pd.read_csv(folder / "D4_single_mek_inhibitors.csv", header=None, skiprows=1)
+    (line,) = entry.lines.values()
+    for _, row in frame.iterrows():
+        drug = entry.treatments["trametinib" if row[7] == -1 else "PD0325901"]
+        readout = entry.readouts["pERK" if row[14] == 1 else "pMEK"]
+        for dose, mean in zip(row[16:26], row[26:36], strict=True):
+            place = Place(line, f"{FULL_MEDIUM} + {drug} {dose * 1e3:.4g} nM", 1440.0)
+            yield entry.band(place, readout, float(mean), f"{drug} {readout}")
+
+
+def _lincs(folder: Path, entry: Entry) -> Iterable[Number]:
+    """The value at GR50 (where it lies inside the doses) and at the top dose, 10 uM."""
+    import pandas as pd
+
+    frame = pd.read_csv(folder / "grmetrics.csv")
+    frame = frame[frame["cell_line"].isin(list(entry.lines)) & frame["generic_name"].isin(list(entry.treatments))]
+    for _, row in frame.iterrows():
+        points = [(10.0, row["GRmax"])] + ([(row["GR50"], 0.5)] if row["GR50"] < 10 else [])
+        if row["GR50"] >= 10 and row["GEC50"] < 10:
+            points.append((row["GEC50"], 0.5 * (1.0 + row["GRmax"])))
+        for dose, value in points:
+            treatment = f"{FULL_MEDIUM} + {entry.treatments[row['generic_name']]} {dose:.4g} uM"
+            yield _gr(entry.lines[row["cell_line"]], treatment, 4320.0, float(value), entry.sd, entry.table)
+
+
+def _oneil(folder: Path, entry: Entry) -> Iterable[Number]:
+    """Percent inhibition is relative to control; doses whose median is below zero count as no effect."""
+    import pandas as pd
+
+    frame = pd.read_csv(folder / "single_agent_raw.csv")
+    frame = frame[frame["Compound"].isin(list(entry.treatments))]
+    (line,) = entry.lines.values()
+    for _, row in frame.groupby(["Compound", "Dose"], as_index=False)["Response"].median().iterrows():
+        drug, dose, response = entry.treatments[str(row["Compound"])], float(row["Dose"]), float(row["Response"])
+        treatment = f"{FULL_MEDIUM} + {drug} {dose * 1e3:.4g} nM"
+        yield _relative(line, treatment, 2880.0, 1.0 - max(response, 0.0) / 100.0, entry.sd, entry.table)
+
+
+READERS: Mapping[str, Callable[[Path, Entry], Iterable[Number]]] = {
+    "hpn_dream_rppa": _rppa,
+    "welsh_insulin_westerns": _welsh,
+    "niepel2013_breast_rtk": _niepel,
+    "niepel2013_levels": _niepel_levels,
+    "imoto2022_erbb_westerns": _imoto,
+    "yip2024_t47d": _yip,
+    "marm2_a375_perk": _marm2,
+    "lincs_brca_gr": _lincs,
+    "oneil2016_merck": _oneil,
+}
