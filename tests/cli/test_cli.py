@@ -121,7 +121,7 @@ def test_synergy_has_a_band_too(capsys: pytest.CaptureFixture[str], metric: str,
     frame = table(out)
     assert (frame[f"{column}_ensemble_low"] <= frame[f"{column}_ensemble_high"]).all()
     assert (frame[f"{column}_ensemble_high"] - frame[f"{column}_ensemble_low"]).max() > 0.01
-    assert f"over 4 parameter sets the mean {column} is" in err
+    assert f"over 5 parameter sets the mean {column} is" in err
     assert frame[column].tolist() == table(run(capsys, *words)[1])[column].tolist()
 
 

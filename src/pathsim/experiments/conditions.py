@@ -52,7 +52,8 @@ def experiment_of(
     for i, step in enumerate(steps):
         start = -sum(later.minutes or 0.0 for later in steps[i:-1])
         settings = _settings(bare, step, system, own, library, applying)
-        periods.append(Period(start, _changes({k: v for k, v in settings.items() if k not in system.states})))
+        lasting = {name: value for name, value in settings.items() if system.slots[name] < len(system.parameters)}
+        periods.append(Period(start, _changes(lasting)))
     return Experiment(f"{condition.cell_line}, {condition.treatment}", tuple(periods), carries=False)
 
 

@@ -199,6 +199,8 @@ class Planner:
 
     def _settled_formula(self, change: Change, depends_allowed: bool) -> Expr | None:
         """The change over parameters of the table alone; None when it depends on the model."""
+        if change.value.op == "number":
+            return change.value
         used = symbols(change.value)
         if used <= self.values.place.keys() and not uses_time(change.value):
             return change.value

@@ -33,7 +33,7 @@ class Values:
         """The position of ``formula``. Raises :class:`InputError` for a name that is not in the parameter table."""
         found = self._known.get(formula)
         if found is None:
-            missing = sorted(symbols(formula) - self.place.keys())
+            missing = [] if formula.op == "number" else sorted(symbols(formula) - self.place.keys())
             if missing:
                 raise InputError(f"'{missing[0]}' is in neither the parameter table nor the model")
             found = self._known[formula] = len(self.formulas)

@@ -17,7 +17,7 @@ FULL_MEDIUM = Treatment.parse("serum 10 %").steps[0]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One dish."""
+    """Cells of one line and what is done to them."""
 
     cell_line: CellLine
     treatment: Treatment

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -30,8 +30,11 @@ class Library:
 
     def drug(self, name: str) -> Drug:
         """A drug, ligand or medium by name or synonym. Raises :class:`UnknownNameError` with near misses."""
-        by_name = {spelling: drug for drug in self.drugs.values() for spelling in (drug.name, *drug.synonyms)}
-        return _find("drug", name, by_name, "(pathsim list drugs shows all)")
+        return _find("drug", name, self._by_spelling, "(pathsim list drugs shows all)")
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, Drug]:
+        return {spelling: drug for drug in self.drugs.values() for spelling in (drug.name, *drug.synonyms)}
 
     def cell_line(self, name: str) -> CellLine:
         """A cell line, with alterations after ``+``: ``"T47D"``, ``"T47D+PTEN_loss"``.
