@@ -131,6 +131,48 @@ def test_gradients_agree_with_differences(model: ps.Model, rules: dict[str, Any]
     assert values[0] == pytest.approx(objective.refined(theta)[1], abs=0.15)
 
 
+FIRST = {"k_off": -0.6489700043360187, "k_ds6": -1.3479400086720374, "AKT_total@MCF7": 1.7489700043360188,
+         "k_s6": -1.2510299956639812, "basal": 0.1}  # fmt: skip
+SECOND = {"k_off": -0.7989700043360187, "k_ds6": -1.4979400086720376, "AKT_total@MCF7": 1.5989700043360187,
+          "k_s6": -1.4010299956639813, "basal": 0.0}  # fmt: skip
+DETECTOR = {"saturation:pAKT": 1.982945663304562, "background:pS6": -0.5929308687178634,
+        "saturation:pS6": 1.6570691312821366}  # fmt: skip
+OTHER_DETECTOR = {"saturation:pAKT": 1.832945663304562, "background:pS6": -0.7429308687178635,
+              "saturation:pS6": 1.5070691312821367}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rules", "censored", "expected"),
+    [
+        ({}, False, ((FIRST, -639.4618897595022), (SECOND, -847.7290360810917))),
+        ({}, True, ((FIRST, -528.1349878825755), (SECOND, -683.7185608243879))),
+        (
+            {"background": ["pS6"], "saturation": ["pAKT", "pS6"]}, True,
+            ((FIRST | DETECTOR, -549.2275676357709), (SECOND | OTHER_DETECTOR, -634.4952890169826)),
+        ),
+        (
+            {"noise": Normal(), "background": ["pS6"], "saturation": ["pAKT"]}, False,
+            ((FIRST | {"saturation:pAKT": 1.982945663304562}, -671.5559823099431),
+             (SECOND | {"saturation:pAKT": 1.832945663304562}, -636.3142536938819)),
+        ),
+    ],
+    ids=["log-normal", "censored", "background and saturation", "normal"],
+)  # fmt: skip
+def test_likelihoods_are_those_of_the_estimator_before(
+    model: ps.Model, rules: dict[str, Any], censored: bool, expected: tuple[tuple[dict[str, float], float], ...]
+) -> None:
+    """Numbers of commit 2de116b, which simulated and solved blots in another way."""
+    table = blots(model, k_off=0.3)
+    if censored:
+        limit = table["value"].quantile(0.2)
+        table["censored"] = table["value"] < limit
+        table["value"] = table["value"].clip(lower=limit)
+    free = ["k_off", "k_ds6", "AKT_total@MCF7", "k_s6", ps.FreeParameter("basal", 0, 1, "lin")]
+    problem = ps.blot_problem(model, table, free, library=library(), solver=TIGHT, **rules)
+    for theta, value in expected:
+        assert problem.log_likelihood(theta) == pytest.approx(value, rel=1e-8)
+
+
 def test_known_parameters_are_found_again(model: ps.Model) -> None:
     table = blots(model, noise=0.05, k_off=0.35, k_ds6=0.02)
     problem = ps.blot_problem(model, table, ["k_off", "k_ds6", "AKT_total@MCF7"], library=library())

@@ -143,8 +143,8 @@ def _detected(name: str, signal: Expr, detector: Detector, unit: float) -> tuple
 
 
 def _typical(problem: Problem, names: Iterable[str]) -> dict[str, float]:
-    """The mean signal of each observable where parameters are nominal, to two digits, so that it is the same on every
-    machine: the unit of what is unknown."""
+    """The mean signal of each observable where parameters are nominal, to eight digits, so that it is the same on
+    every machine: the unit of what is unknown."""
     try:
         signals = problem.signals()
     except SimulationError:
@@ -153,7 +153,7 @@ def _typical(problem: Problem, names: Iterable[str]) -> dict[str, float]:
     found = {}
     for name in names:
         own = np.abs(signals[(observables == name) & np.isfinite(signals)])
-        mean = float(f"{own.mean():.1e}") if own.size else 0.0
+        mean = float(f"{own.mean():.7e}") if own.size else 0.0
         found[name] = mean if mean > 0 else 1.0
     return found
 
