@@ -32,7 +32,9 @@ def simulate(
         typer.Option("--set", metavar="NAME=NUMBER...", help="Parameters or initial values."),
     ] = None,
     rtol: Annotated[float, typer.Option("--rtol", help="Relative tolerance.")] = 1e-6,
-    atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-9,
+    atol: Annotated[
+        float | None, typer.Option("--atol", help="Absolute tolerance; by default it follows the values.")
+    ] = None,
     ensemble: cli.Ensemble = None,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,

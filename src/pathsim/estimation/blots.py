@@ -51,7 +51,7 @@ def blot_problem(
             ``background:<readout>`` in the readout's unit, else an offset of each gel, solved for.
         saturation: readouts whose detector saturates, at ``saturation:<readout>``: the signal of half the range.
         library: drugs and cell lines; default the bundled ones.
-        solver: default ``Rosenbrock(rtol=1e-6, atol=1e-9)``.
+        solver: default ``Rosenbrock()``.
 
     Raises:
         InputError: listing every unknown name, every bad row with its line, and every bound that makes no sense.

@@ -40,7 +40,10 @@ class ManyVectors:
         self.setup = setup
         exact = setup.solver if isinstance(setup.solver, Rosenbrock) else Rosenbrock()
         self.solver = replace(
-            exact, rtol=max(exact.rtol, ROUGH_RTOL), atol=exact.atol * ROUGHER_ATOL, max_steps=MOST_STEPS
+            exact,
+            rtol=max(exact.rtol, ROUGH_RTOL),
+            atol=None if exact.atol is None else exact.atol * ROUGHER_ATOL,
+            max_steps=MOST_STEPS,
         )
         self.careful = replace(self.solver, rtol=max(exact.rtol, CAREFUL_RTOL))
         values, places = setup.value_table, {int(place): i for i, place in enumerate(setup.places)}

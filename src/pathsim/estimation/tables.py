@@ -88,7 +88,7 @@ def problem(
         background: blotted readouts with an unknown background, as of :func:`blot_problem`.
         saturation: blotted readouts whose detector saturates, as of :func:`blot_problem`.
         library: drugs and cell lines; default the bundled ones.
-        solver: default ``Rosenbrock(rtol=1e-6, atol=1e-9)``.
+        solver: default ``Rosenbrock()``.
 
     Raises:
         InputError: listing every unknown name, every bad row with its table and line, and every bound that makes no

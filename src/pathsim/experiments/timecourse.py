@@ -171,7 +171,7 @@ def simulate(
         parameters: values that replace the model's own, initial values of species included.
         outputs: any symbols of the model, with the meaning SBML gives them; ``amount(S)`` and ``concentration(S)`` ask
             explicitly. Default: every species and every other quantity that a rate rule changes.
-        solver: default ``Rosenbrock(rtol=1e-6, atol=1e-9)``.
+        solver: default ``Rosenbrock()``.
 
     Returns:
         A frame indexed by ``time`` with one column per output.

@@ -14,12 +14,14 @@ class Rosenbrock:
     """A Rosenbrock method with error control per step; the default, with Rodas5P.
 
     ``rtol`` and ``atol`` bound the estimated error of each step relative to ``atol + rtol*|x|``, per state and in the
-    root mean square over states. The error reached is usually far below ``rtol`` times the peak of a state.
+    root mean square over states. The error reached is usually far below ``rtol`` times the peak of a state. By default
+    ``atol`` follows each state, so that results do not depend on units: a thousandth of ``rtol`` times the largest
+    value that the state has had, and never less than 1e-5 of that for the largest state of its kind.
     ``tableau`` is the method, see :mod:`pathsim.solve.rosenbrock.tableau`.
     """
 
     rtol: float = 1e-6
-    atol: float = 1e-9
+    atol: float | None = None
     max_steps: int = 100_000
     tableau: Tableau = RODAS5P
 
@@ -54,10 +56,10 @@ class BDF:
 Solver = Rosenbrock | LSODA | BDF
 
 
-def check_tolerances(rtol: float, atol: float, max_steps: int) -> None:
+def check_tolerances(rtol: float, atol: float | None, max_steps: int) -> None:
     """Raise :class:`InputError` unless both tolerances are positive numbers and the limit allows a step."""
     for name, value in (("rtol", rtol), ("atol", atol)):
-        if not (math.isfinite(value) and value > 0):
+        if value is not None and not (math.isfinite(value) and value > 0):
             raise InputError(f"{name} must be a positive number, not {value!r}")
     if rtol > 0.1:
         raise InputError(f"rtol {rtol!r} is too loose to mean anything; use 1e-2 or less")

@@ -30,8 +30,7 @@
     wells_per_chunk = 10000
 
     [solver]
-    rtol = 1e-6
-    atol = 1e-9
+    rtol = 1e-6                                      # atol follows the values unless it is given
 
     [libraries]                                      # TOML files with more drugs and cell lines
     drugs = "my_drugs.toml"

@@ -120,7 +120,7 @@ def _refined(
         return rows
     starts = np.empty((0, len(order))) if start_states is None else start_states[done][:, order]
     x, times = rows.x[done][:, order], rows.time[done]
-    found = refine(engine, columns, settings[done], starts, x, times, nodes, solver.atol)
+    found = refine(engine, columns, settings[done], starts, x, times, nodes, solver)
     rows.x[done[:, None], order] = found.x
     rows.values[done, 0] = found.values
     rows.state[done] = order[found.slowest]
@@ -178,8 +178,8 @@ def _by_engine(
     starts = np.empty((0, len(order))) if start_states is None else np.ascontiguousarray(start_states[:, order])
     ends = np.tile([0.0, 0.0, -1.0, 0.0], (len(settings), 1))
     results = Results(rows.values, ends, rows.x)
-    tolerances = (solver.rtol, solver.atol, solver.max_steps)
     grid = np.ascontiguousarray(times, dtype=float)
+    tolerances = (solver.rtol, solver.atol, solver.max_steps)
     run(engine, columns, settings, grid, nodes, tolerances, starts, results, until_steady, workers)
     rows.status[:], rows.time[:], rows.steps[:] = ends[:, STATUS], ends[:, TIME], ends[:, STEPS_TAKEN]
     named = ends[:, STATE] >= 0

@@ -230,7 +230,7 @@ def _known_switch(at: Layout, F: FloatArray, discrete: Discrete, lane: int, m: i
             return math.inf  # it moves away
     elif (mode > 0.5) == (slope > 0.0):
         return math.inf
-    when: float = (level - start) / slope
+    when = (level - start) / slope
     if not when >= F[T, lane] - 1e-13 * abs(F[T, lane]) or when > F[END, lane]:
         return math.inf
     return float(when)

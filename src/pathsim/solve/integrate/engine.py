@@ -33,6 +33,9 @@ MANY_ROWS = 4000
 MOST_WAITING = 1 << 20
 """Executions of events that may wait in one row."""
 
+OWN_SHARE = 1e-3
+"""Absolute tolerance over relative tolerance times the largest value a state has had, by default."""
+
 Kernel = Callable[..., int]
 _KINDS = {"lt": rows.LT, "le": rows.LE, "floor": rows.FLOOR, "eq": rows.EQ}
 
@@ -133,7 +136,15 @@ class Engine:
             modes=np.array(modes, dtype=np.int64).reshape(-1, 2),
             events=np.array([*events, (first[-1], 0, 0, 0)], dtype=np.int64).reshape(-1, 4),
             targets=np.array(targets, dtype=np.int64).reshape(-1, 2),
+            kinds=np.array([self._kind(system.states[i]) for i in self.order], dtype=np.int64),
         )
+
+    def _kind(self, state: str) -> int:
+        """What a state is measured in: species as concentrations or as amounts, compartments, anything else."""
+        model, species = self.system.model, self.system.model.species_by_id.get(state)
+        if species is not None:
+            return 0 if species.symbol_is_amount else 1
+        return 2 if any(compartment.id == state for compartment in model.compartments) else 3
 
     @cached_property
     def order(self) -> IntArray:
@@ -176,7 +187,7 @@ class Engine:
         most_pending, n_p, n_k = self.waiting if system.events else 0, n_parameters + n_modes, len(program.hoisted)
         arrays = {
             "y": n, "yn": n, "xs": n, "atol": n, "U": T.stages * n, "D": len(T.H) * n, "k": n_k, "p": n_p,
-            "raw": n_parameters + n, "p_start": n_p, "x_start": n, "k_start": n_k, "o": n_outputs,
+            "raw": n_parameters + n, "p_start": n_p, "x_start": n, "atol_start": n, "k_start": n_k, "o": n_outputs,
             "margins": n_modes, "margins_before": 2 * n_modes, "switch_line": 2 * n_modes,
             "passing": n_modes, "noise": n_modes, "nothing_held": 2 * n_modes,
             "triggers": len(system.events), "effects": len(effect_nodes(system)),
@@ -228,13 +239,19 @@ def arrange(
     return at, np.where(direct < 0, at.o + np.arange(len(nodes)), at.y + direct)
 
 
+def settings_of(rtol: float, atol: float | None, max_steps: int, until_steady: bool = False) -> FloatArray:
+    """``Job.settings``; without ``atol`` absolute tolerances follow the states."""
+    own = OWN_SHARE * rtol if atol is None else 0.0
+    return np.array([rtol, atol or 0.0, max_steps, 0.0, float(until_steady), own])
+
+
 def run(
     engine: Engine,
     columns: IntArray,
     values: FloatArray,
     times: FloatArray,
     nodes: tuple[int, ...],
-    tolerances: tuple[float, float, int],
+    tolerances: tuple[float, float | None, int],
     start_states: FloatArray,
     results: Results,
     until_steady: bool = False,
@@ -249,7 +266,7 @@ def run(
     if n_rows == 0:
         return
     code = engine.addresses(engine.output_code(nodes))
-    settings = np.array([*tolerances, 0.0, float(until_steady)], dtype=float)
+    settings = settings_of(*tolerances, until_steady=until_steady)
     threads = min(workers or os.cpu_count() or 1, -(-n_rows // LANES))
     kernel: Kernel = lanes.run_lanes if engine.plain else compiled(lanes.run_lanes)
     factor = engine.factor_address(n_rows)

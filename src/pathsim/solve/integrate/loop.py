@@ -17,7 +17,6 @@ from ..llvm.layout import (
     ACCEPTED,
     AIM,
     AT_REST,
-    ATOL,
     END,
     H_NEXT,
     LANDS,
@@ -31,6 +30,7 @@ from ..llvm.layout import (
     NOT_SWITCHED,
     OK,
     OLD_ERROR,
+    OWN_SHARE,
     PENDING,
     ROW,
     RTOL,
@@ -67,7 +67,7 @@ from .events import happen
 from .recorder import Tape, note_begun, note_ends, note_steps, note_taken, record_attempts
 from .root_functions import find_switches
 from .samples import all_sampled, next_sample, sample_inside, sample_now
-from .start import no_leap, prepare_stage, stage, take
+from .start import follow_scales, no_leap, prepare_stage, stage, take
 
 STEADY_RATE = 1e-12  # relative change per time unit that counts as none
 STEADY_CHANGE = 1e-6  # and over a whole step: rounding in conserved totals grows with the step, so not less
@@ -94,7 +94,7 @@ def run_lanes(
     recording = tape.lanes > 0
     n8 = at.n * LANES
     share = 1.0 / max(at.n, 1)
-    rtol, atol = job.settings[RTOL], job.settings[ATOL]
+    rtol, own = job.settings[RTOL], job.settings[OWN_SHARE]
     while live > 0 or next_row < job.last:
         for lane in range(LANES):  # idle lanes take the next row
             while N[ROW, lane] < 0 and next_row < job.last:
@@ -116,9 +116,9 @@ def run_lanes(
         if at.n == 0:
             _jump(F)
         elif recording:
-            record_attempts(code, at, tape, rtol, atol)
+            record_attempts(code, at, tape, rtol, own)
         else:
-            call_step(code.step, at.table, n8, at.attempts_at_once, rtol, atol, share)
+            call_step(code.step, at.table, n8, at.attempts_at_once, rtol, own, share)
         calls += 1
         if recording:
             note_steps(at, F, N, tape)
@@ -133,6 +133,7 @@ def _fill_spare_lanes(at: Layout, F: FloatArray) -> None:
     for lane in range(1, LANES):
         for i in range(at.n):
             F[at.y + i, lane] = F[at.y + i, 0]
+            F[at.atol + i, lane] = F[at.atol + i, 0]
         for i in range(at.n_parameters + at.n_modes):
             F[at.p + i, lane] = F[at.p + i, 0]
         for i in range(at.n_hoisted):
@@ -167,26 +168,28 @@ def _begin(
         if status == OK and not math.isfinite(F[at.y + i, lane]):
             status = NOT_FINITE
     if status == OK:
+        if job.settings[OWN_SHARE] > 0.0:
+            follow_scales(at, F, discrete, job.settings[OWN_SHARE], lane, at.y, at.atol)
         F[AIM, lane] = next_sample(N, job, lane)
         sample_now(code, at, F, N, job, results, 1 << lane)
     if status != OK or all_sampled(N, job, lane):
         _finish(at, F, N, results, lane, status)
         return 1
-    status = _aim(code, at, F, N, discrete, job.settings[ATOL], lane)
+    status = _aim(code, at, F, N, discrete, job.settings[OWN_SHARE], lane)
     if status != OK:
         _finish(at, F, N, results, lane, status)
         return 1
     return 0
 
 
-def _aim(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, atol: float, lane: int) -> int:
+def _aim(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, own: float, lane: int) -> int:
     """Set what lies ahead of a lane (end, delayed event, switch known in advance; next sample) and fit its step."""
     switch = math.inf
     if at.n_modes > 0:
         switch = next_known_switch(code, at, F, discrete, lane)
         if switch - F[T, lane] <= NO_TIME:  # such as ``time > 0`` at time 0: too near for a step, so it happens here
             F[T, lane] = switch
-            status = _at_stop(code, at, F, N, discrete, atol, lane)
+            status = _at_stop(code, at, F, N, discrete, own, lane)
             if status != OK:
                 return status
             switch = next_known_switch(code, at, F, discrete, lane)
@@ -262,7 +265,7 @@ def _advance(
         if F[ACCEPTED, lane] > 0.5:
             F[T, lane] = F[T_NEXT, lane]
             if arrived >> lane & 1 and (N[SWITCHED, lane] == MODE_SWITCHED or F[T, lane] >= F[STOP, lane]):
-                status = _at_stop(code, at, F, N, discrete, job.settings[ATOL], lane)
+                status = _at_stop(code, at, F, N, discrete, job.settings[OWN_SHARE], lane)
         elif F[H, lane] <= SMALLEST_RELATIVE_STEP * abs(F[T, lane]) + SMALLEST_STEP:
             status = STEP_TOO_SMALL
         if status == OK and F[TAKEN, lane] >= F[LIMIT, lane]:
@@ -283,20 +286,22 @@ def _advance(
         if ends:
             status = NO_STEADY_STATE if steady and N[SWITCHED, lane] != AT_REST else OK
         else:
-            status = _aim(code, at, F, N, discrete, job.settings[ATOL], lane)
+            status = _aim(code, at, F, N, discrete, job.settings[OWN_SHARE], lane)
         if ends or status != OK:
             _finish(at, F, N, results, lane, status)
             done += 1
     return done
 
 
-def _at_stop(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, atol: float, lane: int) -> int:
+def _at_stop(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, own: float, lane: int) -> int:
     """A lane has arrived where something may happen: modes switch, events fire; and steps may have to be shorter."""
     status = OK
     if at.n_modes > 0:
         status = flip_modes(code, at, F, N, discrete, lane)
     if status == OK and at.n_events > 0:
         status = happen(code, at, F, N, discrete, lane)
+    if own > 0.0:
+        follow_scales(at, F, discrete, own, lane, at.y, at.atol)
     if status == OK and at.n > 0 and F[T, lane] < F[END, lane]:
         for i in range(at.n):
             for other in range(LANES):
@@ -304,7 +309,7 @@ def _at_stop(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discr
         call4(code.rates, place(at, T), place(at, at.y), place(at, at.k), place(at, at.D))
         fastest = 0.0
         for i in range(at.n):
-            fastest = max(fastest, abs(F[at.D + i, lane]) / (abs(F[at.y + i, lane]) + atol))
+            fastest = max(fastest, abs(F[at.D + i, lane]) / (abs(F[at.y + i, lane]) + F[at.atol + i, lane]))
         F[WISH, lane] = no_leap(F[WISH, lane], fastest)
     return status
 
@@ -338,6 +343,9 @@ def _finish(at: Layout, F: FloatArray, N: IntArray, results: Results, lane: int,
     if results.x.shape[0] > 0:
         for i in range(at.n):
             results.x[row, i] = F[at.y + i, lane]
+    if results.atol.shape[0] > 0:
+        for i in range(at.n):
+            results.atol[row, i] = F[at.atol + i, lane]
     N[ROW, lane] = -1
     F[LIVE, lane] = 0.0
     # an idle lane keeps stepping with its neighbours: let it stand still on tame numbers
@@ -380,9 +388,8 @@ def _culprit(at: Layout, F: FloatArray, lane: int) -> int:
 
 def _is_steady(at: Layout, F: FloatArray, job: Job, lane: int) -> bool:
     """Whether the step just taken changed nothing: neither per time unit nor as a whole."""
-    atol = job.settings[ATOL]
     for i in range(at.n):
-        size = abs(F[at.yn + i, lane]) + atol
+        size = abs(F[at.yn + i, lane]) + F[at.atol + i, lane]
         change = abs(F[at.yn + i, lane] - F[at.y + i, lane])
         if change > STEADY_CHANGE * size or change > STEADY_RATE * F[H, lane] * size + 4e-16 * size:
             return False

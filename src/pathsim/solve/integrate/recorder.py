@@ -127,7 +127,7 @@ def _copy(at: Layout, F: FloatArray, target: FloatArray, record: int, first: int
         target[record, first + at.n + i] = F[at.p + i, lane]
 
 
-def record_attempts(code: Code, at: Layout, tape: Tape, rtol: float, atol: float) -> None:
+def record_attempts(code: Code, at: Layout, tape: Tape, rtol: float, own: float) -> None:
     """Attempts until the integration loop is needed, written down as long as there is room."""
     capacity, width = tape.links.shape[0] // tape.lanes, tape.steps.shape[1]
     room = capacity - tape.counts[CALLS]
@@ -140,7 +140,7 @@ def record_attempts(code: Code, at: Layout, tape: Tape, rtol: float, atol: float
         block = capacity
         advance = 0
     place = tape.address + block * tape.lanes * width * 8
-    call_record(code.record, at.table, at.n * LANES, most, rtol, atol, 1.0 / at.n, place, width, advance, tape.n_stages,
+    call_record(code.record, at.table, at.n * LANES, most, rtol, own, 1.0 / at.n, place, width, advance, tape.n_stages,
                 tape.counts_address + JUST_NOW * 8)  # fmt: skip
 
 

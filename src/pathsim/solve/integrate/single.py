@@ -16,7 +16,7 @@ from ..solvers import Rosenbrock
 from ..status import Status
 from . import loop as lanes
 from .batch import engine_of
-from .engine import arrange
+from .engine import arrange, settings_of
 from .recorder import nothing_recorded
 
 
@@ -43,7 +43,7 @@ class Single:
         self._values = np.empty((1, len(times), len(nodes)))
         self._ends = np.zeros((1, 4))
         self._nodes, self._columns, self._base = nodes, columns, base
-        self._tolerances = np.array([solver.rtol, solver.atol, solver.max_steps, 0.0, 0.0])
+        self._tolerances = settings_of(solver.rtol, solver.atol, solver.max_steps)
         self._grid = np.ascontiguousarray(times, dtype=float)[None, :]
         self._driver = compiled(lanes.run_lanes)
         self._prepare()
@@ -57,7 +57,8 @@ class Single:
         job = Job(self._base, self._columns, self.settings, nothing, sources, self._grid, self._tolerances, 0, 1)
         code = engine.addresses(engine.output_code(nodes))
         records: tuple[Any, ...] = (
-            code, at, workspace.F, workspace.N, engine.discrete, job, Results(self._values, self._ends, nothing),
+            code, at, workspace.F, workspace.N, engine.discrete, job,
+            Results(self._values, self._ends, nothing),
             nothing_recorded(),
         )  # fmt: skip
         packed = [pack(record) for record in records]

@@ -11,6 +11,7 @@ from ..llvm.layout import (
     CHANCE,
     END,
     FIRST_CHANCE,
+    KINDS,
     LANES,
     LIMIT,
     LIVE,
@@ -18,6 +19,7 @@ from ..llvm.layout import (
     NOISY,
     NOT_SWITCHED,
     OLD_ERROR,
+    OWN_SHARE,
     PENDING,
     REPEATS,
     ROW,
@@ -43,6 +45,8 @@ from ..llvm.layout import (
 from .discontinuities import settle
 
 LONGEST_LEAP = 1e6
+LEAST_SHARE = 1e-5  # of the largest absolute tolerance of a kind of states that each of them has
+SMALLEST_ATOL = 1e-300
 
 
 def prepare_stage(at: Layout, F: FloatArray, job: Job) -> None:
@@ -73,24 +77,26 @@ def stage(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job: Job, f
     if at.n_modes > 0:
         for slot in range(count):
             settle(code, at, F, discrete, slot, START_T, at.x_start, at.p_start, at.k_start, at.nothing_held)
-    _first_steps(code, at, F, job, count)
+    _first_steps(code, at, F, discrete, job, count)
 
 
-def _first_steps(code: Code, at: Layout, F: FloatArray, job: Job, count: int) -> None:
+def _first_steps(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job: Job, count: int) -> None:
     """First step sizes (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations, volume 1, section 2.4)."""
-    rtol, atol = job.settings[RTOL], job.settings[ATOL]
+    rtol = job.settings[RTOL]
     n = at.n
     for i in range(n):
         for slot in range(LANES):
             F[at.U + i, slot] = 0.0
             F[at.U + n + i, slot] = 0.0
     call4(code.rates, place(at, START_T), place(at, at.x_start), place(at, at.k_start), place(at, at.U))
+    for slot in range(count):
+        _first_scales(at, F, discrete, job, slot)
     for slot in range(LANES):
         chosen = min(slot, count - 1)
         span = F[START_END, chosen] - F[START_T, chosen]
         size = speed = 0.0
         for i in range(n):
-            inverse = 1.0 / (atol + rtol * abs(F[at.x_start + i, chosen]))
+            inverse = 1.0 / (F[at.atol_start + i, chosen] + rtol * abs(F[at.x_start + i, chosen]) + 1e-300)
             size += square(F[at.x_start + i, chosen] * inverse)
             speed += square(F[at.U + i, chosen] * inverse)
         h = 1e-3 * span
@@ -107,7 +113,7 @@ def _first_steps(code: Code, at: Layout, F: FloatArray, job: Job, count: int) ->
         span = F[START_END, slot] - F[START_T, slot]
         speed = bend = 0.0
         for i in range(n):
-            inverse = 1.0 / (atol + rtol * abs(F[at.x_start + i, slot]))
+            inverse = 1.0 / (F[at.atol_start + i, slot] + rtol * abs(F[at.x_start + i, slot]) + 1e-300)
             speed += square(F[at.U + i, slot] * inverse)
             bend += square((F[at.U + n + i, slot] - F[at.U + i, slot]) * inverse)
         h = F[START_H, slot]
@@ -117,8 +123,49 @@ def _first_steps(code: Code, at: Layout, F: FloatArray, job: Job, count: int) ->
             wish = math.sqrt(math.sqrt(0.01 / steepest))  # the fourth root: close to the fifth, and the same everywhere
         fastest = 0.0
         for i in range(n):
-            fastest = max(fastest, abs(F[at.U + i, slot]) / (abs(F[at.x_start + i, slot]) + atol))
+            fastest = max(
+                fastest, abs(F[at.U + i, slot]) / (abs(F[at.x_start + i, slot]) + F[at.atol_start + i, slot] + 1e-300)
+            )
         F[START_H, slot] = no_leap(max(min(100.0 * h, wish, span), 1e-12 * span), fastest)
+
+
+def _first_scales(at: Layout, F: FloatArray, discrete: Discrete, job: Job, slot: int) -> None:
+    """Absolute tolerances of a staged row: as given, or from its initial values; where all states of a kind are zero,
+    from what their rates make in a thousandth of the time."""
+    own = job.settings[OWN_SHARE]
+    for i in range(at.n):
+        F[at.atol_start + i, slot] = job.settings[ATOL]
+    if own <= 0.0:
+        return
+    follow_scales(at, F, discrete, own, slot, at.x_start, at.atol_start)
+    span = 1e-3 * (F[START_END, slot] - F[START_T, slot])
+    for kind in range(KINDS):
+        largest = made = 0.0
+        for i in range(at.n):
+            if discrete.kinds[i] == kind:
+                largest = max(largest, F[at.atol_start + i, slot])
+                if math.isfinite(F[at.U + i, slot]):
+                    made = max(made, abs(F[at.U + i, slot]))
+        if largest == 0.0:
+            for i in range(at.n):
+                if discrete.kinds[i] == kind:
+                    F[at.atol_start + i, slot] = own * made * span if made > 0.0 else SMALLEST_ATOL
+
+
+def follow_scales(at: Layout, F: FloatArray, discrete: Discrete, own: float, lane: int, x: int, atol: int) -> None:
+    """Raise the absolute tolerances from row ``atol`` on to what the states from row ``x`` on make of them: ``own``
+    times each, and a share of that for the largest of its kind."""
+    for kind in range(KINDS):
+        largest = 0.0
+        for i in range(at.n):
+            if discrete.kinds[i] == kind:
+                size = own * abs(F[x + i, lane])
+                if math.isfinite(size):
+                    F[atol + i, lane] = max(F[atol + i, lane], size)
+                largest = max(largest, F[atol + i, lane])
+        for i in range(at.n):
+            if discrete.kinds[i] == kind:
+                F[atol + i, lane] = max(F[atol + i, lane], LEAST_SHARE * largest)
 
 
 def square(x: float) -> float:
@@ -165,6 +212,6 @@ def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, l
         F[at.passing + m, lane] = 0.0
         F[at.noise + m, lane] = 0.0
     for i in range(at.n):
-        F[at.atol + i, lane] = job.settings[ATOL]
+        F[at.atol + i, lane] = F[at.atol_start + i, slot]
     for e in range(at.n_events):
         N[at.was_true + e, lane] = discrete.events[e, 1]

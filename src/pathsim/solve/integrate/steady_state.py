@@ -19,8 +19,10 @@ from ...model.moieties import Stoichiometry, null_space
 from ..equations.system import System
 from ..llvm.calls import call2, call4
 from ..llvm.layout import LANES, START_T, Code, Layout, T, place
+from ..solvers import Rosenbrock
 from .discontinuities import settle
-from .engine import Engine
+from .engine import OWN_SHARE, Engine
+from .start import LEAST_SHARE, SMALLEST_ATOL
 from .workspace import Workspace
 
 MOST_CORRECTIONS = 12
@@ -76,7 +78,7 @@ def refine(
     x: FloatArray,
     times: FloatArray,
     nodes: tuple[int, ...],
-    atol: float,
+    solver: Rosenbrock,
 ) -> Refined:
     """Refine ``x``, where rows with these settings and start states (none: the model's own) came to rest at ``times``.
 
@@ -85,7 +87,7 @@ def refine(
     outputs = (*nodes, *(node for node in _volumes(engine) if node != engine.system.graph.one))
     found = Refined(x.copy(), np.zeros(len(x)), np.zeros(len(x), dtype=np.int64), np.empty((len(x), len(nodes))))
     with engine.workspaces.lent(len(outputs)) as workspace:
-        lanes = _Lanes(engine, workspace, outputs, atol)
+        lanes = _Lanes(engine, workspace, outputs, solver)
         for first in range(0, len(x), LANES):
             piece = slice(first, first + LANES)
             lanes.load(columns, settings[piece], start_states[piece], x[piece], times[piece])
@@ -112,8 +114,11 @@ def _volumes(engine: Engine) -> list[int]:
 class _Lanes:
     """Eight rows in a workspace, at rest or nearly so."""
 
-    def __init__(self, engine: Engine, workspace: Workspace[Layout], outputs: tuple[int, ...], atol: float) -> None:
-        self.engine, self.workspace, self.atol = engine, workspace, atol
+    def __init__(
+        self, engine: Engine, workspace: Workspace[Layout], outputs: tuple[int, ...], solver: Rosenbrock
+    ) -> None:
+        self.engine, self.workspace, self.solver = engine, workspace, solver
+        self.atol = np.zeros((len(engine.system.states), LANES))
         self.at: Layout = workspace.layout
         self.F = workspace.F
         self.code: Code = engine.addresses(engine.output_code(outputs))
@@ -157,6 +162,14 @@ class _Lanes:
         self.scaled = self.weights[None] * volumes.T[:, None, :]  # (lanes, totals, states)
         start = F[at.x_start : at.x_start + self.n]
         self.total = np.einsum("lts,sl->lt", self.scaled, start)
+        if self.solver.atol is not None:
+            self.atol[:] = self.solver.atol
+            return
+        size = np.maximum(np.abs(start), np.abs(self.x))
+        for kind in np.unique(self.engine.discrete.kinds):
+            here = self.engine.discrete.kinds == kind
+            size[here] = np.maximum(size[here], LEAST_SHARE * size[here].max(axis=0))
+        self.atol[:] = OWN_SHARE * self.solver.rtol * size + SMALLEST_ATOL
 
     def outputs(self) -> FloatArray:
         """Outputs at the present states, shape (outputs, lanes)."""
@@ -206,7 +219,7 @@ class _Lanes:
         matrix[:, self.dependent] = self.scaled[lanes]
         right[:, self.dependent] = self.total[lanes] - np.einsum("lts,sl->lt", self.scaled[lanes], x[:, lanes])
         changes = np.full((self.n, LANES), np.nan)
-        changes[:, lanes] = _solve(matrix, right, np.abs(x[:, lanes]).T + self.atol).T
+        changes[:, lanes] = _solve(matrix, right, (np.abs(x[:, lanes]) + self.atol[:, lanes]).T).T
         return changes
 
     def residual(self, count: int) -> tuple[FloatArray, IntArray]:

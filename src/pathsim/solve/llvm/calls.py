@@ -52,17 +52,17 @@ def call7(address: int, a: int, b: int, c: int, d: int, e: int, f: int, g: int) 
     _function(address, 7)(a, b, c, d, e, f, g)
 
 
-def call_step(address: int, table: int, n8: int, most: int, rtol: float, atol: float, share: float) -> None:
-    """``step(table, n8, most, rtol, atol, share)``."""
-    _step(address)(table, n8, most, rtol, atol, share)
+def call_step(address: int, table: int, n8: int, most: int, rtol: float, own: float, share: float) -> None:
+    """``step(table, n8, most, rtol, own, share)``."""
+    _step(address)(table, n8, most, rtol, own, share)
 
 
 def call_record(
-    address: int, table: int, n8: int, most: int, rtol: float, atol: float, share: float, block: int, width: int,
+    address: int, table: int, n8: int, most: int, rtol: float, own: float, share: float, block: int, width: int,
     advance: int, stages: int, attempts: int,
 ) -> None:  # fmt: skip
-    """``record(table, n8, most, rtol, atol, share, block, width, advance, stages, attempts)``."""
-    _record(address)(table, n8, most, rtol, atol, share, block, width, advance, stages, attempts)
+    """``record(table, n8, most, rtol, own, share, block, width, advance, stages, attempts)``."""
+    _record(address)(table, n8, most, rtol, own, share, block, width, advance, stages, attempts)
 
 
 BY_ADDRESS = (call2, call3, call4, call6, call7, call_step, call_record)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Annotated, NamedTuple
 
+import numpy as np
+
 from ...arrays import FloatArray, IntArray
 
 LANES = 8
@@ -47,7 +49,9 @@ OK, STEP_TOO_SMALL, TOO_MANY_STEPS, NOT_FINITE, SINGULAR, CHATTERING, NO_STEADY_
 # kinds of modes
 LT, LE, FLOOR, EQ = range(4)
 # positions in Job.settings
-RTOL, ATOL, MAX_STEPS, START, UNTIL_STEADY = range(5)
+RTOL, ATOL, MAX_STEPS, START, UNTIL_STEADY, OWN_SHARE = range(6)
+# kinds of states that have a scale in common
+KINDS = 4
 # columns of Results.ends
 STATUS, TIME, STATE, STEPS_TAKEN = range(4)
 
@@ -105,6 +109,7 @@ class Layout(NamedTuple):
     raw: int
     p_start: int
     x_start: int
+    atol_start: int
     k_start: int
     o: int
     margins: int
@@ -124,11 +129,13 @@ class Layout(NamedTuple):
 
 class Discrete(NamedTuple):
     """``modes`` (m, 2): kind, known in advance. ``events`` (e + 1, 4): first effect, initially true, persistent,
-    values from trigger time. ``targets``: is a state, index; event after event."""
+    values from trigger time. ``targets``: is a state, index; event after event. ``kinds`` (states,): states of one kind
+    have a scale in common."""
 
     modes: Integers2
     events: Integers2
     targets: Integers2
+    kinds: Integers1
 
 
 class Job(NamedTuple):
@@ -149,11 +156,13 @@ class Job(NamedTuple):
 
 
 class Results(NamedTuple):
-    """Where results go, row by row; ``x`` may have no rows when last states are not wanted."""
+    """Where results go, row by row; ``x`` may have no rows when last states are not wanted, ``atol`` (the absolute
+    tolerances that rows ended with) likewise."""
 
     values: Floats3
     ends: Floats2
     x: Floats2
+    atol: Floats2 = np.empty((0, 0))
 
 
 def place(at: Layout, row: int) -> int:

@@ -19,7 +19,7 @@ from ..rosenbrock.tableau import RODAS5P
 from ..solvers import Rosenbrock, Solver
 from ..status import Status
 from .functions import ReferenceFunctions
-from .steps import make_stepper
+from .steps import absolute_tolerances, make_stepper
 
 MOST_SWITCHES_AT_ONE_TIME = 1000
 FEW_SWITCHES_AT_ONE_TIME = 30
@@ -95,7 +95,6 @@ class _Simulation:
         self.system = system
         self.times = times
         self.solver = solver
-        self.atol = np.full(len(system.states), solver.atol)
         self.t = start_time
         self.until_steady = until_steady
         self.steady = False
@@ -103,6 +102,9 @@ class _Simulation:
         effective = functions.start(start_time, [], raw)
         self.p = np.array(effective[:n_parameters] + [0.0] * len(system.modes))
         self.x = np.array(effective[n_parameters:], dtype=float) if start_state is None else np.array(start_state)
+        self.atol = absolute_tolerances(
+            solver, self.x, self.f.rates(start_time, self.x, self.p), times[-1] - start_time
+        )
         self.was_true = [event.initially_true for event in system.events]
         self.pending: list[_Pending] = []
         self.values = np.full((len(times), len(functions.outputs(0.0, self.x, self.p))), np.nan)
@@ -146,7 +148,8 @@ class _Simulation:
 
     def _integrate_to(self, end: float) -> Status:
         """Steps until ``end`` or a switch; leaves t, x at the end of the segment."""
-        stepper = make_stepper(self.f, self.t, self.x, self.p, end, self.solver)
+        self.atol = np.maximum(self.atol, absolute_tolerances(self.solver, self.x))
+        stepper = make_stepper(self.f, self.t, self.x, self.p, end, self.solver, self.atol)
         while self.t < end:
             if self.steps >= self.solver.max_steps:
                 return Status.TOO_MANY_STEPS
@@ -175,7 +178,7 @@ class _Simulation:
         """Whether every state changes by less than STEADY of itself per time unit, rounding in the rates aside."""
         rates = np.abs(np.array(self.f.rates(self.t, self.x, self.p)))
         rounding = 1e-15 * np.abs(self.f.jacobian(self.t, self.x, self.p)) @ np.abs(self.x)
-        return bool(np.all(rates <= STEADY * (np.abs(self.x) + self.solver.atol) + rounding))
+        return bool(np.all(rates <= STEADY * (np.abs(self.x) + self.atol) + rounding))
 
     def _jump_to(self, end: float) -> Status:
         """Without states nothing but time moves; modes may still switch on the way."""
@@ -386,6 +389,6 @@ class _Simulation:
         bad = np.flatnonzero(~np.isfinite(self.x))
         if bad.size:
             return int(bad[0])
-        speed = np.abs(np.array(self.f.rates(self.t, self.x, self.p))) / (np.abs(self.x) + self.solver.atol)
+        speed = np.abs(np.array(self.f.rates(self.t, self.x, self.p))) / (np.abs(self.x) + self.atol)
         bad = np.flatnonzero(~np.isfinite(speed))
         return int(bad[0]) if bad.size else int(np.argmax(speed))

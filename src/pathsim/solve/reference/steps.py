@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,10 +31,25 @@ class Stepper(Protocol):
         """The curve over the last step."""
 
 
-def make_stepper(f: ReferenceFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: Solver) -> Stepper:
+def make_stepper(
+    f: ReferenceFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: Solver, atol: FloatArray
+) -> Stepper:
     if isinstance(solver, Rosenbrock):
-        return RosenbrockStepper(f, t, x, p, end, solver)
+        return RosenbrockStepper(f, t, x, p, end, solver, atol)
     return _ScipyStepper(f, t, x, p, end, solver)
+
+
+def absolute_tolerances(solver: Solver, x: FloatArray, rates: Sequence[float] = (), span: float = 0.0) -> FloatArray:
+    """Absolute tolerances of states ``x``: as given, or from their sizes (and where all are zero, from what rates make
+    of them in a thousandth of ``span``); all states count as one kind here."""
+    if solver.atol is not None:
+        return np.full(len(x), solver.atol)
+    size: FloatArray = np.abs(x)
+    largest = float(size.max(initial=0.0))
+    if largest == 0 and span:
+        largest = 1e5 * 1e-3 * span * np.abs(np.asarray(rates, dtype=float)).max(initial=0.0)
+    tolerances: FloatArray = 1e-3 * solver.rtol * np.maximum(size, 1e-5 * largest) + 1e-300
+    return tolerances
 
 
 class _ScipyStepper:
@@ -73,9 +88,16 @@ class RosenbrockStepper:
     """A Rosenbrock method on a dense matrix, in the symbols of :mod:`pathsim.solve.rosenbrock.tableau`."""
 
     def __init__(
-        self, f: ReferenceFunctions, t: float, x: FloatArray, p: FloatArray, end: float, solver: Rosenbrock
+        self,
+        f: ReferenceFunctions,
+        t: float,
+        x: FloatArray,
+        p: FloatArray,
+        end: float,
+        solver: Rosenbrock,
+        atol: FloatArray,
     ) -> None:
-        self.f, self.p, self.end, self.solver = f, p, end, solver
+        self.f, self.p, self.end, self.solver, self.atol = f, p, end, solver, atol
         self.t: float = t
         self.y: FloatArray = x.copy()
         self.h = 1e-6 * (end - t)
@@ -92,7 +114,8 @@ class RosenbrockStepper:
             h = remaining if self.h >= 0.999999 * remaining else self.h
             if h <= 1e-15 * max(abs(self.t), 1e-300):
                 return False
-            y1, error, curve = rosenbrock_step(self.f, self.t, self.y, self.p, h, self.solver)
+            self.atol = np.maximum(self.atol, absolute_tolerances(self.solver, self.y))
+            y1, error, curve = rosenbrock_step(self.f, self.t, self.y, self.p, h, self.solver, self.atol)
             if error <= 1.0:
                 factor = 0.9 * min(error**-exponent, (self.last_error / error**2) ** exponent) if error > 0 else 6.0
                 factor = min(1.0 if rejected else 6.0, max(0.2, factor))
@@ -105,7 +128,13 @@ class RosenbrockStepper:
 
 
 def rosenbrock_step(
-    f: ReferenceFunctions, t: float, y: FloatArray, p: FloatArray, h: float, solver: Rosenbrock
+    f: ReferenceFunctions,
+    t: float,
+    y: FloatArray,
+    p: FloatArray,
+    h: float,
+    solver: Rosenbrock,
+    atol: FloatArray | None = None,
 ) -> tuple[FloatArray, float, Callable[[float], FloatArray]]:
     """One attempt of size ``h``: the new state, the scaled error (accept when <= 1) and the dense output."""
     T, n = solver.tableau, len(y)
@@ -125,7 +154,8 @@ def rosenbrock_step(
     zero = np.zeros(n)
     y1 = y + sum((m * U[j] for j, m in enumerate(T.m)), start=zero)
     estimate = sum((e * U[j] for j, e in enumerate(T.e)), start=zero)
-    scale = solver.atol + solver.rtol * np.maximum(np.abs(y), np.abs(y1))
+    atol = absolute_tolerances(solver, y) if atol is None else atol
+    scale = atol + solver.rtol * np.maximum(np.abs(y), np.abs(y1))
     error = float(np.sqrt(np.mean((estimate / scale) ** 2)))
     D = [sum((w * U[j] for j, w in enumerate(row)), start=np.zeros(n)) for row in T.H]
 

@@ -85,16 +85,17 @@ def _move(fused: bool) -> Loops:
 
 def _forward_error(T: Tableau, fused: bool) -> Loops:
     """``forward_error(x, dx, dyn, dU, limits, sum, n8)``: the sum over states of the squared error of the sensitivities
-    over what is tolerated. ``limits``: relative size of each direction, relative and absolute tolerance."""
+    over what is tolerated. ``limits``: relative size of each direction, relative tolerance, absolute ones of states."""
     f = Loops("forward_error", ("x", "dx", "dyn", "dU", "limits", "sum"), "i64 %n8", fused)
-    size, relative, absolute = (f.vector("%limits", str(i)) for i in range(3))
-    least = f.multiply_add(absolute, size, splat(1e-300))
+    size, relative = (f.vector("%limits", str(i)) for i in range(2))
     dU = f.parts("%dU", T.stages)
 
     def body(index: str) -> str:
         x, before, after = (f.read(f.at(f"%{name}", index)) for name in ("x", "dx", "dyn"))
         largest = f.intrinsic("maxnum", f.intrinsic("fabs", before), f.intrinsic("fabs", after))
         largest = f.intrinsic("maxnum", largest, f.binary("fmul", size, f.intrinsic("fabs", x)))
+        absolute = f.read(f.at("%limits", f.emit(f"add i64 {index}, {2 * LANES}")))
+        least = f.multiply_add(absolute, size, splat(1e-300))
         ratio = f.binary("fdiv", estimated_error(f, T, dU, index), f.multiply_add(relative, largest, least))
         return f.binary("fmul", ratio, ratio)
 

@@ -18,7 +18,7 @@ from .records import RECORD_ARGUMENTS, Note, note_attempt, nothing_to_note
 from .tableau import Tableau
 
 POINTERS = (
-    "t", "h", "ts", "ig", "y", "k", "J", "A", "U", "u", "yn", "slope",
+    "t", "h", "ts", "ig", "y", "atol", "k", "J", "A", "U", "u", "yn", "slope",
     "error", "old_error", "was_rejected", "stop", "aim", "accepted", "wish", "h_next", "t_next", "lands", "target",
     "live", "taken", "limit", "f_rates", "f_jacobian", "f_slopes", "f_factor", "f_solve", "lu",
 )  # fmt: skip
@@ -38,7 +38,7 @@ of higher order than those of the dense output."""
 
 
 def step_module(T: Tableau, fused: bool) -> str:
-    """IR of ``step(table, n8, most, rtol, atol, 1/n)``, ``record(...)``, ``dense(...)``, ``prepare_dense(...)`` and
+    """IR of ``step(table, n8, most, rtol, own, 1/n)``, ``record(...)``, ``dense(...)``, ``prepare_dense(...)`` and
     ``commit(...)``."""
     functions: list[Function] = [
         _attempt("attempt", T, fused, timed=False),
@@ -61,13 +61,13 @@ def _entry(name: str, more: str, fused: bool, note: Note) -> Function:
     it has taken as many steps as it may. The last attempt is left uncommitted for the loop to look at. ``note`` is
     shown every attempt, see :mod:`pathsim.solve.rosenbrock.records`; ``more`` are the arguments it needs.
     """
-    f = Loops(name, ("table",), f"i64 %n8, i64 %most, double %rtol, double %atol, double %share{more}", fused)
+    f = Loops(name, ("table",), f"i64 %n8, i64 %most, double %rtol, double %own, double %share{more}", fused)
     pointer = {name: f.pointer("%table", index) for index, name in enumerate(POINTERS)}
     timed = f.emit(f"icmp ne ptr {pointer['f_slopes']}, null")
     live = f.read(pointer["live"])
     limit = f.read(pointer["limit"])
     arguments = ", ".join(f"ptr {pointer[name]}" for name in POINTERS)
-    call = f"({arguments}, i64 %n8, double %rtol, double %atol, double %share)"
+    call = f"({arguments}, i64 %n8, double %rtol, double %own, double %share)"
     f.lines += ["br label %again", "again:", "%count = phi i64 [ 1, %entry ], [ %countn, %after_commit ]"]
     f.in_block("look")
     f.lines += [f"br i1 {timed}, label %with, label %without"]
@@ -103,7 +103,7 @@ def _entry(name: str, more: str, fused: bool, note: Note) -> Function:
 
 def _attempt(name: str, T: Tableau, fused: bool, timed: bool) -> Function:
     """One attempt; ``timed`` for systems whose rates depend on time explicitly."""
-    scalars = "i64 %n8, double %rtol, double %atol, double %share"
+    scalars = "i64 %n8, double %rtol, double %own, double %share"
     f = Loops(name, POINTERS, scalars, fused, linkage="internal")
     h, t = f.read("%h"), f.read("%t")
     inverse_h = f.binary("fdiv", splat(1.0), h)
@@ -121,7 +121,7 @@ def _attempt(name: str, T: Tableau, fused: bool, timed: bool) -> Function:
         f.write("%ts", time)
         f.lines.append(f"call void %f_rates(ptr %ts, ptr {target}, ptr %k, ptr {U[i]})")
         f.lines.append(f"call void %f_solve(ptr %A, ptr {U[i]}, ptr %lu)")
-    square = f.sum_loop(_error_term(f, T, U, _spread(f, "%rtol"), _spread(f, "%atol")), splat(0.0))
+    square = f.sum_loop(_error_term(f, T, U, _spread(f, "%rtol"), _spread(f, "%own")), splat(0.0))
     _control(f, T, f.binary("fmul", square, _spread(f, "%share")), t, h)
     return f
 
@@ -171,8 +171,9 @@ def estimated_error(f: Loops, T: Tableau, U: Sequence[str], index: str) -> str:
     return f.combine([(e, f.read(f.at(U[j], index))) for j, e in enumerate(T.e) if e])
 
 
-def _error_term(f: Loops, T: Tableau, U: Sequence[str], rtol: str, atol: str) -> Callable[[str], str]:
-    """The squared error of one state over its tolerance; also completes y1 in ``%yn``."""
+def _error_term(f: Loops, T: Tableau, U: Sequence[str], rtol: str, own: str) -> Callable[[str], str]:
+    """The squared error of one state over its tolerance; also completes y1 in ``%yn``, and raises ``%atol`` to ``own``
+    times the state."""
 
     def body(index: str) -> str:
         error = estimated_error(f, T, U, index)
@@ -181,7 +182,10 @@ def _error_term(f: Loops, T: Tableau, U: Sequence[str], rtol: str, atol: str) ->
         new = new_state(f, T, U, "%y", "%yn", index)
         f.write(f.at("%yn", index), new)
         old = f.read(f.at("%y", index))
-        largest = f.intrinsic("maxnum", f.intrinsic("fabs", new), f.intrinsic("fabs", old))
+        size = f.intrinsic("fabs", old)
+        largest = f.intrinsic("maxnum", f.intrinsic("fabs", new), size)
+        atol = f.intrinsic("maxnum", f.read(f.at("%atol", index)), f.binary("fmul", own, size))
+        f.write(f.at("%atol", index), atol)
         scale = f.multiply_add(rtol, largest, atol)
         ratio = f.binary("fmul", error, f.approximate_reciprocal(scale))
         return f.binary("fmul", ratio, ratio)

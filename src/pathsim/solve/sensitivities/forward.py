@@ -111,7 +111,8 @@ class _Differentiation:
         self, recording: Recording, seeds: FloatArray, start_seeds: FloatArray | None, solver: Rosenbrock
     ) -> None:
         self.recording, self.start_seeds = recording, start_seeds
-        self.tolerances = np.array([solver.rtol * LOOSER, solver.atol * LOOSER])
+        relative = np.full((len(recording.atol), 1), solver.rtol)
+        self.tolerances = LOOSER * np.hstack([relative, recording.atol])
         self.errors = np.zeros(len(recording.order))
         self.machine = forward_of(recording.system, recording.tableau)
         self.place = np.asarray(self.machine.engine.order)
@@ -335,7 +336,8 @@ class ForwardMachine:
         entries, factors, rows = len(program.jacobian), len(program.elimination.entries), len(T.H)
         arrays = {"t": 1, "h": 1, "theta": 1, "ts": 1, "ig": 1, "x": 2 * n, "p": 2 * n_p, "raw": 2 * n_raw, "k": n_k,
                   "dk": n_k, "U": T.stages * n, "dU": T.stages * n, "yn": n, "dyn": n, "D": 2 * rows * n, "xs": 2 * n,
-                  "o": n_outputs, "size": 3, "u": n, "du": n, "J": entries, "dJ": entries, "A": factors, "dslope": n,
+                  "o": n_outputs, "size": 2 + n, "u": n, "du": n, "J": entries, "dJ": entries, "A": factors,
+                  "dslope": n,
                   "work": n}  # fmt: skip
         functions = engine.step_functions() | {
             "f_rates_forward": own["rates_forward"],

@@ -98,22 +98,23 @@ def start_tasks(
 def run_tasks(
     code: ForwardCode, at: ForwardLayout, F: LaneFloats, tape: Tape, order: Integers1, tasks: Integers2, X: Floats2,
     P: Floats2, S: Floats3, Q: Floats3, samples: Integers2, times: Floats1, out: Floats4,
-    sizes: Floats2, tolerances: Floats1, errors: Floats1,
+    sizes: Floats2, tolerances: Floats2, errors: Floats1,
 ) -> None:  # fmt: skip
     """Carry sensitivities ``S`` (tasks, n, 8) through the recorded steps of each task, sampling outputs on the way.
 
     ``X`` (tasks, n) and ``P`` (tasks, p) are state and parameters where a task begins; ``Q`` (tasks, p, 8) those of
     the parameters. ``samples`` (s, 2): position in ``order`` of the step a sample lies in, or -1 for the beginning, and
     its number; ``times`` (s,). ``out`` is (rows, times, outputs, columns). ``errors`` (order) is raised to the error of
-    each step's sensitivities over ``tolerances`` (relative, absolute), ``sizes`` (tasks, 8) being the relative size of
-    each direction.
+    each step's sensitivities over ``tolerances`` (rows, relative and absolute ones of states), ``sizes`` (tasks, 8)
+    being the relative size of each direction.
     """
     n, n_p, n8 = at.n, P.shape[1], at.n * LANES
     for m in range(tasks.shape[0]):
         for lane in range(LANES):
             F[at.size, lane] = sizes[m, lane]
-            F[at.size + 1, lane] = tolerances[0]
-            F[at.size + 2, lane] = tolerances[1]
+            F[at.size + 1, lane] = tolerances[tasks[m, TASK_ROW], 0]
+            for i in range(n):
+                F[at.size + 2 + i, lane] = tolerances[tasks[m, TASK_ROW], 1 + i]
         for i in range(n_p):
             for lane in range(LANES):
                 F[at.p + i, lane] = P[m, i]

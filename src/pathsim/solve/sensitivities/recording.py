@@ -13,7 +13,7 @@ import numpy as np
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..integrate.batch import Rows, at_rest, engine_of
-from ..integrate.engine import Engine, arrange
+from ..integrate.engine import Engine, arrange, settings_of
 from ..integrate.loop import run_lanes
 from ..integrate.recorder import (
     CALLS,
@@ -48,6 +48,7 @@ class Recording:
 
     ``raw`` (n, raw values); ``times`` (n, times) as sampled; ``order`` lists records row by row, row i's are
     ``order[first[i]:first[i + 1]]``. ``from_states``: whether rows began from given states instead of the model's own.
+    ``atol`` (n, states): the absolute tolerances that rows ended with, in elimination order.
     """
 
     system: System
@@ -61,6 +62,7 @@ class Recording:
     first: IntArray
     from_states: bool
     until_steady: bool
+    atol: FloatArray
 
 
 def record_rows(
@@ -89,12 +91,13 @@ def record_rows(
     n, nodes, engine = len(settings), tuple(outputs), engine_of(system, solver.tableau)
     order = engine.order
     starts = np.empty((0, len(order))) if start_states is None else np.ascontiguousarray(start_states[:, order])
-    tolerances = np.array([solver.rtol, solver.atol, solver.max_steps, 0.0, float(until_steady)])
+    tolerances = settings_of(solver.rtol, solver.atol, solver.max_steps, until_steady)
     n_stages = solver.tableau.stages * len(order) * keep_stages
     room = ROOM // (min(LANES, max(n, 1)) * (stages_column(len(order)) + n_stages))
     calls, jumps = 40 * n + min(max(room, 200), 2000), (40 * n + 40) * bool(system.modes or system.events)
     while True:
-        results = Results(np.full((n, grid.shape[1], len(nodes)), np.nan), np.zeros((n, 4)), np.empty((n, len(order))))
+        results = Results(np.full((n, grid.shape[1], len(nodes)), np.nan), np.zeros((n, 4)),
+                          np.empty((n, len(order))), np.zeros((n, len(order))))  # fmt: skip
         results.ends[:, STATE] = -1
         tape = _blank(system, n, calls, jumps, limits, n_stages)
         had = _record(engine, columns, settings, grid, nodes, tolerances, starts, results, tape)
@@ -112,7 +115,7 @@ def record_rows(
     tape, places, first = _sorted(tape, rows, order, DWELL * until_steady)
     made = Recording(
         system, solver.tableau, rows, nodes, raw, np.broadcast_to(grid, (n, grid.shape[1])), tape, places, first,
-        start_states is not None, until_steady,
+        start_states is not None, until_steady, results.atol,
     )  # fmt: skip
     weakref.finalize(made, _pool().give_back, memory)
     return made
