@@ -101,7 +101,8 @@ def _settings(
 ) -> dict[str, Expr]:  # fmt: skip
     """What a condition sets during a step: numbers, or formulas of the free parameters."""
     line = condition.cell_line
-    offsets = condition.settings(step, {**own, **dict.fromkeys(applying, 0.0)}, library)
+    at_zero = {**own, **dict.fromkeys(applying, 0.0)} if applying else own
+    offsets = condition.settings(step, at_zero, library)
     missing = sorted(name for name in offsets if name not in system.slots)
     if missing:
         close = near_misses(missing[0], system.slots)
