@@ -61,9 +61,12 @@ def rival(name: str, seed: int) -> Contender:
     def start(i: int) -> float:
         np.random.seed(1000 * seed + i)  # noqa: NPY002 - what pyPESTO draws its starts with
         result = optimize.minimize(
-            problem, optimizer, n_starts=1, progress_bar=False,
+            problem,
+            optimizer,
+            n_starts=1,
+            progress_bar=False,
             options=optimize.OptimizeOptions(allow_failed_starts=True),
-        )  # fmt: skip
+        )
         return -float(result.optimize_result[0].fval)
 
     nominal = np.asarray(load(yaml_of(name), workers=1).theta)

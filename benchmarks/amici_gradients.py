@@ -99,8 +99,10 @@ def main() -> None:
     parser.add_argument("--vectors", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    print("ms per gradient            par. | AMICI forward, error, failed | AMICI adjoint, error |"
-          " pathsim 1e-6: many, error, alone, forward / many | pathsim 1e-8: the same")  # fmt: skip
+    print(
+        "ms per gradient            par. | AMICI forward, error, failed | AMICI adjoint, error |"
+        " pathsim 1e-6: many, error, alone, forward / many | pathsim 1e-8: the same"
+    )
     for name in chosen.problems:
         measure(name, chosen.vectors, chosen.rounds)
 

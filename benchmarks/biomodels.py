@@ -89,11 +89,16 @@ CAUSES = {
 def write_page(results: dict[str, dict[str, object]], page: Path) -> None:
     """The table of everything that does not simply agree, with its cause where one has been found."""
     counts = Counter(str(one["verdict"]) for one in results.values())
-    lines = ["# Curated BioModels", "",
-             f"{len(results)} models by `python benchmarks/biomodels.py`, at defaults, "
-             f"beside libRoadRunner at rtol 1e-10; they agree within {AGREES:g} of every species' peak "
-             "unless listed.", "",
-             "| verdict | models |", "| --- | --- |"]  # fmt: skip
+    lines = [
+        "# Curated BioModels",
+        "",
+        f"{len(results)} models by `python benchmarks/biomodels.py`, at defaults, "
+        f"beside libRoadRunner at rtol 1e-10; they agree within {AGREES:g} of every species' peak "
+        "unless listed.",
+        "",
+        "| verdict | models |",
+        "| --- | --- |",
+    ]
     lines += [f"| {verdict} | {count} |" for verdict, count in counts.most_common()]
     lines += ["", "| model | verdict | detail | cause |", "| --- | --- | --- | --- |"]
     for name, one in sorted(results.items()):

@@ -64,20 +64,31 @@ def bundled(ps: Any) -> Any:
     imoto = pd.read_csv(folder / "imoto2022_erbb_westerns" / "western_raw.csv")
     imoto = imoto[imoto["readout"].isin(["pAkt", "pERK"]) & (imoto["densitometry_au"] > 0)]
     line = imoto["cell_line"].map({"MCF7": "MCF7", "SKBR3": "SK-BR-3"})
-    first = pd.DataFrame({
-        "cell_line": line, "treatment": STARVED + imoto["ligand"].map({"EGF": "EGF 10 nM", "HRG": "NRG1 10 nM"}),
-        "time_min": imoto["time_min"].astype(float),
-        "readout": imoto["readout"].map({"pAkt": "pAKT_S473", "pERK": "pERK_T202"}), "value": imoto["densitometry_au"],
-        "gel": "imoto " + line + " " + imoto["replicate"].astype(str), "replicate": imoto["replicate"],
-    })  # fmt: skip
+    first = pd.DataFrame(
+        {
+            "cell_line": line,
+            "treatment": STARVED + imoto["ligand"].map({"EGF": "EGF 10 nM", "HRG": "NRG1 10 nM"}),
+            "time_min": imoto["time_min"].astype(float),
+            "readout": imoto["readout"].map({"pAkt": "pAKT_S473", "pERK": "pERK_T202"}),
+            "value": imoto["densitometry_au"],
+            "gel": "imoto " + line + " " + imoto["replicate"].astype(str),
+            "replicate": imoto["replicate"],
+        }
+    )
     welsh = pd.read_csv(folder / "welsh_insulin_westerns" / "timecourse_long.csv")
     welsh = welsh[(welsh["block"] == "values") & welsh["antibody"].isin(list(WELSH)) & (welsh["value"] > 0)]
     line = welsh["cell_line"].replace({"MCF-7": "MCF7"})
-    second = pd.DataFrame({
-        "cell_line": line, "treatment": STARVED + "insulin 100 nM", "time_min": welsh["time_min"].astype(float),
-        "readout": welsh["antibody"].map(WELSH), "value": welsh["value"],
-        "gel": "welsh " + welsh["sheet"].astype(str) + " " + line, "replicate": welsh["replicate"],
-    })  # fmt: skip
+    second = pd.DataFrame(
+        {
+            "cell_line": line,
+            "treatment": STARVED + "insulin 100 nM",
+            "time_min": welsh["time_min"].astype(float),
+            "readout": welsh["antibody"].map(WELSH),
+            "value": welsh["value"],
+            "gel": "welsh " + welsh["sheet"].astype(str) + " " + line,
+            "replicate": welsh["replicate"],
+        }
+    )
     table = pd.concat([first, second], ignore_index=True)
     key = ["cell_line", "treatment", "time_min", "readout", "gel", "replicate"]
     table = table.groupby(key, as_index=False, sort=False)["value"].mean()
@@ -164,9 +175,12 @@ class Contender:
     def __init__(self, source: Path, name: str, seconds: float) -> None:
         words = [sys.executable, __file__, str(source), name, "--worker", "--seconds", str(seconds)]
         self.process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             env={**os.environ, "PYTHONPATH": str(source), "OPENBLAS_NUM_THREADS": "1"},
-        )  # fmt: skip
+        )
         self._read()
 
     def _read(self) -> list[tuple[float, float]]:

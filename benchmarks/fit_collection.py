@@ -52,10 +52,16 @@ def measure(name: str, starts: int, seconds: float, seed: int) -> dict[str, obje
     good = [(start, at) for start, at in done if -start.value >= published - WITHIN]
     best = max((-start.value for start, _ in done), default=float("nan"))
     return {
-        "problem": name, "parameters": len(objective.names), "published": round(published, 3), "starts": len(done),
-        "reached": len(good), "seconds_to_first": round(good[0][1], 1) if good else "", "best": round(best, 3),
-        "better_by": round(max(best - published, 0.0), 3), "seconds": round(done[-1][1], 1) if done else "",
-    }  # fmt: skip
+        "problem": name,
+        "parameters": len(objective.names),
+        "published": round(published, 3),
+        "starts": len(done),
+        "reached": len(good),
+        "seconds_to_first": round(good[0][1], 1) if good else "",
+        "best": round(best, 3),
+        "better_by": round(max(best - published, 0.0), 3),
+        "seconds": round(done[-1][1], 1) if done else "",
+    }
 
 
 def main() -> None:

@@ -67,8 +67,11 @@ def measure(name: str, rows: int) -> None:
 
     a, b = (seconds / rows for seconds in least([plain, adjoint], 15))
     c = least([forward], 2)[0] / min(rows, 32)
-    print(f"{name:28s} {len(system.states):4d} {len(estimated):5d} {1e6 * a:10.1f} {1e6 * b:10.1f} {b / a:8.1f}"
-          f" {1e6 * c:10.1f} {c / a:8.1f}", flush=True)  # fmt: skip
+    print(
+        f"{name:28s} {len(system.states):4d} {len(estimated):5d} {1e6 * a:10.1f} {1e6 * b:10.1f} {b / a:8.1f}"
+        f" {1e6 * c:10.1f} {c / a:8.1f}",
+        flush=True,
+    )
 
 
 def measure_problem(name: str) -> float:
@@ -78,8 +81,11 @@ def measure_problem(name: str) -> float:
     theta = problem.theta
     value, gradient = least([lambda: problem.log_likelihood(theta), lambda: problem.gradient(theta)], 31)
     simulations = sum(group.rows for part in problem.setup.parts for group in part.runner.plan.groups)
-    print(f"{name:28s} {len(theta):5d} {simulations:5d} {1e3 * value:10.2f} {1e3 * gradient:10.2f}"
-          f" {gradient / value:8.1f}", flush=True)  # fmt: skip
+    print(
+        f"{name:28s} {len(theta):5d} {simulations:5d} {1e3 * value:10.2f} {1e3 * gradient:10.2f}"
+        f" {gradient / value:8.1f}",
+        flush=True,
+    )
     return gradient / value
 
 

@@ -44,8 +44,11 @@ DRUGS = {
     "IGF1": ps.Drug("IGF1", kind="ligand", per_nM={"IGF1": 1.0}),
     "serum": ps.Drug("serum", kind="medium", per_percent={"serum": 1.0}),
 }
-TREATMENTS = ("vehicle for 4 h then IGF1 2 nM", "vehicle for 4 h then IGF1 20 nM",
-              "blocker 100 nM for 1 h then blocker 100 nM + IGF1 20 nM")  # fmt: skip
+TREATMENTS = (
+    "vehicle for 4 h then IGF1 2 nM",
+    "vehicle for 4 h then IGF1 20 nM",
+    "blocker 100 nM for 1 h then blocker 100 nM + IGF1 20 nM",
+)
 TIMES = (0.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 FREE = ("k_on", "k_off", "k_s6", "k_ds6", "basal", "Kd")
 NOISE = 0.15
@@ -59,8 +62,10 @@ def signals(model: ps.Model, truth: dict[str, float], library: ps.Library) -> pd
     conditions = [Condition(line, ps.Treatment.parse(text)) for line in LINES.values() for text in TREATMENTS]
     readouts = ["pAKT", "pS6"]
     values = simulate_conditions(changed, conditions, TIMES, readouts, library)
-    rows = [(conditions[c].cell_line.name, str(conditions[c].treatment), TIMES[t], readouts[r], value)
-            for (c, t, r), value in np.ndenumerate(values)]  # fmt: skip
+    rows = [
+        (conditions[c].cell_line.name, str(conditions[c].treatment), TIMES[t], readouts[r], value)
+        for (c, t, r), value in np.ndenumerate(values)
+    ]
     return pd.DataFrame(rows, columns=["cell_line", "treatment", "time_min", "readout", "value"])
 
 
@@ -115,8 +120,11 @@ def main() -> None:
         if (replicate + 1) % 10 == 0 or replicate + 1 == chosen.replicates:
             share = {name: round(inside[name] / (replicate + 1), 3) for name in FREE}
             total = sum(inside.values()) / (len(FREE) * (replicate + 1))
-            print(f"{replicate + 1} replicates, {time.perf_counter() - began:.0f} s: inside {total:.3f}, {share}, "
-                  f"{dict(verdicts)}", flush=True)  # fmt: skip
+            print(
+                f"{replicate + 1} replicates, {time.perf_counter() - began:.0f} s: inside {total:.3f}, {share}, "
+                f"{dict(verdicts)}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -21,15 +21,24 @@ NA = pd.NA
 @pytest.mark.parametrize(
     "values",
     [
-        [1, 2.5, 3], (1, 2.5, 3), np.array([1, 2.5, 3]), np.array([1, 2.5, 3], dtype=np.float32),
+        [1, 2.5, 3],
+        (1, 2.5, 3),
+        np.array([1, 2.5, 3]),
+        np.array([1, 2.5, 3], dtype=np.float32),
         pd.Series([1, 2.5, 3]),
-        pd.Index([1, 2.5, 3]), [np.int8(1), np.float32(2.5), np.uint64(3)], [Fraction(1), Fraction(5, 2), Fraction(3)],
-        [Decimal(1), Decimal("2.5"), Decimal(3)], iter([1, 2.5, 3]), [1, Fraction(5, 2), Decimal(3)],
-        np.array([1, 2.5, 3], dtype=object), pd.Series([1, 2.5, 3], dtype="Float64"),
+        pd.Index([1, 2.5, 3]),
+        [np.int8(1), np.float32(2.5), np.uint64(3)],
+        [Fraction(1), Fraction(5, 2), Fraction(3)],
+        [Decimal(1), Decimal("2.5"), Decimal(3)],
+        iter([1, 2.5, 3]),
+        [1, Fraction(5, 2), Decimal(3)],
+        np.array([1, 2.5, 3], dtype=object),
+        pd.Series([1, 2.5, 3], dtype="Float64"),
         np.array([1, 2.5, 3], np.longdouble),
-        [np.array(1), np.array(2.5), 3.0], pd.Series([1, 2.5, 3]).astype("category"),
+        [np.array(1), np.array(2.5), 3.0],
+        pd.Series([1, 2.5, 3]).astype("category"),
     ],
-)  # fmt: skip
+)
 def test_every_sort_of_number_is_a_number(values: object) -> None:
     found = arguments.column(values, "dose")
     assert found.dtype == np.float64

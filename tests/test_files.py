@@ -92,11 +92,15 @@ def test_text_of_any_editor(tmp_path: Path, content: bytes) -> None:
         (read_yaml, b"? [a]\n: b\n", "not valid YAML"),
         (read_yaml, b"a: 2020-13-45\n", "not valid YAML"),
         (read_yaml, b"a: !!python/object/apply:os.system [id]\n", "not valid YAML"),
-        (read_yaml, b"a: &a0 [1]\n" + b"".join(b"b%d: &a%d [%s]\n" % (i, i, b", ".join([b"*a%d" % (i - 1)] * 10))
-                                                for i in range(1, 20)), "without end"),
+        (
+            read_yaml,
+            b"a: &a0 [1]\n"
+            + b"".join(b"b%d: &a%d [%s]\n" % (i, i, b", ".join([b"*a%d" % (i - 1)] * 10)) for i in range(1, 20)),
+            "without end",
+        ),
     ],
     ids=range(11),
-)  # fmt: skip
+)
 def test_what_is_no_such_text_is_one_line(
     tmp_path: Path, read: Callable[[Path], object], content: bytes, says: str
 ) -> None:

@@ -52,8 +52,11 @@ def test_only_experiments_and_the_solver_run_rows() -> None:
     source, found = ROOT / "src" / "pathsim", []
     for path in source.rglob("*.py"):
         if path.relative_to(source).parts[0] not in ("experiments", "solve"):
-            names = {node.name.rpartition(".")[2] for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-                     if isinstance(node, ast.alias)}  # fmt: skip
+            names = {
+                node.name.rpartition(".")[2]
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                if isinstance(node, ast.alias)
+            }
             found += [f"{path.relative_to(source)}: {name}" for name in sorted(names & doors)]
     assert not found
 

@@ -63,9 +63,13 @@ def test_what_is_no_file_of_text_is_refused(tmp_path: Path) -> None:
     latin.write_bytes("cell_line\nµ".encode("latin-1"))
     wide = write(tmp_path, "a,b\n1,2,3\n4,5,6\n")
     for path, said in (
-        (tmp_path, "not a file"), (latin, "byte 11 is not UTF-8 text"), (wide, "more cells than the header"),
-        (5, "5 is not the path of a file"), ("http://localhost/a.csv", "no such file"), ("a\0b", "no such file"),
-    ):  # fmt: skip
+        (tmp_path, "not a file"),
+        (latin, "byte 11 is not UTF-8 text"),
+        (wide, "more cells than the header"),
+        (5, "5 is not the path of a file"),
+        ("http://localhost/a.csv", "no such file"),
+        ("a\0b", "no such file"),
+    ):
         with pytest.raises(InputError, match=said):
             read_table(path)  # type: ignore[arg-type]
 

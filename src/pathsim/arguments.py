@@ -90,9 +90,12 @@ def words(values: object, what: str) -> tuple[str, ...]:
         raise InputError(f"{what}: {brief(repr(values))} is no list of names; give one text each")
     found = tuple(values)
     raise_together(
-        [f"{what}: entry {i + 1} is {brief(repr(one))}; give a text" for i, one in enumerate(found)
-         if not isinstance(one, str) or not one.strip()]
-    )  # fmt: skip
+        [
+            f"{what}: entry {i + 1} is {brief(repr(one))}; give a text"
+            for i, one in enumerate(found)
+            if not isinstance(one, str) or not one.strip()
+        ]
+    )
     return found
 
 
@@ -111,10 +114,11 @@ def not_finite(values: FloatArray, what: str, label: Callable[[int], str] | None
     with np.errstate(invalid="ignore"):
         bad = np.flatnonzero(~(np.abs(values) <= LARGEST))
     return [
-        f"{name(i)}: {what} is {values[i]:g}, not a finite number" if not math.isfinite(values[i])
+        f"{name(i)}: {what} is {values[i]:g}, not a finite number"
+        if not math.isfinite(values[i])
         else f"{name(i)}: {what} is {values[i]:g}, which is beyond {LARGEST:g}"
         for i in bad.tolist()
-    ]  # fmt: skip
+    ]
 
 
 def row_label(index: int) -> str:
@@ -148,8 +152,9 @@ def _converted(values: Any, what: str, place: tuple[int, ...], problems: list[st
     shapes = [part.shape for part in found]
     for i, shape in enumerate(shapes):
         if shape != shapes[0]:
-            raise InputError(f"{what}: entry {i + 1} holds {_size(shape)}, entry 1 {_size(shapes[0])}; all must be of "
-                             "one length")  # fmt: skip
+            raise InputError(
+                f"{what}: entry {i + 1} holds {_size(shape)}, entry 1 {_size(shapes[0])}; all must be of one length"
+            )
     return np.array(found, dtype=np.float64)
 
 

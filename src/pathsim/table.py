@@ -68,14 +68,19 @@ def check_table(frame: pd.DataFrame, where: str = "table", first_row: int = 2) -
         text = frame[column].astype(object)
         empty = text.isna() | (text.astype(str).str.strip() == "")
         problems += [f"row {row + first_row}: {column} is empty" for row in np.flatnonzero(empty)]
-        problems += [f"row {row + first_row}: {column} is {brief(repr(cell))}, not a name"
-                     for row, cell in enumerate(text) if not isinstance(cell, Hashable)]  # fmt: skip
+        problems += [
+            f"row {row + first_row}: {column} is {brief(repr(cell))}, not a name"
+            for row, cell in enumerate(text)
+            if not isinstance(cell, Hashable)
+        ]
     for column in _NUMERIC:
         if column not in frame.columns:
             continue
         values = numeric_cells(frame[column])
-        problems += [f"row {row + first_row}: {column} is '{brief(str(frame[column].iloc[row]))}', not a finite number"
-                     for row in np.flatnonzero(~np.isfinite(values))]  # fmt: skip
+        problems += [
+            f"row {row + first_row}: {column} is '{brief(str(frame[column].iloc[row]))}', not a finite number"
+            for row in np.flatnonzero(~np.isfinite(values))
+        ]
         if column != "value":
             problems += [f"row {row + first_row}: {column} is negative" for row in np.flatnonzero(values < 0)]
         checked[column] = values
@@ -92,8 +97,9 @@ def check_columns(frame: pd.DataFrame, needed: Iterable[str], where: str = "tabl
     wanted = list(needed)
     present = [str(name) for name in frame.columns]
     raise_together([_missing(name, present, wanted) for name in wanted if name not in frame.columns], where)
-    raise_together([f"column '{name}' is there {present.count(name)} times" for name in wanted
-                    if present.count(name) > 1], where)  # fmt: skip
+    raise_together(
+        [f"column '{name}' is there {present.count(name)} times" for name in wanted if present.count(name) > 1], where
+    )
 
 
 def numeric_cells(cells: pd.Series) -> FloatArray:

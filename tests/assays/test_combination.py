@@ -76,12 +76,33 @@ def test_order_of_drugs_changes_names_only(model: Model, library: Library) -> No
 
 
 def test_matrix_on_plates_with_replicates(model: Model, library: Library) -> None:
-    table = combination_screen(model, "plain", ["alphanib", "betanib"], "1 nM .. 10 uM x 10", "2 h", plate=96,
-                               replicates=3, noise=WellNoise(), seed=5, library=library)  # fmt: skip
+    table = combination_screen(
+        model,
+        "plain",
+        ["alphanib", "betanib"],
+        "1 nM .. 10 uM x 10",
+        "2 h",
+        plate=96,
+        replicates=3,
+        noise=WellNoise(),
+        seed=5,
+        library=library,
+    )
     assert not table.duplicated(["replicate", "plate", "well"]).any()
     assert table.groupby("replicate").size().tolist() == [120 + 16] * 3  # 11 x 11 - 1 on two plates, 8 controls each
-    again = combination_screen(model, "plain", ["alphanib", "betanib"], "1 nM .. 10 uM x 10", "2 h", plate=96,
-                               replicates=3, noise=WellNoise(), seed=5, workers=1, library=library)  # fmt: skip
+    again = combination_screen(
+        model,
+        "plain",
+        ["alphanib", "betanib"],
+        "1 nM .. 10 uM x 10",
+        "2 h",
+        plate=96,
+        replicates=3,
+        noise=WellNoise(),
+        seed=5,
+        workers=1,
+        library=library,
+    )
     assert table.equals(again)
 
 

@@ -90,8 +90,18 @@ def test_a_well_does_not_care_about_its_neighbours(model: Model, library: Librar
 
 
 def test_noise_has_the_spread_it_says(model: Model, library: Library) -> None:
-    table = dose_response(model, "plain", "alphanib", [1e-6], time="1 h", plate=384, replicates=60,
-                          noise=WellNoise(0.08, 0.3), seed=1, library=library)  # fmt: skip
+    table = dose_response(
+        model,
+        "plain",
+        "alphanib",
+        [1e-6],
+        time="1 h",
+        plate=384,
+        replicates=60,
+        noise=WellNoise(0.08, 0.3),
+        seed=1,
+        library=library,
+    )
     vehicle = table[table["dose_nM"] == 0]
     assert vehicle["value"].mean() == pytest.approx(100, abs=1e-9)  # each plate is normalised to its own
     assert vehicle["value"].std() == pytest.approx(8, rel=0.1)
@@ -112,8 +122,16 @@ def test_plate_layout(model: Model, library: Library, plate: int, controls: int)
 
 
 def test_treatment_text_says_everything(model: Model, library: Library) -> None:
-    table = dose_response(model, "plain+halved", "alphanib", [250.0], time="2 h", medium="serum 5 % + factor 1 nM",
-                          before="vehicle for 24 h", library=library)  # fmt: skip
+    table = dose_response(
+        model,
+        "plain+halved",
+        "alphanib",
+        [250.0],
+        time="2 h",
+        medium="serum 5 % + factor 1 nM",
+        before="vehicle for 24 h",
+        library=library,
+    )
     assert list(table["treatment"]) == [
         "vehicle for 24 h then serum 5 % + factor 1 nM",
         "vehicle for 24 h then serum 5 % + factor 1 nM + alphanib 250 nM",
@@ -131,11 +149,30 @@ def test_full_medium_is_serum_where_the_model_knows_it(tmp_path, model: Model, l
 
 def test_all_problems_at_once(model: Model, library: Library) -> None:
     with pytest.raises(InputError) as caught:
-        dose_response(model, ["plan", "quick", "quick"], "alphanab", [-1.0, float("nan"), 5.0, 5.0], "viabilty",
-                      "3 parsec", plate=97, replicates=0, library=library)  # fmt: skip
+        dose_response(
+            model,
+            ["plan", "quick", "quick"],
+            "alphanab",
+            [-1.0, float("nan"), 5.0, 5.0],
+            "viabilty",
+            "3 parsec",
+            plate=97,
+            replicates=0,
+            library=library,
+        )
     said = str(caught.value)
-    for part in ("did you mean plain", "'quick' is named twice", "did you mean alphanib", "-1.0 nM", "nan nM",
-                 "5 nM is given twice", "did you mean viability", "parsec", "97 wells", "replicates is 0"):  # fmt: skip
+    for part in (
+        "did you mean plain",
+        "'quick' is named twice",
+        "did you mean alphanib",
+        "-1.0 nM",
+        "nan nM",
+        "5 nM is given twice",
+        "did you mean viability",
+        "parsec",
+        "97 wells",
+        "replicates is 0",
+    ):
         assert part in said, part
 
 

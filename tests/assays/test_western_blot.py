@@ -76,9 +76,11 @@ def test_results_do_not_depend_on_the_process(blot: pd.DataFrame) -> None:
     for seed in ("0", "123"):
         result = subprocess.run(
             [sys.executable, "-c", code],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
             env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(ps.__file__).parents[1]), "PATH": "/usr/bin:/bin"},
-        )  # fmt: skip
+        )
         assert float.fromhex(result.stdout.strip()) == lane(blot, "T47D", "IGF1 13 nM", "pAKT_S473")
 
 

@@ -90,11 +90,19 @@ def test_every_table_is_read_and_becomes_the_problem() -> None:
     frame = targets.frame()
     counted = frame["table"].value_counts().to_dict()
     assert counted == {
-        "hpn_dream_rppa": 1533, "welsh_insulin_westerns": 570, "imoto2022_erbb_westerns": 192,
-        "niepel2013_breast_rtk": 123, "literature targets": 73, "marm2_a375_perk": 40, "niepel2013_levels": 28,
-        "yip2024_t47d": 25, "lincs_brca_gr": 17, "oneil2016_merck": 16, "literature directions": 16,
+        "hpn_dream_rppa": 1533,
+        "welsh_insulin_westerns": 570,
+        "imoto2022_erbb_westerns": 192,
+        "niepel2013_breast_rtk": 123,
+        "literature targets": 73,
+        "marm2_a375_perk": 40,
+        "niepel2013_levels": 28,
+        "yip2024_t47d": 25,
+        "lincs_brca_gr": 17,
+        "oneil2016_merck": 16,
+        "literature directions": 16,
         "growth targets": 10,
-    }  # fmt: skip
+    }
     assert (frame["sd"] > 0).all()
     chosen = targets.selection((frame["cell_line"] == "A375").tolist())
     model, library = ps.load_model("pi3k_mapk"), default_library()

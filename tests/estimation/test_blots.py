@@ -59,8 +59,9 @@ def blots(model: ps.Model, noise: float = 0.1, seed: int = 0, **changed: float) 
     from pathsim.experiments.readings import simulate_conditions
 
     shelf = library()
-    conditions = [Condition(shelf.cell_line(line), ps.Treatment.parse(text)) for line in shelf.cell_lines
-                  for text in TREATMENTS]  # fmt: skip
+    conditions = [
+        Condition(shelf.cell_line(line), ps.Treatment.parse(text)) for line in shelf.cell_lines for text in TREATMENTS
+    ]
     values = {item.id: changed.get(item.id, item.value) for item in model.parameters}
     truth = model_with(model, values)
     times, readouts = [0.0, 5.0, 15.0, 60.0], ["pAKT", "pS6"]
@@ -69,10 +70,17 @@ def blots(model: ps.Model, noise: float = 0.1, seed: int = 0, **changed: float) 
     rows = []
     for gel, gain in enumerate((800.0, 3000.0)):
         for (c, t, r), value in np.ndenumerate(signal):
-            rows.append({"cell_line": conditions[c].cell_line.name, "treatment": str(conditions[c].treatment),
-                         "time_min": times[t], "readout": readouts[r],
-                         "value": gain * value * np.exp(noise * rng.standard_normal()), "gel": f"gel {gel}",
-                         "replicate": gel + 1})  # fmt: skip
+            rows.append(
+                {
+                    "cell_line": conditions[c].cell_line.name,
+                    "treatment": str(conditions[c].treatment),
+                    "time_min": times[t],
+                    "readout": readouts[r],
+                    "value": gain * value * np.exp(noise * rng.standard_normal()),
+                    "gel": f"gel {gel}",
+                    "replicate": gel + 1,
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -147,17 +155,21 @@ OTHER_DETECTOR = {"saturation:pAKT": 1.832945663304562, "background:pS6": -0.742
         ({}, False, ((FIRST, -639.4618897595022), (SECOND, -847.7290360810917))),
         ({}, True, ((FIRST, -528.1349878825755), (SECOND, -683.7185608243879))),
         (
-            {"background": ["pS6"], "saturation": ["pAKT", "pS6"]}, True,
+            {"background": ["pS6"], "saturation": ["pAKT", "pS6"]},
+            True,
             ((FIRST | DETECTOR, -549.2275676357709), (SECOND | OTHER_DETECTOR, -634.4952890169826)),
         ),
         (
-            {"noise": Normal(), "background": ["pS6"], "saturation": ["pAKT"]}, False,
-            ((FIRST | {"saturation:pAKT": 1.982945663304562}, -671.5559823099431),
-             (SECOND | {"saturation:pAKT": 1.832945663304562}, -636.3142536938819)),
+            {"noise": Normal(), "background": ["pS6"], "saturation": ["pAKT"]},
+            False,
+            (
+                (FIRST | {"saturation:pAKT": 1.982945663304562}, -671.5559823099431),
+                (SECOND | {"saturation:pAKT": 1.832945663304562}, -636.3142536938819),
+            ),
         ),
     ],
     ids=["log-normal", "censored", "background and saturation", "normal"],
-)  # fmt: skip
+)
 def test_likelihoods_are_those_of_the_estimator_before(
     model: ps.Model, rules: dict[str, Any], censored: bool, expected: tuple[tuple[dict[str, float], float], ...]
 ) -> None:
@@ -189,9 +201,10 @@ def test_known_parameters_are_found_again(model: ps.Model) -> None:
 
 
 @pytest.mark.parametrize(
-    "rules", [{"background": ["pS6"]}, {"noise": Normal(), "background": ["pS6"], "saturation": ["pAKT"]}],
+    "rules",
+    [{"background": ["pS6"]}, {"noise": Normal(), "background": ["pS6"], "saturation": ["pAKT"]}],
     ids=["log-normal", "normal"],
-)  # fmt: skip
+)
 def test_curves_go_through_the_predictions(model: ps.Model, rules: dict[str, Any], tmp_path: Path) -> None:
     problem = ps.blot_problem(model, blots(model), ["k_off"], library=library(), **rules)
     theta = problem.theta + 0.1
@@ -274,23 +287,41 @@ def test_every_bad_row_is_said_at_once_with_its_line(tmp_path: Path) -> None:
         ps.read_blots(path)
     message = str(caught.value)
     assert str(path) in message
-    for line in ("row 3: the same band as row 2", "row 4: cell_line is empty", "row 5:", "row 6: time_min is negative",
-                 "row 7: value is 'bright'", "row 8: lysed 15 min into a last step of 10 min"):  # fmt: skip
+    for line in (
+        "row 3: the same band as row 2",
+        "row 4: cell_line is empty",
+        "row 5:",
+        "row 6: time_min is negative",
+        "row 7: value is 'bright'",
+        "row 8: lysed 15 min into a last step of 10 min",
+    ):
         assert line in message, line
 
 
 def test_bad_rows_and_bad_names_are_said_together(model: ps.Model, tmp_path: Path) -> None:
     path = tmp_path / "blots.csv"
-    rows = ["T47D,vehicle,0,pAKT,100,g1,1", "T47D,vehicle,0,pAKT,-3,g1,2", "T47E,vehicle,0,pATK,x,g1,1",
-            "MCF7,inhibitr 1 uM,0,pAKT,3,g1,1", ",vehicle,5,,1,g2,1"]  # fmt: skip
+    rows = [
+        "T47D,vehicle,0,pAKT,100,g1,1",
+        "T47D,vehicle,0,pAKT,-3,g1,2",
+        "T47E,vehicle,0,pATK,x,g1,1",
+        "MCF7,inhibitr 1 uM,0,pAKT,3,g1,1",
+        ",vehicle,5,,1,g2,1",
+    ]
     path.write_text("cell_line,treatment,time_min,readout,value,gel,replicate\n" + "\n".join(rows) + "\n")
     with pytest.raises(ps.InputError) as caught:
         ps.blot_problem(model, path, ["k_of"], library=library())
     message = str(caught.value)
     assert message.startswith(f"{path} (8 problems)")
-    for part in ("'k_of'", "row 3: value -3 must be positive", "row 4: value is 'x'", "row 4: unknown cell line 'T47E'",
-                 "row 4: unknown readout 'pATK'", "row 5: unknown drug 'inhibitr'", "row 6: cell_line is empty",
-                 "row 6: readout is empty"):  # fmt: skip
+    for part in (
+        "'k_of'",
+        "row 3: value -3 must be positive",
+        "row 4: value is 'x'",
+        "row 4: unknown cell line 'T47E'",
+        "row 4: unknown readout 'pATK'",
+        "row 5: unknown drug 'inhibitr'",
+        "row 6: cell_line is empty",
+        "row 6: readout is empty",
+    ):
         assert part in message, part
 
 
@@ -301,8 +332,12 @@ def test_names_that_do_not_exist_are_said_at_once(model: ps.Model) -> None:
     with pytest.raises(ps.InputError) as caught:
         ps.blot_problem(model, table, ["k_of", "k_on@BT-20"], library=library())
     message = str(caught.value)
-    for part in ("row 2: unknown readout 'pATK': did you mean pAKT?", "row 3: unknown cell line 'T47E'", "'k_of'",
-                 "BT-20"):  # fmt: skip
+    for part in (
+        "row 2: unknown readout 'pATK': did you mean pAKT?",
+        "row 3: unknown cell line 'T47E'",
+        "'k_of'",
+        "BT-20",
+    ):
         assert part in message, message
 
 
@@ -336,8 +371,12 @@ def test_free_parameters_from_toml(tmp_path: Path) -> None:
     path.write_text("[a]\nlowr = 1\n[b]\nlower = 3\nupper = 2\n[c]\nscale = 'ln'\n[d]\nlower = -1\n")
     with pytest.raises(ps.InputError) as caught:
         ps.read_free_parameters(path)
-    for part in ("[a] lowr: not a known key (is 'lower' meant?)", "[b] lower 3 is not below upper 2", "[c] scale 'ln'",
-                 "[d] lower -1 must be positive"):  # fmt: skip
+    for part in (
+        "[a] lowr: not a known key (is 'lower' meant?)",
+        "[b] lower 3 is not below upper 2",
+        "[c] scale 'ln'",
+        "[d] lower -1 must be positive",
+    ):
         assert part in str(caught.value)
 
 
@@ -357,9 +396,13 @@ def test_a_fit_is_resumed_for_the_same_content_only(model: ps.Model, tmp_path: P
         ps.blot_problem(model, table, free, library=other),
         ps.blot_problem(model, table, [tight, "k_ds6"], library=shelf),
         ps.blot_problem(model, table, free, Normal(), library=shelf),
-        ps.blot_problem(model_with(model, {p.id: p.value * 1.01 for p in model.parameters}), table,
-                        [prior_free(model), ps.FreeParameter("k_ds6", 0.0004, 4.0)], library=shelf),
-    ):  # fmt: skip
+        ps.blot_problem(
+            model_with(model, {p.id: p.value * 1.01 for p in model.parameters}),
+            table,
+            [prior_free(model), ps.FreeParameter("k_ds6", 0.0004, 4.0)],
+            library=shelf,
+        ),
+    ):
         with pytest.raises(ps.InputError, match="another problem"):
             ps.load_fit(tmp_path, changed)
 

@@ -68,8 +68,9 @@ def test_the_deepest_valley_wins() -> None:
 def test_the_worse_half_is_given_up() -> None:
     begin = [np.array([x, 4.0]) for x in np.linspace(-4, 4, 8)]
     told: list[str] = []
-    quick, thorough = (descend(Valleys(), begin, SuccessiveHalving(rounds=rounds, tolerance=1e-9), told.append)
-                       for rounds in (1, 200))  # fmt: skip
+    quick, thorough = (
+        descend(Valleys(), begin, SuccessiveHalving(rounds=rounds, tolerance=1e-9), told.append) for rounds in (1, 200)
+    )
     assert quick.gradients < thorough.gradients
     assert told[0].startswith("4 of 8 descents go on")
     assert len(quick.members) == 8

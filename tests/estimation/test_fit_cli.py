@@ -32,8 +32,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     times = [0.0, 5.0, 10.0, 20.0, 40.0]  # S = 0.1 at rest, then rises to 0.6 with rate k = 0.1
     bands = [800 * (0.1 + 0.5 * (1 - math.exp(-0.1 * t))) for t in times]
-    rows = [("plain", "vehicle for 1 h then IGF1 1 nM", t, "S", band, "gel 1", 1)
-            for t, band in zip(times, bands, strict=True)]  # fmt: skip
+    rows = [
+        ("plain", "vehicle for 1 h then IGF1 1 nM", t, "S", band, "gel 1", 1)
+        for t, band in zip(times, bands, strict=True)
+    ]
     pd.DataFrame(rows, columns=["cell_line", "treatment", "time_min", "readout", "value", "gel", "replicate"]).to_csv(
         target / "blots.csv", index=False
     )
@@ -43,9 +45,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fit(folder: Path, *more: str) -> int:
-    return run("fit", str(folder / "blots.csv"), "--free", str(folder / "priors.toml"), "--model",
-               str(folder / "decay.ant"), "--cell-lines", str(folder / "lines.toml"), "-o", str(folder / "out"),
-               "--starts", "3", "--workers", "1", *more)  # fmt: skip
+    return run(
+        "fit",
+        str(folder / "blots.csv"),
+        "--free",
+        str(folder / "priors.toml"),
+        "--model",
+        str(folder / "decay.ant"),
+        "--cell-lines",
+        str(folder / "lines.toml"),
+        "-o",
+        str(folder / "out"),
+        "--starts",
+        "3",
+        "--workers",
+        "1",
+        *more,
+    )
 
 
 def test_fit_profile_and_resume(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,17 +86,48 @@ def test_fit_profile_and_resume(folder: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("search", ["trust-region", "l-bfgs-b"])
 def test_every_optimiser_finds_it(folder: Path, search: str) -> None:
     out = folder / search
-    assert run("fit", str(folder / "blots.csv"), "--free", str(folder / "priors.toml"), "--model",
-               str(folder / "decay.ant"), "--cell-lines", str(folder / "lines.toml"), "-o", str(out), "--starts", "2",
-               "--workers", "1", "--optimiser", search) == 0  # fmt: skip
+    assert (
+        run(
+            "fit",
+            str(folder / "blots.csv"),
+            "--free",
+            str(folder / "priors.toml"),
+            "--model",
+            str(folder / "decay.ant"),
+            "--cell-lines",
+            str(folder / "lines.toml"),
+            "-o",
+            str(out),
+            "--starts",
+            "2",
+            "--workers",
+            "1",
+            "--optimiser",
+            search,
+        )
+        == 0
+    )
     assert pd.read_csv(out / "best.csv").set_index("parameter").loc["k", "value"] == pytest.approx(0.1, rel=0.02)
 
 
 def test_parameter_sets_of_a_fit_are_for_every_verb(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "sets"
-    words = ["fit", str(folder / "noisy.csv"), "--free", str(folder / "priors.toml"), "--model",
-             str(folder / "decay.ant"), "--cell-lines", str(folder / "lines.toml"), "-o", str(out),
-             "--starts", "2", "--workers", "1"]  # fmt: skip
+    words = [
+        "fit",
+        str(folder / "noisy.csv"),
+        "--free",
+        str(folder / "priors.toml"),
+        "--model",
+        str(folder / "decay.ant"),
+        "--cell-lines",
+        str(folder / "lines.toml"),
+        "-o",
+        str(out),
+        "--starts",
+        "2",
+        "--workers",
+        "1",
+    ]
     table = pd.read_csv(folder / "blots.csv")
     table["value"] *= [1.1, 0.9, 1.0, 1.15, 0.85]
     table.to_csv(folder / "noisy.csv", index=False)
@@ -94,8 +141,19 @@ def test_parameter_sets_of_a_fit_are_for_every_verb(folder: Path, capsys: pytest
     assert len(drawn) == 30
     assert 0.02 < drawn["k"].std() / drawn["k"].mean() < 1
     capsys.readouterr()
-    assert run("simulate", str(folder / "decay.ant"), "--times", "0 10", "--set", "IGF1=1", "--ensemble",
-               str(out / "ensemble.csv")) == 0  # fmt: skip
+    assert (
+        run(
+            "simulate",
+            str(folder / "decay.ant"),
+            "--times",
+            "0 10",
+            "--set",
+            "IGF1=1",
+            "--ensemble",
+            str(out / "ensemble.csv"),
+        )
+        == 0
+    )
     last = pd.read_csv(io.StringIO(capsys.readouterr().out)).iloc[-1]
     assert last["S_low"] < last["S"] < last["S_high"]
     if importlib.util.find_spec("emcee") is not None:
@@ -107,10 +165,21 @@ def test_parameter_sets_of_a_fit_are_for_every_verb(folder: Path, capsys: pytest
 
 def test_a_killed_fit_leaves_no_process_and_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "killed"
-    words = ["fit", str(folder / "blots.csv"), "--free", str(folder / "priors.toml"), "--model",
-             str(folder / "decay.ant"), "--cell-lines", str(folder / "lines.toml"), "-o", str(out)]  # fmt: skip
-    running = subprocess.Popen([sys.executable, "-m", "pathsim", *words, "--starts", "5000", "--workers", "2"],
-                               stderr=subprocess.PIPE)  # fmt: skip
+    words = [
+        "fit",
+        str(folder / "blots.csv"),
+        "--free",
+        str(folder / "priors.toml"),
+        "--model",
+        str(folder / "decay.ant"),
+        "--cell-lines",
+        str(folder / "lines.toml"),
+        "-o",
+        str(out),
+    ]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pathsim", *words, "--starts", "5000", "--workers", "2"], stderr=subprocess.PIPE
+    )
     assert running.stderr is not None
     for line in running.stderr:  # until some starts are done
         if line.startswith(b"start 9 "):

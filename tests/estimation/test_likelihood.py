@@ -65,12 +65,17 @@ def brute(solved: Solved, signal: FloatArray) -> float:
 
     best = math.inf
     for shift in (0.05, -0.05):
-        start = [*np.log(np.maximum(found.scale[:, 0], 1e-3)) + shift, *np.sqrt(found.offset[:, 0] + abs(shift)),
-                 math.log(float(found.sigma[0, 0])) + shift]  # fmt: skip
+        start = [
+            *np.log(np.maximum(found.scale[:, 0], 1e-3)) + shift,
+            *np.sqrt(found.offset[:, 0] + abs(shift)),
+            math.log(float(found.sigma[0, 0])) + shift,
+        ]
         result = optimize.minimize(
-            loss, start, method="Nelder-Mead",
+            loss,
+            start,
+            method="Nelder-Mead",
             options={"maxiter": 20000, "maxfev": 20000, "xatol": 1e-10, "fatol": 1e-12, "adaptive": True},
-        )  # fmt: skip
+        )
         best = min(best, float(result.fun))
     return best
 
@@ -158,9 +163,10 @@ def slope(function: Callable[[FloatArray], FloatArray], at: FloatArray) -> Float
 
 @pytest.mark.parametrize("side", [None, SOME], ids=["all seen", "some bounds"])
 @pytest.mark.parametrize(
-    "family", [Normal(), LogNormal(), Log10Normal(), Laplace(), Robust(), Robust(scale="lin", knee=1.0)],
+    "family",
+    [Normal(), LogNormal(), Log10Normal(), Laplace(), Robust(), Robust(scale="lin", knee=1.0)],
     ids=lambda family: f"{type(family).__name__} {family.scale}",
-)  # fmt: skip
+)
 def test_given_sizes_of_noise(family: Family, side: BoolArray | None) -> None:
     given = Given(family, BANDS, side)
     sigma = (SD if family.scale == "lin" else SHARE)[:, None]

@@ -129,8 +129,15 @@ def test_a_killed_fit_goes_on(tmp_path: Path) -> None:
     with open(path, "a") as file:
         file.write('{"number": 2, "theta": [1.0')  # a line torn by the kill
     seen: list[int] = []
-    resumed = ps.fit(Curve(), starts=5, seed=1, workers=1, folder=tmp_path, resume=True,
-                     report=lambda start: seen.append(start.number))  # fmt: skip
+    resumed = ps.fit(
+        Curve(),
+        starts=5,
+        seed=1,
+        workers=1,
+        folder=tmp_path,
+        resume=True,
+        report=lambda start: seen.append(start.number),
+    )
     assert seen == [2, 3, 4]
     assert [(s.number, s.value) for s in resumed.starts] == [(s.number, s.value) for s in whole.starts]
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 5

@@ -116,8 +116,9 @@ def test_a_vector_that_cannot_be_simulated_is_a_failure_not_an_error() -> None:
     assert "limit on steps" in tired.value(problem.theta)[1]
 
 
-@pytest.mark.parametrize("name", ["Boehm_JProteomeRes2014", "Brannmark_JBC2010", "Fujita_SciSignal2010",
-                                  "Bachmann_MSB2011"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name", ["Boehm_JProteomeRes2014", "Brannmark_JBC2010", "Fujita_SciSignal2010", "Bachmann_MSB2011"]
+)
 def test_the_adjoint_gives_the_same_gradient(name: str) -> None:
     yaml = next(path for path in sorted((DATA / name).glob("*.yaml")))
     problem = load(yaml, ps.Rosenbrock(rtol=1e-9, atol=1e-14))

@@ -73,8 +73,10 @@ def tables(model: ps.Model, noise: float = 0.05, **changed: float) -> list[pd.Da
             value = read(model, line, starved, time, "pAKT", **changed)
             bands += [(line, starved, time, "pAKT", gain * value * scatter(), f"gel {gain}") for gain in (800, 3000)]
             course.append((line, starved, time, "pAKT", value * scatter(), 0.05 * value))
-        count = {0.0: read(model, line, "serum 10 %", 0.0, "cell_count", **changed),
-                 END: read(model, line, "serum 10 %", END, "cell_count", **changed)}  # fmt: skip
+        count = {
+            0.0: read(model, line, "serum 10 %", 0.0, "cell_count", **changed),
+            END: read(model, line, "serum 10 %", END, "cell_count", **changed),
+        }
         for dose in DOSES:
             treatment = f"serum 10 % + inhibitor {dose:g} nM"
             end = read(model, line, treatment, END, "cell_count", **changed)
@@ -87,10 +89,12 @@ def tables(model: ps.Model, noise: float = 0.05, **changed: float) -> list[pd.Da
                 tumours.append((line, "serum 10 %", time, "tumour_volume", size * grown * scatter(), mouse))
     schema = ["cell_line", "treatment", "time_min", "readout", "value"]
     return [
-        pd.DataFrame(bands, columns=[*schema, "gel"]), pd.DataFrame(course, columns=[*schema, "sd"]),
-        pd.DataFrame(response, columns=schema), pd.DataFrame(gr, columns=schema),
+        pd.DataFrame(bands, columns=[*schema, "gel"]),
+        pd.DataFrame(course, columns=[*schema, "sd"]),
+        pd.DataFrame(response, columns=schema),
+        pd.DataFrame(gr, columns=schema),
         pd.DataFrame(tumours, columns=[*schema, "replicate"]),
-    ]  # fmt: skip
+    ]
 
 
 def differences(problem: Problem, theta: FloatArray) -> FloatArray:

@@ -91,10 +91,16 @@ def compare_derivatives(runner: Runner, table: ValueTable, theta: np.ndarray, re
     forward = bars[:, 0] @ runner.forward(numbers, slopes, TIGHT).of()[1]
     steps = np.diag(1e-5 * theta)
     numeric = [
-        (bars.T @ (runner.run(table((theta + step)[:, None]), TIGHT).flat
-                   - runner.run(table((theta - step)[:, None]), TIGHT).flat)).item() / (2 * step.sum())
+        (
+            bars.T
+            @ (
+                runner.run(table((theta + step)[:, None]), TIGHT).flat
+                - runner.run(table((theta - step)[:, None]), TIGHT).flat
+            )
+        ).item()
+        / (2 * step.sum())
         for step in steps
-    ]  # fmt: skip
+    ]
     assert forward == pytest.approx(numeric, rel=1e-4)
     assert adjoint == pytest.approx(forward, rel=rel)
 
@@ -103,8 +109,9 @@ def test_derivatives_agree_through_conditions_with_washout(cell: ps.Model) -> No
     """Rest, a drug, washout; a parameter scaled by a line, dosed by a ligand, or fitted for one line alone."""
     texts = ["blocker 30 nM for 20 min then vehicle", "vehicle for 1 h then booster 2 nM + serum 1 %", "blocker 5 nM"]
     free = ["k", "made", "slow", "made@fast"]
-    conditions = [Condition(LIBRARY.cell_lines[line], Treatment.parse(text)) for line in ("plain", "fast")
-                  for text in texts]  # fmt: skip
+    conditions = [
+        Condition(LIBRARY.cell_lines[line], Treatment.parse(text)) for line in ("plain", "fast") for text in texts
+    ]
     experiments = [experiment_of(one, system_of(cell), LIBRARY, free) for one in conditions]
     runner, table = ready(cell, experiments, [0.0, 5.0, 40.0], free, ["X", "Y"])
     compare_derivatives(runner, table, np.array([0.07, 1.7, 0.025, 0.9]))
@@ -122,7 +129,7 @@ def test_derivatives_agree_through_volumes_and_formulas_of_the_state(tmp_path) -
         Period(0.0, (Change("v", symbol("size")), Change("k", Expr("times", (number(2.0), symbol("rate")))))),
         Period(7.0, (Change("S", Expr("plus", (half, symbol("dose")))), Change("v", grown))),
         Period(11.0, (Change("A", symbol("dose")), Change("k", half))),
-    )  # fmt: skip
+    )
     chain = Experiment("chain", periods, carries=True)
     started = Experiment("started", (Period(0.0, (Change("k", half), Change("given", symbol("dose")))),), carries=True)
     runner, table = ready(
@@ -132,8 +139,12 @@ def test_derivatives_agree_through_volumes_and_formulas_of_the_state(tmp_path) -
 
 
 def test_many_lists_of_numbers_give_what_each_gives_alone(cell: ps.Model) -> None:
-    lines = [Reading(line, text, time, "Y") for line in ("plain", "fast") for time in (0.0, 30.0)
-             for text in ("vehicle", "blocker 30 nM for 20 min then vehicle")]  # fmt: skip
+    lines = [
+        Reading(line, text, time, "Y")
+        for line in ("plain", "fast")
+        for time in (0.0, 30.0)
+        for text in ("vehicle", "blocker 30 nM for 20 min then vehicle")
+    ]
     sets = [{}, {"k": 0.08, "made@fast": 3.0}, {"k": 0.01, "made@fast": 0.3}, {"slow": 0.5}]
     together = take_readings(cell, lines, sets, LIBRARY)
     for constants, values in zip(sets, together, strict=True):
@@ -144,8 +155,13 @@ def test_many_lists_of_numbers_give_what_each_gives_alone(cell: ps.Model) -> Non
 
 def test_pasts_are_shared(cell: ps.Model) -> None:
     """Two lines, one rest each; three treatments with one starvation in common."""
-    texts = ["vehicle for 24 h then vehicle", "vehicle for 24 h then booster 1 nM", "blocker 1 nM for 1 h then vehicle",
-             "vehicle for 24 h then booster 1 nM for 1 h then vehicle", "blocker 1 nM"]  # fmt: skip
+    texts = [
+        "vehicle for 24 h then vehicle",
+        "vehicle for 24 h then booster 1 nM",
+        "blocker 1 nM for 1 h then vehicle",
+        "vehicle for 24 h then booster 1 nM for 1 h then vehicle",
+        "blocker 1 nM",
+    ]
     conditions = [Condition(line, Treatment.parse(text)) for line in LIBRARY.cell_lines.values() for text in texts]
     experiments = [experiment_of(one, system_of(cell), LIBRARY) for one in conditions]
     runner, _ = ready(cell, experiments, [0.0, 10.0], [], ["X"])
@@ -185,7 +201,8 @@ def test_a_condition_that_fails_leaves_its_neighbours_alone(tmp_path) -> None:  
 
 def test_an_altered_line_stands_on_the_number_fitted_for_its_origin(cell: ps.Model) -> None:
     altered = CellLine("plain+half", scale={"k": 0.5}, set={"slow": 1.0})
-    made = experiment_of(Condition(altered, Treatment.parse("vehicle")), system_of(cell), LIBRARY,
-                         ["k@plain", "slow@plain", "made"])  # fmt: skip
+    made = experiment_of(
+        Condition(altered, Treatment.parse("vehicle")), system_of(cell), LIBRARY, ["k@plain", "slow@plain", "made"]
+    )
     changes = {change.target: change.value for change in made.periods[1].changes}
     assert changes == {"k": Expr("times", (number(0.5), symbol("k@plain"))), "slow": symbol("slow@plain")}

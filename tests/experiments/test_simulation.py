@@ -61,8 +61,9 @@ def test_protocols_follow_the_closed_form(
 ) -> None:
     """Steady state in full medium, then step after step; time zero is the start of the last step."""
     times = [0.0, 3.0, 45.0]
-    table = ps.western_blot(model, "plain", text, "X_level", times, library=library,
-                            solver=ps.Rosenbrock(rtol=1e-9, atol=1e-9))  # fmt: skip
+    table = ps.western_blot(
+        model, "plain", text, "X_level", times, library=library, solver=ps.Rosenbrock(rtol=1e-9, atol=1e-9)
+    )
     assert table["value"].to_numpy() == pytest.approx([exact(steps, t) for t in times], rel=1e-7)
 
 

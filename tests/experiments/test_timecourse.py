@@ -42,8 +42,13 @@ def test_four_ways_give_the_same_bits(model: ps.Model, rows: pd.DataFrame) -> No
     blocks = ps.iter_simulate_many(model, (rows.iloc[i : i + 9] for i in range(0, 37, 9)), TIMES, outputs)
     target = np.full((37, 7, 2), -1.0)
     assert ps.simulate_many(model, rows, TIMES, outputs, into=target).values is target
-    for found in (singles, [frame.to_numpy() for frame in frames], np.concatenate(stream), target,
-                  np.concatenate([batch.values for batch in blocks])):  # fmt: skip
+    for found in (
+        singles,
+        [frame.to_numpy() for frame in frames],
+        np.concatenate(stream),
+        target,
+        np.concatenate([batch.values for batch in blocks]),
+    ):
         assert np.array_equal(whole, found)
     assert [len(batch) for batch in stream] == [10, 10, 10, 7]
     assert frames[0].index.name == "time"

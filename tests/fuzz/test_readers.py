@@ -143,7 +143,10 @@ READERS: dict[str, Reader] = {
     "cell lines": (ps.default_library().with_cell_lines, ".toml", lambda: [LINES]),
     "clones": (lambda path: read_clones(path, LIBRARY), ".toml", lambda: [_bundled("clones.toml")]),
     "pharmacokinetics": (
-        lambda path: read_pharmacy(path, LIBRARY), ".toml", lambda: [_bundled("pharmacokinetics.toml")]),
+        lambda path: read_pharmacy(path, LIBRARY),
+        ".toml",
+        lambda: [_bundled("pharmacokinetics.toml")],
+    ),
     "free parameters": (ps.read_free_parameters, ".toml", lambda: [FREE]),
     "sweep": (ps.sweep.read_spec, ".toml", lambda: [_example_sweep()]),
     "table": (read_table, ".csv", lambda: [BLOTS]),
@@ -153,7 +156,7 @@ READERS: dict[str, Reader] = {
     "times": (_text(units.times_min), ".txt", lambda: ["0 15 min 2 h", "0 .. 2 h x 9"]),
     "doses": (_text(units.doses_nM), ".txt", lambda: ["0 nM 100 nM 1 uM", "1 nM .. 10 uM x 9"]),
     "numbers": (_text(units.numbers), ".txt", lambda: ["0 1 5", "0 .. 60 x 61"]),
-}  # fmt: skip
+}
 
 
 def _bundled(name: str) -> str:

@@ -55,15 +55,30 @@ DRAWING = """<layout:listOfLayouts><layout:layout layout:id="l"><layout:dimensio
         level_3(BODY, f'xmlns:fbc="{CORE}/fbc/version2" fbc:required="false"').replace("<model", '<model fbc:a="1"'),
         level_3(BODY, f'xmlns:spatial="{CORE}/spatial/version1" spatial:required="false"'),
         level_3(BODY, f'xmlns:comp="{CORE}/comp/version1" comp:required="true"'),
-        re.sub("<(/?)(?=[a-z])", r"<\1s:", level_3().replace("xmlns=", "xmlns:s=", 1)).replace("s:math", "math")
-        .replace("s:apply", "apply").replace("s:times", "times").replace("s:ci", "ci"),
+        re.sub("<(/?)(?=[a-z])", r"<\1s:", level_3().replace("xmlns=", "xmlns:s=", 1))
+        .replace("s:math", "math")
+        .replace("s:apply", "apply")
+        .replace("s:times", "times")
+        .replace("s:ci", "ci"),
         level_3().replace("\n", "\r\n"),
         "\ufeff" + level_3(),
     ],
-    ids=["plain", "no constant", "no stoichiometry", "no flags", "dimensions", "unknown drawing", "empty drawing",
-         "fbc", "not required",
-         "comp unused", "prefixed", "CRLF", "BOM"],
-)  # fmt: skip
+    ids=[
+        "plain",
+        "no constant",
+        "no stoichiometry",
+        "no flags",
+        "dimensions",
+        "unknown drawing",
+        "empty drawing",
+        "fbc",
+        "not required",
+        "comp unused",
+        "prefixed",
+        "CRLF",
+        "BOM",
+    ],
+)
 def test_what_others_write_is_read(tmp_path: Path, text: str) -> None:
     path = tmp_path / "m.xml"
     path.write_bytes(text.encode())
@@ -135,7 +150,7 @@ def test_rate_of_as_copasi_writes_it(tmp_path: Path) -> None:
         (level_3(BODY.replace("</listOfSpecies>", "<specie/></listOfSpecies>")), r"line \d+: .*specie"),
     ],
     ids=["fast", "qual", "multi", "no law", "doctype", "html", "deep", "unknown element"],
-)  # fmt: skip
+)
 def test_what_is_refused_is_named(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "m.xml"
     path.write_text(text)
@@ -149,10 +164,15 @@ ANT = "model m\n  // Größe\n  S = 2; k = 0.5; S' = -k*S;\nend\n"
 
 @pytest.mark.parametrize(
     "content",
-    [ANT.encode(), b"\xef\xbb\xbf" + ANT.encode(), ANT.replace("\n", "\r\n").encode(), ANT.encode("utf-16"),
-     ANT.replace("k = 0.5", 'k = 0.5; k is "Ångström // no comment"').encode()],
+    [
+        ANT.encode(),
+        b"\xef\xbb\xbf" + ANT.encode(),
+        ANT.replace("\n", "\r\n").encode(),
+        ANT.encode("utf-16"),
+        ANT.replace("k = 0.5", 'k = 0.5; k is "Ångström // no comment"').encode(),
+    ],
     ids=["plain", "BOM", "CRLF", "UTF-16", "text in words"],
-)  # fmt: skip
+)
 def test_antimony_of_any_editor(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "m.ant"
     path.write_bytes(content)

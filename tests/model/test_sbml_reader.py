@@ -81,8 +81,12 @@ def course(text: str, names: list[str]) -> np.ndarray:
 def test_level_1_fractions_functions_and_rate_rules() -> None:
     """A' = -1/2 k A / volume: 4/2 exp(-t/8); B gains three times what A loses; log is natural, log10 is not."""
     a = 2 * np.exp(-0.25)
-    expected = [a, 3 * (2 - a), 1 + 16 * (1 - np.exp(-0.25)),
-                a**2 + a**3 + np.log(a + 1) + np.log10(a + 1) + np.sqrt(a)]  # fmt: skip
+    expected = [
+        a,
+        3 * (2 - a),
+        1 + 16 * (1 - np.exp(-0.25)),
+        a**2 + a**3 + np.log(a + 1) + np.log10(a + 1) + np.sqrt(a),
+    ]
     assert np.allclose(course(LEVEL_1, ["A", "B", "q", "z"]), expected, rtol=1e-9)
 
 
@@ -98,8 +102,10 @@ def test_level_2_stoichiometry_as_a_formula() -> None:
         ("no xml at all", ["line 1", "not XML"]),
         ("<a><b/></a>", ["not an SBML file", "<a>"]),
         ("<sbml/>", ["level ''", "does not exist"]),
-        (LEVEL_2.replace('"http://www.sbml.org/sbml/level2"', '"http://www.sbml.org/sbml/level2/version4"'),
-         ["namespace", "level 2 version 1", "http://www.sbml.org/sbml/level2'"]),
+        (
+            LEVEL_2.replace('"http://www.sbml.org/sbml/level2"', '"http://www.sbml.org/sbml/level2/version4"'),
+            ["namespace", "level 2 version 1", "http://www.sbml.org/sbml/level2'"],
+        ),
         (LEVEL_1.replace('level="1"', 'level="9"'), ["level '9'", "does not exist"]),
         (LEVEL_1.replace("UTF-8", "UTF-99"), ["not XML", "UTF-99"]),
         (level_3(POOL + reaction("<ci>k_cut</ci>")), ["reaction 'r'", "'k_cut'", "not defined", "k_cat"]),
@@ -107,12 +113,16 @@ def test_level_2_stoichiometry_as_a_formula() -> None:
         (level_3(POOL + reaction("<apply><divide/><ci>A</ci></apply>")), ["'r'", "'divide'", "it takes 2"]),
         (level_3(POOL.replace('id="B"', 'id="A"')), ["'A'", "more than one"]),
         (level_3(POOL.replace('"B" compartment="c"', '"B" compartment="d"')), ["'B'", "'d'"]),
-        (level_3(POOL + f'<listOfRules><rateRule variable="A"><math {MATH}><cn>1</cn></math></rateRule>'
-                 f'<assignmentRule variable="A"><math {MATH}><cn>1</cn></math></assignmentRule></listOfRules>'),
-         ["'A'", "more than one rule"]),
+        (
+            level_3(
+                POOL + f'<listOfRules><rateRule variable="A"><math {MATH}><cn>1</cn></math></rateRule>'
+                f'<assignmentRule variable="A"><math {MATH}><cn>1</cn></math></assignmentRule></listOfRules>'
+            ),
+            ["'A'", "more than one rule"],
+        ),
     ],
     ids=range(13),
-)  # fmt: skip
+)
 def test_bad_input_is_named(text: str, parts: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         build_system(parse_sbml(text, "model.xml"))
@@ -123,17 +133,34 @@ def test_bad_input_is_named(text: str, parts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        (level_3(POOL + reaction("<cn>1</cn>")).replace('version="2"', 'version="1"').replace("version2", "version1")
-         .replace('id="r"', 'id="r" fast="true"'), ["reaction 'r'", "fast"]),
-        (level_3(POOL + reaction("").replace(f"<kineticLaw><math {MATH}></math></kineticLaw>", "")),
-         ["reaction 'r'", "no kinetic law"]),
-        (level_3(POOL + f'<listOfRules><algebraicRule><math {MATH}><ci>A</ci></math></algebraicRule></listOfRules>'),
-         ["algebraic rule"]),
-        (level_3(POOL + reaction('<apply><csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/'
-                                 'delay">delay</csymbol><ci>A</ci><cn>1</cn></apply>')), ["'r'", "delay"]),
+        (
+            level_3(POOL + reaction("<cn>1</cn>"))
+            .replace('version="2"', 'version="1"')
+            .replace("version2", "version1")
+            .replace('id="r"', 'id="r" fast="true"'),
+            ["reaction 'r'", "fast"],
+        ),
+        (
+            level_3(POOL + reaction("").replace(f"<kineticLaw><math {MATH}></math></kineticLaw>", "")),
+            ["reaction 'r'", "no kinetic law"],
+        ),
+        (
+            level_3(POOL + f"<listOfRules><algebraicRule><math {MATH}><ci>A</ci></math></algebraicRule></listOfRules>"),
+            ["algebraic rule"],
+        ),
+        (
+            level_3(
+                POOL
+                + reaction(
+                    '<apply><csymbol encoding="text" definitionURL="http://www.sbml.org/sbml/symbols/'
+                    'delay">delay</csymbol><ci>A</ci><cn>1</cn></apply>'
+                )
+            ),
+            ["'r'", "delay"],
+        ),
     ],
     ids=["fast", "no rate", "algebraic", "delay"],
-)  # fmt: skip
+)
 def test_what_is_outside_an_ode_simulator_is_refused(text: str, parts: list[str]) -> None:
     with pytest.raises(UnsupportedModelError) as caught:
         build_system(parse_sbml(text, "model.xml"))
@@ -180,10 +207,14 @@ def test_submodels_come_from_other_files(tmp_path: Path) -> None:
         '<listOfCompartments><compartment id="d" size="1" constant="true"/></listOfCompartments><listOfSpecies>'
         '<species id="X" compartment="d" initialAmount="5" hasOnlySubstanceUnits="false" boundaryCondition="false" '
         'constant="false"><comp:listOfReplacedElements><comp:replacedElement comp:idRef="A" comp:submodelRef="sub"/>'
-        '</comp:listOfReplacedElements></species></listOfSpecies>'
-        '<comp:listOfSubmodels><comp:submodel comp:id="sub" comp:modelRef="other"/></comp:listOfSubmodels>', COMP,
-    ).replace("</sbml>", '<comp:listOfExternalModelDefinitions><comp:externalModelDefinition comp:id="other" '
-              'comp:source="inner.xml"/></comp:listOfExternalModelDefinitions></sbml>')  # fmt: skip
+        "</comp:listOfReplacedElements></species></listOfSpecies>"
+        '<comp:listOfSubmodels><comp:submodel comp:id="sub" comp:modelRef="other"/></comp:listOfSubmodels>',
+        COMP,
+    ).replace(
+        "</sbml>",
+        '<comp:listOfExternalModelDefinitions><comp:externalModelDefinition comp:id="other" '
+        'comp:source="inner.xml"/></comp:listOfExternalModelDefinitions></sbml>',
+    )
     (tmp_path / "outer.xml").write_text(outer)
     system = build_system(load_model(tmp_path / "outer.xml"))
     done = run_rows(system, system.raw()[None, :], np.array([0.0, 1.0]), system.outputs(["X"]), Rosenbrock(1e-9, 1e-12))

@@ -48,9 +48,13 @@ def _plain(table: pd.DataFrame) -> np.ndarray:
     pairs = list(dict.fromkeys(zip(table["cell_line"], table["treatment"], strict=True)))
     readouts, times = list(dict.fromkeys(table["readout"])), sorted(set(table["time_min"]))
     values = simulate_conditions(
-        ps.load_model("pi3k_mapk"), [Condition(library.cell_line(a), ps.Treatment.parse(b)) for a, b in pairs],
-        times, readouts, library, ps.Rosenbrock(rtol=1e-8, atol=1e-12),
-    )  # fmt: skip
+        ps.load_model("pi3k_mapk"),
+        [Condition(library.cell_line(a), ps.Treatment.parse(b)) for a, b in pairs],
+        times,
+        readouts,
+        library,
+        ps.Rosenbrock(rtol=1e-8, atol=1e-12),
+    )
     rows = zip(table["cell_line"], table["treatment"], table["time_min"], table["readout"], strict=True)
     return np.array([values[pairs.index((a, b)), times.index(t), readouts.index(name)] for a, b, t, name in rows])
 
@@ -139,14 +143,24 @@ def _cell_blots(folder: Path) -> tuple[Path, pd.DataFrame, ps.Library]:
     }
     shelf = ps.Library(
         drugs,
-        {"plain": ps.CellLine("plain"), "low": ps.CellLine("low", set={"AKT_total": 60.0}, scale={"k": 0.5})}, {},
-    )  # fmt: skip
+        {"plain": ps.CellLine("plain"), "low": ps.CellLine("low", set={"AKT_total": 60.0}, scale={"k": 0.5})},
+        {},
+    )
     random = np.random.default_rng(4)
     rows = [
-        (line, "vehicle for 24 h then IGF1 5 nM", time, readout,
-         (300.0 + 100 * gel) * (20 + 3 * time) * np.exp(0.2 * random.standard_normal()), f"gel {gel}")
-        for line in ("plain", "low") for gel in (1, 2) for time in (0.0, 5.0, 20.0) for readout in ("S", "T")
-    ]  # fmt: skip
+        (
+            line,
+            "vehicle for 24 h then IGF1 5 nM",
+            time,
+            readout,
+            (300.0 + 100 * gel) * (20 + 3 * time) * np.exp(0.2 * random.standard_normal()),
+            f"gel {gel}",
+        )
+        for line in ("plain", "low")
+        for gel in (1, 2)
+        for time in (0.0, 5.0, 20.0)
+        for readout in ("S", "T")
+    ]
     columns = ["cell_line", "treatment", "time_min", "readout", "value", "gel"]
     return path, pd.DataFrame(rows, columns=columns), shelf
 

@@ -75,9 +75,13 @@ A_ONLY = [("obs", "A", "1", "normal")]
 
 def test_later_periods_keep_what_earlier_ones_set(tmp_path: Path) -> None:
     found = problem(
-        tmp_path, DECAY, A_ONLY, [("obs", "e", t, 1) for t in (4, 5, 8, 12)],
-        [("slow", "k", 0.2), ("again", "A", 3)], [("e", 0, "slow"), ("e", 5, ""), ("e", 8, "again")],
-    )  # fmt: skip
+        tmp_path,
+        DECAY,
+        A_ONLY,
+        [("obs", "e", t, 1) for t in (4, 5, 8, 12)],
+        [("slow", "k", 0.2), ("again", "A", 3)],
+        [("e", 0, "slow"), ("e", 5, ""), ("e", 8, "again")],
+    )
     expected = [2 * math.exp(-0.8), 2 * math.exp(-1), 3, 3 * math.exp(-0.8)]
     np.testing.assert_allclose(simulated(found), expected, rtol=1e-6)
 
@@ -95,31 +99,40 @@ def test_initial_assignments_are_not_repeated_in_later_periods(tmp_path: Path) -
     end
     """
     found = problem(
-        tmp_path, model, [("obs", "x", "1", "normal"), ("b_", "b", "1", "normal")],
-        [("obs", "e", 3, 1), ("b_", "e", 3, 1)], [("early", "a", 4), ("late", "a", 100)],
+        tmp_path,
+        model,
+        [("obs", "x", "1", "normal"), ("b_", "b", "1", "normal")],
+        [("obs", "e", 3, 1), ("b_", "e", 3, 1)],
+        [("early", "a", 4), ("late", "a", 100)],
         [("e", 0, "early"), ("e", 1, "late")],
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(simulated(found), [36, 12], rtol=1e-7)
 
 
 def test_the_clock_starts_where_the_experiment_says(tmp_path: Path) -> None:
     model = "model m\n x = 1; x' = time; y := x + time;\nend"
     found = problem(
-        tmp_path, model, [("x_", "x", "1", "normal"), ("y_", "y*time", "1", "normal")],
+        tmp_path,
+        model,
+        [("x_", "x", "1", "normal"), ("y_", "y*time", "1", "normal")],
         [("x_", "e", 5, 1), ("x_", "e", 7, 1), ("x_", "e", 10, 1), ("y_", "e", 10, 1), ("x_", "", 2, 1)],
-        [("c", "x", 0)], [("e", 5, ""), ("e", 8, "c")],
-    )  # fmt: skip
+        [("c", "x", 0)],
+        [("e", 5, ""), ("e", 8, "c")],
+    )
     at_10 = (100 - 64) / 2
     np.testing.assert_allclose(simulated(found), [1, 1 + 24 / 2, at_10, (at_10 + 10) * 10, 3], rtol=1e-7)
 
 
 def test_targets_may_depend_on_the_state_and_on_the_table(tmp_path: Path) -> None:
     found = problem(
-        tmp_path, DECAY, [*A_ONLY, ("k_", "k", "1", "normal")],
+        tmp_path,
+        DECAY,
+        [*A_ONLY, ("k_", "k", "1", "normal")],
         [("obs", "e", 5, 1), ("k_", "e", 6, 1), ("obs", "e", 6, 1)],
-        [("c", "A", "A + 2*dose"), ("c", "k", "A/10")], [("e", 0, ""), ("e", 5, "c")],
+        [("c", "A", "A + 2*dose"), ("c", "k", "A/10")],
+        [("e", 0, ""), ("e", 5, "c")],
         [("dose", 0, 10, 3, "true")],
-    )  # fmt: skip
+    )
     left = 2 * math.exp(-0.5)
     np.testing.assert_allclose(simulated(found), [left + 6, left / 10, (left + 6) * math.exp(-left / 10)], rtol=1e-7)
 
@@ -135,36 +148,52 @@ def test_targets_of_the_first_period_may_depend_on_initial_values(tmp_path: Path
 def test_events_at_the_start_of_a_period_come_after_its_changes(tmp_path: Path) -> None:
     model = "model m\n x = 1; x' = 0; at (time >= 10): x = x + 1;\nend"
     found = problem(
-        tmp_path, model, [("x_", "x", "1", "normal")], [("x_", "e", 9, 1), ("x_", "e", 10, 1), ("x_", "e", 11, 1)],
-        [("c", "x", 5)], [("e", 0, ""), ("e", 10, "c")],
-    )  # fmt: skip
+        tmp_path,
+        model,
+        [("x_", "x", "1", "normal")],
+        [("x_", "e", 9, 1), ("x_", "e", 10, 1), ("x_", "e", 11, 1)],
+        [("c", "x", 5)],
+        [("e", 0, ""), ("e", 10, "c")],
+    )
     np.testing.assert_allclose(simulated(found), [1, 6, 6])
 
 
 def test_a_trigger_that_stays_true_does_not_fire_again(tmp_path: Path) -> None:
     model = "model m\n x = 0; n = 0; x' = 1; n' = 0; at (x >= 3), t0=false: n = n + 1;\nend"
     found = problem(
-        tmp_path, model, [("n_", "n", "1", "normal")], [("n_", "e", t, 1) for t in (2, 4, 6, 9, 12)],
-        [("back", "x", 0)], [("e", 0, ""), ("e", 5, ""), ("e", 7, "back")],
-    )  # fmt: skip
+        tmp_path,
+        model,
+        [("n_", "n", "1", "normal")],
+        [("n_", "e", t, 1) for t in (2, 4, 6, 9, 12)],
+        [("back", "x", 0)],
+        [("e", 0, ""), ("e", 5, ""), ("e", 7, "back")],
+    )
     np.testing.assert_allclose(simulated(found), [0, 1, 1, 1, 2])
 
 
 def test_a_change_may_make_a_trigger_true(tmp_path: Path) -> None:
     model = "model m\n x = 0; n = 0; x' = 0; n' = 0; at (x >= 3): n = n + 1;\nend"
     found = problem(
-        tmp_path, model, [("n_", "n", "1", "normal")], [("n_", "e", t, 1) for t in (4, 5, 6)],
-        [("up", "x", 4)], [("e", 0, ""), ("e", 5, "up")],
-    )  # fmt: skip
+        tmp_path,
+        model,
+        [("n_", "n", "1", "normal")],
+        [("n_", "e", t, 1) for t in (4, 5, 6)],
+        [("up", "x", 4)],
+        [("e", 0, ""), ("e", 5, "up")],
+    )
     np.testing.assert_allclose(simulated(found), [0, 1, 1])
 
 
 def test_parameters_that_events_changed_are_kept(tmp_path: Path) -> None:
     model = "model m\n x = 0; r = 1; x' = r; at (time >= 2): r = 5;\nend"
     found = problem(
-        tmp_path, model, [("x_", "x", "1", "normal")], [("x_", "e", 6, 1)], [("c", "x", 0)],
+        tmp_path,
+        model,
+        [("x_", "x", "1", "normal")],
+        [("x_", "e", 6, 1)],
+        [("c", "x", 0)],
         [("e", 0, ""), ("e", 4, "c")],
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(simulated(found), [10], rtol=1e-7)
 
 
@@ -172,9 +201,13 @@ def test_delayed_events_and_periods_are_refused(tmp_path: Path) -> None:
     model = "model m\n x = 0; x' = 1; at 2 after (time >= 2): x = 5;\nend"
     with pytest.raises(UnsupportedModelError, match="has a delay"):
         problem(
-            tmp_path, model, [("x_", "x", "1", "normal")], [("x_", "e", 6, 1)], [("c", "x", 0)],
+            tmp_path,
+            model,
+            [("x_", "x", "1", "normal")],
+            [("x_", "e", 6, 1)],
+            [("c", "x", 0)],
             [("e", 0, ""), ("e", 4, "c")],
-        )  # fmt: skip
+        )
 
 
 def test_a_new_volume_keeps_concentrations_and_amounts_as_each_species_means(tmp_path: Path) -> None:
@@ -188,10 +221,13 @@ def test_a_new_volume_keeps_concentrations_and_amounts_as_each_species_means(tmp
     end
     """
     found = problem(
-        tmp_path, model, [("a_", "A", "1", "normal"), ("b_", "B", "1", "normal"), ("c_", "C", "1", "normal")],
-        [(name, "e", t, 1) for t in (1, 6) for name in ("a_", "b_", "c_")], [("c", "C", 4)],
+        tmp_path,
+        model,
+        [("a_", "A", "1", "normal"), ("b_", "B", "1", "normal"), ("c_", "C", "1", "normal")],
+        [(name, "e", t, 1) for t in (1, 6) for name in ("a_", "b_", "c_")],
+        [("c", "C", 4)],
         [("e", 0, ""), ("e", 5, "c")],
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(simulated(found), [3, 8, 2, 3, 8, 4])
 
 
@@ -207,10 +243,13 @@ def test_a_new_volume_keeps_concentrations_of_species_integrated_as_amounts(tmp_
     end
     """
     found = problem(
-        tmp_path, model, [("a_", "A", "1", "normal"), ("s_", "S", "1", "normal")],
-        [("a_", "e", 6, 1), ("s_", "e", 6, 1), ("a_", "e", 101, 1)], [("c", "C", 4), ("c", "S", 5)],
+        tmp_path,
+        model,
+        [("a_", "A", "1", "normal"), ("s_", "S", "1", "normal")],
+        [("a_", "e", 6, 1), ("s_", "e", 6, 1), ("a_", "e", 101, 1)],
+        [("c", "C", 4), ("c", "S", 5)],
         [("e", 0, ""), ("e", 5, "c")],
-    )  # fmt: skip
+    )
     np.testing.assert_allclose(simulated(found), [3, 5, 12])
 
 
@@ -224,38 +263,50 @@ def test_nothing_that_is_timed_happens_before_the_clock_starts(tmp_path: Path) -
     end
     """
     found = problem(
-        tmp_path, model, [("x_", "x", "1", "normal"), ("n_", "n", "1", "normal")],
+        tmp_path,
+        model,
+        [("x_", "x", "1", "normal"), ("n_", "n", "1", "normal")],
         [("x_", "e", 0, 1), ("x_", "e", 1, 1), ("x_", "e", 3, 1), ("n_", "e", 1.5, 1), ("n_", "e", 3, 1)],
-        [("c", "n", 0)], [("e", "-inf", ""), ("e", 0, "c")],
-    )  # fmt: skip
+        [("c", "n", 0)],
+        [("e", "-inf", ""), ("e", 0, "c")],
+    )
     np.testing.assert_allclose(simulated(found), [1, 1, 3 - 2 * math.exp(-2), 0, 1], rtol=1e-6)
 
 
 def test_the_clock_stands_while_cells_come_to_rest(tmp_path: Path) -> None:
     model = "model m\n x = 0; x' = 2 + exp(-time) + piecewise(1, time >= 0, 0) - x;\nend"
     found = problem(
-        tmp_path, model, [("x_", "x", "1", "normal")], [("x_", "e", 0, 1), ("x_", "e", 1, 1)],
-        [("c", "x", "x")], [("e", "-inf", ""), ("e", 0, "c")],
-    )  # fmt: skip
+        tmp_path,
+        model,
+        [("x_", "x", "1", "normal")],
+        [("x_", "e", 0, 1), ("x_", "e", 1, 1)],
+        [("c", "x", "x")],
+        [("e", "-inf", ""), ("e", 0, "c")],
+    )
     np.testing.assert_allclose(simulated(found), [3, 3 + math.exp(-1)], rtol=1e-6)
 
 
 def test_a_steady_state_may_come_first_and_last(tmp_path: Path) -> None:
     model = "model m\n x = 1; x' = s - d*x; s = 2; d = 0.5;\nend"
     found = problem(
-        tmp_path, model, [("x_", "x", "1", "normal")],
+        tmp_path,
+        model,
+        [("x_", "x", "1", "normal")],
         [("x_", "e", 0, 1), ("x_", "e", 2, 1), ("x_", "e", "inf", 1), ("x_", "f", "inf", 1)],
-        [("rest", "d", 0.25), ("push", "s", 6)], [("e", "-inf", "rest"), ("e", 0, "push"), ("f", 3, "push")],
-    )  # fmt: skip
+        [("rest", "d", 0.25), ("push", "s", 6)],
+        [("e", "-inf", "rest"), ("e", 0, "push"), ("f", 3, "push")],
+    )
     np.testing.assert_allclose(simulated(found), [8, 24 - 16 * math.exp(-0.5), 24, 12], rtol=1e-6)
 
 
 def test_observables_may_refer_to_each_other_and_to_states_in_the_noise(tmp_path: Path) -> None:
     found = problem(
-        tmp_path, DECAY,
+        tmp_path,
+        DECAY,
         [("twice", "2*A", "0.1*twice + floor_", "laplace"), ("more", "twice + 1", "twice", "log-laplace")],
-        [("twice", "", 0, 5), ("more", "", 0, 6)], parameters=[("floor_", 0, 10, 0.5, "true")],
-    )  # fmt: skip
+        [("twice", "", 0, 5), ("more", "", 0, 6)],
+        parameters=[("floor_", 0, 10, 0.5, "true")],
+    )
     assert simulated(found) == [4, 5]
     noise = 0.1 * 4 + 0.5
     expected = -math.log(2 * noise) - 1 / noise - math.log(2 * 4 * 6) - abs(math.log(5 / 6)) / 4
@@ -274,9 +325,13 @@ def test_mapping_gives_names_to_local_parameters(tmp_path: Path) -> None:
     local = '<listOfLocalParameters><localParameter id="k" value="1"/></listOfLocalParameters></kineticLaw>'
     text = text.replace("</kineticLaw>", local).replace("J_k", "k")
     found = problem(
-        tmp_path, DECAY, A_ONLY, [("obs", "", 1, 1)],
-        parameters=[("rate", 0, 10, 0.5, "true")], mapping=[("rate", "J.k")],
-    )  # fmt: skip
+        tmp_path,
+        DECAY,
+        A_ONLY,
+        [("obs", "", 1, 1)],
+        parameters=[("rate", 0, 10, 0.5, "true")],
+        mapping=[("rate", "J.k")],
+    )
     (tmp_path / "model.xml").write_text(text)
     found = load(tmp_path / "problem.yaml")
     np.testing.assert_allclose(simulated(found), [math.exp(-0.5)], rtol=1e-6)
@@ -312,8 +367,9 @@ def test_two_problems_of_version_1_share_parameters(tmp_path: Path) -> None:
     (tmp_path / "growth.xml").write_text(_sbml("model growth\n A = 1; A' = k*A; k = 1;\nend"))
     parts = "".join(
         f"- sbml_files: [{model}]\n  condition_files: [conditions.tsv]\n  observable_files: [observables.tsv]\n"
-        "  measurement_files: [measurements.tsv]\n" for model in ("model.xml", "growth.xml")
-    )  # fmt: skip
+        "  measurement_files: [measurements.tsv]\n"
+        for model in ("model.xml", "growth.xml")
+    )
     (tmp_path / "problem.yaml").write_text(f"format_version: 1\nparameter_file: parameters.tsv\nproblems:\n{parts}")
     found = load(tmp_path / "problem.yaml")
     np.testing.assert_allclose(simulated(found), [4 * math.exp(-0.5), 4, 4 * math.exp(0.5), 4], rtol=1e-6)
@@ -352,9 +408,12 @@ def test_all_problems_of_the_tables_are_told_at_once(tmp_path: Path) -> None:
 def test_names_without_a_value_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"unknown name 'scael'.*did you mean scale.*observable 'obs'"):
         problem(
-            tmp_path, DECAY, [("obs", "scael*A", "1", "normal")], [("obs", "", 0, 1)],
+            tmp_path,
+            DECAY,
+            [("obs", "scael*A", "1", "normal")],
+            [("obs", "", 0, 1)],
             parameters=[("scale", 0, 1, 1, "true")],
-        )  # fmt: skip
+        )
 
 
 def test_a_simulation_that_fails_names_its_experiment(tmp_path: Path) -> None:
@@ -392,8 +451,9 @@ def at_rest(tmp_path: Path, start: float, measured: float) -> Problem:
       A' = p - k*A;
     end
     """
-    return problem(tmp_path, model, A_ONLY, [("obs", "", t, measured) for t in (1, 3)],
-                   parameters=[("p", 0, 10, 1, "true")])  # fmt: skip
+    return problem(
+        tmp_path, model, A_ONLY, [("obs", "", t, measured) for t in (1, 3)], parameters=[("p", 0, 10, 1, "true")]
+    )
 
 
 def test_gradients_where_the_state_stands_still(tmp_path: Path) -> None:

@@ -33,9 +33,7 @@ def test_births_and_deaths_follow_the_textbook(birth: float, death: float) -> No
     """Mean, variance and extinction of the linear birth-death process (Bailey 1964)."""
     days, start, random = 2.0, 3, np.random.default_rng(1)
     b, d = np.array([birth]), np.array([death])
-    ends = np.array([
-        step_random(np.array([start]), b, d, NONE, NONE, days, random)[0] for _ in range(20_000)
-    ])  # fmt: skip
+    ends = np.array([step_random(np.array([start]), b, d, NONE, NONE, days, random)[0] for _ in range(20_000)])
     net = birth - death
     mean = start * np.exp(net * days)
     if net:
@@ -146,9 +144,15 @@ def test_without_clones_that_help_the_culture_does_not_get_there() -> None:
 
 def test_a_culture_can_die_out() -> None:
     done = escalate(
-        MODEL, "ATRT", "paxalisib", "1 uM", clones=(Clone("RB1_loss", True, 0.0, 0.0),),
-        flask=Flask(seeded=5, full=100), rules=Rules(max_days=400), seed=0,
-    )  # fmt: skip
+        MODEL,
+        "ATRT",
+        "paxalisib",
+        "1 uM",
+        clones=(Clone("RB1_loss", True, 0.0, 0.0),),
+        flask=Flask(seeded=5, full=100),
+        rules=Rules(max_days=400),
+        seed=0,
+    )
     assert "died out" in done.reason
 
 

@@ -41,9 +41,13 @@ def _grow(inner: st.SearchStrategy[Expr]) -> st.SearchStrategy[Expr]:
         ),
         st.builds(
             lambda relation, a, b, c, d: Expr("piecewise", (a, Expr(relation, (b, c)), d)),
-            st.sampled_from(["lt", "le", "gt", "ge", "eq", "ne"]), inner, inner, inner, inner,
+            st.sampled_from(["lt", "le", "gt", "ge", "eq", "ne"]),
+            inner,
+            inner,
+            inner,
+            inner,
         ),
-    )  # fmt: skip
+    )
 
 
 formulas = st.recursive(leaves, _grow, max_leaves=8)
@@ -71,18 +75,30 @@ def models(draw: st.DrawFn) -> Model:
     )
     events = tuple(
         Event(
-            f"e{i}", draw(triggers), (Rule(draw(st.sampled_from(["A", "k1", "V"])), draw(formulas)),),
-            delay=draw(st.none() | formulas), priority=draw(st.none() | formulas), persistent=draw(st.booleans()),
-            initially_true=draw(st.booleans()), values_from_trigger_time=draw(st.booleans()),
+            f"e{i}",
+            draw(triggers),
+            (Rule(draw(st.sampled_from(["A", "k1", "V"])), draw(formulas)),),
+            delay=draw(st.none() | formulas),
+            priority=draw(st.none() | formulas),
+            persistent=draw(st.booleans()),
+            initially_true=draw(st.booleans()),
+            values_from_trigger_time=draw(st.booleans()),
         )
         for i in range(draw(st.integers(0, 2)))
-    )  # fmt: skip
+    )
     rules = (Rule("k2", draw(formulas)),) if draw(st.booleans()) else ()
     return Model(
-        id="random", name="random", compartments=(Compartment("V", draw(absurd), constant=False),), species=species,
-        parameters=(Parameter("k1", draw(absurd), False), Parameter("k2", draw(absurd), False)), reactions=reactions,
-        assignment_rules=rules, events=events, source="random", digest=str(draw(st.integers())),
-    )  # fmt: skip
+        id="random",
+        name="random",
+        compartments=(Compartment("V", draw(absurd), constant=False),),
+        species=species,
+        parameters=(Parameter("k1", draw(absurd), False), Parameter("k2", draw(absurd), False)),
+        reactions=reactions,
+        assignment_rules=rules,
+        events=events,
+        source="random",
+        digest=str(draw(st.integers())),
+    )
 
 
 def check(rows: Rows) -> None:
@@ -124,9 +140,13 @@ def test_absurd_parameters_end_in_numbers_or_words(values: list[float]) -> None:
     )
     raw = equations.raw(dict(zip(("vmax", "Km", "h", "S", "V"), values, strict=True)))
     rows = run_rows(
-        equations, raw[None, :], np.linspace(0, 10, 5), equations.outputs(["S", "P"]), Rosenbrock(max_steps=3000),
+        equations,
+        raw[None, :],
+        np.linspace(0, 10, 5),
+        equations.outputs(["S", "P"]),
+        Rosenbrock(max_steps=3000),
         last_states=True,
-    )  # fmt: skip
+    )
     check(rows)
     if rows.status[0] == Status.OK:
         assert np.isfinite(rows.x).all()

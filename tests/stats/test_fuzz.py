@@ -24,11 +24,40 @@ DOSES = [0.0, 0.1, 0.3, 1.0, 3.0, 10.0]
 LONG = {"value": "response", "dose1_nM": "conc1", "dose2_nM": "conc2"}
 PAIRS = [(a, b) for a in DOSES[::2] for b in DOSES[::2]]
 ODD: list[Any] = [
-    None, math.nan, math.inf, -1, 0, 1e-300, 1e300, 2**64, 10**400, "1", "24h", "", "<0.1", b"1", True, 1j, [1], {}, (),
-    Fraction(1, 3), Decimal("0.3"), Decimal("NaN"), np.float32(0.3), np.int8(1), np.bool_(True), pd.NA, pd.NaT,
+    None,
+    math.nan,
+    math.inf,
+    -1,
+    0,
+    1e-300,
+    1e300,
+    2**64,
+    10**400,
+    "1",
+    "24h",
+    "",
+    "<0.1",
+    b"1",
+    True,
+    1j,
+    [1],
+    {},
+    (),
+    Fraction(1, 3),
+    Decimal("0.3"),
+    Decimal("NaN"),
+    np.float32(0.3),
+    np.int8(1),
+    np.bool_(True),
+    pd.NA,
+    pd.NaT,
     object(),
-    datetime.timedelta(hours=1), np.datetime64("2020-01-01"), 0.1 + 0.2, -0.0, 5e-324,
-]  # fmt: skip
+    datetime.timedelta(hours=1),
+    np.datetime64("2020-01-01"),
+    0.1 + 0.2,
+    -0.0,
+    5e-324,
+]
 
 
 def spoilt(values: list[Any], draw: random.Random) -> Any:
@@ -70,16 +99,31 @@ def calls(draw: random.Random) -> list[Callable[[], Any]]:
     pairs, matrix = spoilt([list(pair) for pair in PAIRS], draw), spoilt([1 / (1 + a + b) for a, b in PAIRS], draw)
     frame = pd.DataFrame({"time_days": [1.0, 2, 3, 4, 5, 6], "event": flags, "arm": arms}).astype(object)
     frame = one_odd_cell(frame, draw)
-    table = pd.DataFrame({
-        "cell_line": "T47D", "treatment": [f"A {d:g} nM" for d in DOSES], "time_min": 60.0, "readout": "viability",
-        "value": fall, "drug": "A", "dose_nM": DOSES,
-    }).astype(object)  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "cell_line": "T47D",
+            "treatment": [f"A {d:g} nM" for d in DOSES],
+            "time_min": 60.0,
+            "readout": "viability",
+            "value": fall,
+            "drug": "A",
+            "dose_nM": DOSES,
+        }
+    ).astype(object)
     table = one_odd_cell(table, draw)
-    screen = pd.DataFrame({
-        "cell_line": "T47D", "treatment": "screen", "time_min": 60.0, "readout": "viability",
-        "value": [1 / (1 + a + b) for a, b in PAIRS], "drug1": "A", "dose1_nM": [a for a, _ in PAIRS], "drug2": "B",
-        "dose2_nM": [b for _, b in PAIRS],
-    }).astype(object)  # fmt: skip
+    screen = pd.DataFrame(
+        {
+            "cell_line": "T47D",
+            "treatment": "screen",
+            "time_min": 60.0,
+            "readout": "viability",
+            "value": [1 / (1 + a + b) for a, b in PAIRS],
+            "drug1": "A",
+            "dose1_nM": [a for a, _ in PAIRS],
+            "drug2": "B",
+            "dose2_nM": [b for _, b in PAIRS],
+        }
+    ).astype(object)
     screen = one_odd_cell(screen, draw)
     curve = hill.fit(DOSES, fall, top=1.0, bottom=0.0, h=1.0)
     scale = draw.choice([*Response, Response.VIABILITY_FRACTION, option])
@@ -87,22 +131,33 @@ def calls(draw: random.Random) -> list[Callable[[], Any]]:
         lambda: hill.fit(doses, responses, top=1.0, bottom=0.0, h=1.0),
         lambda: hill.fit(DOSES, fall, spoilt(DOSES, draw), top=option, bottom=0.0, h=1.0),
         lambda: hill.fit(DOSES, fall, confidence=option, top=1.0, bottom=0.0, h=draw.choice([option, 1.0])),
-        lambda: curve(doses), lambda: curve.band(doses), lambda: hill.potency(curve, option),
-        lambda: hill.fit_table(table, top=1.0, bottom=0.0, h=1.0), lambda: hill.fit_table(option),
+        lambda: curve(doses),
+        lambda: curve.band(doses),
+        lambda: hill.potency(curve, option),
+        lambda: hill.fit_table(table, top=1.0, bottom=0.0, h=1.0),
+        lambda: hill.fit_table(option),
         lambda: growth_rate.values(spoilt([10, 9, 8], draw), spoilt([12, 12, 12], draw), option),
         lambda: growth_rate.metrics(doses, spoilt([40, 35, 30, 20, 12, 9], draw), 40, draw.choice([10, option])),
         lambda: survival.kaplan_meier(doses, spoilt(flags, draw), confidence=draw.choice([0.9, option])),
         lambda: survival.log_rank(doses, spoilt(arms, draw), spoilt(flags, draw)),
-        lambda: survival.by_arm(frame), lambda: survival.by_arm(option),
-        lambda: survival.kaplan_meier(DOSES).at(option), lambda: survival.kaplan_meier(DOSES).number_at_risk(doses),
+        lambda: survival.by_arm(frame),
+        lambda: survival.by_arm(option),
+        lambda: survival.kaplan_meier(DOSES).at(option),
+        lambda: survival.kaplan_meier(DOSES).number_at_risk(doses),
         lambda: survival.kaplan_meier(DOSES).quantile(option),
-        lambda: synergy.bliss(pairs, matrix, resamples=5, scale=scale), lambda: synergy.hsa(pairs, matrix, resamples=0),
-        lambda: synergy.combination_index(pairs, matrix), lambda: synergy.median_effect(doses, responses),
-        lambda: synergy.from_matrix(DOSES[:3], doses, matrix), lambda: synergy.bliss(screen, resamples=0),
-        lambda: synergy.experiments(screen), lambda: synergy.bliss(option, matrix), lambda: synergy.experiments(option),
+        lambda: synergy.bliss(pairs, matrix, resamples=5, scale=scale),
+        lambda: synergy.hsa(pairs, matrix, resamples=0),
+        lambda: synergy.combination_index(pairs, matrix),
+        lambda: synergy.median_effect(doses, responses),
+        lambda: synergy.from_matrix(DOSES[:3], doses, matrix),
+        lambda: synergy.bliss(screen, resamples=0),
+        lambda: synergy.experiments(screen),
+        lambda: synergy.bliss(option, matrix),
+        lambda: synergy.experiments(option),
         lambda: synergy.from_long(screen.rename(columns=LONG), Response.VIABILITY_FRACTION),
-        lambda: synergy.Wells(("A", "B"), ("nM", "nM"), pairs, matrix), lambda: synergy.rank([option]),
-    ]  # fmt: skip
+        lambda: synergy.Wells(("A", "B"), ("nM", "nM"), pairs, matrix),
+        lambda: synergy.rank([option]),
+    ]
 
 
 @pytest.mark.parametrize("seed", range(8))

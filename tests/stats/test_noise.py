@@ -29,8 +29,20 @@ DENSITIES = (Gaussian(), DoubleExponential(), SoftL1(), SoftL1(0.7))
 POINTS = np.linspace(-6, 6, 14) + 0.05
 
 
-@pytest.mark.parametrize("family", [Normal(), LogNormal(), Log10Normal(), Laplace(), LogLaplace(), Log10Laplace(),
-                                    Robust(), Robust(scale="lin", knee=1.5)], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    "family",
+    [
+        Normal(),
+        LogNormal(),
+        Log10Normal(),
+        Laplace(),
+        LogLaplace(),
+        Log10Laplace(),
+        Robust(),
+        Robust(scale="lin", knee=1.5),
+    ],
+    ids=repr,
+)
 def test_densities_of_measured_values_integrate_to_one(family: Family) -> None:
     simulated, sigma = np.array(3.0), 0.05
 

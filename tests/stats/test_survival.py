@@ -233,8 +233,10 @@ def test_rows_of_a_table_are_counted_over_all_arms() -> None:
     ("call", "said"),
     [
         (lambda: survival.by_arm([1, 2]), "a pandas DataFrame is needed, not 'list'"),
-        (lambda: survival.by_arm(pd.DataFrame([[1, 1, "a", "b"]], columns=["time_days", "event", "arm", "arm"])),
-         "column 'arm' is there 2 times"),
+        (
+            lambda: survival.by_arm(pd.DataFrame([[1, 1, "a", "b"]], columns=["time_days", "event", "arm", "arm"])),
+            "column 'arm' is there 2 times",
+        ),
         (lambda: survival.kaplan_meier(5), "a single number is given"),
         (lambda: survival.kaplan_meier([]), "the arm is empty"),
         (lambda: survival.kaplan_meier(["5 days"]), "row 1: time is '5 days', a text"),
@@ -252,7 +254,7 @@ def test_rows_of_a_table_are_counted_over_all_arms() -> None:
         (lambda: survival.kaplan_meier([5]).number_at_risk([math.inf]), "row 1: time is inf"),
         (lambda: survival.kaplan_meier([5]).quantile(None), "fraction is None"),
     ],
-)  # fmt: skip
+)
 def test_arguments_of_another_kind(call: Callable[[], object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         call()

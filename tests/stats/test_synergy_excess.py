@@ -386,19 +386,23 @@ def test_inhibition_called_viability_is_told() -> None:
 @pytest.mark.parametrize(
     ("doses", "responses", "options", "said"),
     [
-        (5, [1], {}, "doses have shape"), ([[1, 0], [0]], [1, 1], {}, "all must be of one length"),
+        (5, [1], {}, "doses have shape"),
+        ([[1, 0], [0]], [1, 1], {}, "all must be of one length"),
         ([[1, 0], [0, 1]], 0.5, {}, "doses have shape .* and responses"),
         ([["1", 0], [0, 1]], [0.5, 0.5], {}, "row 1, column 1: dose is '1', a text"),
         ([[1, 0], [0, 1], [1, 1]], [0.5, True, 0.3], {}, "row 2: response is True"),
         (DOSES_16, [0.5] * 16, {"drugs": "AB"}, "drugs: 'AB' is no list of names"),
         (DOSES_16, [0.5] * 16, {"scale": "percent"}, "scale is 'percent'; give one of Response"),
-        (DOSES_16, [0.5] * 16, {"seed": -1}, "seed is -1"), (DOSES_16, [0.5] * 16, {"resamples": 1e12}, "resamples is"),
+        (DOSES_16, [0.5] * 16, {"seed": -1}, "seed is -1"),
+        (DOSES_16, [0.5] * 16, {"resamples": 1e12}, "resamples is"),
         (DOSES_16, [0.5] * 16, {"confidence": 95}, "confidence is 95"),
         (DOSES_16, [0.5] * 16, {"unit": "uM"}, "unknown option 'unit': did you mean units"),
         (DOSES_16, [0.5] * 16, {"drugs": ("A", "A")}, "name each once"),
-        ([], [], {}, "doses have shape"), ("a.csv", None, {}, "doses without responses"), (table, None, {}, "without"),
+        ([], [], {}, "doses have shape"),
+        ("a.csv", None, {}, "doses without responses"),
+        (table, None, {}, "without"),
     ],
-)  # fmt: skip
+)
 def test_arguments_of_another_kind(doses: object, responses: object, options: dict, said: str) -> None:
     with pytest.raises(InputError, match=said):
         synergy.bliss(doses, responses, **options)

@@ -172,9 +172,15 @@ def test_scale_that_does_not_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("control", ["DMSO", "", "vehicle", "none"])
 def test_names_beside_dose_zero_do_not_matter(control: str, tmp_path: Path) -> None:
     """Exactly Bliss data in which wells without a drug name a solvent, or nothing."""
-    frame = pd.DataFrame([(1, control, control, 0, 0, "uM", 0), (1, control, "B", 0, 1, "uM", 25),
-                          (1, "A", control, 0.1, 0, "uM", 40), (1, "A", "B", 0.1, 1, "uM", 55)],
-                         columns=["block_id", "drug1", "drug2", "conc1", "conc2", "conc_unit", "response"])  # fmt: skip
+    frame = pd.DataFrame(
+        [
+            (1, control, control, 0, 0, "uM", 0),
+            (1, control, "B", 0, 1, "uM", 25),
+            (1, "A", control, 0.1, 0, "uM", 40),
+            (1, "A", "B", 0.1, 1, "uM", 55),
+        ],
+        columns=["block_id", "drug1", "drug2", "conc1", "conc2", "conc_unit", "response"],
+    )
     (wells,) = synergy.read_csv(write(frame, tmp_path), PERCENT)
     assert wells.drugs == ("A", "B")
     assert synergy.bliss(wells).mean == pytest.approx(0.0, abs=1e-9)
@@ -191,12 +197,19 @@ def test_a_dose_without_a_name_is_refused(tmp_path: Path) -> None:
 
 def test_screens_with_solvents_at_dose_zero() -> None:
     doses = [(a, b) for a in (0.0, 1.0, 3.0) for b in (0.0, 1.0, 3.0)]
-    frame = pd.DataFrame({
-        "cell_line": "T47D", "treatment": "see drugs", "time_min": 4320.0, "readout": "viability",
-        "value": [1 / (1 + a) / (1 + b) for a, b in doses],
-        "drug1": ["A" if a else "DMSO" for a, _ in doses], "dose1_nM": [a for a, _ in doses],
-        "drug2": ["B" if b else None for _, b in doses], "dose2_nM": [b for _, b in doses],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "cell_line": "T47D",
+            "treatment": "see drugs",
+            "time_min": 4320.0,
+            "readout": "viability",
+            "value": [1 / (1 + a) / (1 + b) for a, b in doses],
+            "drug1": ["A" if a else "DMSO" for a, _ in doses],
+            "dose1_nM": [a for a, _ in doses],
+            "drug2": ["B" if b else None for _, b in doses],
+            "dose2_nM": [b for _, b in doses],
+        }
+    )
     (wells,) = synergy.experiments(frame)
     for each in (wells, synergy.from_table(frame)):
         assert each.drugs == ("A", "B")

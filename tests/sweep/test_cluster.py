@@ -48,8 +48,17 @@ class Cluster:
         self.workers = [self._worker(number) for number in (1, 2)]
 
     def _worker(self, number: int) -> subprocess.Popen[bytes]:
-        return self._start("worker", self.address, "--nthreads", "1", "--no-nanny", "--name", f"w{number}",
-                           "--local-directory", str(self.folder / f"w{number}"))  # fmt: skip
+        return self._start(
+            "worker",
+            self.address,
+            "--nthreads",
+            "1",
+            "--no-nanny",
+            "--name",
+            f"w{number}",
+            "--local-directory",
+            str(self.folder / f"w{number}"),
+        )
 
     def _start(self, *words: str) -> subprocess.Popen[bytes]:
         log = (self.folder / f"{'-'.join(words[:1])}-{time.monotonic_ns()}.log").open("wb")

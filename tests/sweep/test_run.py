@@ -39,8 +39,17 @@ def test_table(folder: Path, unbroken: Path) -> None:
     sweep.merge([unbroken], folder / "all.csv")
     table = pd.read_csv(folder / "all.csv", keep_default_na=False, na_values={"value": [""]})
     check_table(table)
-    assert list(table.columns) == ["cell_line", "treatment", "time_min", "readout", "value", "well", "alphanib_nM",
-                                   "betanib_nM", "failure"]  # fmt: skip
+    assert list(table.columns) == [
+        "cell_line",
+        "treatment",
+        "time_min",
+        "readout",
+        "value",
+        "well",
+        "alphanib_nM",
+        "betanib_nM",
+        "failure",
+    ]
     assert len(table) == 20 * 2
     k_out = np.where(table["cell_line"] == "plain", 0.01, 0.05)
     known = expected(table["alphanib_nM"], table["betanib_nM"], table["time_min"], k_out)

@@ -126,17 +126,27 @@ def test_no_percent_of_nothing(folder: Path) -> None:
 def test_a_well_is_a_condition() -> None:
     """Bit for bit what the lab gives for the treatment text in the table, with the bundled model."""
     text = "vehicle for 24 h then alpelisib {a} for {pause} then alpelisib {a} + IGF1 {ligand} + serum {s}"
-    made = make_spec({
-        "cell_lines": ["T47D+PTEN_loss", "BT-20"], "treatment": text, "times": "15 60 min", "readouts": ["pAKT_S473"],
-        "doses": {"a": "0 nM 300 nM 1.1 uM", "ligand": "1.3 13 nM", "s": ["0.3 %"]}, "durations": {"pause": "1 2 h"},
-    })  # fmt: skip
+    made = make_spec(
+        {
+            "cell_lines": ["T47D+PTEN_loss", "BT-20"],
+            "treatment": text,
+            "times": "15 60 min",
+            "readouts": ["pAKT_S473"],
+            "doses": {"a": "0 nM 300 nM 1.1 uM", "ligand": "1.3 13 nM", "s": ["0.3 %"]},
+            "durations": {"pause": "1 2 h"},
+        }
+    )
     design, library = made.design, default_library()
     readings = design.read(0, design.wells)
     line, protocol, values = design.values(0, design.wells)
-    texts = [design.protocols[p].write({axis.name: axis.text(values[axis.name][i]) for axis in design.axes})
-             for i, p in enumerate(protocol)]  # fmt: skip
-    conditions = [Condition(library.cell_line(design.lines[i][0]), Treatment.parse(text))
-                  for i, text in zip(line, texts, strict=True)]  # fmt: skip
+    texts = [
+        design.protocols[p].write({axis.name: axis.text(values[axis.name][i]) for axis in design.axes})
+        for i, p in enumerate(protocol)
+    ]
+    conditions = [
+        Condition(library.cell_line(design.lines[i][0]), Treatment.parse(text))
+        for i, text in zip(line, texts, strict=True)
+    ]
     known = simulate_conditions(design.model, conditions, [15.0, 60.0], ["pAKT_S473"], library)
     np.testing.assert_array_equal(readings.values, known)
 
@@ -150,8 +160,14 @@ def test_a_drug_named_twice_is_exactly_additive(folder: Path) -> None:
 
 
 def test_parameters_and_factors(folder: Path) -> None:
-    design = spec(folder, treatment="vehicle", doses=None, parameters={"k_in": [0.02]}, scales={"k_out": [2.0, 0.5]},
-                  cell_lines=["quick"]).design  # fmt: skip
+    design = spec(
+        folder,
+        treatment="vehicle",
+        doses=None,
+        parameters={"k_in": [0.02]},
+        scales={"k_out": [2.0, 0.5]},
+        cell_lines=["quick"],
+    ).design
     readings = design.read(0, 2)
     np.testing.assert_allclose(readings.values[:, 0, 0], [0.02 / 0.1, 0.02 / 0.025], rtol=1e-5)
 
@@ -163,8 +179,11 @@ def test_default_treatment_is_full_medium_and_every_drug() -> None:
 
 
 def test_sampled_ranges_and_listed_values_are_crossed(folder: Path) -> None:
-    design = spec(folder, doses={"alphanib": "1 nM .. 1 uM", "betanib": "1 2 nM"},
-                  sample={"method": "latin hypercube", "points": 50, "seed": 3}).design  # fmt: skip
+    design = spec(
+        folder,
+        doses={"alphanib": "1 nM .. 1 uM", "betanib": "1 2 nM"},
+        sample={"method": "latin hypercube", "points": 50, "seed": 3},
+    ).design
     assert design.shape == (2, 1, 50, 2)
     _, _, values = design.values(0, design.wells)
     assert values["betanib"][:4].tolist() == [1, 2, 1, 2]
@@ -176,16 +195,33 @@ def test_sampled_ranges_and_listed_values_are_crossed(folder: Path) -> None:
 
 def test_everything_wrong_at_once(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
-        make_spec(content(
-            cell_lines=["plan"], readouts=["cell_cont"], times="30", tmies=1, treatment="alphanab {alphanib}",
-            output={"format": "xls", "wells_per_chunk": 0}, sample={"method": "sobol"}, scales={"k_outt": [1]},
-            parameters={"value": [1]},
-        ), folder, "s.toml")  # fmt: skip
+        make_spec(
+            content(
+                cell_lines=["plan"],
+                readouts=["cell_cont"],
+                times="30",
+                tmies=1,
+                treatment="alphanab {alphanib}",
+                output={"format": "xls", "wells_per_chunk": 0},
+                sample={"method": "sobol"},
+                scales={"k_outt": [1]},
+                parameters={"value": [1]},
+            ),
+            folder,
+            "s.toml",
+        )
     said = str(caught.value)
     assert said.startswith("s.toml (")
-    for part in ("did you mean plain", "'30' has no unit", "did you mean times", "unknown format 'xls'",
-                 "wells_per_chunk is 0", "no range to sample", "[doses] betanib is not in treatment",
-                 "'value' cannot be the name"):  # fmt: skip
+    for part in (
+        "did you mean plain",
+        "'30' has no unit",
+        "did you mean times",
+        "unknown format 'xls'",
+        "wells_per_chunk is 0",
+        "no range to sample",
+        "[doses] betanib is not in treatment",
+        "'value' cannot be the name",
+    ):
         assert part in said, part
 
 

@@ -28,8 +28,9 @@ def read_line(line: CellLine | str, library: Library, problems: list[str]) -> Ce
         return None
 
 
-def read_lines(cell_lines: Sequence[CellLine | str] | CellLine | str, library: Library,
-               problems: list[str]) -> list[CellLine]:  # fmt: skip
+def read_lines(
+    cell_lines: Sequence[CellLine | str] | CellLine | str, library: Library, problems: list[str]
+) -> list[CellLine]:
     """Cell lines as records; unknown and repeated names are added to ``problems``."""
     asked = [cell_lines] if isinstance(cell_lines, (CellLine, str)) else cell_lines
     lines = [line for item in asked if (line := read_line(item, library, problems)) is not None]
@@ -79,8 +80,9 @@ def read_readout(name: str, model: Model, problems: list[str]) -> Readout:
         return Readout(name, name, Scale.AS_MODELLED, "")
 
 
-def read_plate(plate: Plate | int | None, noise: WellNoise | None, replicates: int,
-               problems: list[str]) -> Plate | None:  # fmt: skip
+def read_plate(
+    plate: Plate | int | None, noise: WellNoise | None, replicates: int, problems: list[str]
+) -> Plate | None:
     """The plate; noise needs one, 96 wells unless another is named."""
     if replicates < 1:
         problems.append(f"replicates is {replicates}; at least 1 plate is needed")
@@ -99,8 +101,14 @@ def full_medium(model: Model) -> str:
     return str(Treatment((resting_medium(model),)))
 
 
-def read_medium(medium: str, before: str | None, drugs: Sequence[str], moments: Sequence[float], library: Library,
-                problems: list[str]) -> Treatment | None:  # fmt: skip
+def read_medium(
+    medium: str,
+    before: str | None,
+    drugs: Sequence[str],
+    moments: Sequence[float],
+    library: Library,
+    problems: list[str],
+) -> Treatment | None:
     """The treatment of the vehicle wells: ``before`` (steps with durations), then ``medium``."""
     text = f"{before} then {medium}" if before else medium
     try:
@@ -117,6 +125,9 @@ def read_medium(medium: str, before: str | None, drugs: Sequence[str], moments: 
         except PathsimError as error:
             problems.append(str(error))
     named = {dose.name for dose in last.doses}
-    problems += [f"'{drug}' is in the medium '{medium}' too; its doses would not be what they say"
-                 for drug in drugs if drug in named]  # fmt: skip
+    problems += [
+        f"'{drug}' is in the medium '{medium}' too; its doses would not be what they say"
+        for drug in drugs
+        if drug in named
+    ]
     return vehicle

@@ -287,9 +287,16 @@ def assemble(
         for j, time in enumerate(moments):
             who = (line.name, readout.name, time)
             values = read_plates(
-                places, texts[1:], who, signals.values[i, :, j], float(signals.vehicle[i, j]),
-                float(signals.start[i]), readout.scale, noise, seed,
-            )  # fmt: skip
+                places,
+                texts[1:],
+                who,
+                signals.values[i, :, j],
+                float(signals.vehicle[i, j]),
+                float(signals.start[i]),
+                readout.scale,
+                noise,
+                seed,
+            )
             columns: dict[str, Any] = {
                 "cell_line": line.name,
                 "treatment": [texts[place.treatment + 1] for place in places],

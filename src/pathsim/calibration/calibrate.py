@@ -99,15 +99,17 @@ def constants_table(problem: Problem, theta: FloatArray, constants: Sequence[Con
         raise SimulationError(f"the best fit cannot be evaluated: {slopes.failure}")
     value, sd = np.exp(theta), np.sqrt(np.diag(np.linalg.inv(slopes.fisher)))
     prior = np.array([item.sd for item in constants])
-    return pd.DataFrame({
-        "name": [item.name for item in constants],
-        "start": [item.prior for item in constants],
-        "value": value,
-        "low": value * np.exp(-1.96 * sd),
-        "high": value * np.exp(1.96 * sd),
-        "share_of_prior": sd / prior,
-        "identified": sd / prior < IDENTIFIED,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "name": [item.name for item in constants],
+            "start": [item.prior for item in constants],
+            "value": value,
+            "low": value * np.exp(-1.96 * sd),
+            "high": value * np.exp(1.96 * sd),
+            "share_of_prior": sd / prior,
+            "identified": sd / prior < IDENTIFIED,
+        }
+    )
 
 
 def goodness_table(problem: Problem, theta: FloatArray, targets: Targets) -> pd.DataFrame:

@@ -66,15 +66,17 @@ class Targets:
         """Columns ``table, cell_line, treatment, time_min, readout, value, sd``, one row per number."""
         import pandas as pd
 
-        return pd.DataFrame({
-            "table": [item.table for item in self.numbers],
-            "cell_line": [item.row.place.cell_line for item in self.numbers],
-            "treatment": [item.row.place.treatment for item in self.numbers],
-            "time_min": [item.row.place.time_min for item in self.numbers],
-            "readout": [item.row.observable for item in self.numbers],
-            "value": [item.row.value for item in self.numbers],
-            "sd": [item.row.sd for item in self.numbers],
-        })  # fmt: skip
+        return pd.DataFrame(
+            {
+                "table": [item.table for item in self.numbers],
+                "cell_line": [item.row.place.cell_line for item in self.numbers],
+                "treatment": [item.row.place.treatment for item in self.numbers],
+                "time_min": [item.row.place.time_min for item in self.numbers],
+                "readout": [item.row.observable for item in self.numbers],
+                "value": [item.row.value for item in self.numbers],
+                "sd": [item.row.sd for item in self.numbers],
+            }
+        )
 
     def selection(self, rows: Sequence[bool]) -> Targets:
         """Only the numbers for which ``rows`` holds."""

@@ -153,8 +153,11 @@ def noise_family(name: str | None) -> Family | None:
     from ..stats.noise import LogNormal, Normal, Robust
 
     families: dict[str | None, Family | None] = {
-        None: None, Noise.lognormal: LogNormal(), Noise.normal: Normal(), Noise.robust: Robust(),
-    }  # fmt: skip
+        None: None,
+        Noise.lognormal: LogNormal(),
+        Noise.normal: Normal(),
+        Noise.robust: Robust(),
+    }
     return families[name]
 
 

@@ -47,10 +47,18 @@ def export(
         chosen: list[str | FreeParameter] = []
         for word in free or []:
             chosen += read_free_parameters(word) if word.endswith(".toml") else [word]
-        path = str(export_table(
-            model, table, output, chosen, cli.library(cell_lines, drugs), cli.noise_family(noise), background or (),
-            saturation or (),
-        ))  # fmt: skip
+        path = str(
+            export_table(
+                model,
+                table,
+                output,
+                chosen,
+                cli.library(cell_lines, drugs),
+                cli.noise_family(noise),
+                background or (),
+                saturation or (),
+            )
+        )
     cli.note(f"wrote {path}")
     cli.send(f"{path}\n")
 

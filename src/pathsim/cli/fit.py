@@ -87,12 +87,15 @@ def fit(
     if plot_blots is not None and _is_petab(data):
         raise InputError("--plot-blots draws fits of blots; pathsim petab --plot draws a PEtab problem")
     task = {
-        "data": os.path.abspath(data), "free": None if free is None else os.path.abspath(free),
+        "data": os.path.abspath(data),
+        "free": None if free is None else os.path.abspath(free),
         "model": os.path.abspath(model) if os.path.exists(model) else model,
         "cell_lines": None if cell_lines is None else os.path.abspath(cell_lines),
         "drugs": None if drugs is None else os.path.abspath(drugs),
-        "background": background or [], "saturation": saturation or [], "noise": noise,
-    }  # fmt: skip
+        "background": background or [],
+        "saturation": saturation or [],
+        "noise": noise,
+    }
     problem = open_problem(task)
     if output is not None:
         _remember(output, task, problem)
@@ -109,9 +112,16 @@ def fit(
         cli.note(line, quiet)
 
     found = estimation.fit(
-        problem, starts, seed, workers, optimiser=_optimiser(optimiser), folder=output, resume=resume, report=report,
+        problem,
+        starts,
+        seed,
+        workers,
+        optimiser=_optimiser(optimiser),
+        folder=output,
+        resume=resume,
+        report=report,
         watch=watch,
-    )  # fmt: skip
+    )
     cli.note(found.summary, quiet)
     for reason, count in _reasons(found).items():
         cli.note(f"  {count} evaluations failed: {reason}", quiet)
@@ -168,8 +178,11 @@ def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, 
     else:
         members = posterior_ensemble(found, size, seed)
         if members.effective < 0.5 * size:
-            cli.note(f"the {size} parameter sets are worth {members.effective:.0f} independent ones, because the "
-                     "likelihood is not normal; --mcmc 2000 draws better ones", quiet)  # fmt: skip
+            cli.note(
+                f"the {size} parameter sets are worth {members.effective:.0f} independent ones, because the "
+                "likelihood is not normal; --mcmc 2000 draws better ones",
+                quiet,
+            )
     path = os.path.join(folder, "ensemble.csv")
     members.save(path)
     cli.note(f"wrote {path}", quiet)
@@ -197,9 +210,14 @@ def open_problem(task: dict[str, Any]) -> Problem:
             raise InputError(f"{error}\n{other}") from None
         raise
     return estimation.blot_problem(
-        task["model"], task["data"], free, cli.noise_family(task["noise"]), task["background"], task["saturation"],
+        task["model"],
+        task["data"],
+        free,
+        cli.noise_family(task["noise"]),
+        task["background"],
+        task["saturation"],
         library=library,
-    )  # fmt: skip
+    )
 
 
 def _is_petab(data: str) -> bool:

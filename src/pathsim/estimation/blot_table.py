@@ -114,8 +114,10 @@ def _row_problems(table: pd.DataFrame) -> list[str]:
         last = parsed.steps[-1].minutes
         if last is not None:
             late = table.loc[rows, "time_min"] > last
-            problems += [f"row {row + 2}: lysed {table['time_min'][row]:g} min into a last step of {last:g} min"
-                         for row in late[late].index]  # fmt: skip
+            problems += [
+                f"row {row + 2}: lysed {table['time_min'][row]:g} min into a last step of {last:g} min"
+                for row in late[late].index
+            ]
     key = ["cell_line", "treatment", "time_min", "readout", "gel", "replicate"]
     doubled = table.duplicated(key, keep="first")
     for row in table.index[doubled]:

@@ -66,8 +66,9 @@ def blot_problem(
     known = {*opened.symbols, *opened.readouts, *loading_controls()}
     check_readouts(table, known, [*(opened.readouts or opened.symbols), *loading_controls()], problems)
     measured = list(table["readout"].unique())
-    problems += [str(unknown("measured readout", name, measured))
-                 for name in (*background, *saturation) if name not in measured]  # fmt: skip
+    problems += [
+        str(unknown("measured readout", name, measured)) for name in (*background, *saturation) if name not in measured
+    ]
     check_drugs(table, shelf, problems)
     if table["readout"].isin(loading_controls()).all():
         problems.append("the table holds loading controls only")
@@ -78,9 +79,17 @@ def blot_problem(
     bands = loaded[~loaded["readout"].isin(loading_controls())]
     observables, detector = band_observables(bands, family, background, saturation)
     return assemble(
-        opened, bands, band_rows(bands, family), observables, [item for item in settled if item is not None], lines,
-        shelf, detector, solver or Rosenbrock(), where,
-    )  # fmt: skip
+        opened,
+        bands,
+        band_rows(bands, family),
+        observables,
+        [item for item in settled if item is not None],
+        lines,
+        shelf,
+        detector,
+        solver or Rosenbrock(),
+        where,
+    )
 
 
 def band_observables(
@@ -94,15 +103,18 @@ def band_observables(
     logarithmic = family.scale != "lin"
     observables = {
         name: Observable(
-            name, symbol(name), family=family,
+            name,
+            symbol(name),
+            family=family,
             form=ScaledWithOffset() if name in background and not logarithmic else Scaled(),
         )
         for name in names
-    }  # fmt: skip
+    }
     return observables, Detector(
-        frozenset(background) if logarithmic else frozenset(), frozenset(saturation),
+        frozenset(background) if logarithmic else frozenset(),
+        frozenset(saturation),
         frozenset(names) if logarithmic else frozenset(),
-    )  # fmt: skip
+    )
 
 
 def band_rows(bands: pd.DataFrame, family: Family) -> list[Row]:
@@ -114,7 +126,7 @@ def band_rows(bands: pd.DataFrame, family: Family) -> list[Row]:
         for (readout, line, treatment, time, value, gel, below), sd in zip(
             bands[list(columns)].itertuples(index=False, name=None), sds, strict=True
         )
-    ]  # fmt: skip
+    ]
 
 
 def _read(blots: pd.DataFrame | str | Path, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -128,8 +140,11 @@ def _read(blots: pd.DataFrame | str | Path, where: str) -> tuple[pd.DataFrame, l
 def _check_values(table: pd.DataFrame, family: Family, problems: list[str]) -> None:
     if family.scale != "lin":
         bad = table["value"] <= 0
-        problems += [f"row {row}: value {table['value'][row]:g} must be positive with log-normal noise (write '<limit' "
-                     "for a band below detection)" for row in table.index[bad]]  # fmt: skip
+        problems += [
+            f"row {row}: value {table['value'][row]:g} must be positive with log-normal noise (write '<limit' "
+            "for a band below detection)"
+            for row in table.index[bad]
+        ]
     elif table[CENSORED].any():
         first = table.index[table[CENSORED]][0]
         problems.append(f"row {first}: bands below detection need log-normal noise")

@@ -51,10 +51,19 @@ def curves(problem: Problem, theta: FloatArray | None = None, points: int = 61) 
         moments = grid[grid <= latest[key]]
         dense += [replace(row, time=float(time), value=math.nan, side=0) for time in moments]
         scale, offset = solved.get((row.observable, row.group), (1.0, 0.0))
-        frames.append(pd.DataFrame({
-            "cell_line": table["cell_line"][i], "treatment": table["treatment"][i], "readout": table["readout"][i],
-            "gel": row.group, "time_min": moments, "scale": scale, "offset": offset,
-        }))  # fmt: skip
+        frames.append(
+            pd.DataFrame(
+                {
+                    "cell_line": table["cell_line"][i],
+                    "treatment": table["treatment"][i],
+                    "readout": table["readout"][i],
+                    "gel": row.group,
+                    "time_min": moments,
+                    "scale": scale,
+                    "offset": offset,
+                }
+            )
+        )
     found = pd.concat(frames, ignore_index=True)
     unmeasured = Part(part.model, part.observables, part.experiments, tuple(dense), found)
     other = Problem(replace(problem.description, parts=(unmeasured,)), problem.solver, problem.workers)

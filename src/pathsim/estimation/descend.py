@@ -80,8 +80,11 @@ def descend(
         made, values = objective.refined_many(np.concatenate(trials))
         evaluations += len(made)
         ends = np.cumsum([0, *(len(trial) for trial in trials)])
-        moved = [walker for i, walker in enumerate(active)
-                 if walker.choose(made[ends[i] : ends[i + 1]], values[ends[i] : ends[i + 1]])]  # fmt: skip
+        moved = [
+            walker
+            for i, walker in enumerate(active)
+            if walker.choose(made[ends[i] : ends[i + 1]], values[ends[i] : ends[i + 1]])
+        ]
         if moved:
             found = objective.slopes_many(np.array([walker.trial for walker in moved]))
             gradients += len(moved)

@@ -83,9 +83,13 @@ def evolve(
 
 
 def _offspring(
-    objective: Objective, rng: np.random.Generator, x: FloatArray, f: FloatArray, scales: FloatArray,
+    objective: Objective,
+    rng: np.random.Generator,
+    x: FloatArray,
+    f: FloatArray,
+    scales: FloatArray,
     crossings: FloatArray,
-) -> FloatArray:  # fmt: skip
+) -> FloatArray:
     """current-to-pbest/1 with binomial crossover; what leaves the bounds comes back half way."""
     m, d = x.shape
     elite = np.argsort(f, kind="stable")[: max(2, m // 10)]

@@ -78,8 +78,9 @@ def _one(name: str, table: Any, problems: list[str]) -> FreeParameter | None:
     if len(problems) > before:
         return None
     numbers = {key: None if table.get(key) is None else float(table[key]) for key in ("lower", "upper")}
-    made = FreeParameter(name, numbers["lower"], numbers["upper"], table.get("scale", "log10"), prior.get("mean"),
-                prior.get("sd"))  # fmt: skip
+    made = FreeParameter(
+        name, numbers["lower"], numbers["upper"], table.get("scale", "log10"), prior.get("mean"), prior.get("sd")
+    )
     problems += [f"[{name}] {problem}" for problem in faults(made)]
     return made
 

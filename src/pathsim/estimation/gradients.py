@@ -60,9 +60,8 @@ def forward_slopes(
                 if not failures[i]:
                     totals[i].add(term, local, i, moved[i], by_theta[:, i])
     return [
-        Slopes.failed(d, why) if why else checked(total.slopes)
-        for why, total in zip(failures, totals, strict=True)
-    ]  # fmt: skip
+        Slopes.failed(d, why) if why else checked(total.slopes) for why, total in zip(failures, totals, strict=True)
+    ]
 
 
 def fixed_slopes(setup: Setup, theta: FloatArray, flats: Sequence[FloatArray]) -> Slopes:
@@ -196,9 +195,10 @@ def adjoint_gradients(setup: Setup, thetas: FloatArray) -> Gradients:
     """Negative log likelihoods and their gradients at ``thetas`` (m, d)."""
     pieces = [_adjoint(setup, thetas[i : i + TOGETHER]) for i in range(0, len(thetas), TOGETHER)]
     return Gradients(
-        np.concatenate([piece.values for piece in pieces]), np.concatenate([piece.gradients for piece in pieces]),
+        np.concatenate([piece.values for piece in pieces]),
+        np.concatenate([piece.gradients for piece in pieces]),
         tuple(why for piece in pieces for why in piece.failures),
-    )  # fmt: skip
+    )
 
 
 def _adjoint(setup: Setup, thetas: FloatArray) -> Gradients:

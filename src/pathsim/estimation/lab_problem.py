@@ -102,10 +102,17 @@ def assemble(
         return known[place.cell_line, place.treatment], place.time_min
 
     measurements = tuple(
-        Measurement(row.observable, *where(row.place), row.value, others=tuple(map(where, row.others)), group=row.gel,
-                    sd=row.sd, side=row.side)
+        Measurement(
+            row.observable,
+            *where(row.place),
+            row.value,
+            others=tuple(map(where, row.others)),
+            group=row.gel,
+            sd=row.sd,
+            side=row.side,
+        )
         for row in rows
-    )  # fmt: skip
+    )
     parameters = tuple(_parameter(item, system, lines) for item in free)
 
     def problem(observables: Mapping[str, Observable], more: Iterable[TableParameter] = ()) -> Problem:
@@ -160,11 +167,15 @@ def _typical(problem: Problem, names: Iterable[str]) -> dict[str, float]:
 
 def _refuse_idle(problem: Problem, lines: Mapping[str, CellLine]) -> None:
     idle = problem.setup.outside_simulations
-    raise_together([
-        f"'{name}' cannot be estimated: every cell line of the table sets it to a number of its own; fit it for a "
-        f"line, as '{name.partition('@')[0]}@{next(iter(lines))}'"
-        for name, is_idle in zip(problem.parameter_ids, idle, strict=True) if is_idle
-    ], problem.description.source)  # fmt: skip
+    raise_together(
+        [
+            f"'{name}' cannot be estimated: every cell line of the table sets it to a number of its own; fit it for a "
+            f"line, as '{name.partition('@')[0]}@{next(iter(lines))}'"
+            for name, is_idle in zip(problem.parameter_ids, idle, strict=True)
+            if is_idle
+        ],
+        problem.description.source,
+    )
 
 
 def _parameter(item: FreeParameter, system: System, lines: Mapping[str, CellLine]) -> TableParameter:

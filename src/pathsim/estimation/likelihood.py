@@ -116,10 +116,13 @@ class Given:
             pull, steep = pulls(family, z, side), scale_slope(signal, family.scale) / sigma
             seen = 1.0 if side is None else np.where(side == 0, 1.0, 0.0)
             return Local(
-                losses(family, z, self._data, sigma, side), pull * steep, (seen - pull * z) / sigma,
-                np.sqrt(bends(family, z, side)) * np.abs(steep), math.sqrt(family.density.information) * seen / sigma,
+                losses(family, z, self._data, sigma, side),
+                pull * steep,
+                (seen - pull * z) / sigma,
+                np.sqrt(bends(family, z, side)) * np.abs(steep),
+                math.sqrt(family.density.information) * seen / sigma,
                 z * pull,
-            )  # fmt: skip
+            )
 
     @cached_property
     def _data(self) -> FloatArray:
@@ -258,9 +261,15 @@ class Solved:
             scale = found.scale[self.group]
             nothing = np.zeros_like(z)
             return Local(
-                losses(family, z, self._data, found.sigma, side), pull * steep * scale, nothing, weight * scale,
-                nothing, z * pull, self._bases(weight, signal, found), self.group,
-            )  # fmt: skip
+                losses(family, z, self._data, found.sigma, side),
+                pull * steep * scale,
+                nothing,
+                weight * scale,
+                nothing,
+                z * pull,
+                self._bases(weight, signal, found),
+                self.group,
+            )
 
     def _bases(self, weight: FloatArray, signal: FloatArray, found: Solution) -> tuple[FloatArray, ...]:
         """What scale and offset move, orthonormal within each group."""

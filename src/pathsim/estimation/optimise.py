@@ -288,9 +288,14 @@ def _damped_bfgs(hessian: FloatArray, step: FloatArray, change: FloatArray) -> F
 
 
 def bounded_step(
-    gradient: FloatArray, hessian: FloatArray, theta: FloatArray, lower: FloatArray, upper: FloatArray, radius: float,
+    gradient: FloatArray,
+    hessian: FloatArray,
+    theta: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    radius: float,
     known: dict[bytes, Eigen] | None = None,
-) -> tuple[FloatArray, float]:  # fmt: skip
+) -> tuple[FloatArray, float]:
     """The step that minimises the quadratic model within ``radius`` and the bounds, and the decrease it promises.
 
     A variable whose bound the step would cross is put on it and held while the others are solved again. ``known``
@@ -385,9 +390,13 @@ def _lbfgsb(ledger: Ledger, start: FloatArray, settings: LBFGSB) -> Ended:
     if not math.isfinite(function(start)[0]):
         return Ended(start, math.inf, False, "the start cannot be evaluated", 0)
     result = optimize.minimize(
-        function, start, jac=True, method="L-BFGS-B", bounds=list(zip(objective.lower, objective.upper, strict=True)),
+        function,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=list(zip(objective.lower, objective.upper, strict=True)),
         options={"maxiter": settings.most, "ftol": settings.tolerance, "maxcor": 20, "maxfun": 5 * settings.most},
-    )  # fmt: skip
+    )
     return _ended(ledger, bool(result.success), str(result.message), int(result.nit))
 
 

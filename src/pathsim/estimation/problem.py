@@ -167,10 +167,12 @@ class Problem:
         Raises as :meth:`simulate`.
         """
         evaluation = self._evaluated(theta)
-        return _together([
-            part.part.table.assign(predicted=evaluation.predictions[i], sigma=evaluation.noises[i])
-            for i, part in enumerate(self.setup.parts)
-        ])  # fmt: skip
+        return _together(
+            [
+                part.part.table.assign(predicted=evaluation.predictions[i], sigma=evaluation.noises[i])
+                for i, part in enumerate(self.setup.parts)
+            ]
+        )
 
     def agreement(self, theta: Theta | None = None) -> pd.DataFrame:
         """Measured against simulated, one row per measurement.
@@ -184,17 +186,22 @@ class Problem:
         frames = []
         for i, part in enumerate(self.description.parts):
             rows = part.measurements
-            frames.append(pd.DataFrame({
-                "observable": [row.observable for row in rows],
-                "experiment": [row.experiment for row in rows],
-                "time": [row.time for row in rows],
-                "measurement": [row.value for row in rows],
-                "simulation": evaluation.predictions[i],
-                "noise": evaluation.noises[i],
-                "scale": [part.observables[row.observable].family.scale for row in rows],
-                "residual": evaluation.residuals[i],
-                "log_likelihood": evaluation.log_densities[i],
-            }, index=part.table.index))  # fmt: skip
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "observable": [row.observable for row in rows],
+                        "experiment": [row.experiment for row in rows],
+                        "time": [row.time for row in rows],
+                        "measurement": [row.value for row in rows],
+                        "simulation": evaluation.predictions[i],
+                        "noise": evaluation.noises[i],
+                        "scale": [part.observables[row.observable].family.scale for row in rows],
+                        "residual": evaluation.residuals[i],
+                        "log_likelihood": evaluation.log_densities[i],
+                    },
+                    index=part.table.index,
+                )
+            )
         return _together(frames)
 
     def solved(self, theta: Theta | None = None) -> pd.DataFrame:
@@ -216,11 +223,17 @@ class Problem:
                     continue
                 found = likelihood.solution(term.signals(outcome.flat, numbers)[0])
                 sigma = np.broadcast_to(found.sigma, found.prediction.shape)[:, 0]
-                frames.append(pd.DataFrame({
-                    "observable": term.shape.solved_for, "group": term.groups, "scale": found.scale[:, 0],
-                    "offset": found.offset[:, 0],
-                    "sigma": [float(sigma[likelihood.group == g].mean()) for g in range(likelihood.groups)],
-                }))  # fmt: skip
+                frames.append(
+                    pd.DataFrame(
+                        {
+                            "observable": term.shape.solved_for,
+                            "group": term.groups,
+                            "scale": found.scale[:, 0],
+                            "offset": found.offset[:, 0],
+                            "sigma": [float(sigma[likelihood.group == g].mean()) for g in range(likelihood.groups)],
+                        }
+                    )
+                )
         columns = ["observable", "group", "scale", "offset", "sigma"]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 

@@ -97,14 +97,22 @@ class Profiles:
                 return math.inf if x > 0 else (-math.inf if scale == "lin" else 0.0)
             return float(values_of(np.array([x]), (scale,))[0])
 
-        return pd.DataFrame([
-            {
-                "parameter": p.name, "estimate": value(p.estimate, p.scale), "lower": value(p.lower, p.scale),
-                "upper": value(p.upper, p.scale), "level": p.level, "verdict": p.verdict,
-                "open_below": math.isinf(p.lower), "open_above": math.isinf(p.upper), "better_by": p.better,
-            }
-            for p in self.profiles
-        ])  # fmt: skip
+        return pd.DataFrame(
+            [
+                {
+                    "parameter": p.name,
+                    "estimate": value(p.estimate, p.scale),
+                    "lower": value(p.lower, p.scale),
+                    "upper": value(p.upper, p.scale),
+                    "level": p.level,
+                    "verdict": p.verdict,
+                    "open_below": math.isinf(p.lower),
+                    "open_above": math.isinf(p.upper),
+                    "better_by": p.better,
+                }
+                for p in self.profiles
+            ]
+        )
 
 
 def profile(
@@ -185,12 +193,19 @@ class _Job:
         else:
             verdict = IDENTIFIABLE if lower is not None and upper is not None else UNIDENTIFIABLE
         return Profile(
-            objective.names[k], objective.scales[k], here, self.level,
-            tuple(float(t[k]) for _, t in points), tuple(float(v) for v, _ in points),
+            objective.names[k],
+            objective.scales[k],
+            here,
+            self.level,
+            tuple(float(t[k]) for _, t in points),
+            tuple(float(v) for v, _ in points),
             tuple(tuple(t.tolist()) for _, t in points),
-            -math.inf if lower is None else lower, math.inf if upper is None else upper, verdict,
-            max(0.0, self.value - min(v for v, _ in points)), sum(ledger.failures.values()),
-        )  # fmt: skip
+            -math.inf if lower is None else lower,
+            math.inf if upper is None else upper,
+            verdict,
+            max(0.0, self.value - min(v for v, _ in points)),
+            sum(ledger.failures.values()),
+        )
 
 
 def _side(

@@ -84,12 +84,19 @@ class Fit:
         rows = []
         for start in self.starts:
             values = values_of(np.array(start.theta), self.objective.scales)
-            rows.append({
-                "start": start.number, "log_likelihood": -start.value, "converged": start.converged,
-                "message": start.message, "iterations": start.iterations, "seconds": start.seconds,
-                "resampled": start.resampled, "failed_evaluations": sum(start.failures.values()),
-                **dict(zip(self.names, values.tolist(), strict=True)),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "start": start.number,
+                    "log_likelihood": -start.value,
+                    "converged": start.converged,
+                    "message": start.message,
+                    "iterations": start.iterations,
+                    "seconds": start.seconds,
+                    "resampled": start.resampled,
+                    "failed_evaluations": sum(start.failures.values()),
+                    **dict(zip(self.names, values.tolist(), strict=True)),
+                }
+            )
         return pd.DataFrame(rows)
 
     @property
@@ -112,8 +119,14 @@ class Fit:
         lines = [line_of(start) for start in sorted(self.starts, key=lambda start: start.number)]
         write_whole(target / STARTS_FILE, "".join(lines))
         write_whole(target / "starts.csv", self.table.to_csv(index=False))
-        best = pd.DataFrame({"parameter": self.names, "value": list(self.parameters.values()), "on_scale": self.theta,
-                             "scale": self.objective.scales})  # fmt: skip
+        best = pd.DataFrame(
+            {
+                "parameter": self.names,
+                "value": list(self.parameters.values()),
+                "on_scale": self.theta,
+                "scale": self.objective.scales,
+            }
+        )
         write_whole(target / "best.csv", best.to_csv(index=False))
 
 

@@ -42,11 +42,21 @@ class Sampled:
         rows = []
         for k, (name, scale) in enumerate(zip(self.fit.names, self.fit.objective.scales, strict=True)):
             draws = self.chain[:, :, k]
-            low, middle, high = (float(values_of(np.array([q]), (scale,))[0])
-                                 for q in np.quantile(draws, [0.025, 0.5, 0.975]))  # fmt: skip
+            low, middle, high = (
+                float(values_of(np.array([q]), (scale,))[0]) for q in np.quantile(draws, [0.025, 0.5, 0.975])
+            )
             time = autocorrelation_time(draws)
-            rows.append({"parameter": name, "median": middle, "lower": low, "upper": high, "r_hat": split_r_hat(draws),
-                         "autocorrelation_time": time, "effective_draws": steps * walkers / time})  # fmt: skip
+            rows.append(
+                {
+                    "parameter": name,
+                    "median": middle,
+                    "lower": low,
+                    "upper": high,
+                    "r_hat": split_r_hat(draws),
+                    "autocorrelation_time": time,
+                    "effective_draws": steps * walkers / time,
+                }
+            )
         return pd.DataFrame(rows)
 
     def ensemble(self, size: int = 100, seed: int = 0) -> Ensemble:
@@ -57,9 +67,13 @@ class Sampled:
 
 
 def sample(
-    fit: Fit, steps: int = 1000, walkers: int | None = None, seed: int = 0, burn_in: float = 0.3,
+    fit: Fit,
+    steps: int = 1000,
+    walkers: int | None = None,
+    seed: int = 0,
+    burn_in: float = 0.3,
     report: Callable[[int], None] | None = None,
-) -> Sampled:  # fmt: skip
+) -> Sampled:
     """Draw from the posterior (flat within the bounds, times the priors) around the best fit.
 
     Args:

@@ -38,7 +38,9 @@ def values_of(theta: FloatArray, scales: Sequence[str]) -> FloatArray:
 
 def stretch(theta: FloatArray, scales: Sequence[str]) -> FloatArray:
     """d value / d theta for each parameter."""
-    return np.array([
-        1.0 if scale == "lin" else from_scale(float(x), scale) * (1.0 if scale == "log" else LN10)
-        for x, scale in zip(theta, scales, strict=True)
-    ])  # fmt: skip
+    return np.array(
+        [
+            1.0 if scale == "lin" else from_scale(float(x), scale) * (1.0 if scale == "log" else LN10)
+            for x, scale in zip(theta, scales, strict=True)
+        ]
+    )

@@ -141,15 +141,36 @@ class _Job:
             begin, resampled, why = self._begin(number, ledger)
         if begin is None:
             nothing = tuple(0.5 * (self.objective.lower + self.objective.upper))
-            return Start(number, nothing, nothing, math.inf, False, why, 0, ledger.evaluations, 0, resampled,
-                         time.perf_counter() - began, dict(ledger.failures))  # fmt: skip
+            return Start(
+                number,
+                nothing,
+                nothing,
+                math.inf,
+                False,
+                why,
+                0,
+                ledger.evaluations,
+                0,
+                resampled,
+                time.perf_counter() - began,
+                dict(ledger.failures),
+            )
         self.watch(f"start {number + 1}: local search" + (f" from {-ledger.best:.2f}" if ledger.evaluations else ""))
         ended = minimise(ledger, begin, self.optimiser)
         return Start(
-            number, tuple(begin.tolist()), tuple(ended.theta.tolist()), ended.value, ended.converged, ended.message,
-            ended.iterations, ledger.evaluations, ledger.gradients, resampled, time.perf_counter() - began,
+            number,
+            tuple(begin.tolist()),
+            tuple(ended.theta.tolist()),
+            ended.value,
+            ended.converged,
+            ended.message,
+            ended.iterations,
+            ledger.evaluations,
+            ledger.gradients,
+            resampled,
+            time.perf_counter() - began,
             dict(ledger.failures),
-        )  # fmt: skip
+        )
 
     def _evolved(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
         """Where the best of scouts and of an evolved population has come; nothing where there is no population."""
@@ -189,9 +210,12 @@ class _Job:
         return theta, found.failed + failed, ""
 
     def _descended(
-        self, begin: list[FloatArray], settings: SuccessiveHalving, ledger: Ledger,
+        self,
+        begin: list[FloatArray],
+        settings: SuccessiveHalving,
+        ledger: Ledger,
         tell: Callable[[str], None] | None = None,
-    ) -> tuple[FloatArray, ...]:  # fmt: skip
+    ) -> tuple[FloatArray, ...]:
         if not begin:
             return ()
         down = descend(cast(Steerable, self.objective), begin, settings, tell)

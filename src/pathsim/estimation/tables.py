@@ -109,8 +109,9 @@ def problem(
         lines |= made[-1].lines
         problems += [f"{name}: {text}" if len(given) > 1 else text for text in made[-1].problems]
     bands = [readout for checked in made for readout in checked.bands]
-    problems += [str(unknown("blotted readout", name, bands))
-                 for name in (*background, *saturation) if name not in bands]  # fmt: skip
+    problems += [
+        str(unknown("blotted readout", name, bands)) for name in (*background, *saturation) if name not in bands
+    ]
     settled = [with_bounds(opened, item, lines, problems) for item in chosen]
     raise_together(problems, "estimation problem")
     observables: dict[str, Observable] = {}
@@ -121,14 +122,29 @@ def problem(
         observables |= found.observables
         rows += found.rows
         frames.append(found.table)
-        detector = Detector(*(a | b for a, b in zip(
-            (detector.background, detector.saturation, detector.floor),
-            (found.detector.background, found.detector.saturation, found.detector.floor), strict=True)))  # fmt: skip
+        detector = Detector(
+            *(
+                a | b
+                for a, b in zip(
+                    (detector.background, detector.saturation, detector.floor),
+                    (found.detector.background, found.detector.saturation, found.detector.floor),
+                    strict=True,
+                )
+            )
+        )
     table = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     return assemble(
-        opened, table, rows, observables, [item for item in settled if item is not None], lines, shelf, detector,
-        solver or Rosenbrock(), "estimation problem",
-    )  # fmt: skip
+        opened,
+        table,
+        rows,
+        observables,
+        [item for item in settled if item is not None],
+        lines,
+        shelf,
+        detector,
+        solver or Rosenbrock(),
+        "estimation problem",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,9 +161,14 @@ class _Table:
     """One table, checked; ``several``: whether its observables must be told from those of others."""
 
     def __init__(
-        self, model: Model, library: Library, given: pd.DataFrame | str | Path, name: str,
-        noise: Family | Mapping[str, Family] | None, several: bool,
-    ) -> None:  # fmt: skip
+        self,
+        model: Model,
+        library: Library,
+        given: pd.DataFrame | str | Path,
+        name: str,
+        noise: Family | Mapping[str, Family] | None,
+        several: bool,
+    ) -> None:
         self.model, self.library, self.noise = model, library, noise
         self.suffix = f" ({Path(name).stem})" if several else ""
         frame = read_frame(given) if isinstance(given, (str, Path)) else given
@@ -209,11 +230,16 @@ class _Table:
                 made, seen = band_observables(bands, self.family(name), {name} & {*background}, {name} & {*saturation})
                 rows += [replace(row, observable=name + self.suffix) for row in band_rows(bands, self.family(name))]
                 observables[name + self.suffix] = replace(made[name], id=name + self.suffix)
-                detector = Detector(*(
-                    a | frozenset(item + self.suffix for item in b)
-                    for a, b in zip((detector.background, detector.saturation, detector.floor),
-                                    (seen.background, seen.saturation, seen.floor), strict=True)
-                ))  # fmt: skip
+                detector = Detector(
+                    *(
+                        a | frozenset(item + self.suffix for item in b)
+                        for a, b in zip(
+                            (detector.background, detector.saturation, detector.floor),
+                            (seen.background, seen.saturation, seen.floor),
+                            strict=True,
+                        )
+                    )
+                )
                 frames.append(bands)
         else:
             for readout, own in plain.groupby("readout", sort=False):
@@ -228,9 +254,14 @@ class _Table:
         return _Read(pd.concat(frames), rows, observables, detector)
 
     def _add(
-        self, readout: str, formula: Expr, table: pd.DataFrame, others: Sequence[tuple[Place, ...]],
-        observables: dict[str, Observable], rows: list[Row],
-    ) -> None:  # fmt: skip
+        self,
+        readout: str,
+        formula: Expr,
+        table: pd.DataFrame,
+        others: Sequence[tuple[Place, ...]],
+        observables: dict[str, Observable],
+        rows: list[Row],
+    ) -> None:
         name = readout + self.suffix
         observables[name] = Observable(name, formula, family=self.family(readout))
         for row, place, compared in zip(band_rows(table, self.family(readout)), _places(table), others, strict=True):

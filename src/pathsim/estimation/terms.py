@@ -354,8 +354,12 @@ def _term(shape: Shape, entries: Sequence[_Entry], plan: Plan, offsets: IntArray
     if shape.form is not None and any(unknown_sd) and not all(unknown_sd):
         raise InputError(f"'{shape.solved_for}': some measurements have an sd and some have none")
     likelihood = likelihood_of(
-        shape.form, shape.family, np.array([one.value for one in measurements]), group_of.astype(np.int64),
-        None if any(unknown_sd) else sds, np.array([one.side for one in measurements]),
-    )  # fmt: skip
+        shape.form,
+        shape.family,
+        np.array([one.value for one in measurements]),
+        group_of.astype(np.int64),
+        None if any(unknown_sd) else sds,
+        np.array([one.side for one in measurements]),
+    )
     rows = np.array([entry.row for entry in entries], dtype=np.int64)
     return Term(shape, rows, sources, likelihood, tuple(groups.tolist()))

@@ -66,8 +66,15 @@ def identifiability_report(fit: Fit) -> IdentifiabilityReport:
         value = max(float(value), 0.0)
         kind = "blind" if value <= BLIND * values[-1] else ("sloppy" if value < WEAK else "stiff")
         sd = math.inf if value == 0 else 1.0 / math.sqrt(value)
-        rows.append({"information": value, "sd": sd, "kind": kind, "meaning": _meaning(vector, fit.names),
-                     **dict(zip(fit.names, vector.tolist(), strict=True))})  # fmt: skip
+        rows.append(
+            {
+                "information": value,
+                "sd": sd,
+                "kind": kind,
+                "meaning": _meaning(vector, fit.names),
+                **dict(zip(fit.names, vector.tolist(), strict=True)),
+            }
+        )
     table = pd.DataFrame(rows)
     blind = table.loc[table["kind"] == "blind", list(fit.names)].to_numpy(dtype=float)
     return IdentifiabilityReport(table, _sentences(fit, blind))

@@ -96,9 +96,13 @@ def _without(numbers: Mapping[str, float], names: Collection[str]) -> Mapping[st
 
 
 def _settings(
-    condition: Condition, step: Step, system: System, own: Mapping[str, float], library: Library,
+    condition: Condition,
+    step: Step,
+    system: System,
+    own: Mapping[str, float],
+    library: Library,
     applying: Mapping[str, str],
-) -> dict[str, Expr]:  # fmt: skip
+) -> dict[str, Expr]:
     """What a condition sets during a step: numbers, or formulas of the free parameters."""
     line = condition.cell_line
     at_zero = {**own, **dict.fromkeys(applying, 0.0)} if applying else own

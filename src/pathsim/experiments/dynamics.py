@@ -56,8 +56,9 @@ def prepare(
     """
     used = list(experiments)
     periods = [period for experiment in used for period in experiment.periods]
-    several = any((experiment.carries and len(experiment.periods) > 1) or _rests_before_zero(experiment)
-                  for experiment in used)  # fmt: skip
+    several = any(
+        (experiment.carries and len(experiment.periods) > 1) or _rests_before_zero(experiment) for experiment in used
+    )
     changed = [change.value for period in periods for change in period.changes]
     in_model = _speaks_of_time(model)
     timed = in_model or any(uses_time(formula) for formula in (*changed, *asked))

@@ -40,8 +40,10 @@ def load_parameter_sets(path: str | Path | None = None) -> list[dict[str, float]
     problems = [] if len(frame) else ["there is no parameter set in it"]
     for name in frame.columns:
         values = pd.to_numeric(frame[name], errors="coerce")
-        problems += [f"row {row + 2}, column '{name}': '{frame[name].iloc[row]}' is not a number"
-                     for row in np.flatnonzero(~np.isfinite(values.to_numpy(dtype=float)))]  # fmt: skip
+        problems += [
+            f"row {row + 2}, column '{name}': '{frame[name].iloc[row]}' is not a number"
+            for row in np.flatnonzero(~np.isfinite(values.to_numpy(dtype=float)))
+        ]
     raise_together(problems[:20], str(where))
     return [{str(name): float(value) for name, value in row.items()} for row in frame.to_dict("records")]
 

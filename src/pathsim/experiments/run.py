@@ -99,10 +99,13 @@ class Recorded:
         column = np.searchsorted(plan.columns, moving)
         first = np.cumsum([0, *(one.outputs[0].size for one in done)])
         earlier = [
-            Ended(np.zeros_like(one.raw), np.array(flat_bars[a:b].T, order="C").reshape(one.outputs.shape),
-                  np.zeros(one.states.shape))
+            Ended(
+                np.zeros_like(one.raw),
+                np.array(flat_bars[a:b].T, order="C").reshape(one.outputs.shape),
+                np.zeros(one.states.shape),
+            )
             for one, a, b in zip(done, first[:-1], first[1:], strict=True)
-        ]  # fmt: skip
+        ]
         for number in reversed(range(len(done))):
             parts, live, begun = self.parts[number], self.live[number], earlier[number]
             raw_bars, start_bars = begun.raw, np.zeros(begun.states.shape)
@@ -241,13 +244,27 @@ class Runner:
             rows, raw, starts = progress.begin()
             settings, begun = rows.chosen(raw), None if starts is None else rows.chosen(starts)
             if group.settles:
-                found = settle_rows(self.system, settings, self.nodes, solver, columns=self.plan.columns,
-                                    start_states=begun, workers=workers)  # fmt: skip
+                found = settle_rows(
+                    self.system,
+                    settings,
+                    self.nodes,
+                    solver,
+                    columns=self.plan.columns,
+                    start_states=begun,
+                    workers=workers,
+                )
             else:
                 found = run_rows(
-                    self.system, settings, self._times(group, rows), self.nodes, solver, columns=self.plan.columns,
-                    start_states=begun, last_states=group.hands_on, workers=workers,
-                )  # fmt: skip
+                    self.system,
+                    settings,
+                    self._times(group, rows),
+                    self.nodes,
+                    solver,
+                    columns=self.plan.columns,
+                    start_states=begun,
+                    last_states=group.hands_on,
+                    workers=workers,
+                )
             progress.end(raw, found.values, found.x, _sentences(found))
         return progress.outcome
 
@@ -273,11 +290,18 @@ class Runner:
             whole = np.zeros((len(chosen), len(self.system.defaults), d))
             whole[:, self.plan.columns] = chosen
             found = run_sensitivities(
-                self.system, rows.chosen(raw), self._times(group, rows), self.nodes, whole, solver,
-                columns=self.plan.columns, start_states=None if starts is None else rows.chosen(starts),
-                start_seeds=None if start_seeds is None else rows.chosen(start_seeds), until_steady=group.settles,
+                self.system,
+                rows.chosen(raw),
+                self._times(group, rows),
+                self.nodes,
+                whole,
+                solver,
+                columns=self.plan.columns,
+                start_states=None if starts is None else rows.chosen(starts),
+                start_seeds=None if start_seeds is None else rows.chosen(start_seeds),
+                until_steady=group.settles,
                 refinements=refinements,
-            )  # fmt: skip
+            )
             progress.end(raw, found.rows.values, found.rows.x, _sentences(found.rows))
             moved.append(Ended(seeds, rows.spread(found.sensitivities.values), rows.spread(found.sensitivities.x)))
             if not group.settles:
@@ -291,18 +315,27 @@ class Runner:
             rows, raw, starts = progress.begin()
             chosen = rows.chosen(raw)
             if not len(chosen):
-                progress.end(raw, np.empty((0, group.times.shape[1], len(self.nodes))),
-                             np.empty((0, len(self.system.states))), {})  # fmt: skip
+                progress.end(
+                    raw,
+                    np.empty((0, group.times.shape[1], len(self.nodes))),
+                    np.empty((0, len(self.system.states))),
+                    {},
+                )
                 parts.append(None)
                 continue
             whole = np.tile(self.system.defaults, (len(chosen), 1))
             whole[:, self.plan.columns] = chosen
             times = np.broadcast_to(self._times(group, rows), (len(chosen), group.times.shape[1]))
             found = record_parts(
-                self.system, whole, times, self.nodes, solver,
-                start_states=None if starts is None else rows.chosen(starts), until_steady=group.settles,
+                self.system,
+                whole,
+                times,
+                self.nodes,
+                solver,
+                start_states=None if starts is None else rows.chosen(starts),
+                until_steady=group.settles,
                 workers=workers,
-            )  # fmt: skip
+            )
             progress.end(raw, found.values, found.x, found.failures)
             parts.append(found)
         return Recorded(self, progress.outcome, numbers, tuple(parts), tuple(progress.live), tuple(progress.starts))

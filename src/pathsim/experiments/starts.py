@@ -98,9 +98,15 @@ class Start:
             compartment = self.system.model.species_by_id[name].compartment
             slot = self.system.slots.get(compartment, -1)
             fixed = float(self.system.defaults[slot]) if 0 <= slot < n_parameters else np.nan
-            found.append(_Volume(i, column_of.get(slot, -1) if slot < n_parameters else -1,
-                                 max(slot - n_parameters, -1) if slot >= 0 else -1, fixed,
-                                 output(self.system.output(compartment))))  # fmt: skip
+            found.append(
+                _Volume(
+                    i,
+                    column_of.get(slot, -1) if slot < n_parameters else -1,
+                    max(slot - n_parameters, -1) if slot >= 0 else -1,
+                    fixed,
+                    output(self.system.output(compartment)),
+                )
+            )
         return found
 
     # values
@@ -167,9 +173,14 @@ class Start:
     # derivatives along directions
 
     def push(
-        self, numbers: FloatArray, slopes: FloatArray, raw: FloatArray, starts: FloatArray | None,
-        done: Sequence[Ended], moved: Sequence[Ended],
-    ) -> tuple[FloatArray, FloatArray | None]:  # fmt: skip
+        self,
+        numbers: FloatArray,
+        slopes: FloatArray,
+        raw: FloatArray,
+        starts: FloatArray | None,
+        done: Sequence[Ended],
+        moved: Sequence[Ended],
+    ) -> tuple[FloatArray, FloatArray | None]:
         """Derivatives of what :meth:`give` gave, from ``slopes`` (values, m, d) and those of what was before."""
         seeds = np.where(self.given[..., None], slopes.transpose(1, 0, 2)[:, self.slots], 0.0)
         if starts is None:
@@ -193,9 +204,15 @@ class Start:
         return seeds, moving
 
     def _push_volume(
-        self, volume: _Volume, raw: FloatArray, seeds: FloatArray, starts: FloatArray, moving: FloatArray,
-        left: FloatArray, d_left: FloatArray,
-    ) -> None:  # fmt: skip
+        self,
+        volume: _Volume,
+        raw: FloatArray,
+        seeds: FloatArray,
+        starts: FloatArray,
+        moving: FloatArray,
+        left: FloatArray,
+        d_left: FloatArray,
+    ) -> None:
         """start = given * factor, where the factor is the new volume or its growth."""
         old, _, missing, factor = self._factor(volume, raw, starts, left)
         d_old = d_left[:, :, volume.output]
@@ -236,9 +253,16 @@ class Start:
     # derivatives of an objective
 
     def pull(
-        self, raw_bars: FloatArray, start_bars: FloatArray, numbers: FloatArray, raw: FloatArray,
-        starts: FloatArray | None, done: Sequence[Ended], bars: FloatArray, earlier: Sequence[Ended],
-    ) -> None:  # fmt: skip
+        self,
+        raw_bars: FloatArray,
+        start_bars: FloatArray,
+        numbers: FloatArray,
+        raw: FloatArray,
+        starts: FloatArray | None,
+        done: Sequence[Ended],
+        bars: FloatArray,
+        earlier: Sequence[Ended],
+    ) -> None:
         """The transpose of :meth:`push`: from derivatives by raw values and start states, which are overwritten, to
         those by numbers (added to ``bars``, (values, m)) and by what was before (added to ``earlier``)."""
         if starts is None:
@@ -260,9 +284,14 @@ class Start:
         scatter_add(bars, self.slots[self.given], raw_bars[:, self.given].T)
 
     def _pull_left(
-        self, raw_bars: FloatArray, start_bars: FloatArray, raw: FloatArray, starts: FloatArray,
-        done: Sequence[Ended], earlier: Sequence[Ended],
-    ) -> None:  # fmt: skip
+        self,
+        raw_bars: FloatArray,
+        start_bars: FloatArray,
+        raw: FloatArray,
+        starts: FloatArray,
+        done: Sequence[Ended],
+        earlier: Sequence[Ended],
+    ) -> None:
         left = self._gather([one.outputs[:, :, -1] for one in done])
         left_bars = np.zeros_like(left)
         for volume in reversed(self.volumes):

@@ -294,8 +294,10 @@ def _numbers(parameters: pd.DataFrame) -> FloatArray:
         bad = [str(name) for name in parameters.columns if parameters[name].dtype.kind not in "biuf"]
         raise InputError(f"parameters must be numbers; column {', '.join(map(repr, bad))} is not") from None
     rows, columns = np.nonzero(np.isnan(settings))
-    problems = [f"row {row}: parameter '{parameters.columns[column]}' is NaN"
-                for row, column in zip(rows[:20], columns[:20], strict=True)]  # fmt: skip
+    problems = [
+        f"row {row}: parameter '{parameters.columns[column]}' is NaN"
+        for row, column in zip(rows[:20], columns[:20], strict=True)
+    ]
     raise_together(problems, "parameters")
     return settings
 

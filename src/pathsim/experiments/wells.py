@@ -69,8 +69,16 @@ def plan_of_wells(wells: Wells, times: FloatArray) -> tuple[Plan, FloatArray]:
     for number, (medium, minutes) in enumerate(zip(wells.media[:-1], wells.minutes, strict=True)):
         here, firsts = distinct(np.column_stack([past, minutes, medium]))
         link = Link(number, np.arange(len(firsts)), past[firsts])
-        groups.append(Group(False, _places(used, len(firsts), k), minutes[firsts, None], (link,), hands_on=True,
-                            stage=f"step {number + 1}: "))  # fmt: skip
+        groups.append(
+            Group(
+                False,
+                _places(used, len(firsts), k),
+                minutes[firsts, None],
+                (link,),
+                hands_on=True,
+                stage=f"step {number + 1}: ",
+            )
+        )
         numbers.append(medium[firsts])
         used, past = used + numbers[-1].size, here
     last = Link(len(groups) - 1, np.arange(len(past)), past)

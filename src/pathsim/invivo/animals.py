@@ -129,9 +129,14 @@ class Study:
         width = math.exp(REACH * _sigma(self.site.growth_cv) / self.pace.elasticity)
         reach = math.exp(REACH * _sigma(self.site.clearance_cv))
         table = tabulate(
-            self.cells, regimen, self.kinetics(regimen), self.site.compartment,
-            lambda factor: self.pace.speed * factor, Spread((1 / width, width), (1 / reach, reach)), dosed,
-        )  # fmt: skip
+            self.cells,
+            regimen,
+            self.kinetics(regimen),
+            self.site.compartment,
+            lambda factor: self.pace.speed * factor,
+            Spread((1 / width, width), (1 / reach, reach)),
+            dosed,
+        )
         since = np.arange(0.0, dosed + 1.0, sampling(dosed))
         return self._followed(regimen, animals, before, since, table.curves(animals.clearance, animals.speed, since))
 
@@ -163,14 +168,25 @@ class Study:
             end = (day - 1) * DAY + hours * 60
             rows = self.cells.settings({protocols().names.cycle_speed: self.pace.speed}, 1)
             given = courses(
-                self.cells, regimen, self.kinetics(regimen), self.site.compartment,
-                np.ones((1, len(regimen.courses))), end,
-            )  # fmt: skip
+                self.cells,
+                regimen,
+                self.kinetics(regimen),
+                self.site.compartment,
+                np.ones((1, len(regimen.courses))),
+                end,
+            )
             found = follow(self.cells, rows, given, end, readouts=readouts).readouts[0]
-            frames.append(pd.DataFrame({
-                "cell_line": f"{self.cells.line} tumour", "treatment": str(regimen), "time_min": end,
-                "readout": list(readouts), "value": found,
-            }))  # fmt: skip
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "cell_line": f"{self.cells.line} tumour",
+                        "treatment": str(regimen),
+                        "time_min": end,
+                        "readout": list(readouts),
+                        "value": found,
+                    }
+                )
+            )
         return pd.concat(frames, ignore_index=True)
 
 

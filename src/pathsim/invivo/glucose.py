@@ -106,9 +106,13 @@ def glucose_insulin_study(
 
 
 def follow_host(
-    regimen: Regimen, arms: Sequence[str], horizon_min: float, library: Library, pharmacy: Pharmacy,
+    regimen: Regimen,
+    arms: Sequence[str],
+    horizon_min: float,
+    library: Library,
+    pharmacy: Pharmacy,
     workers: int | None = None,
-) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+) -> tuple[FloatArray, FloatArray]:
     """Times (t,) in minutes and glucose (mM) and insulin (nM) of every arm, shape (arms, t, 2).
 
     Interventions are at steady state before the first dose, except those that the file starts with it.
@@ -140,9 +144,12 @@ def follow_host(
 
 
 def follow_tumour(
-    cells: DosedCells, exposures: Sequence[Sequence[Exposure]], times: FloatArray, insulin_nM: FloatArray,
+    cells: DosedCells,
+    exposures: Sequence[Sequence[Exposure]],
+    times: FloatArray,
+    insulin_nM: FloatArray,
     readouts: Sequence[str],
-) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+) -> tuple[FloatArray, FloatArray]:
     """Readouts (arms, times, readouts) and log growth (arms,) under added ``insulin_nM`` (arms, times) and drug."""
     arms, system = len(insulin_nM), cells.system
     nodes = system.outputs([*readouts, protocols().names.cell_count])
@@ -172,9 +179,15 @@ def _exposures(
 
 
 def _study(
-    line: str, regimen: Regimen, arms: Sequence[str], times: FloatArray, host: FloatArray, signals: FloatArray,
-    growth: FloatArray, readouts: Sequence[str],
-) -> GlucoseStudy:  # fmt: skip
+    line: str,
+    regimen: Regimen,
+    arms: Sequence[str],
+    times: FloatArray,
+    host: FloatArray,
+    signals: FloatArray,
+    growth: FloatArray,
+    readouts: Sequence[str],
+) -> GlucoseStudy:
     import pandas as pd
 
     hours = times / 60
@@ -189,10 +202,12 @@ def _study(
         for j, name in enumerate(readouts):
             tumours.append(pd.DataFrame({"arm": arm, "time_h": hours, "readout": name, "value": signals[i, :, j]}))
         row: dict[str, object] = {
-            "arm": arm, "glucose_peak_mM": float(glucose.max()), "insulin_peak_nM": float(insulin.max()),
+            "arm": arm,
+            "glucose_peak_mM": float(glucose.max()),
+            "insulin_peak_nM": float(insulin.max()),
             "insulin_area_nM_h": float(np.trapezoid(insulin, hours)),
             "net_growth_per_day": float(growth[i] / (times[-1] / DAY)),
-        }  # fmt: skip
+        }
         row |= {f"{name}_at_3_h": float(signals[i, three, j]) for j, name in enumerate(readouts)}
         rows.append(row)
     return GlucoseStudy(

@@ -64,10 +64,15 @@ def logrank_power(
             values.append(survival.log_rank(both["time_days"], both["arm"], both["event"]).p)
         hits = sum(p is not None and p < alpha for p in values)
         low, high = _wilson(hits, trials)
-        rows.append({
-            "mice": size, "power": hits / trials, "power_low": low, "power_high": high,
-            "not_estimable": sum(p is None for p in values) / trials,
-        })  # fmt: skip
+        rows.append(
+            {
+                "mice": size,
+                "power": hits / trials,
+                "power_low": low,
+                "power_high": high,
+                "not_estimable": sum(p is None for p in values) / trials,
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -115,21 +115,31 @@ class VirtualTrial:
 
         rows = [
             {
-                "row": item.analysis, "treated_months": item.treated, "control_months": item.control,
-                "hazard_ratio": item.ratio, "low": None, "high": None,
+                "row": item.analysis,
+                "treated_months": item.treated,
+                "control_months": item.control,
+                "hazard_ratio": item.ratio,
+                "low": None,
+                "high": None,
                 "what": f"reported medians; ratio of medians ({item.source})",
             }
             for item in self.cohort.reported
-        ]  # fmt: skip
+        ]
         ratio = self.trials["hazard_ratio"].dropna()
         low, middle, high = np.quantile(ratio, [0.05, 0.5, 0.95])
         sets = self.trials["set"].nunique()
         over = f"simulated trials and {sets} parameter sets" if sets > 1 else "simulated trials"
-        rows.append({
-            "row": f"simulated, {len(self.trials)} trials", "treated_months": self.trials["median_treated"].median(),
-            "control_months": self.trials["median_control"].median(), "hazard_ratio": float(middle), "low": float(low),
-            "high": float(high), "what": f"median and 5 to 95 % over {over}; log-rank hazard ratio",
-        })  # fmt: skip
+        rows.append(
+            {
+                "row": f"simulated, {len(self.trials)} trials",
+                "treated_months": self.trials["median_treated"].median(),
+                "control_months": self.trials["median_control"].median(),
+                "hazard_ratio": float(middle),
+                "low": float(low),
+                "high": float(high),
+                "what": f"median and 5 to 95 % over {over}; log-rank hazard ratio",
+            }
+        )
         return pd.DataFrame(rows)
 
     def compatible(self, analysis: str | None = None) -> tuple[float, float] | None:
@@ -186,10 +196,18 @@ def virtual_trial(
     assert group is not None
     used = sets[:trials]
     pools = [
-        _pool(opened, group, patients, len(range(number, trials, len(used))), seed + 1_000_003 * number, shelf, workers,
-              constants)
+        _pool(
+            opened,
+            group,
+            patients,
+            len(range(number, trials, len(used))),
+            seed + 1_000_003 * number,
+            shelf,
+            workers,
+            constants,
+        )
         for number, constants in enumerate(used)
-    ]  # fmt: skip
+    ]
     return _run_trials(group, pools, patients, trials, seed, carried_over)
 
 
@@ -206,9 +224,15 @@ class _Pool:
 
 
 def _pool(
-    model: Model, cohort: Cohort, patients: int, trials: int, seed: int, library: Library, workers: int | None,
+    model: Model,
+    cohort: Cohort,
+    patients: int,
+    trials: int,
+    seed: int,
+    library: Library,
+    workers: int | None,
     constants: Constants,
-) -> _Pool:  # fmt: skip
+) -> _Pool:
     n = 2 * patients * trials
     site = Site(
         cohort.name, "patients", "brain", (cohort.line,), "death", cohort.residual_cells, cohort.lethal_cells,
@@ -229,8 +253,14 @@ def _pool(
     first, second = grown
     start = np.log(first.animals.cells)[:, None]
     untreated = (pace.growth * first.animals.speed**pace.elasticity)[:, None] * first.times
-    return _Pool(first.times, untreated, first.log_cells - start, second.log_cells - start, first.animals.cells,
-                 first.animals.endpoint)  # fmt: skip
+    return _Pool(
+        first.times,
+        untreated,
+        first.log_cells - start,
+        second.log_cells - start,
+        first.animals.cells,
+        first.animals.endpoint,
+    )
 
 
 def _run_trials(
@@ -247,19 +277,30 @@ def _run_trials(
         here = np.arange(2 * patients) + place * 2 * patients
         control, treated = here[:patients], here[patients:]
         share = float(random.uniform(*carried_over))
-        months = np.concatenate([
-            _survival(pool, control, pool.untreated[control]),
-            _survival(pool, treated, _treated(cohort, pool, treated, share, random)),
-        ])  # fmt: skip
+        months = np.concatenate(
+            [
+                _survival(pool, control, pool.untreated[control]),
+                _survival(pool, treated, _treated(cohort, pool, treated, share, random)),
+            ]
+        )
         events = months < HORIZON_MONTHS
         test = log_rank(months, names, events)
-        medians = [kaplan_meier(part, seen).median.value
-                   for part, seen in zip(np.split(months, 2), np.split(events, 2), strict=True)]  # fmt: skip
-        rows.append({
-            "trial": number + 1, "set": number % len(pools) + 1, "carried_over": share,
-            "hazard_ratio": _ratio(test.observed, test.expected), "median_control": medians[0],
-            "median_treated": medians[1], "p": test.p, "events": int(events.sum()),
-        })  # fmt: skip
+        medians = [
+            kaplan_meier(part, seen).median.value
+            for part, seen in zip(np.split(months, 2), np.split(events, 2), strict=True)
+        ]
+        rows.append(
+            {
+                "trial": number + 1,
+                "set": number % len(pools) + 1,
+                "carried_over": share,
+                "hazard_ratio": _ratio(test.observed, test.expected),
+                "median_control": medians[0],
+                "median_treated": medians[1],
+                "p": test.p,
+                "events": int(events.sum()),
+            }
+        )
         for arm, part in zip(everyone.values(), np.split(months, 2), strict=True):
             arm.append(part)
     curves = {

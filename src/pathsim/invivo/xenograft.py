@@ -70,11 +70,18 @@ class Trial:
         for arm, curve in self.survival.items():
             test = None if arm == self.arms[0] else self.log_rank(arm)
             median = curve.median
-            rows.append({
-                "arm": arm, "mice": curve.size, "events": int(curve.events.sum()),
-                "median_days": median.value, "median_low": median.low, "median_high": median.high,
-                "log_rank_p": None if test is None else test.p, "growth_inhibition_percent": inhibition.get(arm),
-            })  # fmt: skip
+            rows.append(
+                {
+                    "arm": arm,
+                    "mice": curve.size,
+                    "events": int(curve.events.sum()),
+                    "median_days": median.value,
+                    "median_low": median.low,
+                    "median_high": median.high,
+                    "log_rank_p": None if test is None else test.p,
+                    "growth_inhibition_percent": inhibition.get(arm),
+                }
+            )
         return pd.DataFrame(rows)
 
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -83,9 +90,12 @@ class Trial:
 
         curves = [curve.to_frame().assign(arm=arm) for arm, curve in self.survival.items()]
         return {
-            "summary": self.summary(), "mice": self.mice, "volumes": self.volumes, "lysate": self.lysate,
+            "summary": self.summary(),
+            "mice": self.mice,
+            "volumes": self.volumes,
+            "lysate": self.lysate,
             "survival": pd.concat(curves, ignore_index=True),
-        }  # fmt: skip
+        }
 
     def growth_inhibition(self) -> dict[str, float | None]:
         """Tumour growth inhibition, 100 (1 - dT/dC) %, on the last day when all controls are still there."""
@@ -171,9 +181,12 @@ def _trial(study: Study, followed: Sequence[Followed], lysate: pd.DataFrame, day
         text = str(arm.regimen)
         times, events = event_times(arm, days)
         columns: dict[str, Any] = {
-            "arm": text, "mouse": np.arange(1, len(times) + 1), "time_days": times, "event": events.astype(int),
+            "arm": text,
+            "mouse": np.arange(1, len(times) + 1),
+            "time_days": times,
+            "event": events.astype(int),
             "growth_factor": arm.animals.speed**pace.elasticity,
-        }  # fmt: skip
+        }
         for d, course in enumerate(arm.regimen.courses):
             columns[f"clearance_{study.library.drug(course.drug).name}"] = arm.animals.clearance[:, d]
         animals.append(pd.DataFrame(columns))
@@ -193,10 +206,15 @@ def _trial(study: Study, followed: Sequence[Followed], lysate: pd.DataFrame, day
     if early:
         notes += (f"{early} animals reached the endpoint before dosing began; they count as events of their arm",)
     return Trial(
-        line=str(study.cells.line), site=site, arms=tuple(str(arm.regimen) for arm in followed),
-        mice=pd.concat(animals, ignore_index=True), volumes=pd.concat(volumes, ignore_index=True), lysate=lysate,
-        days=days, notes=notes,
-    )  # fmt: skip
+        line=str(study.cells.line),
+        site=site,
+        arms=tuple(str(arm.regimen) for arm in followed),
+        mice=pd.concat(animals, ignore_index=True),
+        volumes=pd.concat(volumes, ignore_index=True),
+        lysate=lysate,
+        days=days,
+        notes=notes,
+    )
 
 
 def _volumes(text: str, arm: Followed, ends: FloatArray) -> pd.DataFrame:
@@ -207,17 +225,26 @@ def _volumes(text: str, arm: Followed, ends: FloatArray) -> pd.DataFrame:
     frames = []
     for i, end in enumerate(ends):
         kept = whole[days[whole] <= end]
-        frames.append(pd.DataFrame({
-            "arm": text, "mouse": i + 1, "day": np.round(days[kept]),
-            "volume_mm3": np.exp(arm.log_cells[i, kept]) / CELLS_PER_MM3,
-        }))  # fmt: skip
+        frames.append(
+            pd.DataFrame(
+                {
+                    "arm": text,
+                    "mouse": i + 1,
+                    "day": np.round(days[kept]),
+                    "volume_mm3": np.exp(arm.log_cells[i, kept]) / CELLS_PER_MM3,
+                }
+            )
+        )
     return pd.concat(frames, ignore_index=True)
 
 
 def _site(
-    site: Site | str | None, line: CellLine | None, untreated: float | None, dosing_from: float | None,
+    site: Site | str | None,
+    line: CellLine | None,
+    untreated: float | None,
+    dosing_from: float | None,
     problems: list[str],
-) -> Site | None:  # fmt: skip
+) -> Site | None:
     try:
         found = site if isinstance(site, Site) else find_site(site, line.name if line else "")
         return replace(

@@ -10,18 +10,21 @@ from pathlib import Path
 import antimony
 
 from ..errors import InputError
+from ..files import read_text
 
 _LOCK = threading.Lock()
 """The library keeps what it has read in global variables."""
 
 
-def antimony_to_sbml(path: str | Path, content: str) -> str:
-    """The SBML that ``content``, the text of the file ``path``, stands for. Raises :class:`InputError` with file, line
-    and what.
+def antimony_to_sbml(path: str | Path, content: str | None = None) -> str:
+    """The SBML that the file ``path`` stands for, or its text ``content`` where that is at hand.
+
+    Raises :class:`InputError` with file, line and what.
 
     The process is in the folder of the file meanwhile, where Antimony looks first for what the file imports.
     """
     path = Path(path)
+    content = read_text(path) if content is None else content
     _refuse_other_characters(path, content)
     with _LOCK, contextlib.chdir(path.resolve().parent):
         antimony.clearPreviousLoads()

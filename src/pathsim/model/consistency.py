@@ -36,11 +36,17 @@ def _misplaced(model: Model) -> Iterator[str]:
         *(("an initial assignment sets", rule.variable, known) for rule in model.initial_assignments),
         *((f"event '{event.id}' sets", rule.variable, known) for event in model.events for rule in event.assignments),
         *((f"species '{item.id}' is in the compartment", item.compartment, compartments) for item in model.species),
-        *((f"species '{item.id}' has the conversion factor", item.conversion_factor, known)
-          for item in model.species if item.conversion_factor),
-        *((f"reaction '{reaction.id}' names the species", participant.species, set(model.species_by_id))
-          for reaction in model.reactions for participant in (*reaction.reactants, *reaction.products)),
-    ]  # fmt: skip
+        *(
+            (f"species '{item.id}' has the conversion factor", item.conversion_factor, known)
+            for item in model.species
+            if item.conversion_factor
+        ),
+        *(
+            (f"reaction '{reaction.id}' names the species", participant.species, set(model.species_by_id))
+            for reaction in model.reactions
+            for participant in (*reaction.reactants, *reaction.products)
+        ),
+    ]
     if model.conversion_factor:
         references.append(("the model has the conversion factor", model.conversion_factor, known))
     for what, name, names in references:

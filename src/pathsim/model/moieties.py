@@ -39,11 +39,7 @@ def conserved_moieties(model: Model) -> tuple[Moiety, ...]:
     Weights are positive wherever the network allows it. Species that nothing changes are left out, and so is every
     total that a rate rule or an event can change.
     """
-    free = [
-        item.id
-        for item in model.species
-        if not item.boundary and not item.constant and item.id not in model.rules
-    ]  # fmt: skip
+    free = [item.id for item in model.species if not item.boundary and not item.constant and item.id not in model.rules]
     stoichiometry = Stoichiometry.of(model, free)
     changed = {rule.variable for rule in model.rate_rules}
     changed |= {rule.variable for event in model.events for rule in event.assignments}
@@ -123,8 +119,10 @@ def _reduced(row: Row, history: Row) -> tuple[Row, Row]:
     common = math.gcd(*row.values(), *history.values())
     if common <= 1:
         return row, history
-    return ({key: value // common for key, value in row.items()},
-            {key: value // common for key, value in history.items()})  # fmt: skip
+    return (
+        {key: value // common for key, value in row.items()},
+        {key: value // common for key, value in history.items()},
+    )
 
 
 def _positive(rows: Sequence[Row], basis: list[Row]) -> list[Row]:

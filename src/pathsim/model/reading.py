@@ -23,4 +23,4 @@ def read_model(path: Path) -> Model:
 
 def read_sbml_text(path: Path) -> str:
     """The SBML text that an ``.ant`` file stands for."""
-    return antimony_to_sbml(path, read_text(path))
+    return antimony_to_sbml(path)

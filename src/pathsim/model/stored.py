@@ -22,9 +22,15 @@ LEAVES = ("number", "symbol", "time", "rate_of")
 # The fields of each record: s text, f number, b truth value, i whole number, e formula, o formula or none, S texts; a
 # record's own letter for several of them.
 _LETTERS: dict[str, type] = {
-    "C": Compartment, "P": Species, "V": Parameter, "R": Reaction, "A": Rule, "E": Event, "N": Annotation,
+    "C": Compartment,
+    "P": Species,
+    "V": Parameter,
+    "R": Reaction,
+    "A": Rule,
+    "E": Event,
+    "N": Annotation,
     "M": Participant,
-}  # fmt: skip
+}
 LAYOUT: dict[type, str] = {
     Compartment: "sffbs",
     Species: "ssfbbbbsss",

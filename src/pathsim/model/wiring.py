@@ -173,8 +173,10 @@ class _Reader:
         for name, home in self.home.items():
             if home in members:
                 members[home].append(name)
-        kinds = {name: Kind.SITE if _INPUT.match(name) else Kind.INPUT if name in self.inputs else Kind.MOLECULE
-                 for name in sorted(shown)}  # fmt: skip
+        kinds = {
+            name: Kind.SITE if _INPUT.match(name) else Kind.INPUT if name in self.inputs else Kind.MOLECULE
+            for name in sorted(shown)
+        }
         return Wiring(kinds, {name: tuple(members[name]) for name in kinds}, edges)
 
     def _acting_forms(self) -> set[str]:

@@ -21,9 +21,13 @@ from .formulas import parse
 
 _SCALES = ("lin", "log", "log10")
 _FAMILIES: dict[tuple[str, str], Family] = {
-    ("lin", "normal"): Normal(), ("log", "normal"): LogNormal(), ("log10", "normal"): Log10Normal(),
-    ("lin", "laplace"): Laplace(), ("log", "laplace"): LogLaplace(), ("log10", "laplace"): Log10Laplace(),
-}  # fmt: skip
+    ("lin", "normal"): Normal(),
+    ("log", "normal"): LogNormal(),
+    ("log10", "normal"): Log10Normal(),
+    ("lin", "laplace"): Laplace(),
+    ("log", "laplace"): LogLaplace(),
+    ("log10", "laplace"): Log10Laplace(),
+}
 _PRIORS = {
     "uniform": ("uniform", False),
     "normal": ("normal", False),
@@ -131,9 +135,13 @@ def _observable(name: str, row: pd.Series[Any], source: Path) -> Observable:
     formula, sigma = parse(row["observableFormula"], where), parse(row["noiseFormula"], where)
     used = symbols(formula) | symbols(sigma)
     return Observable(
-        name, formula, sigma, family,
-        _placeholders("observableParameter", name, used), _placeholders("noiseParameter", name, used),
-    )  # fmt: skip
+        name,
+        formula,
+        sigma,
+        family,
+        _placeholders("observableParameter", name, used),
+        _placeholders("noiseParameter", name, used),
+    )
 
 
 def _placeholders(prefix: str, name: str, used: set[str]) -> tuple[str, ...]:

@@ -19,8 +19,11 @@ from .formulas import tree
 from .read_v1 import check_fillings, filled, split_cell
 
 _NOISE: dict[str, Family] = {
-    "normal": Normal(), "laplace": Laplace(), "log-normal": LogNormal(), "log-laplace": LogLaplace(),
-}  # fmt: skip
+    "normal": Normal(),
+    "laplace": Laplace(),
+    "log-normal": LogNormal(),
+    "log-laplace": LogLaplace(),
+}
 
 
 def read_v2(source: Path, contents: dict[str, Any]) -> Description:
@@ -147,11 +150,15 @@ def _parts(
         raise InputError(f"{source}: the problem names no model")
     chosen = table["modelId"] if "modelId" in table else pd.Series([None] * len(table))
     used = [str(cell) if filled(cell) else next(iter(models)) for cell in chosen]
-    problems = [f"measurement {i + 1}: {unknown('model', name, models)}"
-                for i, name in enumerate(used) if name not in models]  # fmt: skip
+    problems = [
+        f"measurement {i + 1}: {unknown('model', name, models)}" for i, name in enumerate(used) if name not in models
+    ]
     if len(models) > 1:
-        problems += [f"measurement {i + 1}: several models, so modelId must say which"
-                     for i, cell in enumerate(chosen) if not filled(cell)]  # fmt: skip
+        problems += [
+            f"measurement {i + 1}: several models, so modelId must say which"
+            for i, cell in enumerate(chosen)
+            if not filled(cell)
+        ]
     raise_together(problems, str(source))
     parts = []
     for name, entry in models.items():

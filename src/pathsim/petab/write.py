@@ -44,9 +44,13 @@ HEADERS = {
     "measurement": "observableId experimentId time measurement observableParameters noiseParameters",
 }
 _DISTRIBUTIONS = {
-    Normal: ("normal", 1.0), LogNormal: ("log-normal", 1.0), Log10Normal: ("log-normal", LN10),
-    LaplaceNoise: ("laplace", 1.0), LogLaplace: ("log-laplace", 1.0), Log10Laplace: ("log-laplace", LN10),
-}  # fmt: skip
+    Normal: ("normal", 1.0),
+    LogNormal: ("log-normal", 1.0),
+    Log10Normal: ("log-normal", LN10),
+    LaplaceNoise: ("laplace", 1.0),
+    LogLaplace: ("log-laplace", 1.0),
+    Log10Laplace: ("log-laplace", LN10),
+}
 """The name of a family in PEtab, and the size of its noise there over that here."""
 
 
@@ -346,8 +350,13 @@ def _files(folder: Path, model: Model, tables: _Tables) -> Path:
     """Write the model, the tables and the file that names them; returns the path of the last."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.xml").write_text(sbml_text(model), encoding="utf-8")
-    lines = ["format_version: 2.0.0", "model_files:", f"  {identifier(model.id)}:", "    location: model.xml",
-             "    language: sbml"]  # fmt: skip
+    lines = [
+        "format_version: 2.0.0",
+        "model_files:",
+        f"  {identifier(model.id)}:",
+        "    location: model.xml",
+        "    language: sbml",
+    ]
     for name, header in HEADERS.items():
         rows: Collection[tuple[Any, ...]] = getattr(tables, f"{name}s")
         text = ["\t".join(header.split()), *("\t".join(_cell(cell) for cell in row) for row in rows)]

@@ -33,16 +33,29 @@ def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         unit = np.abs(measured[rows]).max() or 1.0
         low, high = _bars(table[rows])
         ax.errorbar(
-            simulated[rows] / unit, measured[rows] / unit, yerr=np.array([low, high]) / unit, fmt="none",
-            ecolor=PALE, elinewidth=0.5, alpha=0.5, zorder=1,
-        )  # fmt: skip
+            simulated[rows] / unit,
+            measured[rows] / unit,
+            yerr=np.array([low, high]) / unit,
+            fmt="none",
+            ecolor=PALE,
+            elinewidth=0.5,
+            alpha=0.5,
+            zorder=1,
+        )
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number // len(COLOURS) % len(MARKERS)]
         if not told_apart:
             colour, marker = COLOURS[0], MARKERS[0]
         ax.plot(
-            simulated[rows] / unit, measured[rows] / unit, marker, linestyle="none", markersize=3.5, color=colour,
-            markeredgewidth=0, alpha=0.8, label=str(name).removeprefix("observable_").removeprefix("obs_"),
-        )  # fmt: skip
+            simulated[rows] / unit,
+            measured[rows] / unit,
+            marker,
+            linestyle="none",
+            markersize=3.5,
+            color=colour,
+            markeredgewidth=0,
+            alpha=0.8,
+            label=str(name).removeprefix("observable_").removeprefix("obs_"),
+        )
     if logarithmic:
         ax.set_xscale("log")
         ax.set_yscale("log")

@@ -45,11 +45,19 @@ def draw_waterfall(fit: Fit, ax: Axes | None = None) -> Axes:
     kinds = ((done, COLOURS[0], COLOURS[0], "converged"), (~done, COLOURS[1], "white", "not"))
     for chosen, colour, face, text in kinds:
         if (chosen & finite).any():
-            ax.scatter(number[chosen & finite], shown[chosen & finite], s=16, color=colour, facecolor=face, label=text,
-                       zorder=2)  # fmt: skip
+            ax.scatter(
+                number[chosen & finite],
+                shown[chosen & finite],
+                s=16,
+                color=colour,
+                facecolor=face,
+                label=text,
+                zorder=2,
+            )
     ax.axhline(1.92, color=PALE, linewidth=0.8, linestyle=":")
-    ax.annotate("1.92", (1.0, 1.92), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7,
-                color=PALE)  # fmt: skip
+    ax.annotate(
+        "1.92", (1.0, 1.92), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7, color=PALE
+    )
     ax.set_yscale("log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(7e-3, max(float(shown[finite].max()) * 2, 10))

@@ -191,9 +191,16 @@ class _Run:
     """The culture as it goes through the doses."""
 
     def __init__(
-        self, culture: Culture, drug: str, rules: Rules, flask: Flask, ic50: float, random: np.random.Generator,
-        stochastic: bool, workers: int | None,
-    ) -> None:  # fmt: skip
+        self,
+        culture: Culture,
+        drug: str,
+        rules: Rules,
+        flask: Flask,
+        ic50: float,
+        random: np.random.Generator,
+        stochastic: bool,
+        workers: int | None,
+    ) -> None:
         self.culture, self.drug, self.rules, self.flask, self.ic50 = culture, drug, rules, flask, ic50
         self.random, self.stochastic, self.workers = random, stochastic, workers
         expected = culture.start(flask.seeded)
@@ -276,9 +283,20 @@ class _Run:
             f"{history['day'].iloc[-1]:g} days: {' + '.join(changes) or 'no change'}",
         )
         return Escalation(
-            drug, parental, line, changes, reversible, potency, history, fractions, self.reached, self.reason,
-            self.culture, self.cells, seed,
-        )  # fmt: skip
+            drug,
+            parental,
+            line,
+            changes,
+            reversible,
+            potency,
+            history,
+            fractions,
+            self.reached,
+            self.reason,
+            self.culture,
+            self.cells,
+            seed,
+        )
 
 
 def washout(run: Escalation, days: float = 90.0, workers: int | None = None) -> pd.DataFrame:

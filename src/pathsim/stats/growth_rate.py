@@ -84,8 +84,10 @@ def values(counts: npt.ArrayLike, control: npt.ArrayLike, start: npt.ArrayLike) 
         x, untreated, first = np.broadcast_arrays(*given)
     except ValueError:
         shapes = ", ".join(str(each.shape) for each in given)
-        raise InputError(f"growth rate: counts, control and start have shapes {shapes}; give one control and start, "
-                         "or one for each count") from None  # fmt: skip
+        raise InputError(
+            f"growth rate: counts, control and start have shapes {shapes}; give one control and start, "
+            "or one for each count"
+        ) from None
     problems = []
     for name, values_ in (("cell count", x), ("control", untreated), ("start", first)):
         problems += arguments.not_finite(values_.reshape(-1), name)
@@ -100,9 +102,14 @@ def values(counts: npt.ArrayLike, control: npt.ArrayLike, start: npt.ArrayLike) 
     growth = np.log2(np.maximum(x / first, 1e-6)) / np.log2(untreated / first)
     far = np.flatnonzero(growth.reshape(-1) > _MOST_DOUBLINGS)
     raise_together(
-        arguments.shortened([f"row {i + 1}: cells grew {growth.reshape(-1)[i]:.3g} times as fast as the control, which "
-                             "hardly grew" for i in far]), "growth rate"
-    )  # fmt: skip
+        arguments.shortened(
+            [
+                f"row {i + 1}: cells grew {growth.reshape(-1)[i]:.3g} times as fast as the control, which hardly grew"
+                for i in far
+            ]
+        ),
+        "growth rate",
+    )
     return np.asarray(2.0**growth - 1.0)
 
 
@@ -121,8 +128,9 @@ def metrics(
     for name, given in (("control", control), ("start", start)):
         shape = arguments.array(given, name).shape
         if shape not in ((), found.shape):
-            raise InputError(f"growth rate: {len(found)} cell counts and a {name} of shape {shape}; give one, or "
-                             "one per well")  # fmt: skip
+            raise InputError(
+                f"growth rate: {len(found)} cell counts and a {name} of shape {shape}; give one, or one per well"
+            )
     return from_values(doses, values(found, control, start), confidence=confidence, unit=unit)
 
 

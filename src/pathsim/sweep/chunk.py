@@ -108,11 +108,17 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     texts = [name for name in frame.columns if frame[name].dtype == object or str(frame[name].dtype) == "str"]
     schema = pyarrow.schema(
         [
-            (name, pyarrow.dictionary(pyarrow.int32(), pyarrow.string()) if name in texts
-             else pyarrow.int64() if name in ("well", "set") else pyarrow.float64())
+            (
+                name,
+                pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
+                if name in texts
+                else pyarrow.int64()
+                if name in ("well", "set")
+                else pyarrow.float64(),
+            )
             for name in frame.columns
         ]
-    )  # fmt: skip
+    )
     table = pyarrow.Table.from_pandas(frame, schema=schema, preserve_index=False)
     buffer = BytesIO()
     pyarrow.parquet.write_table(table.replace_schema_metadata(None), buffer, compression="zstd")

@@ -94,5 +94,6 @@ def _unpacked(parcel: bytes) -> Any:
 def _lost(number: int, error: BaseException | None) -> PathsimError:
     if isinstance(error, PathsimError):
         return error
-    return SimulationError(f"chunk {number} was lost on the Dask cluster ({type(error).__name__}: {error}); "
-                           "--resume continues the sweep")  # fmt: skip
+    return SimulationError(
+        f"chunk {number} was lost on the Dask cluster ({type(error).__name__}: {error}); --resume continues the sweep"
+    )

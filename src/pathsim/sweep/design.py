@@ -77,8 +77,10 @@ class Design:
         line, protocol, *rest = (np.asarray(place, dtype=np.int64) for place in places)
         constants, media = self._listed
         point = rest.pop(len(constants))
-        values = {name: np.array(listed.values)[place]
-                  for (name, listed), place in zip([*constants, *media], rest, strict=True)}  # fmt: skip
+        values = {
+            name: np.array(listed.values)[place]
+            for (name, listed), place in zip([*constants, *media], rest, strict=True)
+        }
         ranges = [(axis.name, axis.points) for axis in self.axes if isinstance(axis.points, Range)]
         cube = self.sample.draw(point, len(ranges)) if self.sample else np.zeros((last - first, 0))
         values |= {name: span.at(cube[:, column]) for column, (name, span) in enumerate(ranges)}

@@ -58,13 +58,20 @@ class Manifest:
 
     def text(self) -> str:
         """The content of the manifest file."""
-        return json.dumps(
-            {
-                "pathsim": __version__, "fingerprint": self.fingerprint, "format": self.format.value,
-                "chunks": self.chunks, "wells": self.wells, "sweep": json.loads(self.description),
-            },
-            indent=1,
-        ) + "\n"  # fmt: skip
+        return (
+            json.dumps(
+                {
+                    "pathsim": __version__,
+                    "fingerprint": self.fingerprint,
+                    "format": self.format.value,
+                    "chunks": self.chunks,
+                    "wells": self.wells,
+                    "sweep": json.loads(self.description),
+                },
+                indent=1,
+            )
+            + "\n"
+        )
 
 
 def plan_manifest(spec: Spec) -> Manifest:
@@ -80,9 +87,12 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return Manifest(
-            content["fingerprint"], Format(content["format"]), int(content["chunks"]), int(content["wells"]),
+            content["fingerprint"],
+            Format(content["format"]),
+            int(content["chunks"]),
+            int(content["wells"]),
             json.dumps(content["sweep"]),
-        )  # fmt: skip
+        )
     except FileNotFoundError:
         raise InputError(f"{folder}: not a folder of a sweep (it has no {MANIFEST})") from None
     except (ValueError, KeyError, TypeError) as error:
@@ -105,8 +115,10 @@ def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) ->
     mine = [chunk for chunk in range(manifest.chunks) if chunk in shard]
     left = [chunk for chunk in mine if not chunk_path(folder, manifest, chunk).exists()]
     if len(left) < len(mine) and not resume:
-        raise InputError(f"{folder} holds {len(mine) - len(left)} of {len(mine)} chunks of this sweep; "
-                         "--resume continues it, or choose another folder")  # fmt: skip
+        raise InputError(
+            f"{folder} holds {len(mine) - len(left)} of {len(mine)} chunks of this sweep; "
+            "--resume continues it, or choose another folder"
+        )
     if not (folder / MANIFEST).exists():
         put(folder / MANIFEST, manifest.text().encode())
     return left
@@ -140,8 +152,14 @@ def _description(spec: Spec) -> str:
             "model": {"id": design.model.id, "digest": design.model.digest},
             "lines": [[name, list(map(list, settings))] for name, settings in design.lines],
             "treatments": [protocol.text for protocol in design.protocols],
-            "substances": sorted({repr(one) for protocol in design.protocols
-                                  for medium in (protocol.rest, *protocol.steps) for one in medium.substances}),
+            "substances": sorted(
+                {
+                    repr(one)
+                    for protocol in design.protocols
+                    for medium in (protocol.rest, *protocol.steps)
+                    for one in medium.substances
+                }
+            ),
             "axes": [[axis.name, axis.kind.value, axis.unit, repr(axis.points)] for axis in design.axes],
             "sample": repr(design.sample),
             "times_min": list(design.times),
@@ -151,7 +169,7 @@ def _description(spec: Spec) -> str:
             "wells_per_chunk": spec.wells_per_chunk,
         },
         sort_keys=True,
-    )  # fmt: skip
+    )
 
 
 def _difference(one: str, other: str) -> str:

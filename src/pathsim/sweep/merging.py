@@ -23,8 +23,10 @@ def merge(folders: Sequence[str | Path], output: str | Path) -> int:
     target = Path(output)
     ((manifest, files),) = parts([Path(folder) for folder in folders])
     if target.suffix != f".{manifest.format.value}":
-        raise InputError(f"{target}: the chunks of this sweep are {manifest.format.value}; "
-                         f"name the file {target.stem or 'table'}.{manifest.format.value}")  # fmt: skip
+        raise InputError(
+            f"{target}: the chunks of this sweep are {manifest.format.value}; "
+            f"name the file {target.stem or 'table'}.{manifest.format.value}"
+        )
     with whole_file(target) as partial:
         if manifest.format is Format.CSV:
             _join_csv(files, partial)

@@ -90,11 +90,14 @@ def read_protocol(text: str, axes: Sequence[Axis], library: Library, rest: Step,
     raise_together(problems)
     placed = {axis for step in steps for one in step.substances for axis in one.axes}
     placed |= {step.minutes for step in steps if isinstance(step.minutes, str)}
-    raise_together([
-        f"{{{name}}} stands for {by_name[name].kind.value}, which is not what treatment '{text}' has in its place"
-        for name in by_name
-        if name not in placed or (by_name[name].kind is Kind.DURATION) != any(name == step.minutes for step in steps)
-    ])  # fmt: skip
+    raise_together(
+        [
+            f"{{{name}}} stands for {by_name[name].kind.value}, which is not what treatment '{text}' has in its place"
+            for name in by_name
+            if name not in placed
+            or (by_name[name].kind is Kind.DURATION) != any(name == step.minutes for step in steps)
+        ]
+    )
     last = steps[-1].minutes
     if last is not None and (isinstance(last, str) or last < latest):
         raise InputError(

@@ -121,8 +121,7 @@ class _Reader:
         protocols = self._protocols(axes, library, model, max(times, default=0.0)) if model else ()
         if self.problems or model is None or solver is None:
             return None
-        design = Design(model, line_settings(lines, model), protocols, axes, sample, times, readouts, solver,
-                        len(sets))  # fmt: skip
+        design = Design(model, line_settings(lines, model), protocols, axes, sample, times, readouts, solver, len(sets))
         self._try(design.check)
         return Spec(design, format, wells_per_chunk)
 
@@ -151,8 +150,11 @@ class _Reader:
         value = self.content.get(name, default)
         value = [value] if isinstance(value, str) else value
         if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-            self.problems.append(f'{name} is missing; write {name} = ["..."]' if value is None
-                                 else f"{name} is {value!r}; write a list of texts")  # fmt: skip
+            self.problems.append(
+                f'{name} is missing; write {name} = ["..."]'
+                if value is None
+                else f"{name} is {value!r}; write a list of texts"
+            )
             return ()
         twice = sorted({item for item in value if value.count(item) > 1})
         self.problems.extend(f"{name} names '{item}' twice" for item in twice)
@@ -199,8 +201,11 @@ class _Reader:
                 axis = self._try(partial(read_axis, name, kind, value))
                 axes += [axis] if axis else []
         names = [axis.name for axis in axes]
-        self.problems.extend(f"'{axis.name}' cannot be the name of an axis: the table has a column of that name"
-                             for axis in axes if axis.column in RESERVED)  # fmt: skip
+        self.problems.extend(
+            f"'{axis.name}' cannot be the name of an axis: the table has a column of that name"
+            for axis in axes
+            if axis.column in RESERVED
+        )
         self.problems.extend(f"'{name}' is varied twice" for name in sorted({n for n in names if names.count(n) > 1}))
         return tuple(axes)
 

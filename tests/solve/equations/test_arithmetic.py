@@ -132,8 +132,14 @@ def exact(expr: Expr, t: mpmath.mpf, visible: bool = False) -> mpmath.mpf:
         exact_leaves = all(arg.op in ("number", "time") for arg in test.args)
         if not exact_leaves and abs(left - right) <= 1e-9 * max(abs(left), abs(right)):
             raise Undecided
-        holds = {"lt": left < right, "le": left <= right, "gt": left > right, "ge": left >= right, "eq": left == right,
-                 "ne": left != right}[test.op]  # fmt: skip
+        holds = {
+            "lt": left < right,
+            "le": left <= right,
+            "gt": left > right,
+            "ge": left >= right,
+            "eq": left == right,
+            "ne": left != right,
+        }[test.op]
         return exact(first if holds else other, t)
     values = [exact(arg, t) for arg in expr.args]
     found = _apply(expr, values)

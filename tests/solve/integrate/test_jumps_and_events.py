@@ -69,8 +69,10 @@ def test_a_peak_just_over_a_threshold(solver: Solver) -> None:
 @solvers
 def test_a_quick_oscillation_of_time_alone(solver: Solver) -> None:
     """Nothing but the condition moves: no step-size control of a state helps to see it."""
-    text = "x = 0; n = 0; x' = piecewise(1, sin(2*3.141592653589793*time) > 0.99, 0);" \
-           "at sin(2*3.141592653589793*time) > 0.99: n = n + 1;"  # fmt: skip
+    text = (
+        "x = 0; n = 0; x' = piecewise(1, sin(2*3.141592653589793*time) > 0.99, 0);"
+        "at sin(2*3.141592653589793*time) > 0.99: n = n + 1;"
+    )
     width = 0.5 - math.asin(0.99) / math.pi
     found = course(text, [0, 10.5, 40.5], ["x", "n"], solver)
     assert np.max(np.abs(found[1:, 0] - np.array([11, 41]) * width)) < 1e2 * near(solver)
@@ -195,8 +197,10 @@ def test_equality_of_a_state_holds_once_where_it_is_crossed(solver: Solver) -> N
     """Random thresholds on the way up and down; most are no double that the state ever has."""
     levels = np.random.default_rng(4).uniform(0.1, 0.9, 12)
     text = "x = 0; v = 1; x' = v; v' = -x; up = 0; n = 0;"  # x = sin t
-    text += "".join(f"at x == {level!r}: n = n + 1; at 0.5*x + 0.25 == {0.5 * level + 0.25!r} && v > 0: up = up + 1;"
-                    for level in levels.tolist())  # fmt: skip
+    text += "".join(
+        f"at x == {level!r}: n = n + 1; at 0.5*x + 0.25 == {0.5 * level + 0.25!r} && v > 0: up = up + 1;"
+        for level in levels.tolist()
+    )
     found = course(text, [0, math.pi / 2, math.pi, 2 * math.pi], ["n", "up"], solver)
     assert found.tolist() == [[0, 0], [12, 12], [24, 12], [24, 12]]
 
@@ -204,8 +208,10 @@ def test_equality_of_a_state_holds_once_where_it_is_crossed(solver: Solver) -> N
 @pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "reference"])
 def test_equality_of_time_that_no_double_reaches(solver: Solver) -> None:
     """0.1*7 is not 0.7 in doubles, and time/3 passes 0.1 between two of them."""
-    text = "n' = 0; n = 0; m = 0; k = 0; j = 0; at 0.1*time == 0.7: n = n + 1; at time/3 == 0.1: m = m + 1;" \
-           "at time == 5: k = k + 1; at 5 == time && n == 0: j = j + 1;"  # fmt: skip
+    text = (
+        "n' = 0; n = 0; m = 0; k = 0; j = 0; at 0.1*time == 0.7: n = n + 1; at time/3 == 0.1: m = m + 1;"
+        "at time == 5: k = k + 1; at 5 == time && n == 0: j = j + 1;"
+    )
     found = course(text, [0, 0.2, 0.4, 5, 6.9, 8], ["n", "m", "k", "j"], solver)
     wanted = [[0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 1], [0, 1, 1, 1], [1, 1, 1, 1]]
     assert found.tolist() == wanted
@@ -214,8 +220,10 @@ def test_equality_of_time_that_no_double_reaches(solver: Solver) -> None:
 @pytest.mark.parametrize("solver", BOTH, ids=["tight", "default", "reference"])
 def test_equality_that_lasts(solver: Solver) -> None:
     """An event holds x at the level: the equality is true until another one lets go."""
-    text = "x = 0; go = 1; x' = go; n = 0; at x == 1: n = n + 1, go = 0, x = 1; at time > 3: go = 1;" \
-           "y = 0; y' = piecewise(1, x == 1, 0); z = 0; z' = piecewise(1, x != 1, 0);"  # fmt: skip
+    text = (
+        "x = 0; go = 1; x' = go; n = 0; at x == 1: n = n + 1, go = 0, x = 1; at time > 3: go = 1;"
+        "y = 0; y' = piecewise(1, x == 1, 0); z = 0; z' = piecewise(1, x != 1, 0);"
+    )
     found = course(text, [0, 2, 5], ["n", "y", "z", "x"], solver)
     assert np.allclose(found[1:], [[1, 1, 1, 1], [1, 2, 3, 3]], atol=near(solver))
 

@@ -54,9 +54,10 @@ def by(engine: Engine, raw: FloatArray, times: FloatArray) -> tuple[FloatArray, 
     equations = engine.system
     nodes = tuple(equations.outputs(list(equations.states)))
     results = Results(
-        np.full((len(raw), len(times), len(nodes)), np.nan), np.tile([0.0, 0.0, -1.0, 0.0], (len(raw), 1)),
+        np.full((len(raw), len(times), len(nodes)), np.nan),
+        np.tile([0.0, 0.0, -1.0, 0.0], (len(raw), 1)),
         np.empty((0, len(equations.states))),
-    )  # fmt: skip
+    )
     columns = np.arange(raw.shape[1], dtype=np.int64)
     nothing = np.empty((0, len(equations.states)))
     run(engine, columns, raw, times[None, :], nodes, (1e-6, 1e-9, 100_000), nothing, results, workers=1)

@@ -107,8 +107,17 @@ def test_python_and_compiled_driver_agree_on_switches_and_events(tmp_path) -> No
     for plain in (True, False):
         results = Results(np.zeros((n, 33, 3)), np.zeros((n, 4)), np.zeros((n, 2)))
         with np.errstate(all="ignore"):
-            run(Engine(system, plain=plain), columns, settings, times, nodes, (1e-6, 1e-9, 1000), np.empty((0, 2)),
-                results, workers=1)  # fmt: skip
+            run(
+                Engine(system, plain=plain),
+                columns,
+                settings,
+                times,
+                nodes,
+                (1e-6, 1e-9, 1000),
+                np.empty((0, 2)),
+                results,
+                workers=1,
+            )
         assert (results.ends[:, 0] == 0).all()
         assert results.values[:, -1, 2].max() > 0
         found.append(results)

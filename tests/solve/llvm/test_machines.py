@@ -31,8 +31,11 @@ def values_on(cpu: str, folder: Path) -> tuple[np.ndarray, str]:
     target = folder / "values.npy"
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(Path(__file__).parents[1]), str(target)],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return np.load(target), done.stdout
 

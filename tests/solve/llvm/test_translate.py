@@ -60,8 +60,9 @@ def test_what_is_shipped_is_up_to_date_and_needs_nothing(loop: Loop) -> None:
     assert " fast " not in text
 
 
-@pytest.mark.parametrize("loop", [loop for loop in ship.LOOPS if "lanes" not in loop.__name__],
-                         ids=lambda loop: loop.__name__)  # fmt: skip
+@pytest.mark.parametrize(
+    "loop", [loop for loop in ship.LOOPS if "lanes" not in loop.__name__], ids=lambda loop: loop.__name__
+)
 def test_numba_makes_the_same_again(loop: Loop) -> None:
     """Those that take a second or two; ``python -m pathsim.solve.ship`` leaves all files as they are."""
     from pathsim.solve.llvm.translate import module_of
@@ -180,7 +181,7 @@ def shapeless(values: FloatArray) -> int:
         (shapeless, r"shapeless\(values\): .*known shape"),
     ],
     ids=lambda item: item if isinstance(item, str) else item.__name__,
-)  # fmt: skip
+)
 def test_what_must_not_be_compiled_is_refused(function: Loop, complaint: str) -> None:
     from pathsim.solve.llvm.translate import module_of
 

@@ -76,10 +76,18 @@ class Draw:
 
     def _factor(self) -> str:
         return self.pick(
-            "1", "k1", "k2", f"(1 + {self.number()}*time)", f"exp(-{self.number()}*time)", "S1/(1 + S1)",
-            "max(S3, 0.1)", "k1*S2/(1 + S2^2)", "(S4 + 1)^1.5", f"piecewise(1, S2 > {self.number()}, 2)",
+            "1",
+            "k1",
+            "k2",
+            f"(1 + {self.number()}*time)",
+            f"exp(-{self.number()}*time)",
+            "S1/(1 + S1)",
+            "max(S3, 0.1)",
+            "k1*S2/(1 + S2^2)",
+            "(S4 + 1)^1.5",
+            f"piecewise(1, S2 > {self.number()}, 2)",
             f"piecewise({self.number()}, time < {self.number(0.3, 4)}, {self.number()})",
-        )  # fmt: skip
+        )
 
     def _reactions(self) -> None:
         for name, weight in (("r1", "st"), ("r2", self.pick("2", "0.5", "1"))):

@@ -90,9 +90,18 @@ def _compiled_step(
     code, workspace = engine.addresses(engine.output_code(())), engine.workspace(0)
     at, F = workspace.layout, workspace.F
     workspace.table[POINTERS.index("f_factor")] = engine.factor_address(1)
-    for row, value in ((at_row.T, t), (at_row.H, h), (at_row.STOP, t + h), (at_row.AIM, t + h), (at_row.LANDS, 1.0),
-                       (at_row.TARGET, t + h), (at_row.LIVE, 1.0), (at_row.LIMIT, 10.0), (at_row.OLD_ERROR, 1.0),
-                       (at_row.THETA, 0.4)):  # fmt: skip
+    for row, value in (
+        (at_row.T, t),
+        (at_row.H, h),
+        (at_row.STOP, t + h),
+        (at_row.AIM, t + h),
+        (at_row.LANDS, 1.0),
+        (at_row.TARGET, t + h),
+        (at_row.LIVE, 1.0),
+        (at_row.LIMIT, 10.0),
+        (at_row.OLD_ERROR, 1.0),
+        (at_row.THETA, 0.4),
+    ):
         F[row] = value
     F[at.p : at.p + len(p)] = p[:, None]
     F[at.y : at.y + len(x)] = x[engine.order][:, None]

@@ -37,11 +37,18 @@ def draw_model(seed: int) -> str:
     if grows:
         lines.append(chance.choice(["V' = g;", "V' = g*V;"]))
     lines += [f"species {name} in V = {number(0.3, 3)};" for name in "ABC"]
-    lines += [f"k1 = {number()}; k2 = {number()}; k3 = {number(0.05, 0.4)}; t1 = {number(0.3, 1.8)};"
-              f"t2 = {number(1.5, 3.5)}; level = {number(0.6, 1.6)}; wait = {number(0.2, 1.2)}; n = 0;"]  # fmt: skip
-    lines += ["r1: A -> B; k1*A*V;", chance.choice(["r2: B -> C; k2*B*V/(1 + B);", "r2: B -> C; k2*B^1.7*V;"]),
-              "r3: C -> ; k3*C*V;", chance.choice(["r4: -> A; g*V;", "r4: -> A; piecewise(g, time < t2, 2*g)*V;",
-                                                   "r4: -> A; piecewise(g, B > level, k3)*V;"])]  # fmt: skip
+    lines += [
+        f"k1 = {number()}; k2 = {number()}; k3 = {number(0.05, 0.4)}; t1 = {number(0.3, 1.8)};"
+        f"t2 = {number(1.5, 3.5)}; level = {number(0.6, 1.6)}; wait = {number(0.2, 1.2)}; n = 0;"
+    ]
+    lines += [
+        "r1: A -> B; k1*A*V;",
+        chance.choice(["r2: B -> C; k2*B*V/(1 + B);", "r2: B -> C; k2*B^1.7*V;"]),
+        "r3: C -> ; k3*C*V;",
+        chance.choice(
+            ["r4: -> A; g*V;", "r4: -> A; piecewise(g, time < t2, 2*g)*V;", "r4: -> A; piecewise(g, B > level, k3)*V;"]
+        ),
+    ]
     actions = [
         "A = B, B = A", "A = B", "C = A, A = C", "V = 1.3*V", "V = V + k2, A = A + k1", "A = A + k2", "B = 0.2*B + k1",
         "k1 = k1*1.4", "k1 = 0.5*k1 + 0.1*A", "A = C, B = 2*C", "C = A + B + C, A = level", "A = B*C, B = C",

@@ -150,8 +150,14 @@ def test_steady_state_with_a_conserved_total(tmp_path: Path) -> None:
     found = differentiate(recording, relative_seeds(system, names, raw))
     total, k, m, s = 3.0, 0.4, 0.3, 0.2
     b = total * k / (k + m)
-    db = {"A": 2 * k / (k + m), "B": k / (k + m), "C": 0.0, "k": total * m * k / (k + m) ** 2,
-          "m": -total * k * m / (k + m) ** 2, "s": 0.0}  # fmt: skip
+    db = {
+        "A": 2 * k / (k + m),
+        "B": k / (k + m),
+        "C": 0.0,
+        "k": total * m * k / (k + m) ** 2,
+        "m": -total * k * m / (k + m) ** 2,
+        "s": 0.0,
+    }
     c = np.sqrt(s * b / m)
     dc = {name: 0.5 * c * (db[name] / b + (name == "s") - (name == "m")) for name in names}
     np.testing.assert_allclose(found.x[0, system.states.index("B")], [db[name] for name in names], rtol=1e-6, atol=1e-9)
@@ -199,8 +205,14 @@ def test_a_failed_row_gives_nan_and_spares_its_neighbours(tmp_path: Path) -> Non
     assert np.isnan(found.values[1]).all()
 
 
-def pulled_and_pushed(system: System, rows: FloatArray, times: FloatArray, nodes: list[int], rng: np.random.Generator,
-                      until_steady: bool = False) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+def pulled_and_pushed(
+    system: System,
+    rows: FloatArray,
+    times: FloatArray,
+    nodes: list[int],
+    rng: np.random.Generator,
+    until_steady: bool = False,
+) -> tuple[FloatArray, FloatArray]:
     """The gradient of one random number by all raw values, backwards (with and without kept stages) and forwards."""
     from pathsim.solve.sensitivities.adjoint import pull_back
 
@@ -237,9 +249,10 @@ def test_the_adjoint_is_the_transpose_of_forward_sensitivities(name: str, tmp_pa
 
 def test_the_adjoint_of_a_steady_state(tmp_path: Path) -> None:
     system = open_model(
-        tmp_path, "species A, B, C; A = 2; B = 1; C = 0; k = 0.4; m = 0.3; s = 0.2; r: A -> B; k*A; q: B -> A; m*B;"
+        tmp_path,
+        "species A, B, C; A = 2; B = 1; C = 0; k = 0.4; m = 0.3; s = 0.2; r: A -> B; k*A; q: B -> A; m*B;"
         "x: -> C; s*B; y: C -> ; m*C^2;",
-    )  # fmt: skip
+    )
     raw, rng = system.raw(), np.random.default_rng(1)
     nodes = system.outputs(["A", "C"])
     backwards, forwards = pulled_and_pushed(system, raw[None], np.array([0.0]), nodes, rng, until_steady=True)

@@ -120,8 +120,10 @@ class Engine:
     def discrete(self) -> Discrete:
         """Modes and events as tables."""
         system, place = self.system, self.program.elimination.place
-        modes = [(_KINDS[mode.kind], pair is not None)
-                 for mode, pair in zip(system.modes, self.program.linear_modes, strict=True)]  # fmt: skip
+        modes = [
+            (_KINDS[mode.kind], pair is not None)
+            for mode, pair in zip(system.modes, self.program.linear_modes, strict=True)
+        ]
         first = np.cumsum([0, *(2 * len(event.targets) + 2 for event in system.events)])
         events = [
             (first[e], event.initially_true, event.persistent, event.values_from_trigger_time)
@@ -165,11 +167,13 @@ class Engine:
         """Where the integration loop finds every function; 0 for what this system does not have."""
         model, step = self.code.addresses, step_code(self.tableau).addresses
         return Code(
-            **{name: model.get(name, 0) for name in
-               ("start", "prep", "rates", "margins", "switches", "triggers", "effects")},
+            **{
+                name: model.get(name, 0)
+                for name in ("start", "prep", "rates", "margins", "switches", "triggers", "effects")
+            },
             **{name: step[name] for name in ("step", "record", "prepare_dense", "dense", "commit")},
             outputs=outputs.addresses["outputs"],
-        )  # fmt: skip
+        )
 
     def makes_room(self, ends: FloatArray, had: int) -> bool:
         """Let more events wait, where a queue for ``had`` was full in rows that ended so; whether that helps."""
@@ -186,14 +190,36 @@ class Engine:
         most_targets = max([len(event.targets) for event in system.events], default=0)
         most_pending, n_p, n_k = self.waiting if system.events else 0, n_parameters + n_modes, len(program.hoisted)
         arrays = {
-            "y": n, "yn": n, "xs": n, "atol": n, "U": T.stages * n, "D": len(T.H) * n, "k": n_k, "p": n_p,
-            "raw": n_parameters + n, "p_start": n_p, "x_start": n, "atol_start": n, "k_start": n_k, "o": n_outputs,
-            "margins": n_modes, "margins_before": 2 * n_modes, "switch_line": 2 * n_modes,
-            "passing": n_modes, "noise": n_modes, "nothing_held": 2 * n_modes,
-            "triggers": len(system.events), "effects": len(effect_nodes(system)),
-            "pending_time": most_pending, "pending_values": most_pending * most_targets,
-            "J": len(program.jacobian), "A": len(program.elimination.entries), "u": n, "slope": n, "work": n,
-        }  # fmt: skip
+            "y": n,
+            "yn": n,
+            "xs": n,
+            "atol": n,
+            "U": T.stages * n,
+            "D": len(T.H) * n,
+            "k": n_k,
+            "p": n_p,
+            "raw": n_parameters + n,
+            "p_start": n_p,
+            "x_start": n,
+            "atol_start": n,
+            "k_start": n_k,
+            "o": n_outputs,
+            "margins": n_modes,
+            "margins_before": 2 * n_modes,
+            "switch_line": 2 * n_modes,
+            "passing": n_modes,
+            "noise": n_modes,
+            "nothing_held": 2 * n_modes,
+            "triggers": len(system.events),
+            "effects": len(effect_nodes(system)),
+            "pending_time": most_pending,
+            "pending_values": most_pending * most_targets,
+            "J": len(program.jacobian),
+            "A": len(program.elimination.entries),
+            "u": n,
+            "slope": n,
+            "work": n,
+        }
         aliases = {"error": ("U", (T.stages - 1) * n)} if T.error_is_last_stage else {}
         if not aliases:
             arrays["error"] = n
@@ -202,15 +228,31 @@ class Engine:
                    "wish": rows.WISH, "h_next": rows.H_NEXT, "t_next": rows.T_NEXT, "lands": rows.LANDS,
                    "target": rows.TARGET, "live": rows.LIVE, "taken": rows.TAKEN, "limit": rows.LIMIT}  # fmt: skip
         counts = {
-            "n": n, "n_parameters": n_parameters, "n_modes": n_modes, "n_raw": n_parameters + n, "n_hoisted": n_k,
-            "n_outputs": n_outputs, "computes_outputs": 1, "attempts_at_once": 1, "n_events": len(system.events),
-            "most_targets": most_targets, "most_pending": most_pending,
-        }  # fmt: skip
+            "n": n,
+            "n_parameters": n_parameters,
+            "n_modes": n_modes,
+            "n_raw": n_parameters + n,
+            "n_hoisted": n_k,
+            "n_outputs": n_outputs,
+            "computes_outputs": 1,
+            "attempts_at_once": 1,
+            "n_events": len(system.events),
+            "most_targets": most_targets,
+            "most_pending": most_pending,
+        }
         memory = Workspace(
-            Layout, counts, arrays, POINTERS, aliases, self.step_functions(), self.tables,
-            scalars=scalars, n_scalars=rows.N_SCALARS, n_integer_scalars=rows.N_INTEGERS,
+            Layout,
+            counts,
+            arrays,
+            POINTERS,
+            aliases,
+            self.step_functions(),
+            self.tables,
+            scalars=scalars,
+            n_scalars=rows.N_SCALARS,
+            n_integer_scalars=rows.N_INTEGERS,
             integers={"was_true": len(system.events), "pending_event": most_pending},
-        )  # fmt: skip
+        )
         memory.N[rows.ROW] = -1
         return memory
 

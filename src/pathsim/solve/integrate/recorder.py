@@ -86,10 +86,23 @@ def nothing_recorded() -> Tape:
     no_pairs, no_numbers = np.empty((0, 2)), np.empty(0)
     none, counts = np.empty(0, dtype=np.int64), np.zeros(3, dtype=np.int64)
     return Tape(
-        steps=no_pairs, address=0, n_stages=0, lanes=0, ends=no_numbers, links=np.empty((0, 2), dtype=np.int64),
-        jumps=no_pairs, starts=no_pairs, taken=none, counts=counts, counts_address=0, limits=no_pairs,
-        first_limit=none, lane_limit=none, lane_stop=no_numbers, lane_record=none,
-    )  # fmt: skip
+        steps=no_pairs,
+        address=0,
+        n_stages=0,
+        lanes=0,
+        ends=no_numbers,
+        links=np.empty((0, 2), dtype=np.int64),
+        jumps=no_pairs,
+        starts=no_pairs,
+        taken=none,
+        counts=counts,
+        counts_address=0,
+        limits=no_pairs,
+        first_limit=none,
+        lane_limit=none,
+        lane_stop=no_numbers,
+        lane_record=none,
+    )
 
 
 def note_taken(at: Layout, F: FloatArray, tape: Tape, row: int, lane: int) -> None:
@@ -140,8 +153,20 @@ def record_attempts(code: Code, at: Layout, tape: Tape, rtol: float, own: float)
         block = capacity
         advance = 0
     place = tape.address + block * tape.lanes * width * 8
-    call_record(code.record, at.table, at.n * LANES, most, rtol, own, 1.0 / at.n, place, width, advance, tape.n_stages,
-                tape.counts_address + JUST_NOW * 8)  # fmt: skip
+    call_record(
+        code.record,
+        at.table,
+        at.n * LANES,
+        most,
+        rtol,
+        own,
+        1.0 / at.n,
+        place,
+        width,
+        advance,
+        tape.n_stages,
+        tape.counts_address + JUST_NOW * 8,
+    )
 
 
 def _note_jump(F: FloatArray, tape: Tape) -> None:

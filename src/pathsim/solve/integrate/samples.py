@@ -91,6 +91,11 @@ def sample_now(code: Code, at: Layout, F: FloatArray, N: IntArray, job: Job, res
 def dense(code: Code, at: Layout, F: FloatArray) -> None:
     """xs = state of every lane at t + theta*h."""
     call6(
-        code.dense, place(at, at.y), place(at, at.yn), place(at, at.D), place(at, THETA), place(at, at.xs),
+        code.dense,
+        place(at, at.y),
+        place(at, at.yn),
+        place(at, at.D),
+        place(at, THETA),
+        place(at, at.xs),
         at.n * LANES,
-    )  # fmt: skip
+    )

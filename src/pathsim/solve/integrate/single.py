@@ -57,10 +57,15 @@ class Single:
         job = Job(self._base, self._columns, self.settings, nothing, sources, self._grid, self._tolerances, 0, 1)
         code = engine.addresses(engine.output_code(nodes))
         records: tuple[Any, ...] = (
-            code, at, workspace.F, workspace.N, engine.discrete, job,
+            code,
+            at,
+            workspace.F,
+            workspace.N,
+            engine.discrete,
+            job,
             Results(self._values, self._ends, nothing),
             nothing_recorded(),
-        )  # fmt: skip
+        )
         packed = [pack(record) for record in records]
         self._addresses = [words.ctypes.data for words in packed]
         self._alive = (workspace, records, packed)

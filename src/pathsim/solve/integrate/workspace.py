@@ -60,8 +60,10 @@ class Workspace(Generic[L]):
         known = {name: self.address(array, row) for name, (array, row) in aliases.items()}
         known |= {"lu": int(self.lu.ctypes.data), **addresses}
         self.table = np.array([known[name] if name in known else self.address(name) for name in pointers])
-        places = {name: rows[name] if name in rows else self.rows[aliases[name][0]] + aliases[name][1]
-                  for name in (*rows, *aliases)}  # fmt: skip
+        places = {
+            name: rows[name] if name in rows else self.rows[aliases[name][0]] + aliases[name][1]
+            for name in (*rows, *aliases)
+        }
         named = {name: row for name, row in {**places, **integer_rows}.items() if name in kind._fields}  # type: ignore[attr-defined]
         self.layout = kind(table=int(self.table.ctypes.data), base=int(self.F.ctypes.data), **named, **counts)
 

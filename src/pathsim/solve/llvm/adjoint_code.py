@@ -46,10 +46,15 @@ class AdjointWriter:
         return [self.graph.param(self.base + i) for i in range(count)]
 
     def _write(
-        self, name: str, pointers: Sequence[str], nodes: Sequence[int],
-        wanted: Sequence[tuple[str, Mapping[int, int]]], hoisted: Mapping[int, int], raw: str = "p",
+        self,
+        name: str,
+        pointers: Sequence[str],
+        nodes: Sequence[int],
+        wanted: Sequence[tuple[str, Mapping[int, int]]],
+        hoisted: Mapping[int, int],
+        raw: str = "p",
         weight: Callable[[Function, int], str] = _loaded_weight,
-    ) -> None:  # fmt: skip
+    ) -> None:
         written = self.writer.function(name, pointers)
         leaves = {node: None for _, group in wanted for node in group}
         stop = {**leaves, **dict.fromkeys(hoisted)}
@@ -75,8 +80,13 @@ class AdjointWriter:
 
     def smooth(self, name: str, nodes: Sequence[int]) -> None:
         """``name(t, x, k, p, w, xbar, kbar)`` adds the transposes to xbar and kbar."""
-        self._write(name, ["t", "x", "k", "p", "w", "xbar", "kbar"], nodes,
-                    [("xbar", self.states), ("kbar", self.hoisted)], self.program.hoisted)  # fmt: skip
+        self._write(
+            name,
+            ["t", "x", "k", "p", "w", "xbar", "kbar"],
+            nodes,
+            [("xbar", self.states), ("kbar", self.hoisted)],
+            self.program.hoisted,
+        )
 
     def prep(self) -> None:
         """``prep_adjoint(p, w, pbar)``."""
@@ -84,8 +94,13 @@ class AdjointWriter:
 
     def outputs(self, nodes: Sequence[int]) -> None:
         """``outputs_adjoint(t, x, p, w, xbar, pbar)``."""
-        self._write("outputs_adjoint", ["t", "x", "p", "w", "xbar", "pbar"], nodes,
-                    [("xbar", self.states), ("pbar", self.parameters)], {})  # fmt: skip
+        self._write(
+            "outputs_adjoint",
+            ["t", "x", "p", "w", "xbar", "pbar"],
+            nodes,
+            [("xbar", self.states), ("pbar", self.parameters)],
+            {},
+        )
 
     def start(self) -> None:
         """``start_adjoint(t, raw, w, rawbar)``; ``w``: weights of parameters, then of states in their own order;
@@ -107,8 +122,14 @@ class AdjointWriter:
         rows: dict[int, list[tuple[int, int]]] = {}
         for q, (i, j) in enumerate(self.program.placed_jacobian):
             rows.setdefault(i, []).append((q, j))
-        self._write("jacobian_adjoint_weighted", pointers, list(self.program.jacobian.values()),
-                    [("xbar", self.states), ("kbar", self.hoisted)], self.program.hoisted, weight=weight)  # fmt: skip
+        self._write(
+            "jacobian_adjoint_weighted",
+            pointers,
+            list(self.program.jacobian.values()),
+            [("xbar", self.states), ("kbar", self.hoisted)],
+            self.program.hoisted,
+            weight=weight,
+        )
         parts = self._weigh({i: [(q, j) for q, j in row if q in used] for i, row in rows.items()}, pointers)
         f = self.writer.function("jacobian_adjoint", pointers)
         arguments = ", ".join(f"ptr %{name}" for name in pointers)

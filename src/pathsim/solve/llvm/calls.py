@@ -58,9 +58,19 @@ def call_step(address: int, table: int, n8: int, most: int, rtol: float, own: fl
 
 
 def call_record(
-    address: int, table: int, n8: int, most: int, rtol: float, own: float, share: float, block: int, width: int,
-    advance: int, stages: int, attempts: int,
-) -> None:  # fmt: skip
+    address: int,
+    table: int,
+    n8: int,
+    most: int,
+    rtol: float,
+    own: float,
+    share: float,
+    block: int,
+    width: int,
+    advance: int,
+    stages: int,
+    attempts: int,
+) -> None:
     """``record(table, n8, most, rtol, own, share, block, width, advance, stages, attempts)``."""
     _record(address)(table, n8, most, rtol, own, share, block, width, advance, stages, attempts)
 

@@ -131,9 +131,13 @@ def model_module(program: Program, fused: bool) -> str:
     hoisted = program.hoisted
 
     start = writer.literal("start", ["t", "raw", "p", "x"])
-    write_nodes(start, graph, [("p", i, node) for i, node in enumerate(system.start_parameters)]
-                + [("x", place[i], node) for i, node in enumerate(system.start_states)],
-                lambda f, kind, i: f.load("raw" if kind == "p" else kind, i))  # fmt: skip
+    write_nodes(
+        start,
+        graph,
+        [("p", i, node) for i, node in enumerate(system.start_parameters)]
+        + [("x", place[i], node) for i, node in enumerate(system.start_states)],
+        lambda f, kind, i: f.load("raw" if kind == "p" else kind, i),
+    )
 
     prep = writer.literal("prep", ["p", "k"])
     write_nodes(prep, graph, [("k", i, node) for node, i in hoisted.items()], lambda f, kind, i: f.load(kind, i))

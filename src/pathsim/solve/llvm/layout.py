@@ -36,8 +36,34 @@ LaneFloats = Annotated[FloatArray, Shape(2, LANES)]
 LaneIntegers = Annotated[IntArray, Shape(2, LANES)]
 
 # rows of F: time, step, and what the compiled step makes of them; see step_ir.POINTERS
-(T, H, TS, INNER_TS, IG, THETA, OLD_ERROR, WAS_REJECTED, STOP, AIM, ACCEPTED, WISH, H_NEXT, T_NEXT, LANDS, TARGET,
- LIVE, TAKEN, LIMIT, END, EARLY, LATE, SWITCH_TIME, START_T, START_H, START_END) = range(26)  # fmt: skip
+(
+    T,
+    H,
+    TS,
+    INNER_TS,
+    IG,
+    THETA,
+    OLD_ERROR,
+    WAS_REJECTED,
+    STOP,
+    AIM,
+    ACCEPTED,
+    WISH,
+    H_NEXT,
+    T_NEXT,
+    LANDS,
+    TARGET,
+    LIVE,
+    TAKEN,
+    LIMIT,
+    END,
+    EARLY,
+    LATE,
+    SWITCH_TIME,
+    START_T,
+    START_H,
+    START_END,
+) = range(26)
 N_SCALARS = 26
 # rows of N
 ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY = range(7)

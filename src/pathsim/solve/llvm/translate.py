@@ -261,8 +261,9 @@ done:
             raise TypeError(f"{entry.__module__}.{entry.__name__} {complaint}")
     strange = {f.name for f in module.functions if f.is_declaration and not f.name.startswith("llvm.")} - KNOWN
     if strange:
-        raise TypeError(f"{entry.__module__}.{entry.__name__} needs {', '.join(sorted(strange))}, "
-                        "which is not there when it runs")  # fmt: skip
+        raise TypeError(
+            f"{entry.__module__}.{entry.__name__} needs {', '.join(sorted(strange))}, which is not there when it runs"
+        )
     return text
 
 

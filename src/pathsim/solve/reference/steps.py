@@ -60,9 +60,14 @@ class _ScipyStepper:
 
         method: Any = scipy_integrate.LSODA if isinstance(solver, LSODA) else scipy_integrate.BDF
         self.inner = method(
-            lambda time, y: np.array(f.rates(time, y, p)), t, x, end,
-            rtol=max(solver.rtol, 1e-13), atol=solver.atol, jac=lambda time, y: f.jacobian(time, y, p),
-        )  # fmt: skip
+            lambda time, y: np.array(f.rates(time, y, p)),
+            t,
+            x,
+            end,
+            rtol=max(solver.rtol, 1e-13),
+            atol=solver.atol,
+            jac=lambda time, y: f.jacobian(time, y, p),
+        )
 
     @property
     def t(self) -> float:

@@ -32,11 +32,17 @@ STEP_POINTERS = (
 def adjoint_step_module(T: Tableau, fused: bool) -> str:
     """IR of ``restage``, ``back``, ``back_dense`` and small loops around them; all but ``gather`` end with ``n8``."""
     functions = [
-        _restage("restage", T, fused, timed=False), _restage("restage_timed", T, fused, timed=True),
-        _back("back", T, fused, dense=False), _back("back_dense", T, fused, dense=True),
-        _hand(fused), _add(fused), _spread("spread", T, fused, anew=True), _spread("spread_more", T, fused, anew=False),
-        _clear(fused), gather(fused),
-    ]  # fmt: skip
+        _restage("restage", T, fused, timed=False),
+        _restage("restage_timed", T, fused, timed=True),
+        _back("back", T, fused, dense=False),
+        _back("back_dense", T, fused, dense=True),
+        _hand(fused),
+        _add(fused),
+        _spread("spread", T, fused, anew=True),
+        _spread("spread_more", T, fused, anew=False),
+        _clear(fused),
+        gather(fused),
+    ]
     declared = {name for function in functions for name in function.declarations}
     return join_module([function.text() for function in functions], declared)
 
@@ -104,8 +110,7 @@ def _back(name: str, T: Tableau, fused: bool, dense: bool) -> Loops:
         target = of["ybar"] if i == 0 else of["nbar"] if i >= T.alike else arrays["xbar"][i]
         f.call("rates_adjoint", of["ts"], point, of["k"], of["p"], arrays["V"][i], target, of["kbar"])
     f.loop(_state_bar(f, T, arrays["xbar"]))
-    f.call("jacobian_adjoint", of["t"], of["y"], of["k"], of["p"], of["V"], of["U"], of["J"],
-           of["ybar"], of["kbar"])  # fmt: skip
+    f.call("jacobian_adjoint", of["t"], of["y"], of["k"], of["p"], of["V"], of["U"], of["J"], of["ybar"], of["kbar"])
     timed = f.emit(f"icmp ne ptr {of['f_slopes_adjoint']}, null")
     f.when(timed, lambda: _slopes_back(f, T, arrays["V"], h))
     return f

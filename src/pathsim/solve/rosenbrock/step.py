@@ -50,8 +50,10 @@ def step_module(T: Tableau, fused: bool) -> str:
         _dense(T, fused),
         table_factor(fused),
     ]
-    return join_module([rough_definitions(fused), *(function.text() for function in functions)],
-                       {name for function in functions for name in function.declarations})  # fmt: skip
+    return join_module(
+        [rough_definitions(fused), *(function.text() for function in functions)],
+        {name for function in functions for name in function.declarations},
+    )
 
 
 def _entry(name: str, more: str, fused: bool, note: Note) -> Function:

@@ -113,8 +113,14 @@ class _Pull:
             records = recording.order[self.jump_of[rows, number - 1]]
             after = recording.tape.jumps[recording.tape.links[records, LINK_JUMP], n:]
         S, Q = self.S[rows], self.Q[rows]
-        todo = Tasks(table, recording.order, np.ascontiguousarray(after[:, :n]),
-                     np.ascontiguousarray(after[:, n:]), one.samples, one.times)  # fmt: skip
+        todo = Tasks(
+            table,
+            recording.order,
+            np.ascontiguousarray(after[:, :n]),
+            np.ascontiguousarray(after[:, n:]),
+            one.samples,
+            one.times,
+        )
         code = self.machine.code_of(recording.outputs)
         with self.machine.workspaces.lent(len(recording.outputs)) as (at, F, lanes, _):
             compiled(back_lanes)(code, at, F, lanes, self.tape, todo, Bars(self.bars, S, Q))
@@ -153,8 +159,9 @@ class _Pull:
             jump = tape.jumps[tape.links[record, LINK_JUMP]]
             crossing.set_apart(width)
             unit = np.eye(crossing.d)
-            moved = crossing.cross(float(tape.steps[record, STEP_END]), jump[:n], jump[n : 2 * n], jump[2 * n :],
-                                   unit[:n], unit[n:width])  # fmt: skip
+            moved = crossing.cross(
+                float(tape.steps[record, STEP_END]), jump[:n], jump[n : 2 * n], jump[2 * n :], unit[:n], unit[n:width]
+            )
             found.append(np.vstack([*moved, crossing.waiting()]))
         return found
 
@@ -176,8 +183,18 @@ class _Pull:
         if not recording.from_states:
             S = np.empty_like(self.S)
             S[:, self.place] = self.S
-        starts = Starts(recording.raw, found, memory[1], memory[2], memory[3], t, raw, weights, bars,
-                        self.machine.code.addresses["start_adjoint"])  # fmt: skip
+        starts = Starts(
+            recording.raw,
+            found,
+            memory[1],
+            memory[2],
+            memory[3],
+            t,
+            raw,
+            weights,
+            bars,
+            self.machine.code.addresses["start_adjoint"],
+        )
         compiled(start_back)(starts, S, self.Q, np.array([n]))
         return found
 
@@ -232,24 +249,53 @@ class AdjointMachine:
         engine, own = self.engine, self.code.addresses
         step, back = step_code(engine.tableau).addresses, _adjoint_step(engine.tableau).addresses
         same = ("gather", "back", "back_dense", "hand", "add", "spread", "spread_more", "clear")
-        return Words.of(AdjointCode(
-            prep=engine.code.addresses["prep"], prep_adjoint=own["prep_adjoint"],
-            restage=back["restage_timed" if engine.program.has_time else "restage"],
-            prepare_dense=step["prepare_dense"], dense=step["dense"],
-            outputs_adjoint=outputs,
-            **{name: back[name] for name in same},
-        ))  # fmt: skip
+        return Words.of(
+            AdjointCode(
+                prep=engine.code.addresses["prep"],
+                prep_adjoint=own["prep_adjoint"],
+                restage=back["restage_timed" if engine.program.has_time else "restage"],
+                prepare_dense=step["prepare_dense"],
+                dense=step["dense"],
+                outputs_adjoint=outputs,
+                **{name: back[name] for name in same},
+            )
+        )
 
     def _memory(self, n_outputs: int) -> AdjointMemory:
         engine, own = self.engine, self.code.addresses
         system, program, T = engine.system, engine.program, engine.tableau
         n, n_p, n_k, rows = len(system.states), system.n_parameters, len(program.hoisted), len(T.H)
         entries, factors, width = len(program.jacobian), len(program.elimination.entries), stages_column(n)
-        arrays = {"t": 1, "h": 1, "end": 1, "counts": 1, "y": width - STEP_Y,  # as in a record
-                  "ts": 1, "theta": 1, "ig": 1, "yn": n, "p": n_p, "k": n_k, "U": T.stages * n, "u": T.stages * n,
-                  "D": rows * n, "xs": n, "slope": n, "J": entries, "A": factors, "ybar": n, "nbar": n,
-                  "Dbar": rows * n, "V": T.stages * n, "xbar": T.stages * n, "sbar": n, "kbar": n_k, "pbar": n_p,
-                  "w": n_outputs, "work": n}  # fmt: skip
+        arrays = {
+            "t": 1,
+            "h": 1,
+            "end": 1,
+            "counts": 1,
+            "y": width - STEP_Y,  # as in a record
+            "ts": 1,
+            "theta": 1,
+            "ig": 1,
+            "yn": n,
+            "p": n_p,
+            "k": n_k,
+            "U": T.stages * n,
+            "u": T.stages * n,
+            "D": rows * n,
+            "xs": n,
+            "slope": n,
+            "J": entries,
+            "A": factors,
+            "ybar": n,
+            "nbar": n,
+            "Dbar": rows * n,
+            "V": T.stages * n,
+            "xbar": T.stages * n,
+            "sbar": n,
+            "kbar": n_k,
+            "pbar": n_p,
+            "w": n_outputs,
+            "work": n,
+        }
         functions = engine.step_functions() | {
             "f_solve_transposed": own["solve_transposed"],
             "f_rates_adjoint": own["rates_adjoint"],

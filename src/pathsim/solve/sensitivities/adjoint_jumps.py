@@ -37,9 +37,15 @@ class Switching:
         self.rates = rows_function(graph, system.rates)
 
     def back(
-        self, t: FloatArray, x: FloatArray, x_after: FloatArray, p: FloatArray, p_after: FloatArray, S: FloatArray,
+        self,
+        t: FloatArray,
+        x: FloatArray,
+        x_after: FloatArray,
+        p: FloatArray,
+        p_after: FloatArray,
+        S: FloatArray,
         Q: FloatArray,
-    ) -> tuple[FloatArray, FloatArray]:  # fmt: skip
+    ) -> tuple[FloatArray, FloatArray]:
         """Derivatives before a switch from those after it, ``S`` (rows, n) and ``Q`` (rows, p).
 
         ``t`` (rows,), states (rows, n) in the order of the system, parameters (rows, p) before and after.

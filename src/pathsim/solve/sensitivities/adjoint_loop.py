@@ -192,9 +192,16 @@ def _begin(
 
 
 def _step_back(
-    code: AdjointCode, at: AdjointLayout, F: FloatArray, lanes: Lanes, tape: Tape, tasks: Tasks, bars: Bars,
-    first: int, back: int,
-) -> None:  # fmt: skip
+    code: AdjointCode,
+    at: AdjointLayout,
+    F: FloatArray,
+    lanes: Lanes,
+    tape: Tape,
+    tasks: Tasks,
+    bars: Bars,
+    first: int,
+    back: int,
+) -> None:
     """One step back in every lane that has one left; the others stand still with nothing to carry."""
     n8, width, count = at.n * LANES, tape.steps.shape[1], tasks.table.shape[0]
     active, early, ending = 0, 0, 0
@@ -219,8 +226,15 @@ def _step_back(
     if at.n > 0:
         call2(code.restage, at.table, n8)
         if early > 0:
-            call6(code.spread, place(at, at.theta), place(at, at.nbar), place(at, at.Dbar), place(at, at.ybar),
-                  place(at, at.ybar), n8)  # fmt: skip
+            call6(
+                code.spread,
+                place(at, at.theta),
+                place(at, at.nbar),
+                place(at, at.Dbar),
+                place(at, at.ybar),
+                place(at, at.ybar),
+                n8,
+            )
         else:
             call3(code.hand, place(at, at.ybar), place(at, at.nbar), n8)
     dense = _samples_inside(code, at, F, lanes, tasks, bars, first, back, active, early > 0)
@@ -234,9 +248,17 @@ def _step_back(
 
 
 def _samples_inside(
-    code: AdjointCode, at: AdjointLayout, F: FloatArray, lanes: Lanes, tasks: Tasks, bars: Bars, first: int, back: int,
-    active: int, dense: bool,
-) -> bool:  # fmt: skip
+    code: AdjointCode,
+    at: AdjointLayout,
+    F: FloatArray,
+    lanes: Lanes,
+    tasks: Tasks,
+    bars: Bars,
+    first: int,
+    back: int,
+    active: int,
+    dense: bool,
+) -> bool:
     """Add what samples inside (or at the end of) the present steps say, as many segments as the fullest step needs.
 
     Returns whether anything has been said about the dense output; ``dense``: whether it had been before.
@@ -283,14 +305,28 @@ def _samples_inside(
             ready = True
         call6(code.dense, place(at, at.y), place(at, at.yn), place(at, at.D), place(at, at.theta), place(at, at.xs), n8)
         _outputs_back(code, at, F, at.xs)
-        call6(code.spread_more, place(at, at.theta), place(at, at.nbar), place(at, at.Dbar), place(at, at.xbar),
-              place(at, at.ybar), n8)  # fmt: skip
+        call6(
+            code.spread_more,
+            place(at, at.theta),
+            place(at, at.nbar),
+            place(at, at.Dbar),
+            place(at, at.xbar),
+            place(at, at.ybar),
+            n8,
+        )
 
 
 def _outputs_back(code: AdjointCode, at: AdjointLayout, F: FloatArray, state: int) -> None:
     if at.n_outputs > 0:
-        call6(code.outputs_adjoint, place(at, at.ts), place(at, state), place(at, at.p), place(at, at.w),
-              place(at, at.xbar), place(at, at.pbar))  # fmt: skip
+        call6(
+            code.outputs_adjoint,
+            place(at, at.ts),
+            place(at, state),
+            place(at, at.p),
+            place(at, at.w),
+            place(at, at.xbar),
+            place(at, at.pbar),
+        )
 
 
 def _sample_beginnings(

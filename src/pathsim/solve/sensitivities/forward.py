@@ -87,9 +87,16 @@ def run_sensitivities(
     limits: list[FloatArray] = [np.empty((0, 2))] * len(settings)
     for attempt in range(refinements + 1):
         recording = record_rows(
-            system, settings, times, outputs, chosen, columns=columns, start_states=start_states,
-            until_steady=until_steady, limits=limits,
-        )  # fmt: skip
+            system,
+            settings,
+            times,
+            outputs,
+            chosen,
+            columns=columns,
+            start_states=start_states,
+            until_steady=until_steady,
+            limits=limits,
+        )
         carried = _Differentiation(recording, seeds, start_seeds, chosen)
         found = carried.run()
         if attempt == 0:
@@ -241,9 +248,15 @@ class _Differentiation:
         return segments
 
     def _carry(
-        self, number: int, table: IntArray, one: NthSegments, S: FloatArray, Q: FloatArray, out: FloatArray,
+        self,
+        number: int,
+        table: IntArray,
+        one: NthSegments,
+        S: FloatArray,
+        Q: FloatArray,
+        out: FloatArray,
         sizes: FloatArray,
-    ) -> None:  # fmt: skip
+    ) -> None:
         recording, n = self.recording, len(self.recording.system.states)
         if number == 0:
             after = recording.tape.starts[table[:, 0], n + recording.system.n_parameters :]
@@ -254,9 +267,23 @@ class _Differentiation:
         code = self.machine.code_of(recording.outputs)
         with self.machine.workspaces.lent(len(recording.outputs)) as memory:
             compiled(run_tasks)(
-                code, memory.layout, memory.F, recording.tape, recording.order, table, X, P, S, Q, one.samples,
-                one.times, out, sizes, self.tolerances, self.errors,
-            )  # fmt: skip
+                code,
+                memory.layout,
+                memory.F,
+                recording.tape,
+                recording.order,
+                table,
+                X,
+                P,
+                S,
+                Q,
+                one.samples,
+                one.times,
+                out,
+                sizes,
+                self.tolerances,
+                self.errors,
+            )
 
     def _jump(self, number: int, continuing: IntArray, S: FloatArray, Q: FloatArray) -> None:
         """Carry the sensitivities of the rows that go on over the jump between two segments."""
@@ -266,9 +293,13 @@ class _Differentiation:
             record = order[self.jump_of[int(row), number]]
             jump = tape.jumps[tape.links[record, LINK_JUMP]]
             dx, dp = self.crossings[int(row)].cross(
-                float(tape.steps[record, STEP_END]), jump[:n], jump[n : 2 * n], jump[2 * n :],
-                _joined(S, members), _joined(Q, members),
-            )  # fmt: skip
+                float(tape.steps[record, STEP_END]),
+                jump[:n],
+                jump[n : 2 * n],
+                jump[2 * n :],
+                _joined(S, members),
+                _joined(Q, members),
+            )
             _split(S, members, dx)
             _split(Q, members, dp)
 
@@ -323,30 +354,61 @@ class ForwardMachine:
         engine, own = self.engine, self.code.addresses
         step, along = step_code(engine.tableau).addresses, _forward_step(engine.tableau).addresses
         return ForwardCode(
-            prep=engine.code.addresses["prep"], prep_forward=own["prep_forward"], start_forward=own["start_forward"],
-            step=along["forward_step"], **{name: along[name] for name in ("fill", "move", "forward_error")},
-            prepare_dense=step["prepare_dense"], dense=step["dense"],
+            prep=engine.code.addresses["prep"],
+            prep_forward=own["prep_forward"],
+            start_forward=own["start_forward"],
+            step=along["forward_step"],
+            **{name: along[name] for name in ("fill", "move", "forward_error")},
+            prepare_dense=step["prepare_dense"],
+            dense=step["dense"],
             outputs_forward=outputs,
-        )  # fmt: skip
+        )
 
     def _workspace(self, n_outputs: int) -> Workspace[ForwardLayout]:
         engine, own = self.engine, self.code.addresses
         system, program, T = engine.system, engine.program, engine.tableau
         n, n_p, n_raw, n_k = len(system.states), system.n_parameters, len(system.defaults), len(program.hoisted)
         entries, factors, rows = len(program.jacobian), len(program.elimination.entries), len(T.H)
-        arrays = {"t": 1, "h": 1, "theta": 1, "ts": 1, "ig": 1, "x": 2 * n, "p": 2 * n_p, "raw": 2 * n_raw, "k": n_k,
-                  "dk": n_k, "U": T.stages * n, "dU": T.stages * n, "yn": n, "dyn": n, "D": 2 * rows * n, "xs": 2 * n,
-                  "o": n_outputs, "size": 2 + n, "u": n, "du": n, "J": entries, "dJ": entries, "A": factors,
-                  "dslope": n,
-                  "work": n}  # fmt: skip
+        arrays = {
+            "t": 1,
+            "h": 1,
+            "theta": 1,
+            "ts": 1,
+            "ig": 1,
+            "x": 2 * n,
+            "p": 2 * n_p,
+            "raw": 2 * n_raw,
+            "k": n_k,
+            "dk": n_k,
+            "U": T.stages * n,
+            "dU": T.stages * n,
+            "yn": n,
+            "dyn": n,
+            "D": 2 * rows * n,
+            "xs": 2 * n,
+            "o": n_outputs,
+            "size": 2 + n,
+            "u": n,
+            "du": n,
+            "J": entries,
+            "dJ": entries,
+            "A": factors,
+            "dslope": n,
+            "work": n,
+        }
         functions = engine.step_functions() | {
             "f_rates_forward": own["rates_forward"],
             "f_jacobian_forward": own["jacobian_forward"],
             "f_slopes_forward": own.get("slopes_forward", 0),
             "f_matvec": own["matvec"],
         }
-        counts = {"n": n, "n_parameters": len(system.parameters), "n_raw": n_raw, "n_outputs": n_outputs,
-                  "n_stages": T.stages}  # fmt: skip
+        counts = {
+            "n": n,
+            "n_parameters": len(system.parameters),
+            "n_raw": n_raw,
+            "n_outputs": n_outputs,
+            "n_stages": T.stages,
+        }
         aliases = {"y": ("x", 0), "dy": ("x", n), "dD": ("D", rows * n)}
         return Workspace(ForwardLayout, counts, arrays, STEP_POINTERS, aliases, functions, engine.tables)
 

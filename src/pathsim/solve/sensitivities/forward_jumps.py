@@ -86,13 +86,15 @@ class JumpSensitivities:
 
         self.margin_slopes = [function([mode.margin]) for mode in system.modes]
         self.effect_slopes = [
-            function([
-                graph.zero if event.delay is None else event.delay,
-                *(target.value for target in event.targets),
-                *(target.volume for target in event.targets),
-            ])
+            function(
+                [
+                    graph.zero if event.delay is None else event.delay,
+                    *(target.value for target in event.targets),
+                    *(target.volume for target in event.targets),
+                ]
+            )
             for event in system.events
-        ]  # fmt: skip
+        ]
 
     @contextmanager
     def lane(self, t: float, x: FloatArray, p: FloatArray) -> Iterator[_Lane]:
@@ -115,8 +117,9 @@ def jumps_of(engine: Engine) -> JumpSensitivities:
     return JumpSensitivities(engine)
 
 
-def _slopes(function: Any, t: float, x: FloatArray, p: FloatArray, dx: FloatArray, dp: FloatArray,
-            dt: FloatArray) -> list[FloatArray]:  # fmt: skip
+def _slopes(
+    function: Any, t: float, x: FloatArray, p: FloatArray, dx: FloatArray, dp: FloatArray, dt: FloatArray
+) -> list[FloatArray]:
     """Values of a tangent function, one array over directions for each output; none shares memory with another."""
     with np.errstate(all="ignore"):
         found = function(np.float64(t), x, [*p, *dx, *dp, dt])

@@ -71,9 +71,15 @@ def address(at: ForwardLayout, row: int) -> int:
 
 
 def start_tasks(
-    code: ForwardCode, at: ForwardLayout, F: LaneFloats, raw: Floats2, seeds: Floats3, tasks: Integers2,
-    S: Floats3, Q: Floats3,
-) -> None:  # fmt: skip
+    code: ForwardCode,
+    at: ForwardLayout,
+    F: LaneFloats,
+    raw: Floats2,
+    seeds: Floats3,
+    tasks: Integers2,
+    S: Floats3,
+    Q: Floats3,
+) -> None:
     """Sensitivities of initial states ``S`` (tasks, n, 8) and parameters ``Q`` (tasks, p, 8) from those of raw values.
 
     ``raw`` is (rows, n_raw), ``seeds`` (tasks, n_raw, 8).
@@ -96,10 +102,23 @@ def start_tasks(
 
 
 def run_tasks(
-    code: ForwardCode, at: ForwardLayout, F: LaneFloats, tape: Tape, order: Integers1, tasks: Integers2, X: Floats2,
-    P: Floats2, S: Floats3, Q: Floats3, samples: Integers2, times: Floats1, out: Floats4,
-    sizes: Floats2, tolerances: Floats2, errors: Floats1,
-) -> None:  # fmt: skip
+    code: ForwardCode,
+    at: ForwardLayout,
+    F: LaneFloats,
+    tape: Tape,
+    order: Integers1,
+    tasks: Integers2,
+    X: Floats2,
+    P: Floats2,
+    S: Floats3,
+    Q: Floats3,
+    samples: Integers2,
+    times: Floats1,
+    out: Floats4,
+    sizes: Floats2,
+    tolerances: Floats2,
+    errors: Floats1,
+) -> None:
     """Carry sensitivities ``S`` (tasks, n, 8) through the recorded steps of each task, sampling outputs on the way.
 
     ``X`` (tasks, n) and ``P`` (tasks, p) are state and parameters where a task begins; ``Q`` (tasks, p, 8) those of
@@ -166,8 +185,16 @@ def _load(code: ForwardCode, at: ForwardLayout, tape: Tape, record: int) -> None
 def _error(code: ForwardCode, at: ForwardLayout, F: FloatArray) -> float:
     """The largest error of a step's sensitivities over its tolerance: root mean square over states, as for states."""
     n = at.n
-    call7(code.forward_error, address(at, at.x), address(at, at.x + n), address(at, at.dyn),
-          address(at, at.dU), address(at, at.size), address(at, at.theta), n * LANES)  # fmt: skip
+    call7(
+        code.forward_error,
+        address(at, at.x),
+        address(at, at.x + n),
+        address(at, at.dyn),
+        address(at, at.dU),
+        address(at, at.size),
+        address(at, at.theta),
+        n * LANES,
+    )
     worst = 0.0
     for lane in range(LANES):
         worst = max(worst, F[at.theta, lane])
@@ -186,16 +213,37 @@ def _inside(code: ForwardCode, at: ForwardLayout, F: FloatArray, theta: float, n
     for lane in range(LANES):
         F[at.theta, lane] = theta
     if n > 0:
-        call6(code.dense, address(at, at.x), address(at, at.yn), address(at, at.D), address(at, at.theta),
-              address(at, at.xs), n8)  # fmt: skip
-        call6(code.dense, address(at, at.x + n), address(at, at.dyn), address(at, at.dD),
-              address(at, at.theta), address(at, at.xs + n), n8)  # fmt: skip
+        call6(
+            code.dense,
+            address(at, at.x),
+            address(at, at.yn),
+            address(at, at.D),
+            address(at, at.theta),
+            address(at, at.xs),
+            n8,
+        )
+        call6(
+            code.dense,
+            address(at, at.x + n),
+            address(at, at.dyn),
+            address(at, at.dD),
+            address(at, at.theta),
+            address(at, at.xs + n),
+            n8,
+        )
 
 
 def _sample(
-    code: ForwardCode, at: ForwardLayout, F: FloatArray, state: int, time: float, row: int, j: int, column: int,
+    code: ForwardCode,
+    at: ForwardLayout,
+    F: FloatArray,
+    state: int,
+    time: float,
+    row: int,
+    j: int,
+    column: int,
     out: FloatArray,
-) -> None:  # fmt: skip
+) -> None:
     """Sensitivities of the outputs at a state in the workspace."""
     if at.n_outputs == 0:
         return

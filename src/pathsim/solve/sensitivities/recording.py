@@ -96,8 +96,12 @@ def record_rows(
     room = ROOM // (min(LANES, max(n, 1)) * (stages_column(len(order)) + n_stages))
     calls, jumps = 40 * n + min(max(room, 200), 2000), (40 * n + 40) * bool(system.modes or system.events)
     while True:
-        results = Results(np.full((n, grid.shape[1], len(nodes)), np.nan), np.zeros((n, 4)),
-                          np.empty((n, len(order))), np.zeros((n, len(order))))  # fmt: skip
+        results = Results(
+            np.full((n, grid.shape[1], len(nodes)), np.nan),
+            np.zeros((n, 4)),
+            np.empty((n, len(order))),
+            np.zeros((n, len(order))),
+        )
         results.ends[:, STATE] = -1
         tape = _blank(system, n, calls, jumps, limits, n_stages)
         had = _record(engine, columns, settings, grid, nodes, tolerances, starts, results, tape)
@@ -114,9 +118,19 @@ def record_rows(
     memory = tape.steps
     tape, places, first = _sorted(tape, rows, order, DWELL * until_steady)
     made = Recording(
-        system, solver.tableau, rows, nodes, raw, np.broadcast_to(grid, (n, grid.shape[1])), tape, places, first,
-        start_states is not None, until_steady, results.atol,
-    )  # fmt: skip
+        system,
+        solver.tableau,
+        rows,
+        nodes,
+        raw,
+        np.broadcast_to(grid, (n, grid.shape[1])),
+        tape,
+        places,
+        first,
+        start_states is not None,
+        until_steady,
+        results.atol,
+    )
     weakref.finalize(made, _pool().give_back, memory)
     return made
 
@@ -210,9 +224,12 @@ def _sorted(tape: Tape, rows: Rows, order: IntArray, dwell: int) -> tuple[Tape, 
     many = tape.taken.copy()
     many[settled] += dwell
     longer = tape._replace(
-        steps=steps, address=steps.ctypes.data, ends=np.ascontiguousarray(steps[:, STEP_END]),
-        links=np.concatenate([tape.links[:taken], *[links] * dwell]), taken=many,
-    )  # fmt: skip
+        steps=steps,
+        address=steps.ctypes.data,
+        ends=np.ascontiguousarray(steps[:, STEP_END]),
+        links=np.concatenate([tape.links[:taken], *[links] * dwell]),
+        taken=many,
+    )
     return longer, places, np.concatenate([[0], np.cumsum(many)])
 
 
@@ -247,6 +264,11 @@ def _rows(system: System, results: Results, order: IntArray) -> Rows:
     x = np.empty_like(results.x)
     x[:, order] = results.x
     return Rows(
-        system, results.values, ends[:, STATUS].astype(np.int64), ends[:, TIME], state,
-        ends[:, STEPS_TAKEN].astype(np.int64), x,
-    )  # fmt: skip
+        system,
+        results.values,
+        ends[:, STATUS].astype(np.int64),
+        ends[:, TIME],
+        state,
+        ends[:, STEPS_TAKEN].astype(np.int64),
+        x,
+    )

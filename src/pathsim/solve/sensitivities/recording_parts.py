@@ -53,12 +53,12 @@ class Parts:
     def pull_back(self, bars: FloatArray, x_bars: FloatArray, columns: Sequence[int]) -> Pulled:
         """Derivatives by raw values and start states, as :func:`pathsim.solve.sensitivities.adjoint.pull_back`."""
         ends = np.cumsum([len(recording.rows.status) for recording in self.recordings])[:-1]
-        pulled = _side_by_side([
-            lambda one=one, bar=bar, x_bar=x_bar: pull_back(one, bar, x_bar, columns)  # type: ignore[misc]
-            for one, bar, x_bar in zip(
-                self.recordings, np.split(bars, ends), np.split(x_bars, ends), strict=True
-            )
-        ])  # fmt: skip
+        pulled = _side_by_side(
+            [
+                lambda one=one, bar=bar, x_bar=x_bar: pull_back(one, bar, x_bar, columns)  # type: ignore[misc]
+                for one, bar, x_bar in zip(self.recordings, np.split(bars, ends), np.split(x_bars, ends), strict=True)
+            ]
+        )
         return Pulled(np.concatenate([one.raw for one in pulled]), np.concatenate([one.start for one in pulled]))
 
 
@@ -79,13 +79,25 @@ def record_parts(
     threads = max(1, min(workers or os.cpu_count() or 1, groups // WORTH_A_THREAD))
     size = max(1, -(-groups // threads)) * LANES
     pieces = [slice(first, first + size) for first in range(0, max(len(settings), 1), size)]
-    return Parts(tuple(_side_by_side([
-        lambda piece=piece: record_rows(  # type: ignore[misc]
-            system, settings[piece], times[piece], outputs, solver, until_steady=until_steady, keep_stages=False,
-            start_states=None if start_states is None else start_states[piece],
+    return Parts(
+        tuple(
+            _side_by_side(
+                [
+                    lambda piece=piece: record_rows(  # type: ignore[misc]
+                        system,
+                        settings[piece],
+                        times[piece],
+                        outputs,
+                        solver,
+                        until_steady=until_steady,
+                        keep_stages=False,
+                        start_states=None if start_states is None else start_states[piece],
+                    )
+                    for piece in pieces
+                ]
+            )
         )
-        for piece in pieces
-    ])))  # fmt: skip
+    )
 
 
 def _side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:

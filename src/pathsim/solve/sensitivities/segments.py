@@ -43,9 +43,15 @@ def find_segments(
     segment, place = np.zeros((2, n, times.shape[1]), dtype=np.int64)
     found = Segments(count, cuts, segment, place)
     compiled(place_samples)(
-        np.ascontiguousarray(ends), jumps, before, first, np.ascontiguousarray(times), found.segment, found.place,
+        np.ascontiguousarray(ends),
+        jumps,
+        before,
+        first,
+        np.ascontiguousarray(times),
+        found.segment,
+        found.place,
         np.array([int(until_steady)]),
-    )  # fmt: skip
+    )
     return found
 
 
@@ -84,9 +90,15 @@ def segment_by_segment(found: Segments, rows: IntArray, times: FloatArray) -> li
 
 
 def place_samples(
-    ends: Floats1, jumps: Integers1, before: Integers1, first: Integers1, times: Floats2, segment: Integers2,
-    place: Integers2, steady: Integers1,
-) -> int:  # fmt: skip
+    ends: Floats1,
+    jumps: Integers1,
+    before: Integers1,
+    first: Integers1,
+    times: Floats2,
+    segment: Integers2,
+    place: Integers2,
+    steady: Integers1,
+) -> int:
     """Fill ``segment`` and ``place``; ``before[r]`` counts the jumps before record r."""
     for row in range(first.shape[0] - 1):
         begin, end = first[row], first[row + 1]

@@ -185,8 +185,10 @@ def _far_controls(conditions: Conditions) -> list[str]:
         )
     if abs(control - 1.0) <= 0.1:
         return []
-    return [f"the untreated wells average {control:.3g} of control, not 1: not yet divided by them? "
-            "(synergy.normalised does so)"]  # fmt: skip
+    return [
+        f"the untreated wells average {control:.3g} of control, not 1: not yet divided by them? "
+        "(synergy.normalised does so)"
+    ]
 
 
 def _bliss_viability(conditions: Conditions, means: FloatArray) -> FloatArray:

@@ -330,8 +330,18 @@ def _flat_report(wells: Wells, problem: _Problem, confidence: float) -> Musyc:
     estimates |= {name: Estimate(value, fixed=True) for name, value in problem.held.items()}
     sd = float(wells.viability.std(ddof=1)) if len(wells.viability) > 1 else None
     note = "no well differs from the others beyond noise: the surface is flat, and has no potencies and no interaction"
-    return Musyc(wells.drugs, wells.units, estimates, Estimate(None), problem.rates, sd, None, confidence, wells.name,
-                 (*wells.notes, note))  # fmt: skip
+    return Musyc(
+        wells.drugs,
+        wells.units,
+        estimates,
+        Estimate(None),
+        problem.rates,
+        sd,
+        None,
+        confidence,
+        wells.name,
+        (*wells.notes, note),
+    )
 
 
 def _open_ends(low: float, high: float) -> tuple[float, float]:

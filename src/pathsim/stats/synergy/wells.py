@@ -80,8 +80,12 @@ class Wells:
             raise InputError(f"drugs are {', '.join(drugs)}; name each once (a drug with itself as 'A' and 'A (2)')")
         labels = [arguments.row_label(i) for i in range(len(viability))]
         raise_together(arguments.shortened(_bad_numbers(doses, viability, drugs, labels)), "wells")
-        for name, value in (("drugs", drugs), ("units", units), ("viability", viability),
-                            ("doses", np.column_stack([settled(column) for column in doses.T]))):  # fmt: skip
+        for name, value in (
+            ("drugs", drugs),
+            ("units", units),
+            ("viability", viability),
+            ("doses", np.column_stack([settled(column) for column in doses.T])),
+        ):
             object.__setattr__(self, name, value)
 
     @property
@@ -173,9 +177,9 @@ def from_arrays(
         choices = ", ".join(f"Response.{one.name}" for one in Response)
         raise InputError(f"scale is {brief(repr(scale))}; give one of {choices}")
     given, values = _table_of(doses, responses)
-    names = arguments.words(drugs, "drugs") if drugs is not None else tuple(
-        f"drug {i + 1}" for i in range(given.shape[1])
-    )  # fmt: skip
+    names = (
+        arguments.words(drugs, "drugs") if drugs is not None else tuple(f"drug {i + 1}" for i in range(given.shape[1]))
+    )
     symbols = (units,) * given.shape[1] if isinstance(units, str) else arguments.words(units, "units")
     if not len(names) == len(symbols) == given.shape[1]:
         raise InputError(f"{given.shape[1]} dose columns, {len(names)} drug names and {len(symbols)} units")
@@ -296,10 +300,14 @@ def _names_beside_doses(frame: pd.DataFrame, drug: str, dose: str) -> pd.Series:
     if len(known) > 1:
         raise_together(
             arguments.shortened(
-                [f"row {row + 1}: {drug} is '{names.iloc[row]}' at dose zero, while there are {len(known)} drugs "
-                 "in the column; name the one whose control this is" for row in np.flatnonzero(stray)]
-            ), "combination table"
-        )  # fmt: skip
+                [
+                    f"row {row + 1}: {drug} is '{names.iloc[row]}' at dose zero, while there are {len(known)} drugs "
+                    "in the column; name the one whose control this is"
+                    for row in np.flatnonzero(stray)
+                ]
+            ),
+            "combination table",
+        )
     return names.where(~stray, known[0]) if known else names
 
 
@@ -389,8 +397,10 @@ def _bad_numbers(doses: FloatArray, values: FloatArray, names: Sequence[str], la
             f"{labels[row]}: the dose of {name} is negative ({each[row]:g})"
             for row in np.flatnonzero(each < 0).tolist()
         ]
-        problems += [f"{labels[row]}: the dose of {name} is {each[row]:g}, too small to count with; use a smaller unit"
-                     for row in np.flatnonzero((each > 0) & (each < 1 / arguments.LARGEST)).tolist()]  # fmt: skip
+        problems += [
+            f"{labels[row]}: the dose of {name} is {each[row]:g}, too small to count with; use a smaller unit"
+            for row in np.flatnonzero((each > 0) & (each < 1 / arguments.LARGEST)).tolist()
+        ]
     missing = arguments.not_finite(values, "the response", label)
     return problems + [f"{problem} (leave out a missing well)" for problem in missing]
 
