@@ -32,7 +32,7 @@ def test_bands_over_a_file_of_parameter_sets(tmp_path: Path, capsys: pytest.Capt
     with pytest.raises(SystemExit) as ended:
         main([*words, "-o", str(tmp_path), "--plot", str(tmp_path / "x.png")])
     assert ended.value.code == DONE
-    assert "parameter set 2 of 2" in capsys.readouterr().err
+    assert "parameter set 1 of 1" in capsys.readouterr().err
     assert len((tmp_path / "outcomes.csv").read_text().splitlines()) == 4
     assert "dose_nM_low" in (tmp_path / "history.csv").read_text()
     sets.write_text("SRC_totl\n1\n")

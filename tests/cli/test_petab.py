@@ -60,7 +60,7 @@ def test_misspelt_names_get_advice(capsys: pytest.CaptureFixture[str], bands: st
 
 def test_what_is_not_petab_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "problem.yaml").write_text("format_version: 7\n")
-    for file, message in (("nothing.yaml", "cannot be read"), ("problem.yaml", "problem.yaml")):
+    for file, message in (("nothing.yaml", "no such file"), ("problem.yaml", "problem.yaml")):
         code, out, err = run(capsys, "petab", str(tmp_path / file))
         assert (code, out) == (2, "")
         assert message in err

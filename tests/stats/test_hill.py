@@ -282,7 +282,7 @@ def test_bad_rows_are_all_reported_at_once() -> None:
         ([1, 2], [1, 0.5, 0.2], {}, "each response needs its dose"),
         ([0, 0, 10], [1, 1, 0.5], {}, "at least 2"),
         ([0, 10, 100], [1, 0.5, 0.2], {}, "cannot determine 4 parameters"),
-        ([0, 1, 10, 100], [1, 0.9, 0.5, 0.2], {"h": -1.0}, "the slope lies between"),
+        ([0, 1, 10, 100], [1, 0.9, 0.5, 0.2], {"h": -1.0}, "the slope is positive"),
         ([0, 1, 10, 100], [1, 0.9, 0.5, 0.2], {"confidence": 95}, "between 0 and 1"),
         (["a", 1], [1, 2], {}, "a text; give a number"),
     ],

@@ -128,7 +128,7 @@ def _with_intervals(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric
     result = scores.copy()
     add_ends(result, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), interval(same))
     means = interval([np.nanmean(values) for values in same])
-    cli.note(f"over {len(same) - 1} parameter sets the mean {column} is {means.low:.3g} to {means.high:.3g}", quiet)
+    cli.note(f"over {len(same)} parameter sets the mean {column} is {means.low:.3g} to {means.high:.3g}", quiet)
     return result
 
 

@@ -314,13 +314,16 @@ def run(
     factor = engine.factor_address(n_rows)
 
     def simulate(first: int, last: int) -> None:
-        with engine.workspaces.lent(len(nodes)) as workspace:
-            at, sources = arrange(engine, workspace, nodes, factor, until_steady)
-            piece = Job(engine.system.defaults, columns, values, start_states, sources, times, settings, first, last)
-            kernel(code, at, workspace.F, workspace.N, engine.discrete, piece, results, nothing_recorded())
-        if engine.makes_room(results.ends[first:last], at.most_pending):
-            for row in (first + np.flatnonzero(results.ends[first:last, rows.STATUS] == rows.QUEUE_FULL)).tolist():
-                simulate(row, row + 1)
+        waiting = [(first, last)]
+        while waiting:  # not recursive: a function that knows itself would keep its arrays until they are collected
+            begin, end = waiting.pop()
+            with engine.workspaces.lent(len(nodes)) as workspace:
+                at, sources = arrange(engine, workspace, nodes, factor, until_steady)
+                piece = Job(engine.system.defaults, columns, values, start_states, sources, times, settings, begin, end)
+                kernel(code, at, workspace.F, workspace.N, engine.discrete, piece, results, nothing_recorded())
+            if engine.makes_room(results.ends[begin:end], at.most_pending):
+                full = begin + np.flatnonzero(results.ends[begin:end, rows.STATUS] == rows.QUEUE_FULL)
+                waiting += [(row, row + 1) for row in full.tolist()]
 
     if threads <= 1:
         simulate(0, n_rows)
