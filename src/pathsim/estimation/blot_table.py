@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import numbers
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError, PathsimError, raise_together
+from ..arguments import is_missing
+from ..errors import InputError, PathsimError, brief, raise_together
 from ..lab import Treatment
 from ..lab.protocols import protocols
-from ..table import COLUMNS, check_table, read_csv
+from ..table import COLUMNS, check_columns, check_table, numeric_cells, read_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +22,9 @@ if TYPE_CHECKING:
 TOTAL_PROTEIN = "Coomassie"
 """A stain of everything in a lane; it divides the lane's bands like the loading controls of the protocols."""
 CENSORED = "censored"
-TRUE, FALSE = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "", "nan")
+TRUE, FALSE = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no", "")
+KEYS = ("cell_line", "treatment", "readout", "gel", "replicate")
+"""Columns that hold names."""
 
 
 def loading_controls() -> frozenset[str]:
@@ -44,7 +50,9 @@ def read_blots(path: str | Path) -> pd.DataFrame:
 
 def read_frame(path: str | Path) -> pd.DataFrame:
     """A CSV file as text, unchecked. Raises :class:`InputError` for a file that is none."""
-    return read_csv(path, skipinitialspace=True, dtype=str, keep_default_na=False)
+    cells = read_csv(path, header=None, skipinitialspace=True, dtype=str, keep_default_na=False)
+    header = [str(name).strip() or f"column {i + 1}" for i, name in enumerate(cells.iloc[0])]
+    return cells.iloc[1:].set_axis(header, axis="columns")
 
 
 def check_blots(frame: pd.DataFrame, where: str = "blots") -> pd.DataFrame:
@@ -54,42 +62,80 @@ def check_blots(frame: pd.DataFrame, where: str = "blots") -> pd.DataFrame:
     return table
 
 
-def with_problems(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+def with_problems(frame: pd.DataFrame, where: str, without_gel: Collection[str] = ()) -> tuple[pd.DataFrame, list[str]]:
     """As :func:`check_blots`, but with what is wrong with rows, in their order; their bad numbers are NaN.
 
-    Raises :class:`InputError` when columns are missing.
+    Names are text without spaces around them, empty where they are missing. A table that was checked before keeps its
+    index. ``without_gel``: readouts that are no bands, whose rows need no gel.
+
+    Raises :class:`InputError` when columns are missing or given twice.
     """
     import pandas as pd
 
+    check_columns(frame, COLUMNS, where)
+    frame = frame.set_axis([str(name) for name in frame.columns], axis="columns")
+    check_columns(frame, dict.fromkeys(frame.columns), where)
+    lines = _lines(frame)
     table = frame.reset_index(drop=True).copy()
     problems: list[str] = []
-    if "value" in table.columns:
-        text = table["value"].astype(str).str.strip()
-        below = text.str.startswith("<")
-        table["value"] = text.where(~below, text.str.lstrip("<").str.strip())
-        given = table[CENSORED].astype(str).str.strip().str.lower() if CENSORED in table else below.map(str).str.lower()
-        odd = ~given.isin([*TRUE, *FALSE])
-        problems += [f"row {i + 2}: {CENSORED} is '{given[i]}', neither true nor false" for i in np.flatnonzero(odd)]
-        table[CENSORED] = given.isin(TRUE) | below
-    for column, default in (("gel", "gel 1"), ("replicate", 1)):
+    text = table["value"].astype(object).map(_text)
+    below = text.str.startswith("<").astype(bool)
+    table["value"] = text.where(~below, text.str[1:].str.strip())
+    given = table.get(CENSORED, below).astype(object).map(_text).str.lower()
+    odd = ~given.isin([*TRUE, *FALSE])
+    problems += [f"row {i + 2}: {CENSORED} is '{brief(given[i])}', neither true nor false" for i in np.flatnonzero(odd)]
+    table[CENSORED] = given.isin(TRUE).astype(bool) | below
+    for column, default in (("gel", "gel 1"), ("replicate", "1")):
         if column not in table.columns:
             table[column] = default
-    if "sd" in table.columns and (table["sd"].astype(str).str.strip() == "").all():
+    if "sd" in table.columns and table["sd"].astype(object).map(is_missing).all():
         table = table.drop(columns="sd")
     try:
-        table = check_table(table, where)
+        check_table(table, where)
     except InputError as error:
         problems += _lines_of(str(error), where)
-        if not set(COLUMNS) <= set(table.columns):
-            raise_together(problems, where)
-        for column in ("time_min", "value", *(["sd"] if "sd" in table else [])):
-            table[column] = pd.to_numeric(table[column], errors="coerce").astype(float)
+    for column in ("time_min", "value", *(["sd"] if "sd" in table else [])):
+        table[column] = numeric_cells(table[column])
+    for column in KEYS:
+        cells = table[column].astype(object)
+        table[column] = pd.Series([_name(cell) for cell in cells], index=table.index, dtype=object)
+    for column in ("gel", "replicate"):
+        empty = table[column] == ""
+        if column == "gel":
+            empty &= ~table["readout"].isin([*without_gel])
+        problems += [f"row {i + 2}: {column} is empty or no name" for i in np.flatnonzero(empty)]
     if not len(table):
         problems.append("the table has no rows")
     said = {problem.split(":")[0] for problem in problems}
     problems += [problem for problem in _row_problems(table) if problem.split(":")[0] not in said]
-    table.index = table.index + 2
-    return table, in_order(problems)
+    table.index = pd.Index(lines)
+    return table, in_order([_ROW.sub(lambda found: f"row {lines[int(found[1]) - 2]}", text) for text in problems])
+
+
+_ROW = re.compile(r"(?:(?<=^)|(?<=: the same band as ))row (\d+)")
+
+
+def _lines(frame: pd.DataFrame) -> list[int]:
+    """The number of each row: its line in a file, or what a table that was checked before says."""
+    index = frame.index
+    checked = {CENSORED, "gel", "replicate"} <= set(frame.columns) and index.dtype.kind == "i" and index.is_unique
+    if checked and len(index) and index.min() >= 2 and frame[CENSORED].dtype == bool:
+        return [int(line) for line in index]
+    return list(range(2, len(frame) + 2))
+
+
+def _text(cell: object) -> str:
+    return "" if is_missing(cell) else str(cell).strip()
+
+
+def _name(cell: object) -> str:
+    """A name as text, whole numbers without their point; empty where it is missing, or neither text nor number."""
+    if is_missing(cell) or not isinstance(cell, (str, numbers.Real)):
+        return ""
+    if isinstance(cell, str):
+        return cell.strip()
+    value = float(cell)
+    return str(int(value)) if value.is_integer() else str(cell)
 
 
 def in_order(problems: list[str]) -> list[str]:
@@ -106,6 +152,8 @@ def _lines_of(message: str, where: str) -> list[str]:
 def _row_problems(table: pd.DataFrame) -> list[str]:
     problems = []
     for treatment, rows in table.groupby("treatment").groups.items():
+        if not treatment:  # said already
+            continue
         try:
             parsed = Treatment.parse(str(treatment))
         except PathsimError as error:

@@ -60,20 +60,21 @@ def blot_problem(
     shelf, where = library or default_library(), str(blots) if isinstance(blots, (str, Path)) else "blot problem"
     named = list(free)
     chosen = as_free_parameters(named) if named else []
-    table, problems = _read(blots, where)
+    table, problems = with_problems(read_frame(blots) if isinstance(blots, (str, Path)) else blots, where)
     family: Family = noise or (Normal() if "sd" in table else LogNormal())
     lines = cell_lines(table, shelf, problems)
     known = {*opened.symbols, *opened.readouts, *loading_controls()}
     check_readouts(table, known, [*(opened.readouts or opened.symbols), *loading_controls()], problems)
-    measured = list(table["readout"].unique())
+    measured = [name for name in table["readout"].unique() if name not in loading_controls()]
     problems += [
         str(unknown("measured readout", name, measured)) for name in (*background, *saturation) if name not in measured
     ]
     check_drugs(table, shelf, problems)
-    if table["readout"].isin(loading_controls()).all():
+    if len(table) and not measured:
         problems.append("the table holds loading controls only")
     settled = [with_bounds(opened, item, lines, problems) for item in chosen]
-    _check_values(table, family, problems)
+    check_values(table, family, problems)
+    check_loading(table, problems)
     raise_together(in_order(problems), where)
     loaded = divide_by_loading(table)
     bands = loaded[~loaded["readout"].isin(loading_controls())]
@@ -129,25 +130,19 @@ def band_rows(bands: pd.DataFrame, family: Family) -> list[Row]:
     ]
 
 
-def _read(blots: pd.DataFrame | str | Path, where: str) -> tuple[pd.DataFrame, list[str]]:
-    """The table and what is wrong with it; one that was checked before keeps the lines of its file as index."""
-    if isinstance(blots, (str, Path)):
-        return with_problems(read_frame(blots), where)
-    known = {CENSORED, "gel", "replicate"} <= set(blots.columns) and len(blots) and blots.index.min() >= 2
-    return (blots, []) if known and blots[CENSORED].dtype == bool else with_problems(blots, where)
-
-
-def _check_values(table: pd.DataFrame, family: Family, problems: list[str]) -> None:
+def check_values(table: pd.DataFrame, family: Family, problems: list[str]) -> None:
+    """Says among ``problems`` which bands the noise does not allow; loading controls are checked elsewhere."""
+    bands = table[~table["readout"].isin(loading_controls())]
     if family.scale != "lin":
-        bad = table["value"] <= 0
         problems += [
-            f"row {row}: value {table['value'][row]:g} must be positive with log-normal noise (write '<limit' "
-            "for a band below detection)"
-            for row in table.index[bad]
+            f"row {row}: value {value:g} must be positive with log-normal noise (write '<limit' for a band below "
+            "detection)"
+            for row, value in bands["value"].items()
+            if value <= 0
         ]
-    elif table[CENSORED].any():
-        first = table.index[table[CENSORED]][0]
-        problems.append(f"row {first}: bands below detection need log-normal noise")
+    else:
+        below = bands.index[bands[CENSORED]]
+        problems += [f"row {row}: bands below detection need log-normal noise" for row in below]
 
 
 def cell_lines(table: pd.DataFrame, library: Library, problems: list[str]) -> dict[str, CellLine]:
@@ -192,20 +187,81 @@ def _many(rows: pd.Index) -> str:
     return f"{rows[0]}{f' and {len(rows) - 1} more' if len(rows) > 1 else ''}"
 
 
-def divide_by_loading(table: pd.DataFrame) -> pd.DataFrame:
-    """Bands divided by the loading control of their lane, relative to the mean of the gel."""
-    import pandas as pd
+Lane = tuple[str, str, str, float, str]
+"""Gel, cell line, treatment, time and replicate."""
 
-    controls = table[table["readout"].isin(loading_controls())]
-    if not len(controls):
+
+def check_loading(table: pd.DataFrame, problems: list[str]) -> None:
+    """Says among ``problems`` which loading controls cannot divide, and which bands have none in their lane.
+
+    A table without any loading control is not divided. Else each lane of a gel needs all controls of the gel: lanes
+    with different ones would not be comparable.
+    """
+    is_control = table["readout"].isin(loading_controls()).to_numpy()
+    if not is_control.any():
+        return
+    seen: dict[Lane, set[str]] = {}
+    of_gel: dict[str, dict[str, None]] = {}
+    lanes = _lanes(table)
+    columns = table[["readout", "value", CENSORED]].itertuples(name=None)
+    for lane, (row, readout, value, below), control in zip(lanes, columns, is_control, strict=True):
+        if not control:
+            continue
+        seen.setdefault(lane, set()).add(readout)
+        of_gel.setdefault(lane[0], {})[readout] = None
+        if below:
+            problems.append(f"row {row}: the loading control {readout} is below detection; leave its lane out")
+        elif value <= 0:
+            problems.append(f"row {row}: the loading control {readout} is {value:g}; it must be positive")
+    anywhere = list(dict.fromkeys(table["readout"][is_control]))
+    for row, lane, control in zip(table.index, lanes, is_control, strict=True):
+        if control or "" in lane or lane[3] != lane[3]:  # what is empty was said already
+            continue
+        absent = [name for name in of_gel.get(lane[0], anywhere) if name not in seen.get(lane, ())]
+        if not absent:
+            continue
+        where = "in other lanes" if lane[0] in of_gel else f"on gel {' and '.join(map(repr, of_gel))} only"
+        problems.append(
+            f"row {row}: no loading control {' and '.join(absent)} in this lane of gel {lane[0]!r} (measured {where}); "
+            "give it or leave the lane out"
+        )
+
+
+def divide_by_loading(table: pd.DataFrame) -> pd.DataFrame:
+    """Bands divided by the loading control of their lane, relative to the geometric mean of the gel.
+
+    Several controls of a lane count by their geometric mean. A column ``sd`` is divided too, and the relative errors of
+    band and control add in squares. The table is one that :func:`check_loading` finds nothing wrong with.
+    """
+    is_control = table["readout"].isin(loading_controls()).to_numpy()
+    if not is_control.any():
         return table
-    lane = ["gel", "cell_line", "treatment", "time_min", "replicate"]
-    logs = controls.assign(log=np.log(controls["value"].clip(lower=1e-300)))
-    loads = logs.groupby(lane, as_index=False)["log"].mean()
-    loads["log"] -= loads.groupby("gel")["log"].transform("mean")
-    joined = table.reset_index(names="row").merge(loads, on=lane, how="left")
-    joined.index = pd.Index(joined.pop("row"))
-    load = np.exp(joined.pop("log").fillna(0.0))
-    is_control = joined["readout"].isin(loading_controls())
-    joined["value"] = joined["value"].where(is_control, joined["value"] / load)
-    return joined
+    lanes = _lanes(table)
+    values = table["value"].to_numpy(dtype=float)
+    sds = table["sd"].to_numpy(dtype=float) if "sd" in table else np.zeros(len(table))
+    logs: dict[Lane, list[float]] = {}
+    errors: dict[Lane, list[float]] = {}
+    for i in np.flatnonzero(is_control):
+        logs.setdefault(lanes[i], []).append(float(np.log(values[i])))
+        errors.setdefault(lanes[i], []).append(float(sds[i] / values[i]))
+    of_gel: dict[str, list[float]] = {}
+    for lane, own in logs.items():
+        of_gel.setdefault(lane[0], []).append(float(np.mean(own)))
+    load, error = np.ones(len(table)), np.zeros(len(table))
+    for i in np.flatnonzero(~is_control):
+        load[i] = np.exp(np.mean(logs[lanes[i]]) - np.mean(of_gel[lanes[i][0]]))
+        error[i] = np.hypot.reduce(errors[lanes[i]]) / len(errors[lanes[i]])
+    divided = table.assign(value=values / load)
+    return divided.assign(sd=np.hypot(sds, values * error) / load) if "sd" in table else divided
+
+
+def _lanes(table: pd.DataFrame) -> list[Lane]:
+    """The lane of each row; treatments are compared by what they mean, times to nine digits."""
+    same: dict[str, str] = {}
+    for text in table["treatment"].unique():
+        try:
+            same[text] = str(Treatment.parse(text))
+        except PathsimError:  # said already
+            same[text] = text
+    columns = table[["gel", "cell_line", "treatment", "time_min", "replicate"]].itertuples(index=False, name=None)
+    return [(gel, line, same[text], float(f"{time:.9g}"), number) for gel, line, text, time, number in columns]

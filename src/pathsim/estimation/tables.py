@@ -28,7 +28,16 @@ from ..model.maths import Expr, symbol
 from ..solve import Rosenbrock
 from ..stats.noise import Family, LogNormal, Normal
 from .blot_table import in_order, loading_controls, read_frame, with_problems
-from .blots import band_observables, band_rows, cell_lines, check_drugs, check_readouts, divide_by_loading
+from .blots import (
+    band_observables,
+    band_rows,
+    cell_lines,
+    check_drugs,
+    check_loading,
+    check_readouts,
+    check_values,
+    divide_by_loading,
+)
 from .free import FreeParameter, as_free_parameters
 from .lab_problem import Detector, Place, Row, assemble, with_bounds
 from .observables import fold_change, gr_value, percent
@@ -98,8 +107,9 @@ def problem(
 
     opened = model if isinstance(model, Model) else load_model(model)
     shelf = library or default_library()
-    given = [tables] if isinstance(tables, (str, Path, pd.DataFrame)) else list(tables)
-    named, problems = list(free), list[str]()
+    alone = isinstance(tables, (str, Path, pd.DataFrame)) or not isinstance(tables, Iterable)
+    given = [tables] if alone else list(tables)  # type: ignore[arg-type, list-item]
+    named, problems = list(free), ([] if given else ["no table is given"])
     chosen = as_free_parameters(named) if named else []
     lines: dict[str, CellLine] = {}
     made: list[_Table] = []
@@ -172,8 +182,8 @@ class _Table:
         self.model, self.library, self.noise = model, library, noise
         self.suffix = f" ({Path(name).stem})" if several else ""
         frame = read_frame(given) if isinstance(given, (str, Path)) else given
+        self.frame, self.problems = with_problems(frame, name, RELATIVE)
         self.has_gel = "gel" in frame
-        self.frame, self.problems = with_problems(frame, name)
         self.lines = cell_lines(self.frame, library, self.problems)
         check_drugs(self.frame, library, self.problems)
         known = {*model.symbols, *model.readouts, *RELATIVE, *(loading_controls() if self.has_gel else ())}
@@ -182,13 +192,20 @@ class _Table:
             candidates = RELATIVE[readout].symbols
             if not any(name in model.symbols for name in candidates):
                 self.problems.append(f"readout '{readout}' needs {' or '.join(candidates)} in the model")
-        for named, rows in self.frame.groupby("readout", sort=False).groups.items():
-            if self.family(str(named)).scale != "lin":
-                bad = self.frame.loc[rows, "value"] <= 0
+        blotted = [*self.bands, *loading_controls()] if self.has_gel else []
+        for named, rows in self.frame.groupby("readout", sort=False):
+            if named in blotted:
+                check_values(rows, self.family(str(named)), self.problems)
+            elif self.family(str(named)).scale != "lin":
                 self.problems += [
-                    f"row {row}: value {self.frame['value'][row]:g} of '{named}' must be positive with log-normal noise"
-                    for row in rows[bad.to_numpy()]
+                    f"row {row}: value {value:g} of '{named}' must be positive with log-normal noise"
+                    for row, value in rows["value"].items()
+                    if value <= 0
                 ]
+        if self.has_gel:
+            check_loading(self.frame[self.frame["readout"].isin(blotted)], self.problems)
+        if len(self.frame) and not self.bands and not self._relative and self.has_gel:
+            self.problems.append("the table holds loading controls only")
         self.problems = in_order(self.problems)
 
     @property
