@@ -97,13 +97,14 @@ def with_problems(frame: pd.DataFrame, where: str, without_gel: Collection[str] 
     for column in ("time_min", "value", *(["sd"] if "sd" in table else [])):
         table[column] = numeric_cells(table[column])
     for column in KEYS:
-        cells = table[column].astype(object)
+        cells = list(table[column])
         table[column] = pd.Series([_name(cell) for cell in cells], index=table.index, dtype=object)
-    for column in ("gel", "replicate"):
-        empty = table[column] == ""
-        if column == "gel":
-            empty &= ~table["readout"].isin([*without_gel])
-        problems += [f"row {i + 2}: {column} is empty or no name" for i in np.flatnonzero(empty)]
+    unneeded = table["readout"].isin([*without_gel])
+    for column in KEYS:
+        for i in np.flatnonzero((table[column] == "") & ~(unneeded & (column == "gel"))):
+            cell, head = frame[column].iloc[i], f"row {i + 2}: {column} is "
+            if not any(problem.startswith(head) for problem in problems):
+                problems.append(head + ("empty" if is_missing(cell) else f"{brief(repr(cell))}, not a name"))
     if not len(table):
         problems.append("the table has no rows")
     said = {problem.split(":")[0] for problem in problems}
@@ -130,7 +131,7 @@ def _text(cell: object) -> str:
 
 def _name(cell: object) -> str:
     """A name as text, whole numbers without their point; empty where it is missing, or neither text nor number."""
-    if is_missing(cell) or not isinstance(cell, (str, numbers.Real)):
+    if is_missing(cell) or isinstance(cell, bool) or not isinstance(cell, (str, numbers.Real)):
         return ""
     if isinstance(cell, str):
         return cell.strip()

@@ -358,6 +358,8 @@ def region_step(gradient: FloatArray, hessian: Eigen, radius: float) -> FloatArr
     The shift of the eigenvalues is found by Newton's method on 1 / radius - 1 / |s|, from the left and so monotonically
     (J. J. More and D. C. Sorensen).
     """
+    if not gradient.any():  # the Hessian may be zero as well, as where scales make up for everything
+        return np.zeros(len(gradient))
     parts = hessian.vectors.T @ gradient
     squares = parts**2
     shift = max(0.0, math.sqrt(float(squares.sum())) / radius - float(hessian.values[-1]))  # not too large in any case

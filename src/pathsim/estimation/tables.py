@@ -107,8 +107,10 @@ def problem(
 
     opened = model if isinstance(model, Model) else load_model(model)
     shelf = library or default_library()
-    alone = isinstance(tables, (str, Path, pd.DataFrame)) or not isinstance(tables, Iterable)
-    given = [tables] if alone else list(tables)  # type: ignore[arg-type, list-item]
+    if isinstance(tables, (str, Path, pd.DataFrame)) or not isinstance(tables, Iterable):
+        given = [tables]
+    else:
+        given = list(tables)
     named, problems = list(free), ([] if given else ["no table is given"])
     chosen = as_free_parameters(named) if named else []
     lines: dict[str, CellLine] = {}
