@@ -37,7 +37,7 @@ def read_blots(path: str | Path) -> pd.DataFrame:
 
     Missing ``gel`` or ``replicate`` columns mean one gel, one replicate. A band below detection has ``<limit`` as its
     value, or its limit and ``true`` in a column ``censored``. Readouts that are loading controls (vinculin, GAPDH, ...)
-    divide the bands of their lane.
+    divide the bands of their lane and their ``sd`` when a problem is made; where there are any, no lane may lack them.
 
     Returns:
         The table with float values, and a boolean column ``censored``; its index is the line in the file.
