@@ -61,7 +61,7 @@ def test_without_the_package_petab(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ({"measurements": TABLES["measurements"].replace("obs\tc", "osb\tc")}, "did you mean obs"),
         ({"measurements": TABLES["measurements"].replace("\tscale", "\tsacle")}, "sacle"),
         ({"parameters": TABLES["parameters"].replace("log10", "log5")}, "unknown parameterScale 'log5'"),
-        ({"conditions": "conditionId\tB\nc\tk2"}, "'B' is set to 'k2', which is not in the parameter table"),
+        ({"conditions": "conditionId\tA\nc\tk2"}, "'A' is set to 'k2', which is not in the parameter table"),
         ({"observables": TABLES["observables"].replace("*A", "*(A")}, "observable 'obs': the formula"),
         ({"observables": TABLES["observables"].replace("noiseFormula", "noise")}, "has no column 'noiseFormula'"),
     ],

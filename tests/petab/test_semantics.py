@@ -40,7 +40,7 @@ def problem(
     measurements: Sequence[tuple[object, ...]],
     conditions: Sequence[tuple[object, ...]] = (),
     experiments: Sequence[tuple[object, ...]] = (),
-    parameters: Sequence[tuple[object, ...]] = (("unused", 0, 10, 1, "true"),),
+    parameters: Sequence[tuple[object, ...]] = (("unused", 0, 10, 1, "false"),),
     mapping: Sequence[tuple[str, str]] = (),
 ) -> Problem:
     """Write a version 2 problem into ``folder`` and load it.
@@ -426,7 +426,11 @@ def test_a_simulation_that_fails_names_its_experiment(tmp_path: Path) -> None:
 
 def test_a_log_of_nothing_is_a_reason_not_a_nan(tmp_path: Path) -> None:
     found = problem(
-        tmp_path, DECAY, [("obs", "A - 2", "1", "log-normal")], [("obs", "", 0, 1)], parameters=[("z", 0, 1, 1, "true")]
+        tmp_path,
+        DECAY,
+        [("obs", "A - 2", "1", "log-normal")],
+        [("obs", "", 0, 1)],
+        parameters=[("z", 0, 1, 1, "false")],
     )
     assert found.log_likelihood() == -math.inf
     assert "no likelihood" in found.evaluate().failure

@@ -16,16 +16,35 @@ ARITY = {
     "log-normal": 2, "log-laplace": 2, "log-uniform": 2,
     "chisquare": 1, "exponential": 1, "rayleigh": 1,
 }  # fmt: skip
+_BETWEEN = ("uniform", "log-uniform")
 
 
 def check_prior(distribution: str, parameters: tuple[float, ...], where: str) -> None:
-    """Raise :class:`InputError` unless the distribution exists and has the right number of parameters."""
+    """Raise :class:`InputError` unless the distribution exists, its parameters have the right number and are proper."""
     if distribution not in ARITY:
         raise unknown("prior distribution", distribution, ARITY, f"({where})")
     if len(parameters) != ARITY[distribution]:
         raise InputError(
             f"{where}: the prior '{distribution}' takes {ARITY[distribution]} parameters, not {len(parameters)}"
         )
+    given = "; ".join(f"{value:g}" for value in parameters)
+    if not all(math.isfinite(value) for value in parameters):
+        raise InputError(f"{where}: the parameters {given} of the prior '{distribution}' must be finite")
+    if distribution in _BETWEEN:
+        if not parameters[0] < parameters[1]:
+            raise InputError(f"{where}: the prior '{distribution}' needs {given} to rise: lower end first")
+        if distribution == "log-uniform" and parameters[0] <= 0:
+            raise InputError(f"{where}: the ends {given} of the prior 'log-uniform' must be positive")
+    elif parameters[-1] <= 0 or (distribution == "gamma" and parameters[0] <= 0):
+        what = "standard deviation" if distribution in ("normal", "log-normal") else "scale or shape"
+        raise InputError(f"{where}: the {what} of the prior '{distribution}' ({given}) must be positive")
+
+
+def overlaps(prior: Prior, lower: float, upper: float) -> bool:
+    """Whether the prior has any mass between two bounds, which are on its scale."""
+    if prior.truncated:
+        return _mass(prior, lower, upper) > 0
+    return prior.distribution not in _BETWEEN or (prior.parameters[0] < upper and lower < prior.parameters[1])
 
 
 def log_density(prior: Prior, x: float, lower: float, upper: float) -> float:

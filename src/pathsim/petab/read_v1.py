@@ -17,6 +17,7 @@ from ..experiments.experiment import STEADY_STATE, Change, Experiment, Period
 from ..model import Model, load_model
 from ..model.maths import Expr, number, symbols
 from ..stats.noise import Family, Laplace, Log10Laplace, Log10Normal, LogLaplace, LogNormal, Normal
+from .check import CONDITIONS_V1, MEASUREMENTS, OBSERVABLES, PARAMETERS, cell_faults, flag, gathered, meaning_faults
 from .formulas import parse
 
 _SCALES = ("lin", "log", "log10")
@@ -47,13 +48,23 @@ def read_v1(source: Path, contents: dict[str, Any]) -> Description:
     folder = source.parent
     parameter_files = contents["parameter_file"]
     files = [parameter_files] if isinstance(parameter_files, str) else parameter_files
+    problems = cell_faults(folder, PARAMETERS, files)
+    for problem in contents["problems"]:
+        for kind in (CONDITIONS_V1, OBSERVABLES, MEASUREMENTS):
+            problems += cell_faults(folder, kind, problem[f"{kind.name}_files"])
+    raise_together(problems, str(source))
     table = _together(v1.get_parameter_df, folder, files)
     _require(table, ("estimate",), "parameter table", source)
-    parameters = tuple(_parameter(str(name), row, source) for name, row in table.iterrows())
+    table = table[~table.index.duplicated()]
+    parameters = [gathered(problems, _parameter, str(name), row, source) for name, row in table.iterrows()]
     parts: list[Part] = []
     for problem in contents["problems"]:
-        parts.append(_part(folder, problem, source, sum(len(part.table) for part in parts)))
-    return Description(str(source), 1, parameters, tuple(parts))
+        parts.append(_part(folder, problem, source, sum(len(part.table) for part in parts), problems))
+    raise_together(problems, str(source))
+    read = tuple(parameter for parameter in parameters if parameter)
+    description = Description(str(source), 1, read, tuple(parts))
+    raise_together(meaning_faults(description), str(source))
+    return description
 
 
 def _parameter(name: str, row: pd.Series[Any], source: Path) -> TableParameter:
@@ -64,7 +75,7 @@ def _parameter(name: str, row: pd.Series[Any], source: Path) -> TableParameter:
         raise unknown("parameterScale", str(scale), _SCALES, f"({source}, parameter '{name}')")
     lower, upper = number_in(row, "lowerBound", -math.inf), number_in(row, "upperBound", math.inf)
     nominal = number_in(row, "nominalValue", math.nan)
-    estimated = bool(float(row["estimate"]))
+    estimated = flag(row["estimate"]) is True
     if not estimated and math.isnan(nominal):
         raise InputError(f"{source}: parameter '{name}' is not estimated and has no nominalValue")
     return TableParameter(name, scale, lower, upper, nominal, estimated, _prior(name, row, source))
@@ -72,19 +83,26 @@ def _parameter(name: str, row: pd.Series[Any], source: Path) -> TableParameter:
 
 def _prior(name: str, row: pd.Series[Any], source: Path) -> Prior | None:
     kind = row.get("objectivePriorType")
-    if not filled(kind) or not filled(row.get("objectivePriorParameters")):
-        return None
+    given = filled(row.get("objectivePriorParameters"))
     where = f"{source}, parameter '{name}'"
+    if not filled(kind):
+        if given:
+            raise InputError(f"{where}: objectivePriorParameters are given, but no objectivePriorType")
+        return None
     if kind not in _PRIORS:
         raise unknown("objectivePriorType", str(kind), _PRIORS, f"({where})")
     distribution, on_scale = _PRIORS[str(kind)]
+    if not given:
+        if distribution == "uniform":  # between the bounds
+            return None
+        raise InputError(f"{where}: the prior '{kind}' needs its objectivePriorParameters")
     values = tuple(float(value) for value in str(row["objectivePriorParameters"]).split(";"))
     check_prior(distribution, values, where)
     return Prior(distribution, values, on_scale)
 
 
-def _part(folder: Path, problem: dict[str, Any], source: Path, before: int) -> Part:
-    """One of the problems of a file; ``before`` counts the measurements of those before it."""
+def _part(folder: Path, problem: dict[str, Any], source: Path, before: int, problems: list[str]) -> Part:
+    """One of the problems of a file; ``before`` counts the measurements of those before it, ``problems`` grows."""
     from petab import v1
 
     if len(problem["sbml_files"]) != 1:
@@ -96,10 +114,11 @@ def _part(folder: Path, problem: dict[str, Any], source: Path, before: int) -> P
     table = table.set_axis(range(before, before + len(table)))
     _require(table, ("observableId", "simulationConditionId", "time", "measurement"), "measurement table", source)
     _require(observables, ("observableFormula", "noiseFormula"), "observable table", source)
-    by_id = {str(name): _observable(str(name), row, source) for name, row in observables.iterrows()}
+    read = {str(name): gathered(problems, _observable, str(name), row, source) for name, row in observables.iterrows()}
+    by_id = {name: observable for name, observable in read.items() if observable}
     conditions.index = conditions.index.astype(str)
-    experiments, measurements, problems = _measurements(table, by_id, conditions, model, source)
-    raise_together(problems, str(source))
+    experiments, measurements, found = _measurements(table, read, conditions, model, source)
+    problems += found
     return Part(model, by_id, experiments, measurements, table)
 
 
@@ -111,7 +130,7 @@ def _together(read: Callable[[str], pd.DataFrame], folder: Path, names: list[str
             frames.append(read(str(folder / name)))
         except FileNotFoundError:
             raise InputError(f"{folder / name}: no such file") from None
-        except (ValueError, KeyError, TypeError, AssertionError) as error:
+        except (ValueError, KeyError, TypeError, AssertionError, AttributeError) as error:
             raise InputError(f"{folder / name}: {' '.join(str(error).split())}") from None
     return frames[0] if len(frames) == 1 else pd.concat(frames)
 
@@ -151,7 +170,7 @@ def _placeholders(prefix: str, name: str, used: set[str]) -> tuple[str, ...]:
 
 
 def _measurements(
-    table: pd.DataFrame, observables: dict[str, Observable], conditions: pd.DataFrame, model: Model, source: Path
+    table: pd.DataFrame, observables: dict[str, Observable | None], conditions: pd.DataFrame, model: Model, source: Path
 ) -> tuple[dict[str, Experiment], tuple[Measurement, ...], list[str]]:
     experiments: dict[str, Experiment] = {}
     measurements: list[Measurement] = []
@@ -168,17 +187,22 @@ def _measurements(
             problems.append(f"measurement {i + 1}: unknown condition '{missing[0]}'")
             continue
         found = observables.get(str(observable))
+        if found is None and str(observable) in observables:
+            continue  # its formula is among the problems
         if found is None:
             problems.append(f"measurement {i + 1}: {unknown('observable', str(observable), observables)}")
             continue
-        fillings = split_cell(columns.get("observableParameters", empty)[i])
-        noise = split_cell(columns.get("noiseParameters", empty)[i])
-        problems += check_fillings(i + 1, found, fillings, noise)
+        filling = gathered(problems, split_cell, columns.get("observableParameters", empty)[i], i + 1)
+        noise = gathered(problems, split_cell, columns.get("noiseParameters", empty)[i], i + 1)
+        if filling is None or noise is None:
+            continue
+        problems += check_fillings(i + 1, found, filling, noise)
         key = " then ".join(names)
         if key not in experiments:
-            experiments[key] = _experiment(key, names, conditions, model, source)
+            made = gathered(problems, _experiment, key, names, conditions, model, source)
+            experiments[key] = made or Experiment(key, (Period(0.0, ()),), carries=False)
         time, value = float(columns["time"][i]), float(columns["measurement"][i])
-        measurements.append(Measurement(found.id, key, time, value, fillings, noise))
+        measurements.append(Measurement(found.id, key, time, value, filling, noise))
     return experiments, tuple(measurements), problems
 
 
@@ -207,13 +231,13 @@ def number_in(row: pd.Series[Any], column: str, default: float) -> float:
     return float(cell) if filled(cell) else default
 
 
-def split_cell(cell: object) -> tuple[Expr, ...]:
+def split_cell(cell: object, line: int) -> tuple[Expr, ...]:
     """What ``observableParameters`` or ``noiseParameters`` hold: numbers and names between semicolons."""
     if not filled(cell):
         return ()
     if isinstance(cell, (int, float)):
         return (number(float(cell)),)
-    return tuple(parse(text, "measurement table") for text in str(cell).split(";") if text.strip())
+    return tuple(parse(text, f"measurement {line}") for text in str(cell).split(";") if text.strip())
 
 
 def check_fillings(line: int, observable: Observable, fillings: tuple[Expr, ...], noise: tuple[Expr, ...]) -> list[str]:

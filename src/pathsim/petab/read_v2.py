@@ -15,6 +15,16 @@ from ..experiments.experiment import Change, Experiment, Period
 from ..model import load_model
 from ..model.maths import Expr, substitute, symbol
 from ..stats.noise import Family, Laplace, LogLaplace, LogNormal, Normal
+from .check import (
+    CONDITIONS_V2,
+    EXPERIMENTS,
+    MEASUREMENTS,
+    OBSERVABLES,
+    PARAMETERS,
+    cell_faults,
+    gathered,
+    meaning_faults,
+)
 from .formulas import tree
 from .read_v1 import check_fillings, filled, split_cell
 
@@ -31,6 +41,10 @@ def read_v2(source: Path, contents: dict[str, Any]) -> Description:
     from petab import v2
 
     _refuse_extensions(source, contents)
+    problems: list[str] = []
+    for kind in (PARAMETERS, OBSERVABLES, CONDITIONS_V2, EXPERIMENTS, MEASUREMENTS):
+        problems += cell_faults(source.parent, kind, contents.get(f"{kind.name}_files") or [])
+    raise_together(problems, str(source))
     tables = _Tables(source.parent, contents)
     aliases = {
         entry.petab_id: symbol(entry.model_id)
@@ -38,11 +52,12 @@ def read_v2(source: Path, contents: dict[str, Any]) -> Description:
         for entry in table.elements
         if entry.model_id and entry.model_id != entry.petab_id
     }
-    parameters = tuple(
-        _parameter(row, aliases, source)
+    parameters = {
+        row.id: gathered(problems, _parameter, row, aliases, source)
         for table in tables.read(v2.ParameterTable, "parameter_files")
         for row in table.elements
-    )
+    }
+    raise_together(problems, str(source))
     observables = {
         row.id: _observable(row, aliases)
         for table in tables.read(v2.ObservableTable, "observable_files")
@@ -56,7 +71,10 @@ def read_v2(source: Path, contents: dict[str, Any]) -> Description:
     experiments: dict[str, Experiment] = {"": Experiment("", (Period(0.0, ()),), carries=True)}
     for table in tables.read(v2.ExperimentTable, "experiment_files"):
         experiments |= {row.id: _experiment(row, conditions, source) for row in table.elements}
-    return Description(str(source), 2, parameters, _parts(source, contents, observables, experiments))
+    read = tuple(parameter for parameter in parameters.values() if parameter)
+    description = Description(str(source), 2, read, _parts(source, contents, observables, experiments))
+    raise_together(meaning_faults(description), str(source))
+    return description
 
 
 def _refuse_extensions(source: Path, contents: dict[str, Any]) -> None:
@@ -204,8 +222,10 @@ def _measurements(
         if experiment not in experiments:
             problems.append(f"measurement {i + 1}: {unknown('experiment', experiment, experiments)}")
             continue
-        fillings = split_cell(columns.get("observableParameters", empty)[i])
-        noise = split_cell(columns.get("noiseParameters", empty)[i])
+        fillings = gathered(problems, split_cell, columns.get("observableParameters", empty)[i], i + 1)
+        noise = gathered(problems, split_cell, columns.get("noiseParameters", empty)[i], i + 1)
+        if fillings is None or noise is None:
+            continue
         problems += check_fillings(i + 1, observable, fillings, noise)
         time, value = float(columns["time"][i]), float(columns["measurement"][i])
         measurements.append(Measurement(observable.id, experiment, time, value, fillings, noise))
