@@ -324,14 +324,15 @@ def test_mapping_gives_names_to_local_parameters(tmp_path: Path) -> None:
     text = _sbml(model).replace('<parameter id="J_k" value="1" constant="true"/>', "")
     local = '<listOfLocalParameters><localParameter id="k" value="1"/></listOfLocalParameters></kineticLaw>'
     text = text.replace("</kineticLaw>", local).replace("J_k", "k")
-    found = problem(
-        tmp_path,
-        DECAY,
-        A_ONLY,
-        [("obs", "", 1, 1)],
-        parameters=[("rate", 0, 10, 0.5, "true")],
-        mapping=[("rate", "J.k")],
-    )
+    with pytest.raises(InputError, match=r"'J\.k' is estimated, but"):  # this model has no such reaction
+        problem(
+            tmp_path,
+            DECAY,
+            A_ONLY,
+            [("obs", "", 1, 1)],
+            parameters=[("rate", 0, 10, 0.5, "true")],
+            mapping=[("rate", "J.k")],
+        )
     (tmp_path / "model.xml").write_text(text)
     found = load(tmp_path / "problem.yaml")
     np.testing.assert_allclose(simulated(found), [math.exp(-0.5)], rtol=1e-6)
