@@ -169,7 +169,7 @@ def meaning_faults(description: Description) -> list[str]:
     ids = [parameter.id for parameter in description.parameters]
     used: set[str] = set()
     for part in description.parts:
-        inside = _model_names(part) | _formula_symbols(part)
+        inside = set(part.model.symbols) | _formula_symbols(part)
         used |= inside | _change_symbols(part)
         problems += _clashes(part, set(ids))
     misspelt = used - _names(description) - set(ids) - _local_names(description)
@@ -188,7 +188,7 @@ def meaning_faults(description: Description) -> list[str]:
 
 def _names(description: Description) -> set[str]:
     """Everything that a condition sets, or a model has."""
-    found = {name for part in description.parts for name in _model_names(part)}
+    found = {name for part in description.parts for name in part.model.symbols}
     return found | {change.target for part in description.parts for change in _changes(part)}
 
 
@@ -199,11 +199,6 @@ def _local_names(description: Description) -> set[str]:
         for name, observable in part.observables.items():
             found |= {name, *observable.placeholders, *observable.noise_placeholders}
     return found
-
-
-def _model_names(part: Part) -> set[str]:
-    """Symbols of the model, and parameters of single reactions (``reaction.parameter``)."""
-    return set(part.model.symbols).union(*(symbols(reaction.rate) for reaction in part.model.reactions))
 
 
 def _changes(part: Part) -> Iterator[Any]:
@@ -246,7 +241,7 @@ def _clashes(part: Part, ids: set[str]) -> Iterator[str]:
 def _unknown_targets(description: Description) -> Iterator[str]:
     known: set[str] = set()
     for part in description.parts:
-        known |= _model_names(part) | _formula_symbols(part)
+        known |= set(part.model.symbols) | _formula_symbols(part)
     column = "column" if description.version == 1 else "targetId"
     targets = dict.fromkeys(change.target for part in description.parts for change in _changes(part))
     for target in targets:

@@ -102,7 +102,7 @@ class _Tables:
                 tables.append(kind.from_tsv(name, self.folder))
             except FileNotFoundError:
                 raise InputError(f"{self.folder / name}: no such file") from None
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise InputError(f"{self.folder / name}: {' '.join(str(error).split())}") from None
         return tables
 
@@ -128,6 +128,9 @@ def _parameter(row: Any, aliases: dict[str, Expr], source: Path) -> TableParamet
 
 
 def _observable(row: Any, aliases: dict[str, Expr]) -> Observable:
+    for column, formula in (("observableFormula", row.formula), ("noiseFormula", row.noise_formula)):
+        if formula is None:
+            raise InputError(f"observable table, observable '{row.id}': there is no {column}")
     return Observable(
         row.id,
         substitute(tree(row.formula), aliases),
