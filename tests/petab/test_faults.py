@@ -124,7 +124,7 @@ PRIORS_2 = ("parameters", "estimate\n", "estimate\tpriorDistribution\tpriorParam
         (2, [PRIORS_2, ("parameters", "true\n", "true\tnormal\t0.3;-1\n")], "standard deviation of the prior 'normal'"),
         (2, [PRIORS_2, ("parameters", "true\n", "true\tuniform\t20;30\n")], "has nothing between the bounds"),
         (2, [PRIORS_2, ("parameters", "true\n", "true\tgamma\t0;1\n")], "scale or shape of the prior 'gamma'"),
-        (2, [("observables", "observableFormula", "formula")], "observable 'o': there is no observableFormula"),
+        (2, [("observables", "observableFormula", "zzz")], "observable 'o': there is no observableFormula"),
         (2, [("experiments", "e2\t0\tc2", "e1\t0\tc1")], "experiment given twice: experimentId 'e1'"),
     ],
 )  # fmt: skip
