@@ -240,13 +240,15 @@ def test_help_is_quick_to_import_and_a_closed_pipe_is_no_error(decay: str) -> No
         "heavy = {'numpy', 'pandas', 'scipy', 'matplotlib', 'libsbml', 'numba', 'llvmlite'} & set(sys.modules)\n"
         "print('heavy:', sorted(heavy))\n"
     )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, env=environment
+    )
     assert shown.stdout.strip().endswith("heavy: []")
     piped = subprocess.run(
         f"{sys.executable} -m pathsim simulate {decay} --times '0 .. 1 x 50000' | head -n 1",
         shell=True,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
         env=environment,
     )

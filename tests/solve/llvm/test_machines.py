@@ -33,7 +33,7 @@ def values_on(cpu: str, folder: Path) -> tuple[np.ndarray, str]:
         [sys.executable, "-c", PROGRAM, str(Path(__file__).parents[1]), str(target)],
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]

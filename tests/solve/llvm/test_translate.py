@@ -43,7 +43,7 @@ class Box(NamedTuple):
 
 
 def test_the_list_of_loops_is_complete() -> None:
-    texts = [path.read_text() for path in SOURCES.rglob("*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py")]
     used = {name.rsplit(".", 1)[-1] for text in texts for name in re.findall(r"\bcompiled\(([\w.]+)\)", text)}
     assert used == {loop.__name__ for loop in ship.LOOPS}
     assert {path.name for path in shipped.FOLDER.iterdir()} == {shipped.place_of(loop).name for loop in ship.LOOPS}
@@ -84,7 +84,7 @@ def test_a_change_of_a_constant_counts_as_a_change(monkeypatch: pytest.MonkeyPat
 def run_in_process(refused: tuple[str, ...], **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **variables}
     command = [sys.executable, "-c", SIMULATE.format(refused=set(refused) or "()")]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=True)
 
 
 def test_loops_load_and_run_without_numba(tmp_path: Path) -> None:
@@ -115,7 +115,9 @@ print(compiled(sort_steps)(nothing_recorded()._replace(lanes=1), none, none))
     refuse = SIMULATE.format(refused={"numba"}).split("import numpy")[0]
 
     def run(code: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+        return subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, encoding="utf-8", check=True
+        )
 
     first = run(text)
     assert first.stdout == "0\n"
