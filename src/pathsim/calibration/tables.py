@@ -19,7 +19,7 @@ from ..estimation.likelihood import Scaled, ScaledWithOffset
 from ..estimation.observables import doublings_per_day, fold_change, gr_value, not_below, ratio
 from ..estimation.records import Observable
 from ..files import read_toml
-from ..model.maths import number, symbol
+from ..model.maths import Expr, number, symbol
 from ..stats.noise import Robust
 
 if TYPE_CHECKING:
@@ -150,9 +150,7 @@ class Entry:
     def band(self, place: Place, readout: str, value: float, scale: str) -> Number:
         """A number on an arbitrary scale: rows of one ``scale`` share a factor (and a background)."""
         form = ScaledWithOffset() if self.content["background"] else Scaled()
-        observable = Observable(
-            f"{readout} ({self.table})", not_below(symbol(readout), LEAST_SIGNAL), family=FLUORESCENCE, form=form
-        )
+        observable = Observable(f"{readout} ({self.table})", _signal(readout), family=FLUORESCENCE, form=form)
         return Number(Row(observable.id, place, value, gel=scale, sd=self.sd), observable, self.table)
 
     def fold(self, place: Place, over: Place, readout: str, value: float, sd: float) -> Number:
@@ -161,27 +159,27 @@ class Entry:
 
 
 def _fold(place: Place, over: Place, readout: str, value: float, sd: float, table: str, side: int = 0) -> Number:
-    formula = fold_change(not_below(symbol(readout), LEAST_SIGNAL))
+    formula = fold_change(_signal(readout))
     observable = Observable(f"{readout} (fold)", formula, family=FLUORESCENCE)
     return Number(Row(observable.id, place, value, (over,), sd=sd, side=side), observable, table)
 
 
 def _level(place: Place, readout: str, total: float, value: float, sd: float, table: str) -> Number:
-    formula = ratio(not_below(symbol(readout), LEAST_SIGNAL), number(total))
+    formula = ratio(_signal(readout), number(total))
     observable = Observable(f"{readout} (of {total:g})", formula, family=FLUORESCENCE)
     return Number(Row(observable.id, place, value, sd=sd), observable, table)
 
 
 def _gr(line: str, treatment: str, minutes: float, value: float, sd: float, table: str) -> Number:
     """A growth rate inhibition value (Hafner 2016)."""
-    observable = Observable("GR", gr_value(_count()), family=GROWTH)
+    observable = Observable("GR", gr_value(_signal("cell_count")), family=GROWTH)
     others = (Place(line, FULL_MEDIUM, 0.0), Place(line, FULL_MEDIUM, minutes))
     return Number(Row("GR", Place(line, treatment, minutes), value, others, sd=sd), observable, table)
 
 
 def _relative(line: str, treatment: str, minutes: float, value: float, sd: float, table: str) -> Number:
     """Viable cells over those of the control."""
-    formula = fold_change(not_below(symbol("viability"), LEAST_SIGNAL))
+    formula = fold_change(_signal("viability"))
     observable = Observable("viability", formula, family=GROWTH)
     others = (Place(line, FULL_MEDIUM, minutes),)
     return Number(Row("viability", Place(line, treatment, minutes), value, others, sd=sd), observable, table)
@@ -189,14 +187,16 @@ def _relative(line: str, treatment: str, minutes: float, value: float, sd: float
 
 def _doubling(line: str, minutes: float, hours: float, sd: float, table: str) -> Number:
     """Doublings per day in full medium: a doubling time diverges without growth. ``sd`` is of two doublings a day."""
-    observable = Observable(f"doublings per day ({minutes:g} min)", doublings_per_day(_count(), minutes), family=GROWTH)
+    observable = Observable(
+        f"doublings per day ({minutes:g} min)", doublings_per_day(_signal("cell_count"), minutes), family=GROWTH
+    )
     others = (Place(line, FULL_MEDIUM, 0.0),)
     place = Place(line, FULL_MEDIUM, minutes)
     return Number(Row(observable.id, place, 24.0 / hours, others, sd=0.5 * sd), observable, table)
 
 
-def _count() -> Any:
-    return not_below(symbol("cell_count"), LEAST_SIGNAL)
+def _signal(readout: str) -> Expr:
+    return not_below(symbol(readout), LEAST_SIGNAL)
 
 
 def _weighed(item: Number, emphasis: Sequence[Mapping[str, Any]]) -> Number:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..experiments.readings import Reading, take_readings
+from ..files import write_whole
 from ..model import Model, load_model
 
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ def write_back(constants: pd.DataFrame, source: Path, into: Path, report: Callab
     """Write values and uncertainty into the comments of the model, then what follows from them: the levels at which
     feedbacks are held when off, and the speed of the cell cycle of every line that has a doubling time to meet."""
     path = into / "pi3k_mapk.ant"
-    path.write_text(_with_values((source / path.name).read_text(encoding="utf-8"), constants), encoding="utf-8")
+    write_whole(path, _with_values((source / path.name).read_text(encoding="utf-8"), constants))
     model = load_model(path)
-    path.write_text(_with_references(path.read_text(encoding="utf-8"), model), encoding="utf-8")
+    write_whole(path, _with_references(path.read_text(encoding="utf-8"), model))
     lines = into / "cell_lines.toml"
     text = _with_speeds((source / lines.name).read_text(encoding="utf-8"), model, report)
-    lines.write_text(text, encoding="utf-8")
+    write_whole(lines, text)
 
 
 def _with_values(text: str, constants: pd.DataFrame) -> str:

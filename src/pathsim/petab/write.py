@@ -25,6 +25,7 @@ from ..estimation.records import Observable, Part, TableParameter
 from ..estimation.terms import Term
 from ..experiments.experiment import Experiment, Period
 from ..experiments.timecourse import system_of
+from ..files import write_whole
 from ..model import Model
 from ..model.maths import Expr, nodes, substitute, symbol, uses_time
 from ..model.sbml_export import sbml_text
@@ -349,7 +350,7 @@ def number(value: float) -> str:
 def _files(folder: Path, model: Model, tables: _Tables) -> Path:
     """Write the model, the tables and the file that names them; returns the path of the last."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.xml").write_text(sbml_text(model), encoding="utf-8")
+    write_whole(folder / "model.xml", sbml_text(model))
     lines = [
         "format_version: 2.0.0",
         "model_files:",
@@ -360,10 +361,10 @@ def _files(folder: Path, model: Model, tables: _Tables) -> Path:
     for name, header in HEADERS.items():
         rows: Collection[tuple[Any, ...]] = getattr(tables, f"{name}s")
         text = ["\t".join(header.split()), *("\t".join(_cell(cell) for cell in row) for row in rows)]
-        (folder / f"{name}s.tsv").write_text("\n".join(text) + "\n", encoding="utf-8")
+        write_whole(folder / f"{name}s.tsv", "\n".join(text) + "\n")
         lines.append(f"{name}_files: [{name}s.tsv]")
     path = folder / "problem.yaml"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_whole(path, "\n".join(lines) + "\n")
     return path
 
 
