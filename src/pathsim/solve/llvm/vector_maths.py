@@ -27,10 +27,6 @@ _LOG_COEFFICIENTS = (
 )  # fmt: skip
 
 
-PUBLIC = ("exp", "log", "pow")
-"""Functions that model code calls; they are compiled once, with optimisation, and found by name."""
-
-
 def maths_module(fused: bool) -> str:
     """IR of the public functions."""
     functions = [make(fused).replace("define internal", "define") for make in (_exp, _log, _pow)]
