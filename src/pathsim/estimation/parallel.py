@@ -7,10 +7,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from importlib.util import find_spec
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any, TypeVar
+
+from ..errors import PathsimError, SimulationError
 
 Result = TypeVar("Result")
 
@@ -18,6 +21,11 @@ Result = TypeVar("Result")
 def in_processes(job: Callable[[int], Result], numbers: Sequence[int], workers: int | None) -> Iterator[Result]:
     """``job(number)`` for each number, in the order they finish; here and now with one worker or where no process can
     be forked. The job itself need not be picklable: the processes inherit it.
+
+    Whatever ends the iteration (an error, Ctrl-C) ends the processes at once.
+
+    Raises:
+        SimulationError: a process could not be started, or was ended from outside.
     """
     count = min(workers or os.cpu_count() or 1, len(numbers))
     if count <= 1 or "fork" not in multiprocessing.get_all_start_methods():
@@ -26,38 +34,85 @@ def in_processes(job: Callable[[int], Result], numbers: Sequence[int], workers: 
     if "slopes" in dir(getattr(job, "objective", None)):  # compile once, before processes part
         objective: Any = job.objective  # type: ignore[attr-defined]
         objective.slopes(0.5 * (objective.lower + objective.upper))
+    waiting = iter(numbers)
+    with _workers(job, count) as idle:
+        busy: list[Connection] = []
+        while True:
+            while idle and (number := next(waiting, None)) is not None:
+                busy.append(_hand(idle.pop(), number))
+            if not busy:
+                return
+            for connection in wait(busy):
+                assert isinstance(connection, Connection)
+                busy.remove(connection)
+                idle.append(connection)
+                yield _result(connection)
+
+
+@contextmanager
+def _workers(job: Callable[[int], Any], count: int) -> Iterator[list[Connection]]:
+    """Ways to talk to so many processes that wait for numbers; the processes end with the block."""
     context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_adopt, initargs=(job,)) as pool:
-        waiting: set[Future[Any]] = {pool.submit(_run, number) for number in numbers}
-        try:
-            while waiting:
-                finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    processes: list[BaseProcess] = []
+    try:
+        connections = []
+        for _ in range(count):
+            here, there = context.Pipe()
+            process = context.Process(target=_serve, args=(there, job, os.getpid()), daemon=True)
+            try:
+                process.start()
+            except OSError as error:
+                raise SimulationError(
+                    f"worker process {len(processes) + 1} of {count} could not be started "
+                    f"({error.strerror or error}); ask for fewer workers"
+                ) from None
+            processes.append(process)
+            there.close()
+            connections.append(here)
+        yield connections
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
 
 
-_adopted: list[Callable[[int], Any]] = []  # in a worker process: the one job it was made for
+def _hand(connection: Connection, number: int) -> Connection:
+    """The connection of a worker that has been given a number; one that is gone is found when it should answer."""
+    with suppress(OSError):
+        connection.send(number)
+    return connection
 
 
-def _adopt(job: Callable[[int], Any]) -> None:
+def _result(connection: Connection) -> Any:
+    try:
+        done, found = connection.recv()
+    except (EOFError, OSError):
+        raise SimulationError(
+            "a worker process was ended from outside (out of memory?); ask for fewer workers"
+        ) from None
+    if not done:
+        raise found
+    return found
+
+
+def _serve(connection: Connection, job: Callable[[int], Any], parent: int) -> None:
+    """What a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    if find_spec("threadpoolctl") is not None:  # small matrices: threads of linear algebra only get in each other's way
-        from threadpoolctl import threadpool_limits
-
-        threadpool_limits(1)
-    _adopted[:] = [job]
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    while True:
+        number = connection.recv()
+        try:
+            connection.send((True, job(number)))
+        except PathsimError as error:
+            connection.send((False, error))
+        except Exception as error:
+            connection.send((False, SimulationError(f"{type(error).__name__}: {error} (in a worker process)")))
 
 
 def _end_with(parent: int) -> None:
     """End this process soon after its parent, which a kill leaves no time to end it."""
     while os.getppid() == parent:
-        time.sleep(1.0)
+        time.sleep(0.5)
     os._exit(1)
-
-
-def _run(number: int) -> Any:
-    return _adopted[0](number)

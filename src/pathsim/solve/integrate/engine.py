@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ...cache import source_of
+from ...threads import stop_if_asked, threads
 from ..equations.system import System
 from ..llvm import jit
 from ..llvm import layout as rows
@@ -36,7 +37,9 @@ MOST_WAITING = 1 << 20
 OWN_SHARE = 1e-3
 """Absolute tolerance over relative tolerance times the largest value a state has had, by default."""
 
-Kernel = Callable[..., int]
+FIRST_CALLS, MOST_SECONDS = 16, 0.05
+"""Calls to the step, doubled until they take so long, after which a loop looks whether it is to stop."""
+
 _KINDS = {"lt": rows.LT, "le": rows.LE, "floor": rows.FLOOR, "eq": rows.EQ}
 
 
@@ -275,8 +278,9 @@ def arrange(
     workspace.table[POINTERS.index("f_factor")] = factor
     direct = engine.direct_outputs(nodes)
     watched = until_steady or any(pair is None for pair in engine.program.linear_modes)
+    attempts = min(1000, max(1, 100_000 // (1 + len(engine.program.elimination.entries))))
     at = workspace.layout._replace(
-        n_outputs=len(nodes), computes_outputs=int((direct < 0).any()), attempts_at_once=1 if watched else 1000
+        n_outputs=len(nodes), computes_outputs=int((direct < 0).any()), attempts_at_once=1 if watched else attempts
     )
     return at, np.where(direct < 0, at.o + np.arange(len(nodes)), at.y + direct)
 
@@ -285,6 +289,26 @@ def settings_of(rtol: float, atol: float | None, max_steps: int, until_steady: b
     """``Job.settings``; without ``atol`` absolute tolerances follow the states."""
     own = OWN_SHARE * rtol if atol is None else 0.0
     return np.array([rtol, atol or 0.0, max_steps, 0.0, float(until_steady), own])
+
+
+def no_progress() -> IntArray:
+    """``Job.progress`` of a job that nobody has begun."""
+    return np.array([0, 0, 0, 0, 0, FIRST_CALLS], dtype=np.int64)
+
+
+def to_the_end(loop: Callable[[], int], progress: IntArray) -> None:
+    """Call an integration loop until its job is done, with time in between for Ctrl-C and for the end of a pool."""
+    while True:
+        began = time.perf_counter()
+        loop()
+        if not progress[rows.UNDER_WAY]:
+            return
+        took = time.perf_counter() - began
+        if took < MOST_SECONDS:
+            progress[rows.MOST_CALLS] *= 2
+        elif took > 4 * MOST_SECONDS:
+            progress[rows.MOST_CALLS] = max(1, progress[rows.MOST_CALLS] // 4)
+        stop_if_asked()
 
 
 def run(
@@ -309,8 +333,8 @@ def run(
         return
     code = engine.addresses(engine.output_code(nodes))
     settings = settings_of(*tolerances, until_steady=until_steady)
-    threads = min(workers or os.cpu_count() or 1, -(-n_rows // LANES))
-    kernel: Kernel = lanes.run_lanes if engine.plain else compiled(lanes.run_lanes)
+    count = min(workers or os.cpu_count() or 1, -(-n_rows // LANES))
+    prepare = partial(partial, lanes.run_lanes) if engine.plain else compiled(lanes.run_lanes).prepared
     factor = engine.factor_address(n_rows)
 
     def simulate(first: int, last: int) -> None:
@@ -319,24 +343,26 @@ def run(
             begin, end = waiting.pop()
             with engine.workspaces.lent(len(nodes)) as workspace:
                 at, sources = arrange(engine, workspace, nodes, factor, until_steady)
-                piece = Job(engine.system.defaults, columns, values, start_states, sources, times, settings, begin, end)
-                kernel(code, at, workspace.F, workspace.N, engine.discrete, piece, results, nothing_recorded())
+                progress = no_progress()
+                piece = (columns, values, start_states, sources, times, settings, progress, begin, end)
+                job, tape = Job(engine.system.defaults, *piece), nothing_recorded()
+                to_the_end(prepare(code, at, workspace.F, workspace.N, engine.discrete, job, results, tape), progress)
             if engine.makes_room(results.ends[begin:end], at.most_pending):
                 full = begin + np.flatnonzero(results.ends[begin:end, rows.STATUS] == rows.QUEUE_FULL)
                 waiting += [(row, row + 1) for row in full.tolist()]
 
-    if threads <= 1:
+    if count <= 1:
         simulate(0, n_rows)
         return
-    with ThreadPoolExecutor(threads) as pool:
-        for finished in [pool.submit(simulate, *piece) for piece in _slices(n_rows, threads)]:
+    with threads(count) as submit:
+        for finished in [submit(simulate, *piece) for piece in _slices(n_rows, count)]:
             finished.result()
 
 
-def _slices(n_rows: int, threads: int) -> Iterator[tuple[int, int]]:
+def _slices(n_rows: int, count: int) -> Iterator[tuple[int, int]]:
     """Slices that get smaller: few ends at which lanes run empty, and no thread left with much to do alone."""
     first = 0
     while first < n_rows:
-        last = min(n_rows, first + max(LANES * 4, (n_rows - first) // (threads * 3)))
+        last = min(n_rows, first + max(LANES * 4, (n_rows - first) // (count * 3)))
         yield first, last
         first = last

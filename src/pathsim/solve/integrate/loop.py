@@ -18,12 +18,16 @@ from ..llvm.layout import (
     AIM,
     AT_REST,
     END,
+    FIRST_STAGED,
     H_NEXT,
     LANDS,
     LANES,
     LIMIT,
     LIVE,
+    LIVE_ROWS,
     MODE_SWITCHED,
+    MOST_CALLS,
+    NEXT_ROW,
     NO_STEADY_STATE,
     NO_TIME,
     NOT_FINITE,
@@ -35,6 +39,7 @@ from ..llvm.layout import (
     ROW,
     RTOL,
     SAMPLED,
+    STAGED,
     STATE,
     STATUS,
     STEP_TOO_SMALL,
@@ -47,6 +52,7 @@ from ..llvm.layout import (
     TIME,
     TINY_STEP,
     TOO_MANY_STEPS,
+    UNDER_WAY,
     UNTIL_STEADY,
     WAS_REJECTED,
     WISH,
@@ -83,19 +89,33 @@ def run_lanes(
     results: Results,
     tape: Tape,
 ) -> int:
-    """Simulate the rows of a job and record them if the tape has lanes; returns the number of calls to the step."""
-    prepare_stage(at, F, job)
-    for lane in range(LANES):
-        N[ROW, lane] = -1
-    next_row = job.first
-    first_staged, staged = job.first, 0  # the stage holds this many rows from there on
-    live = 0
+    """Simulate the rows of a job and record them if the tape has lanes; returns the number of calls to the step.
+
+    Stops after as many calls as ``job.progress`` says, to be called again until nothing is under way.
+    """
+    progress = job.progress
+    fresh = progress[UNDER_WAY] == 0
+    if fresh:
+        prepare_stage(at, F, job)
+        for lane in range(LANES):
+            N[ROW, lane] = -1
+        next_row = job.first
+        first_staged, staged = job.first, 0  # the stage holds this many rows from there on
+        live = 0
+        progress[UNDER_WAY] = 1
+    else:
+        next_row, live = progress[NEXT_ROW], progress[LIVE_ROWS]
+        first_staged, staged = progress[FIRST_STAGED], progress[STAGED]
     calls = 0
     recording = tape.lanes > 0
     n8 = at.n * LANES
     share = 1.0 / max(at.n, 1)
     rtol, own = job.settings[RTOL], job.settings[OWN_SHARE]
     while live > 0 or next_row < job.last:
+        if calls >= progress[MOST_CALLS]:
+            progress[NEXT_ROW], progress[LIVE_ROWS] = next_row, live
+            progress[FIRST_STAGED], progress[STAGED] = first_staged, staged
+            return calls
         for lane in range(LANES):  # idle lanes take the next row
             while N[ROW, lane] < 0 and next_row < job.last:
                 if next_row == first_staged + staged:
@@ -106,7 +126,7 @@ def run_lanes(
                     note_taken(at, F, tape, next_row, lane)
                 next_row += 1
                 live += 1
-                if calls == 0 and lane == 0:
+                if fresh and calls == 0 and lane == 0:
                     _fill_spare_lanes(at, F)
                 live -= _begin(code, at, F, N, discrete, job, results, lane)
                 if recording:
@@ -125,6 +145,7 @@ def run_lanes(
         live -= _after_step(code, at, F, N, discrete, job, results)
         if recording:
             note_ends(at, F, N, tape)
+    progress[UNDER_WAY] = 0
     return calls
 
 

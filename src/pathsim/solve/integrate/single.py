@@ -10,13 +10,13 @@ import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
-from ..llvm.layout import STATE, STATUS, TIME, Job, Results
+from ..llvm.layout import STATE, STATUS, TIME, UNDER_WAY, Job, Results
 from ..llvm.loops import compiled, pack
 from ..solvers import Rosenbrock
 from ..status import Status
 from . import loop as lanes
 from .batch import engine_of
-from .engine import arrange, settings_of
+from .engine import arrange, no_progress, settings_of, to_the_end
 from .recorder import nothing_recorded
 
 
@@ -45,6 +45,7 @@ class Single:
         self._nodes, self._columns, self._base = nodes, columns, base
         self._tolerances = settings_of(solver.rtol, solver.atol, solver.max_steps)
         self._grid = np.ascontiguousarray(times, dtype=float)[None, :]
+        self._progress = no_progress()
         self._driver = compiled(lanes.run_lanes)
         self._prepare()
 
@@ -54,7 +55,8 @@ class Single:
         workspace = engine.workspace(len(nodes))
         at, sources = arrange(engine, workspace, nodes, engine.factor_address(1))
         nothing = np.empty((0, len(self.system.states)))
-        job = Job(self._base, self._columns, self.settings, nothing, sources, self._grid, self._tolerances, 0, 1)
+        own = (self._columns, self.settings, nothing, sources, self._grid, self._tolerances, self._progress)
+        job = Job(self._base, *own, 0, 1)
         code = engine.addresses(engine.output_code(nodes))
         records: tuple[Any, ...] = (
             code,
@@ -74,13 +76,17 @@ class Single:
         """Values (times, outputs) at these raw values of the columns, and a sentence when it failed (else empty)."""
         with self._lock:
             self.settings[0] = settings
-            self._driver.run(*self._addresses)
+            self._progress[UNDER_WAY] = 0  # a run that was interrupted is not gone on with
+            self._to_the_end()
             while self._engine.makes_room(self._ends, self._alive[0].layout.most_pending):
                 self._prepare()
-                self._driver.run(*self._addresses)
+                self._to_the_end()
             values = self._values[0].copy()
             status = int(self._ends[0, STATUS])
             return values, "" if status == 0 else self._sentence(status)
+
+    def _to_the_end(self) -> None:
+        to_the_end(lambda: self._driver.run(*self._addresses), self._progress)
 
     def _sentence(self, status: int) -> str:
         state = int(self._ends[0, STATE])

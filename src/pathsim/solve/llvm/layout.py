@@ -76,6 +76,8 @@ OK, STEP_TOO_SMALL, TOO_MANY_STEPS, NOT_FINITE, SINGULAR, CHATTERING, NO_STEADY_
 LT, LE, FLOOR, EQ = range(4)
 # positions in Job.settings
 RTOL, ATOL, MAX_STEPS, START, UNTIL_STEADY, OWN_SHARE = range(6)
+# positions in Job.progress; the first is 0 before the first call and when all rows are done
+(UNDER_WAY, NEXT_ROW, FIRST_STAGED, STAGED, LIVE_ROWS, MOST_CALLS) = range(6)
 # kinds of states that have a scale in common
 KINDS = 4
 # columns of Results.ends
@@ -168,6 +170,7 @@ class Job(NamedTuple):
     """What to simulate: rows ``first`` to ``last`` of ``values``, which override ``columns`` of ``defaults``.
 
     ``sources`` are the rows of F where outputs are found after ``outputs`` has run: a state itself, or ``o``.
+    ``progress`` lets a job be done in several calls, each of so many calls to the step.
     """
 
     defaults: Floats1
@@ -177,6 +180,7 @@ class Job(NamedTuple):
     sources: Integers1
     times: Floats2
     settings: Floats1
+    progress: Integers1
     first: int
     last: int
 

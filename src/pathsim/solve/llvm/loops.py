@@ -33,14 +33,23 @@ class CompiledLoop:
         """``run(*addresses)`` of packed arguments."""
 
     def __call__(self, *arguments: Any) -> int:
+        return self.prepared(*arguments)()
+
+    def prepared(self, *arguments: Any) -> Callable[[], int]:
+        """A call with these arguments, for what is called several times; keep the arguments alive."""
         words: list[int] = []
         first = []
         for argument in arguments:
             first.append(len(words))
             words += words_of(argument)
         packed = np.array(words, dtype=np.int64)
-        base = packed.ctypes.data
-        return int(self.run(*[base + 8 * word for word in first]))
+        addresses = [packed.ctypes.data + 8 * word for word in first]
+
+        def call() -> int:
+            assert packed is not None  # kept alive
+            return int(self.run(*addresses))
+
+        return call
 
 
 def ir_of(entry: Callable[..., int | None]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..integrate.batch import Rows, at_rest, engine_of
-from ..integrate.engine import Engine, arrange, settings_of
+from ..integrate.engine import Engine, arrange, no_progress, settings_of, to_the_end
 from ..integrate.loop import run_lanes
 from ..integrate.recorder import (
     CALLS,
@@ -251,8 +251,12 @@ def _record(
     until_steady = bool(tolerances[UNTIL_STEADY])
     with engine.workspaces.lent(len(nodes)) as memory:
         at, sources = arrange(engine, memory, nodes, engine.factor_address(len(settings)), until_steady)
-        job = Job(engine.system.defaults, columns, settings, starts, sources, grid, tolerances, 0, len(settings))
-        compiled(run_lanes)(code, at, memory.F, memory.N, engine.discrete, job, results, tape)
+        progress = no_progress()
+        job = Job(
+            engine.system.defaults, columns, settings, starts, sources, grid, tolerances, progress, 0, len(settings)
+        )
+        loop = compiled(run_lanes).prepared(code, at, memory.F, memory.N, engine.discrete, job, results, tape)
+        to_the_end(loop, progress)
     return at.most_pending
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -12,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from ...arrays import FloatArray
+from ...threads import threads
 from ..equations.system import System
 from ..llvm.layout import LANES
 from ..solvers import Rosenbrock
@@ -103,6 +103,6 @@ def record_parts(
 def _side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:
     if len(tasks) == 1:
         return [tasks[0]()]
-    with ThreadPoolExecutor(len(tasks) - 1) as pool:
-        others = [pool.submit(task) for task in tasks[1:]]
+    with threads(len(tasks) - 1) as submit:
+        others = [submit(task) for task in tasks[1:]]
         return [tasks[0](), *(other.result() for other in others)]
