@@ -81,8 +81,8 @@ def ours(name: str, seed: int) -> Contender:
     """pathsim at its defaults."""
     objective: Any = load(yaml_of(name), workers=1).objective()
     theta = objective.setup.nominal
-    objective.slopes(theta)  # compiled before the clock starts, as AMICI is
-    objective.slopes_many(theta[None])
+    objective.derivatives(theta)  # compiled before the clock starts, as AMICI is
+    objective.derivatives_many(theta[None])
     objective.refined_many(theta[None])
 
     def start(i: int) -> float:

@@ -3,8 +3,8 @@
 For published PEtab problems, processor time per gradient of the log likelihood by all estimated parameters, all
 conditions: pathsim's exact discrete adjoint of many vectors in one call and of one vector alone, at rtol 1e-6 and 1e-8;
 AMICI at its defaults (rtol 1e-8, atol 1e-16), called through pyPESTO's objective as its fits do, one vector at a time,
-forward and adjoint. One thread, the tools in turns. Errors are the largest deviation from a reference (tangents at rtol
-1e-11), in parts of the gradient's largest entry, medians over the vectors that both can do.
+forward and adjoint. One thread, the tools in turns. Errors are the largest deviation from a reference (forward
+sensitivities at rtol 1e-11), in parts of the gradient's largest entry, medians over the vectors that both can do.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/amici_gradients.py [problem ...] [--vectors 256] [--rounds 3]
 """
@@ -21,7 +21,7 @@ import numpy as np
 
 import pathsim as ps
 from amici_problems import PROBLEMS, amici_objective, rival_problem, yaml_of
-from pathsim.estimation.gradients import adjoint_gradients, forward_slopes
+from pathsim.estimation.gradients import adjoint_gradients, forward_derivatives
 from pathsim.petab import load
 
 SPREAD = 0.2
@@ -67,7 +67,9 @@ def measure(name: str, vectors: int, rounds: int) -> None:
     theirs = np.empty((SHARED, len(order)))
     theirs[:, order] = thetas[:SHARED]
     tight = problem.with_solver(ps.Rosenbrock(rtol=1e-11, atol=1e-16))
-    reference = np.array([one.gradient for one in forward_slopes(tight.setup, thetas[:SHARED], tight.setup.rosenbrock)])
+    reference = np.array(
+        [one.gradient for one in forward_derivatives(tight.setup, thetas[:SHARED], tight.setup.rosenbrock)]
+    )
     ours = {label: problem.with_solver(solver) for label, solver in SETTINGS}
     times: dict[str, list[float]] = {}
     gradients: dict[str, np.ndarray] = {}

@@ -112,7 +112,7 @@ class Traced:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.inner, name)  # missing where the version has no such method
-        if name in ("refined_many", "slopes_many"):
+        if name in ("refined_many", "derivatives_many"):
             self._check()
         return found
 
@@ -131,8 +131,8 @@ class Traced:
         self._note(found[0])
         return found
 
-    def slopes(self, theta: Any) -> Any:
-        found = self.inner.slopes(theta)
+    def derivatives(self, theta: Any) -> Any:
+        found = self.inner.derivatives(theta)
         self._note(found.value)
         return found
 
@@ -153,10 +153,10 @@ def worker(name: str, seconds: float) -> None:
     problem = {"erbb": erbb, "bundled": bundled}[name](ps)
     objective = problem.objective() if hasattr(problem, "objective") else problem
     theta = 0.5 * (objective.lower + objective.upper)
-    objective.slopes(theta)
+    objective.derivatives(theta)
     if hasattr(objective, "refined_many"):
         objective.refined_many(theta[None])
-        objective.slopes_many(theta[None])
+        objective.derivatives_many(theta[None])
     print(json.dumps([]), flush=True)
     for line in sys.stdin:
         number = int(line)

@@ -37,7 +37,7 @@ def measure(name: str, starts: int, seconds: float, seed: int) -> dict[str, obje
     problem = load(yaml, workers=1)
     objective = problem.objective()
     published = -objective.value(problem.theta)[0]
-    objective.slopes(problem.theta)  # compiled before the clock starts, as AMICI is
+    objective.derivatives(problem.theta)  # compiled before the clock starts, as AMICI is
     done: list[tuple[Start, float]] = []
     began = time.process_time()
 

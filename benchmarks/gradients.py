@@ -1,10 +1,10 @@
 """What does a full gradient cost, in units of the simulation it belongs to?
 
 First for sweeps over published models, processor time per simulation of (a) a plain sweep, (b) the exact discrete
-adjoint (record the steps, run them back: derivatives of one number by all estimated parameters), (c) forward tangents
-along the estimated parameters (derivatives of every output). Then for whole fitting problems, one parameter vector at a
-time as a user calls them: ``problem.log_likelihood(theta)`` and ``problem.gradient(theta)``. The rival AMICI is
-measured by ``amici_gradients.py``.
+adjoint (record the steps, run them back: derivatives of one number by all estimated parameters), (c) forward
+sensitivities along the estimated parameters (derivatives of every output). Then for whole fitting problems, one
+parameter vector at a time as a user calls them: ``problem.log_likelihood(theta)`` and ``problem.gradient(theta)``.
+The rival AMICI is measured by ``amici_gradients.py``.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/gradients.py [problem ...] [--rows 256]
 """

@@ -18,10 +18,10 @@ def main(target: str) -> None:
         trial = ps.virtual_trial("pi3k_mapk", name, trials=100, sets=ps.load_parameter_sets()[:10])
         print(f"{name}, {trial.cohort.regimen}")
         for row in trial.summary().itertuples():
-            band = "" if row.low is None or row.low != row.low else f" ({row.low:.2f} to {row.high:.2f})"
+            interval = "" if row.low is None or row.low != row.low else f" ({row.low:.2f} to {row.high:.2f})"
             print(
                 f"  {row.row}: {row.treated_months:.2f} against {row.control_months:.2f} months, "
-                f"hazard ratio {row.hazard_ratio:.2f}{band}; {row.what}"
+                f"hazard ratio {row.hazard_ratio:.2f}{interval}; {row.what}"
             )
         shares = trial.compatible()
         said = "no simulated trial agrees with it"

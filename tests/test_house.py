@@ -48,7 +48,7 @@ def test_circles_are_found() -> None:
 
 def test_only_experiments_and_the_solver_run_rows() -> None:
     """Whoever wants something simulated describes an experiment."""
-    doors = {"run_rows", "settle_rows", "run_tangents", "record_rows", "record_parts"}
+    doors = {"run_rows", "settle_rows", "run_sensitivities", "record_rows", "record_parts"}
     source, found = ROOT / "src" / "pathsim", []
     for path in source.rglob("*.py"):
         if path.relative_to(source).parts[0] not in ("experiments", "solve"):

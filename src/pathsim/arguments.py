@@ -68,11 +68,11 @@ def or_nan(value: object) -> float:
         return math.nan
 
 
-def share(value: object, what: str, hint: str = "") -> float:
+def share(value: object, what: str, note: str = "") -> float:
     """``value`` as a number between 0 and 1, both excluded. Raises :class:`InputError` when it is none."""
     found = number(value, what)
     if not 0 < found < 1:
-        raise InputError(f"{what} is {brief(repr(value))}; it must lie between 0 and 1{hint}")
+        raise InputError(f"{what} is {brief(repr(value))}; it must lie between 0 and 1{note}")
     return found
 
 

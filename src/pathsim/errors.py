@@ -35,7 +35,7 @@ def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     return [by_folded[folded] for folded in close]
 
 
-def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> UnknownNameError:
+def unknown(kind: str, name: str, known: Iterable[str], note: str = "") -> UnknownNameError:
     """The error for a misspelt ``name``: one line, with near misses or, failing those, the first known names."""
     names = list(known)
     close = near_misses(name, names)
@@ -46,7 +46,7 @@ def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> Unkno
         advice = f"known: {shown}{', ...' if len(names) > 8 else ''}"
     else:
         advice = "none is known"
-    return UnknownNameError(f"unknown {kind} '{name}': {advice}{' ' + hint if hint else ''}")
+    return UnknownNameError(f"unknown {kind} '{name}': {advice}{' ' + note if note else ''}")
 
 
 def brief(text: str, most: int = 60) -> str:

@@ -53,8 +53,8 @@ def test_every_line_doubles_in_the_time_its_file_names() -> None:
         if match := re.search(r"cycle_speed = .*calibrated to a doubling time of ([0-9.]+) h", line):
             hours[name] = float(match[1])
     assert len(hours) > 20
-    dishes = [Reading(line, FULL_MEDIUM, time, "cell_count") for line in hours for time in (0.0, 4320.0)]
-    counts = take_readings(ps.load_model("pi3k_mapk"), dishes)[0].reshape(-1, 2)
+    readings = [Reading(line, FULL_MEDIUM, time, "cell_count") for line in hours for time in (0.0, 4320.0)]
+    counts = take_readings(ps.load_model("pi3k_mapk"), readings)[0].reshape(-1, 2)
     found = 72.0 / np.log2(counts[:, 1] / counts[:, 0])
     np.testing.assert_allclose(found, list(hours.values()), rtol=0.04)
 

@@ -103,7 +103,7 @@ def test_the_command_of_the_design_works_as_typed(capsys: pytest.CaptureFixture[
         ["combine", "T47D", "alpelisib", "trametinib", "--doses", "10 nM 1 uM", "--wells"],
     ],
 )
-def test_predictions_come_with_bands_over_the_ensemble(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+def test_predictions_come_with_intervals(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     code, out, _ = run(capsys, *words, "--ensemble", "6")
     assert code == 0
     frame = table(out)
@@ -125,11 +125,11 @@ def test_synergy_has_a_band_too(capsys: pytest.CaptureFixture[str], metric: str,
     assert frame[column].tolist() == table(run(capsys, *words)[1])[column].tolist()
 
 
-def test_time_courses_have_bands_too(capsys: pytest.CaptureFixture[str], decay: str, tmp_path: Path) -> None:
+def test_time_courses_have_intervals_too(capsys: pytest.CaptureFixture[str], decay: str, tmp_path: Path) -> None:
     sets = tmp_path / "sets.csv"
     sets.write_text("A\n1\n2\n3\n")
     code, out, _ = run(
-        capsys, "simulate", decay, "--times", "0 1", "--ensemble", str(sets), "--plot", str(tmp_path / "band.png")
+        capsys, "simulate", decay, "--times", "0 1", "--ensemble", str(sets), "--plot", str(tmp_path / "interval.png")
     )
     assert code == 0
     frame = table(out)

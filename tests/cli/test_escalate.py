@@ -25,7 +25,7 @@ def test_a_line_is_made_and_used(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "MCF7-alpelisibR" in capsys.readouterr().out
 
 
-def test_bands_over_a_file_of_parameter_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_intervals_over_a_file_of_parameter_sets(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sets = tmp_path / "sets.csv"
     sets.write_text("SRC_total,IRS1_total\n100,300\n120,250\n")
     words = ["escalate", "MCF7", "alpelisib", "--factor", "3", "--max-days", "40", "--ensemble", str(sets)]

@@ -121,7 +121,7 @@ def test_gradients_agree_with_differences(model: ps.Model, rules: dict[str, Any]
     problem = ps.blot_problem(model, table, free, library=library(), solver=TIGHT, **rules)
     theta = problem.theta + 0.05
     objective = problem.objective()
-    found = objective.slopes(theta)
+    found = objective.derivatives(theta)
     assert not found.failure
     assert found.value == pytest.approx(objective.value(theta)[0], rel=1e-9)
     numeric = differences(objective, theta)
@@ -132,7 +132,7 @@ def test_gradients_agree_with_differences(model: ps.Model, rules: dict[str, Any]
     assert not why
     assert value == pytest.approx(found.value, rel=1e-9)
     np.testing.assert_allclose(gradient, found.gradient, rtol=1e-6, atol=1e-7 * np.abs(numeric).max())
-    many = objective.slopes_many(np.stack([theta, theta + 0.02]))
+    many = objective.derivatives_many(np.stack([theta, theta + 0.02]))
     assert many[0].value == pytest.approx(found.value, abs=0.02)
     _, values = objective.refined_many(np.stack([theta, theta + 0.02]))
     assert (values <= [objective.value(one)[0] + 0.02 for one in (theta, theta + 0.02)]).all()
@@ -237,10 +237,10 @@ def test_structure_is_told_in_words(tmp_path: Path) -> None:
     text = text.replace("k_s6*pAKT", "(k_s6/k_loss)*pAKT").replace("basal = 0.05;", "basal = 0.05; k_loss = 1;")
     path = tmp_path / "cascade.ant"
     text = text.replace("pAKT, pS6;", "pAKT, pS6, x; x = idle;")
-    path.write_text(text.replace("end\n", "  film := gain*pAKT;\nend\n"))
+    path.write_text(text.replace("end\n", "  lumi := gain*pAKT;\nend\n"))
     made = ps.load_model(path)
     table = blots(made)
-    table["readout"] = table["readout"].replace("pAKT", "film")
+    table["readout"] = table["readout"].replace("pAKT", "lumi")
     free = ["k_a", "k_b", "k_off", "idle", "gain", "k_s6", "k_loss", "k_ds6"]
     fit = ps.fit(ps.blot_problem(made, table, free, library=library()), starts=2, workers=1)
     said = ps.identifiability_report(fit).sentences

@@ -1,4 +1,4 @@
-"""Many searches in step: the deepest valley wins, what fails is left, and rough slopes agree with exact ones."""
+"""Many searches in step: the deepest valley wins, what fails is left, and rough derivatives agree with exact ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytest.importorskip("petab")
 import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation.descend import descend
-from pathsim.estimation.objective import Slopes
+from pathsim.estimation.objective import Derivatives
 from pathsim.estimation.search import SuccessiveHalving
 from pathsim.petab import load
 
@@ -42,17 +42,17 @@ class Valleys:
             return np.inf, "beyond the wall"
         return 0.5 * float(np.sum(self._residuals(theta)[0] ** 2)), ""
 
-    def slopes(self, theta: FloatArray) -> Slopes:
+    def derivatives(self, theta: FloatArray) -> Derivatives:
         value, why = self.value(theta)
         r, J = self._residuals(theta)
-        return Slopes.failed(2, why) if why else Slopes(value, J.T @ r, J.T @ J)
+        return Derivatives.failed(2, why) if why else Derivatives(value, J.T @ r, J.T @ J)
 
     def refined_many(self, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
         self.calls += 1
         return thetas.copy(), np.array([self.value(theta)[0] for theta in thetas])
 
-    def slopes_many(self, thetas: FloatArray) -> list[Slopes]:
-        return [self.slopes(theta) for theta in thetas]
+    def derivatives_many(self, thetas: FloatArray) -> list[Derivatives]:
+        return [self.derivatives(theta) for theta in thetas]
 
 
 def test_the_deepest_valley_wins() -> None:
@@ -97,12 +97,12 @@ def test_a_fit_descends_from_its_population_and_can_be_watched() -> None:
 
 @collection
 @pytest.mark.parametrize("name", ["Boehm_JProteomeRes2014", "Brannmark_JBC2010", "Schwen_PONE2014"])
-def test_rough_slopes_agree_with_exact_ones(name: str) -> None:
+def test_rough_derivatives_agree_with_exact_ones(name: str) -> None:
     yaml = next(path for path in sorted((DATA / name).glob("*.yaml")) if "test" not in path.name)
     objective = load(yaml, workers=1).objective()
     theta = objective.setup.nominal
-    exact = objective.slopes(theta)
-    rough = objective.slopes_many(np.stack([theta, np.full(len(theta), np.nan), theta]))
+    exact = objective.derivatives(theta)
+    rough = objective.derivatives_many(np.stack([theta, np.full(len(theta), np.nan), theta]))
     assert rough[1].failure
     for found in (rough[0], rough[2]):
         assert found.value == pytest.approx(exact.value, abs=0.05)

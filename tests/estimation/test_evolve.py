@@ -13,7 +13,7 @@ pytest.importorskip("petab")
 import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation.evolve import evolve
-from pathsim.estimation.objective import Slopes
+from pathsim.estimation.objective import Derivatives
 from pathsim.estimation.search import DifferentialEvolution, PopulationSearch
 from pathsim.petab import load
 
@@ -40,12 +40,12 @@ class Ripples:
         found = float(self.refined_many(theta[None])[1][0])
         return found, "" if math.isfinite(found) else "beyond the wall"
 
-    def slopes(self, theta: FloatArray) -> Slopes:
+    def derivatives(self, theta: FloatArray) -> Derivatives:
         value, why = self.value(theta)
         z = theta - 3.0
         gradient = 2 * z + 20 * math.pi * np.sin(2 * math.pi * z)
-        found = Slopes(value, gradient, np.eye(8) * (2 + 40 * math.pi**2))
-        return Slopes.failed(8, why) if why else found
+        found = Derivatives(value, gradient, np.eye(8) * (2 + 40 * math.pi**2))
+        return Derivatives.failed(8, why) if why else found
 
 
 def population(objective: Ripples, seed: int, settings: DifferentialEvolution) -> tuple[FloatArray, ...]:

@@ -155,7 +155,7 @@ def test_what_has_no_closed_form_says_so(family: Family) -> None:
         Solved(ScaledWithOffset(), family, BANDS, GEL)
 
 
-def slope(function: Callable[[FloatArray], FloatArray], at: FloatArray) -> FloatArray:
+def derivative(function: Callable[[FloatArray], FloatArray], at: FloatArray) -> FloatArray:
     step = 1e-4 * at
     v = [function(at + f * step) for f in (1, -1, 2, -2)]
     return (8 * (v[0] - v[1]) - (v[2] - v[3])) / (12 * step)
@@ -172,8 +172,8 @@ def test_given_sizes_of_noise(family: Family, side: BoolArray | None) -> None:
     sigma = (SD if family.scale == "lin" else SHARE)[:, None]
     signal = (np.array([32.0, 480.0])[GEL] * SIGNAL)[:, None]
     found = given.local(signal, sigma)
-    by_signal = slope(lambda s: given.losses(s, sigma), signal)
+    by_signal = derivative(lambda s: given.losses(s, sigma), signal)
     np.testing.assert_allclose(found.by_signal, by_signal, rtol=1e-6, atol=1e-9)
-    by_sigma = slope(lambda s: given.losses(signal, s), sigma)
+    by_sigma = derivative(lambda s: given.losses(signal, s), sigma)
     np.testing.assert_allclose(found.by_sigma, by_sigma, rtol=1e-6, atol=1e-7)
     np.testing.assert_array_equal(found.losses, given.losses(signal, sigma))

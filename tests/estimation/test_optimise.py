@@ -11,7 +11,7 @@ import pytest
 
 import pathsim as ps
 from pathsim.arrays import FloatArray
-from pathsim.estimation.objective import Slopes, checked
+from pathsim.estimation.objective import Derivatives, checked
 from pathsim.estimation.optimise import Eigen, Ledger, bounded_step, minimise, region_step
 from pathsim.estimation.result import STARTS_FILE
 
@@ -39,13 +39,13 @@ class Curve:
             return math.inf, "k = 3.7 is beyond the wall"
         return 0.5 * float(np.sum(self._residuals(theta)[0] ** 2)), ""
 
-    def slopes(self, theta: FloatArray) -> Slopes:
+    def derivatives(self, theta: FloatArray) -> Derivatives:
         value, why = self.value(theta)
         if why:
-            return Slopes.failed(2, why)
+            return Derivatives.failed(2, why)
         r, J = self._residuals(theta)
         gradient = J.T @ r * (math.nan if self.nan_gradient else 1.0)
-        return checked(Slopes(value, gradient, J.T @ J))
+        return checked(Derivatives(value, gradient, J.T @ J))
 
 
 def optimum(curve: Curve) -> FloatArray:

@@ -39,7 +39,7 @@ def problem() -> Problem:
 def test_the_spread_of_a_nearly_linear_problem_is_known(problem: Problem) -> None:
     said: list[str] = []
     fits = perturbed_fits(problem, problem.theta, 30, seed=3, workers=1, report=said.append)
-    sd = 1.0 / math.sqrt(problem.objective().slopes(problem.theta).fisher[0, 0])
+    sd = 1.0 / math.sqrt(problem.objective().derivatives(problem.theta).fisher[0, 0])
     assert fits.theta.shape == (30, 1)
     assert fits.refused == 0
     assert fits.theta.mean() == pytest.approx(problem.theta[0], abs=0.5 * sd)

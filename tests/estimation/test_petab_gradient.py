@@ -11,7 +11,7 @@ pytest.importorskip("petab")
 
 import pathsim as ps
 from pathsim.errors import SimulationError
-from pathsim.estimation.gradients import adjoint_gradients, forward_slopes, steps_suit_sensitivities
+from pathsim.estimation.gradients import adjoint_gradients, forward_derivatives, steps_suit_sensitivities
 from pathsim.petab import load
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "petab"
@@ -37,7 +37,7 @@ def test_gradients_agree_with_differences(name: str) -> None:
     rng = np.random.default_rng(0)
     theta = problem.theta + 0.02 * rng.standard_normal(len(problem.theta))
     theta = np.clip(theta, problem.lower + 1e-3, problem.upper - 1e-3)
-    found = objective.slopes(theta)
+    found = objective.derivatives(theta)
     assert not found.failure
     assert found.value == pytest.approx(objective.value(theta)[0], rel=1e-6)
     largest = np.abs(found.gradient).max()
@@ -46,8 +46,8 @@ def test_gradients_agree_with_differences(name: str) -> None:
         for size in (1e-3, 1e-4, 3e-5):
             step = np.eye(len(theta))[k] * size
             v = [objective.value(theta + f * step)[0] for f in (1, -1, 2, -2)]
-            slope = (8 * (v[0] - v[1]) - (v[2] - v[3])) / (12 * size)
-            errors.append(abs(slope - found.gradient[k]) / (abs(slope) + 1e-3 * largest))
+            derivative = (8 * (v[0] - v[1]) - (v[2] - v[3])) / (12 * size)
+            errors.append(abs(derivative - found.gradient[k]) / (abs(derivative) + 1e-3 * largest))
         assert min(errors) < 1e-6, (problem.parameter_ids[k], errors)
     value, gradient, why = objective.gradient(theta)
     assert not why
@@ -82,8 +82,8 @@ def test_every_gradient_agrees_with_differences_along_a_direction(name: str) -> 
                 v.append(problem.log_likelihood(theta + f * size * direction))
             except SimulationError:
                 v.append(np.nan)
-        slope = (8 * (v[0] - v[1]) - (v[2] - v[3])) / (12 * size)
-        errors.append(abs(slope - gradient @ direction) / (abs(slope) + 1e-3 * np.abs(gradient).max()))
+        derivative = (8 * (v[0] - v[1]) - (v[2] - v[3])) / (12 * size)
+        errors.append(abs(derivative - gradient @ direction) / (abs(derivative) + 1e-3 * np.abs(gradient).max()))
     assert np.nanmin(errors) < 1e-6, errors
 
 
@@ -99,7 +99,7 @@ def test_refined_points_are_at_the_best_scales_and_noise(name: str) -> None:
     assert value <= objective.value(theta)[0]
     assert value == pytest.approx(objective.value(better)[0], abs=1e-6)
     np.testing.assert_array_equal(better[~outside], theta[~outside])
-    found = objective.slopes(better)
+    found = objective.derivatives(better)
     inside = (better > objective.lower + 1e-6) & (better < objective.upper - 1e-6)
     curvature = np.sqrt(np.maximum(np.diag(found.fisher), 1e-12))
     assert np.abs(found.gradient / curvature)[outside & inside].max() < 0.1
@@ -107,11 +107,11 @@ def test_refined_points_are_at_the_best_scales_and_noise(name: str) -> None:
 
 def test_a_vector_that_cannot_be_simulated_is_a_failure_not_an_error() -> None:
     problem = load(DATA / "Boehm_JProteomeRes2014" / "Boehm_JProteomeRes2014.yaml")
-    found = problem.objective().slopes(np.full(len(problem.theta), np.nan))
+    found = problem.objective().derivatives(np.full(len(problem.theta), np.nan))
     assert found.failure
     assert np.isinf(found.value)
     tired = problem.with_solver(ps.Rosenbrock(max_steps=3)).objective()
-    assert "limit on steps" in tired.slopes(problem.theta).failure
+    assert "limit on steps" in tired.derivatives(problem.theta).failure
     assert "limit on steps" in tired.gradient(problem.theta)[2]
     assert "limit on steps" in tired.value(problem.theta)[1]
 
@@ -129,7 +129,7 @@ def test_the_adjoint_gives_the_same_gradient(name: str) -> None:
     assert np.isinf(found.values[2])
     for i, theta in enumerate(thetas):
         assert found.values[i] == pytest.approx(-problem.log_likelihood(theta), rel=1e-8)
-        expected = forward_slopes(problem.setup, theta[None], problem.setup.rosenbrock)[0].gradient
+        expected = forward_derivatives(problem.setup, theta[None], problem.setup.rosenbrock)[0].gradient
         np.testing.assert_allclose(found.gradients[i], expected, rtol=1e-5, atol=2e-6 * np.abs(expected).max())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import pathsim as ps
 from pathsim.arrays import FloatArray
-from pathsim.estimation.objective import Slopes
+from pathsim.estimation.objective import Derivatives
 from pathsim.estimation.profile import PROFILES_FILE
 from pathsim.estimation.sample import autocorrelation_time, split_r_hat
 
@@ -28,8 +28,8 @@ class Bowl:
         d = theta - self.m
         return 0.5 * float(d @ self.H @ d), ""
 
-    def slopes(self, theta: FloatArray) -> Slopes:
-        return Slopes(self.value(theta)[0], self.H @ (theta - self.m), self.H)
+    def derivatives(self, theta: FloatArray) -> Derivatives:
+        return Derivatives(self.value(theta)[0], self.H @ (theta - self.m), self.H)
 
 
 H = [[4.0, 1.0, 0.0], [1.0, 2.0, 0.5], [0.0, 0.5, 1.0]]
@@ -89,7 +89,7 @@ def test_a_parameter_that_no_longer_matters_is_no_matter_of_structure() -> None:
     """exp(-k t) is 0 at all times once k is large: flat there, although k is seen where it is small."""
 
     class Saturated:
-        names, scales = ("k", "twin"), ("log10", "lin")
+        names, scales = ("k", "other"), ("log10", "lin")
         lower, upper = np.array([-3.0, -1.0]), np.array([3.0, 1.0])
 
         def value(self, theta: FloatArray) -> tuple[float, str]:
@@ -97,15 +97,15 @@ def test_a_parameter_that_no_longer_matters_is_no_matter_of_structure() -> None:
 
         t = np.array([1.0, 2.0, 3.0])
 
-        def slopes(self, theta: FloatArray) -> Slopes:
+        def derivatives(self, theta: FloatArray) -> Derivatives:
             k = 10.0 ** theta[0]
             r = np.exp(-k * self.t) / 0.1
             J = np.stack([-k * self.t * r * math.log(10), 0 * r], axis=1)
-            return Slopes(self.value(theta)[0], J.T @ r, J.T @ J)
+            return Derivatives(self.value(theta)[0], J.T @ r, J.T @ J)
 
     fit = ps.fit(Saturated(), starts=2, workers=1)
     assert fit.parameters["k"] > 10
-    assert set(ps.identifiability_report(fit).sentences) == {"twin: the data say nothing about it"}
+    assert set(ps.identifiability_report(fit).sentences) == {"other: the data say nothing about it"}
 
 
 def test_an_ensemble_has_the_spread_of_the_likelihood() -> None:

@@ -111,10 +111,10 @@ def check_gradients(problem: Problem, theta: FloatArray) -> None:
     assert np.abs(numeric).min() > 1e-4 * np.abs(numeric).max()
     found = problem.gradient(theta)
     np.testing.assert_allclose(found, numeric, rtol=1e-6, atol=1e-6 * np.abs(numeric).max())
-    slopes = problem.objective().slopes(theta)
-    assert not slopes.failure
-    np.testing.assert_allclose(slopes.gradient, -found, rtol=1e-6, atol=1e-7 * np.abs(found).max())
-    assert np.linalg.eigvalsh(slopes.fisher).min() > -1e-8 * np.abs(slopes.fisher).max()
+    derivatives = problem.objective().derivatives(theta)
+    assert not derivatives.failure
+    np.testing.assert_allclose(derivatives.gradient, -found, rtol=1e-6, atol=1e-7 * np.abs(found).max())
+    assert np.linalg.eigvalsh(derivatives.fisher).min() > -1e-8 * np.abs(derivatives.fisher).max()
 
 
 @pytest.mark.parametrize("noise", [None, Robust(0.2), {"pAKT": LogNormal(0.1), "GR": Normal(0.1)}],

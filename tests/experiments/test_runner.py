@@ -87,8 +87,8 @@ def compare_derivatives(runner: Runner, table: ValueTable, theta: np.ndarray, re
     bars = np.random.default_rng(1).standard_normal((len(runner.run(numbers, TIGHT).flat), 1))
     moving = runner.moved_by(table.depends_on(np.arange(len(theta))))
     adjoint = table.pull(theta[:, None], runner.record(numbers, TIGHT).pull(bars, moving))[:, 0]
-    slopes = table.jacobian(theta).toarray()[:, None]
-    forward = bars[:, 0] @ runner.forward(numbers, slopes, TIGHT).of()[1]
+    derivatives = table.jacobian(theta).toarray()[:, None]
+    forward = bars[:, 0] @ runner.forward(numbers, derivatives, TIGHT).of()[1]
     steps = np.diag(1e-5 * theta)
     numeric = [
         (

@@ -1,4 +1,4 @@
-"""The virtual trial: calibration of the control arm, the null, the band, and what is reported first."""
+"""The virtual trial: calibration of the control arm, the null, the interval, and what is reported first."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_untreated_animals_reach_the_endpoint_when_they_were_calibrated_to() -> 
     assert trial.survival["vehicle"].median.value == pytest.approx(33, rel=0.03)
 
 
-def test_the_untreated_dish_is_the_untreated_arm(study: Study) -> None:
+def test_the_untreated_culture_is_the_untreated_arm(study: Study) -> None:
     """The closed form of the vehicle arm against the coupled equations."""
     regimen = Regimen(())
     fast, coupled = study.arm(regimen, 8, 60.0, 2), study.arm_coupled(regimen, 8, 60.0, 2)

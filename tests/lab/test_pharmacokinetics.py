@@ -164,7 +164,7 @@ def test_human_paxalisib_lies_in_the_clinical_band() -> None:
     kinetics = default_pharmacy().find("GDC-0084", "human")
     exposure = expose(kinetics, Regimen.parse("paxalisib 45 mg daily").courses[0], 30 * DAY)
     assert 200 < exposure.peak()[1] < 800
-    assert 17 * 60 < math.log(2) / kinetics.modes()[0].min() < 21 * 60
+    assert 17 * 60 < math.log(2) / kinetics.exponentials()[0].min() < 21 * 60
     assert 0.3 <= kinetics.tissue["brain"] <= 1.0
 
 

@@ -26,8 +26,8 @@ def model() -> ps.Model:
     return ps.load_model("pi3k_mapk")
 
 
-def read(model: ps.Model, *dishes: tuple[str, str, float, str]) -> list[float]:
-    return [float(value) for value in take_readings(model, [Reading(*dish) for dish in dishes])[0]]
+def read(model: ps.Model, *readings: tuple[str, str, float, str]) -> list[float]:
+    return [float(value) for value in take_readings(model, [Reading(*reading) for reading in readings])[0]]
 
 
 def fold(model: ps.Model, line: str, drugs: str, minutes: float, readout: str) -> float:
@@ -40,16 +40,16 @@ def fold(model: ps.Model, line: str, drugs: str, minutes: float, readout: str) -
 def test_totals_are_conserved(model: ps.Model, line: str, total: str) -> None:
     times = (0.0, 15.0, 1440.0)
     forms = protocols().numerics.conserved[total]
-    dishes = [Reading(line, STARVED_INHIBITED, time, form) for time in times for form in forms]
-    sums = take_readings(model, dishes)[0].reshape(len(times), -1).sum(axis=1)
+    readings = [Reading(line, STARVED_INHIBITED, time, form) for time in times for form in forms]
+    sums = take_readings(model, readings)[0].reshape(len(times), -1).sum(axis=1)
     assert np.ptp(sums) < 1e-6 * sums.mean()
 
 
 def test_every_line_rests_before_it_is_treated(model: ps.Model) -> None:
     readouts = ("pAKT_S473", "pERK_T202", "pS6_S240", "cyclinD1", "p21", "BIM", "ATP_level", "S_phase_fraction")
     lines = list(default_library().cell_lines)
-    dishes = [Reading(line, FULL, time, name) for line in lines for time in (0.0, 60.0) for name in readouts]
-    values = take_readings(model, dishes)[0].reshape(len(lines), 2, len(readouts))
+    readings = [Reading(line, FULL, time, name) for line in lines for time in (0.0, 60.0) for name in readouts]
+    values = take_readings(model, readings)[0].reshape(len(lines), 2, len(readouts))
     assert np.abs(values[:, 1] / values[:, 0] - 1).max() < 1e-3
 
 
@@ -64,8 +64,8 @@ def test_every_line_solves_under_every_drug(model: ps.Model) -> None:
     library = default_library()
     drugs = [name for name, drug in library.drugs.items() if drug.kind == "drug"]
     lines = [*library.cell_lines, *(f"T47D+{name}" for name in library.alterations)]
-    dishes = [Reading(line, f"{FULL} + {drug} 3 uM", 5760.0, "viability") for line in lines for drug in drugs]
-    values = take_readings(model, dishes, solver=Rosenbrock())[0]
+    readings = [Reading(line, f"{FULL} + {drug} 3 uM", 5760.0, "viability") for line in lines for drug in drugs]
+    values = take_readings(model, readings, solver=Rosenbrock())[0]
     assert np.isfinite(values).all()
     assert (values > 0).all()
 
@@ -149,22 +149,22 @@ def test_cutting_feedback_leaves_the_untreated_state(model: ps.Model) -> None:
     library = default_library()
     readouts = ("pAKT_S473", "pERK_T202", "pS6_S240", "ERBB3_protein")
     for line in ("T47D", "BT-474"):
-        dishes = [Reading(line, FULL, 0.0, name) for name in readouts]
-        whole = take_readings(model, dishes)[0]
-        cut = take_readings(model, dishes, lines=feedback_free(model, library, [line]))[0]
+        readings = [Reading(line, FULL, 0.0, name) for name in readouts]
+        whole = take_readings(model, readings)[0]
+        cut = take_readings(model, readings, lines=feedback_free(model, library, [line]))[0]
         np.testing.assert_allclose(cut, whole, rtol=1e-3)
 
 
 def test_inert_drugs_do_nothing(model: ps.Model) -> None:
-    dishes = [Reading("T47D", text, 1440.0, "pAKT_S473") for text in (f"{FULL} + alpelisib 1 uM", FULL)]
-    treated, untreated = take_readings(model, dishes, library=without_drug_effects(default_library()))[0]
+    readings = [Reading("T47D", text, 1440.0, "pAKT_S473") for text in (f"{FULL} + alpelisib 1 uM", FULL)]
+    treated, untreated = take_readings(model, readings, library=without_drug_effects(default_library()))[0]
     assert treated == untreated
 
 
 def test_the_ensemble_is_large_enough_and_simulates(model: ps.Model) -> None:
     sets = load_parameter_sets()
     assert len(sets) >= 50
-    dishes = [Reading("T47D", text, 1440.0, "pAKT_S473") for text in (f"{FULL} + alpelisib 1 uM", FULL)]
-    values = take_readings(model, dishes, sets[:8])
+    readings = [Reading("T47D", text, 1440.0, "pAKT_S473") for text in (f"{FULL} + alpelisib 1 uM", FULL)]
+    values = take_readings(model, readings, sets[:8])
     assert ((values[:, 0] / values[:, 1]) < 0.9).all()
     assert np.ptp(values[:, 1]) > 0

@@ -350,8 +350,8 @@ def test_two_models_share_parameters(tmp_path: Path) -> None:
     found = load(tmp_path / "problem.yaml")
     np.testing.assert_allclose(simulated(found), [math.exp(0.5), 2 * math.exp(-0.5), math.exp(1)], rtol=1e-6)
     grown, left = math.exp(0.5), math.exp(-0.5)
-    slope = (2 - grown) * grown + (2 * left - 1) * 2 * left + (3 - grown**2) * 2 * grown**2
-    assert found.gradient()[0] == pytest.approx(slope, rel=1e-6)
+    derivative = (2 - grown) * grown + (2 * left - 1) * 2 * left + (3 - grown**2) * 2 * grown**2
+    assert found.gradient()[0] == pytest.approx(derivative, rel=1e-6)
 
 
 def test_two_problems_of_version_1_share_parameters(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ below = 0.9
 [[claim]]
 id = "X2"
 statement = "Alpelisib raises pAKT a hundred fold"
-kind = "band"
+kind = "interval"
 confidence = "L"
 basis = "test"
 measure.a = { fold = "pAKT_S473", treatment = "serum 10 % + alpelisib 1 uM", time = "1 h" }
@@ -72,7 +72,7 @@ def test_independent_drugs_have_no_bliss_excess() -> None:
     spec = {"bliss": ["alpelisib", "SN38"], "doses": ["10 nM .. 1 uM x 3", "1 nM .. 100 nM x 2"]}
     measure = read_measure("b", spec, "here", [])
     assert measure is not None
-    assert len(measure.dishes("T47D")) == 1 + 3 + 2 + 6
+    assert len(measure.readings("T47D")) == 1 + 3 + 2 + 6
     a, b = np.array([0.9, 0.5, 0.2]), np.array([0.8, 0.3])
     readings = 7.0 * np.concatenate([[1.0], a, b, np.outer(a, b).ravel()])
     np.testing.assert_allclose(measure.value(readings[None, :]), [0.0], atol=1e-12)
@@ -103,7 +103,7 @@ def test_verdicts_pass_fail_and_name_what_did_not_run(tmp_path: Path) -> None:
         ('value = "stars"\nabove = 1', 'value = "stars"\nabove = 2\nbelow = 1', "accepts nothing"),
         ('value = "a"\nbelow', 'value = "q"\nbelow', "unknown measure 'q'"),
         ('id = "X2"', 'id = "X1"', "stands twice"),
-        ('kind = "band"', 'kind = "guess"', "one of direction, band, report"),
+        ('kind = "interval"', 'kind = "guess"', "one of direction, interval, report"),
         ('fold = "pAKT_S473", treatment', 'folds = "pAKT_S473", treatment', "needs one of fold"),
     ],
 )
@@ -150,13 +150,13 @@ def test_without_feedback_no_loop_answers() -> None:
     model, library = load_model("pi3k_mapk"), default_library()
     times = {"everolimus 20 nM": 4320.0, "MK-2206 1 uM": 4320.0, "trametinib 100 nM": 1440.0}
     seen = ("GRB10", "receptor_program", "IRS1_protein", "DUSP", "SPRY2", "SOS", "SRC_active", "KMT2D")
-    dishes = [Reading("T47D", f"serum 10 % + {drug}", time, name) for drug, time in times.items() for name in seen]
+    readings = [Reading("T47D", f"serum 10 % + {drug}", time, name) for drug, time in times.items() for name in seen]
     rest = [Reading("T47D", "serum 10 %", 0.0, name) for name in seen]
     cut = feedback_free(model, library, ["T47D"])
-    moved = take_readings(model, dishes, lines=cut)[0].reshape(len(times), len(seen))
+    moved = take_readings(model, readings, lines=cut)[0].reshape(len(times), len(seen))
     at_rest = take_readings(model, rest, lines=cut)[0]
     np.testing.assert_allclose(moved / at_rest, np.ones_like(moved), rtol=0.01)
-    whole = take_readings(model, dishes)[0].reshape(len(times), len(seen))
+    whole = take_readings(model, readings)[0].reshape(len(times), len(seen))
     assert (np.abs(whole / at_rest - 1).max(axis=0) > 0.05).all()
 
 

@@ -88,11 +88,11 @@ def test_elasticities_of_the_closed_form(tiny: Model) -> None:
         return k_in / k + (k_in / k_out - k_in / k) * float(np.exp(-k * 40))
 
     h = 1e-5
-    slope = (np.log(cells(0.01, 0.01 * np.exp(h))) - np.log(cells(0.01, 0.01 * np.exp(-h)))) / (2 * h)
+    elasticity = (np.log(cells(0.01, 0.01 * np.exp(h))) - np.log(cells(0.01, 0.01 * np.exp(-h)))) / (2 * h)
     for readout in ("cell_count", "marker"):
         found = table[table["readout"] == readout].set_index("parameter")
         assert found.loc["k_in", "elasticity"] == pytest.approx(1.0, abs=1e-6)
-        assert found.loc["k_out", "elasticity"] == pytest.approx(slope, rel=1e-5)
+        assert found.loc["k_out", "elasticity"] == pytest.approx(elasticity, rel=1e-5)
     assert table["readout_value"].iloc[0] == pytest.approx(cells(0.01, 0.01), rel=1e-6)
     assert table["parameter"].iloc[0] == "k_out"
 

@@ -132,7 +132,7 @@ def calls(draw: random.Random) -> list[Callable[[], Any]]:
         lambda: hill.fit(DOSES, fall, spoilt(DOSES, draw), top=option, bottom=0.0, h=1.0),
         lambda: hill.fit(DOSES, fall, confidence=option, top=1.0, bottom=0.0, h=draw.choice([option, 1.0])),
         lambda: curve(doses),
-        lambda: curve.band(doses),
+        lambda: curve.interval(doses),
         lambda: hill.potency(curve, option),
         lambda: hill.fit_table(table, top=1.0, bottom=0.0, h=1.0),
         lambda: hill.fit_table(option),

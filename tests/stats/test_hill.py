@@ -261,9 +261,9 @@ def test_band_covers_the_mean_response() -> None:
     doses, inside = np.repeat(DOSES, 3), 0
     truth, at = falling(doses, 100.0, 1.2), np.array([30.0, 100.0, 400.0])
     for _ in range(80):
-        band = hill.fit(doses, truth + rng.normal(0, 0.05, len(doses))).band(at)
-        assert band is not None
-        inside += int(((band[0] <= falling(at, 100.0, 1.2)) & (falling(at, 100.0, 1.2) <= band[1])).sum())
+        interval = hill.fit(doses, truth + rng.normal(0, 0.05, len(doses))).interval(at)
+        assert interval is not None
+        inside += int(((interval[0] <= falling(at, 100.0, 1.2)) & (falling(at, 100.0, 1.2) <= interval[1])).sum())
     assert 0.9 <= inside / 240 <= 0.99
 
 

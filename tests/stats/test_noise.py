@@ -57,7 +57,7 @@ def test_densities_of_measured_values_integrate_to_one(family: Family) -> None:
 
 
 @pytest.mark.parametrize("density", DENSITIES, ids=repr)
-def test_pulls_are_slopes_of_losses(density: Density) -> None:
+def test_pulls_are_derivatives_of_losses(density: Density) -> None:
     h = 1e-5
     for loss, pull in ((density.loss, density.pull), (density.bound_loss, density.bound_pull)):
         np.testing.assert_allclose((loss(POINTS + h) - loss(POINTS - h)) / (2 * h), pull(POINTS), atol=1e-8)
@@ -66,7 +66,7 @@ def test_pulls_are_slopes_of_losses(density: Density) -> None:
 
 
 @pytest.mark.parametrize("density", [d for d in DENSITIES if not isinstance(d, DoubleExponential)], ids=repr)
-def test_bends_are_slopes_of_pulls(density: Density) -> None:
+def test_bends_are_derivatives_of_pulls(density: Density) -> None:
     h = 1e-5
     for pull, bend in ((density.pull, density.bend), (density.bound_pull, density.bound_bend)):
         np.testing.assert_allclose((pull(POINTS + h) - pull(POINTS - h)) / (2 * h), bend(POINTS), atol=1e-8)

@@ -94,10 +94,10 @@ def constants_table(problem: Problem, theta: FloatArray, constants: Sequence[Con
     """
     import pandas as pd
 
-    slopes = problem.objective().slopes(theta)
-    if slopes.failure:
-        raise SimulationError(f"the best fit cannot be evaluated: {slopes.failure}")
-    value, sd = np.exp(theta), np.sqrt(np.diag(np.linalg.inv(slopes.fisher)))
+    derivatives = problem.objective().derivatives(theta)
+    if derivatives.failure:
+        raise SimulationError(f"the best fit cannot be evaluated: {derivatives.failure}")
+    value, sd = np.exp(theta), np.sqrt(np.diag(np.linalg.inv(derivatives.fisher)))
     prior = np.array([item.sd for item in constants])
     return pd.DataFrame(
         {

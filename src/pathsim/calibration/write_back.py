@@ -64,8 +64,8 @@ def _with_references(text: str, model: Model) -> str:
     """Constants defined as a level of the reference line at rest in full medium."""
     lines = text.splitlines()
     found = {number: match for number, line in enumerate(lines) if (match := _REFERENCE.match(line))}
-    dishes = [Reading("T47D", FULL_MEDIUM, 0.0, match["quantity"]) for match in found.values()]
-    values = take_readings(model, dishes)[0]
+    readings = [Reading("T47D", FULL_MEDIUM, 0.0, match["quantity"]) for match in found.values()]
+    values = take_readings(model, readings)[0]
     for (number, match), value in zip(found.items(), values, strict=True):
         lines[number] = f"{match['name']} = {value:.3g};".ljust(32) + f" // {match['rest']}"
     return "\n".join(lines) + "\n"
@@ -80,9 +80,9 @@ def _with_speeds(text: str, model: Model, report: Callable[[str], None]) -> str:
         if match := _SPEED.search(line):
             wanted[number] = (name, float(match[3]))
     names = [name for name, _ in wanted.values()]
-    dishes = [Reading(name, FULL_MEDIUM, day * 1440.0, "cell_count") for name in names for day in (0.0, _DAYS)]
+    readings = [Reading(name, FULL_MEDIUM, day * 1440.0, "cell_count") for name in names for day in (0.0, _DAYS)]
     sets = [{f"cycle_speed@{name}": float(speed) for name in names} for speed in SPEEDS]
-    counts = take_readings(model, dishes, sets).reshape(len(SPEEDS), len(wanted), 2)
+    counts = take_readings(model, readings, sets).reshape(len(SPEEDS), len(wanted), 2)
     doublings = np.log2(counts[..., 1] / counts[..., 0]) / (24.0 * _DAYS)
     for column, (number, (name, hours)) in enumerate(wanted.items()):
         rate = np.maximum.accumulate(doublings[:, column])

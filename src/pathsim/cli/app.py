@@ -130,7 +130,7 @@ Ensemble = Annotated[
     typer.Option(
         "--ensemble",
         metavar="N|FILE",
-        help="Add the band over so many of the parameter sets shipped with the model, or over those of a file "
+        help="Add the interval over so many of the parameter sets shipped with the model, or over those of a file "
         "(pathsim fit --ensemble writes one).",
     ),
 ]
@@ -165,7 +165,7 @@ Background = Annotated[
     list[str] | None, typer.Option("--background", metavar="READOUT...", help="Bands with an unknown background.")
 ]
 Saturation = Annotated[
-    list[str] | None, typer.Option("--saturation", metavar="READOUT...", help="Bands on film that saturates.")
+    list[str] | None, typer.Option("--saturation", metavar="READOUT...", help="Readouts whose bands saturate.")
 ]
 NoiseFamily = Annotated[
     Noise | None,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Method(StrEnum):
-    """Local slopes, shares of variance, or a screening of effects."""
+    """Local elasticities, shares of variance, or a screening of effects."""
 
     elasticity = "elasticity"
     sobol = "sobol"

@@ -25,7 +25,7 @@ def validate(
         typer.Option(
             "--ensemble",
             metavar="N|FILE",
-            help="Shipped parameter sets that bands are taken over, or a file of sets; "
+            help="Shipped parameter sets that intervals are taken over, or a file of sets; "
             "0: none. Default: 8 for the bundled model.",
         ),
     ] = None,
@@ -36,8 +36,8 @@ def validate(
 ) -> None:
     """Run every claim about the biology, print verdicts, failed ones first, beside two null models.
 
-    The table has one row per claim: predicted values with bands, what is accepted, whether the claim was used in the
-    calibration, and whether a model without feedback and one with inert drugs pass it too.
+    The table has one row per claim: predicted values with intervals, what is accepted, whether the claim was used in
+    the calibration, and whether a model without feedback and one with inert drugs pass it too.
     """
     from ..errors import raise_together, unknown
     from ..model import load_model

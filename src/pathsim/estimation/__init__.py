@@ -15,7 +15,7 @@ In: measured tables of the lab, or the records that :mod:`pathsim.petab` and :mo
 from .blot_table import check_blots, read_blots
 from .blots import blot_problem
 from .free import FreeParameter, read_free_parameters
-from .objective import Objective, Slopes
+from .objective import Derivatives, Objective
 from .optimise import LBFGSB, TrustRegion
 from .problem import Problem
 from .profile import Profile, Profiles, profile
@@ -27,6 +27,7 @@ from .uncertainty import Ensemble, IdentifiabilityReport, identifiability_report
 
 __all__ = [
     "LBFGSB",
+    "Derivatives",
     "Ensemble",
     "Fit",
     "FreeParameter",
@@ -36,7 +37,6 @@ __all__ = [
     "Profile",
     "Profiles",
     "Sampled",
-    "Slopes",
     "Start",
     "TrustRegion",
     "blot_problem",

@@ -11,11 +11,11 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError
-from .objective import Objective, Slopes
+from .objective import Derivatives, Objective
 from .optimise import Curvature, Eigen, bounded_step
 
 RADII = (0.1, 0.3, 1.0, 3.0, 10.0)
-"""Values cost so much less than slopes that steps of several lengths are tried at once."""
+"""Values cost so much less than derivatives that steps of several lengths are tried at once."""
 SMALLEST = 1e-7
 
 
@@ -44,8 +44,8 @@ class Steerable(Objective, Protocol):
     def refined_many(self, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``thetas`` (m, d), with what needs no simulation near its best, and rough values (m,)."""
 
-    def slopes_many(self, thetas: FloatArray) -> list[Slopes]:
-        """Rough slopes at each of ``thetas``."""
+    def derivatives_many(self, thetas: FloatArray) -> list[Derivatives]:
+        """Rough derivatives at each of ``thetas``."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ def descend(
     """Search from each of ``begin``; ``tell`` is called with a line whenever searches are given up."""
     thetas = np.array(begin)
     walkers = [
-        _Walker(theta, slopes, settings.tolerance)
-        for theta, slopes in zip(thetas, objective.slopes_many(thetas), strict=True)
-        if not slopes.failure
+        _Walker(theta, derivatives, settings.tolerance)
+        for theta, derivatives in zip(thetas, objective.derivatives_many(thetas), strict=True)
+        if not derivatives.failure
     ]
     evaluations, gradients = 0, len(thetas)
     kept = list(walkers)
@@ -86,22 +86,26 @@ def descend(
             if walker.choose(made[ends[i] : ends[i + 1]], values[ends[i] : ends[i + 1]])
         ]
         if moved:
-            found = objective.slopes_many(np.array([walker.trial for walker in moved]))
+            found = objective.derivatives_many(np.array([walker.trial for walker in moved]))
             gradients += len(moved)
-            for walker, slopes in zip(moved, found, strict=True):
-                walker.arrive(slopes)
+            for walker, derivatives in zip(moved, found, strict=True):
+                walker.arrive(derivatives)
         if iteration % settings.rounds == 0 and len(kept) > settings.finalists:
-            kept = sorted(kept, key=lambda walker: walker.slopes.value)[: max((len(kept) + 1) // 2, settings.finalists)]
+            kept = sorted(kept, key=lambda walker: walker.derivatives.value)[
+                : max((len(kept) + 1) // 2, settings.finalists)
+            ]
             if tell is not None:
-                tell(f"{len(kept)} of {len(begin)} descents go on, best log likelihood {-kept[0].slopes.value:.2f}")
-    walkers.sort(key=lambda walker: walker.slopes.value)
+                tell(
+                    f"{len(kept)} of {len(begin)} descents go on, best log likelihood {-kept[0].derivatives.value:.2f}"
+                )
+    walkers.sort(key=lambda walker: walker.derivatives.value)
     return Descended(tuple(walker.theta for walker in walkers), evaluations, gradients)
 
 
 @dataclass
 class _Walker:
     theta: FloatArray
-    slopes: Slopes
+    derivatives: Derivatives
     tolerance: float
     radius: float = 1.0
     calm: int = 0
@@ -113,11 +117,11 @@ class _Walker:
 
     def trials(self, lower: FloatArray, upper: FloatArray) -> FloatArray:
         """Steps of several lengths, with the Fisher information and with what is known of the rest of the Hessian."""
-        hessians: list[tuple[FloatArray, dict[bytes, Eigen]]] = [(self.slopes.fisher, {})]
+        hessians: list[tuple[FloatArray, dict[bytes, Eigen]]] = [(self.derivatives.fisher, {})]
         if self.curvature.rest.any():
-            hessians.append((self.slopes.fisher + self.curvature.rest, {}))
+            hessians.append((self.derivatives.fisher + self.curvature.rest, {}))
         steps = [
-            bounded_step(self.slopes.gradient, hessian, self.theta, lower, upper, self.radius * factor, known)
+            bounded_step(self.derivatives.gradient, hessian, self.theta, lower, upper, self.radius * factor, known)
             for hessian, known in hessians
             for factor in RADII
         ]
@@ -129,21 +133,21 @@ class _Walker:
     def choose(self, made: FloatArray, values: FloatArray) -> bool:
         """Take the best trial; whether it is better than where the search stands."""
         best = int(np.argmin(values))
-        self.gain = self.slopes.value - float(values[best])
+        self.gain = self.derivatives.value - float(values[best])
         if not self.gain > 0:
             self._shorten()
             return False
         self.trial, self.length = made[best], float(self.lengths[best])
         return True
 
-    def arrive(self, slopes: Slopes) -> None:
+    def arrive(self, derivatives: Derivatives) -> None:
         """Go on from the trial."""
-        gain = self.slopes.value - slopes.value
-        if slopes.failure or not gain > 0:
+        gain = self.derivatives.value - derivatives.value
+        if derivatives.failure or not gain > 0:
             self._shorten()
             return
-        self.curvature.learn(self.trial - self.theta, self.slopes, slopes, gain)
-        self.theta, self.slopes = self.trial, slopes
+        self.curvature.learn(self.trial - self.theta, self.derivatives, derivatives, gain)
+        self.theta, self.derivatives = self.trial, derivatives
         self.radius = max(self.length, SMALLEST)
         self.calm = self.calm + 1 if gain < self.tolerance else 0
         self.done = self.calm >= 3
@@ -151,4 +155,4 @@ class _Walker:
     def _shorten(self) -> None:
         self.radius *= 0.05
         self.curvature.rest[:] = 0.0
-        self.done = self.radius < SMALLEST or not math.isfinite(self.slopes.value)
+        self.done = self.radius < SMALLEST or not math.isfinite(self.derivatives.value)

@@ -19,7 +19,7 @@ from ..experiments.values import scatter_add
 from ..solve import Rosenbrock
 from ..solve.sensitivities.forward import MOST_REFINEMENTS
 from . import terms
-from .objective import Slopes, checked
+from .objective import Derivatives, checked
 from .setup import Setup
 from .terms import Term
 
@@ -34,9 +34,9 @@ NOT_FINITE = "a parameter is not a finite number"
 # ----------------------------------------------------------------------------------------------- forward sensitivities
 
 
-def forward_slopes(
+def forward_derivatives(
     setup: Setup, thetas: FloatArray, solver: Rosenbrock, refinements: int = MOST_REFINEMENTS
-) -> list[Slopes]:
+) -> list[Derivatives]:
     """Value, gradient and Fisher information at each of ``thetas`` (m, d).
 
     Simulations whose sensitivities are inaccurate are repeated with smaller steps, ``refinements`` times at most.
@@ -44,10 +44,10 @@ def forward_slopes(
     m, d = thetas.shape
     finite: BoolArray = np.asarray(np.isfinite(thetas).all(axis=1))
     if not finite.all():
-        others = iter(forward_slopes(setup, thetas[finite], solver, refinements) if finite.any() else ())
-        return [next(others) if fine else Slopes.failed(d, NOT_FINITE) for fine in finite]
+        others = iter(forward_derivatives(setup, thetas[finite], solver, refinements) if finite.any() else ())
+        return [next(others) if fine else Derivatives.failed(d, NOT_FINITE) for fine in finite]
     table = setup.table(thetas)
-    numbers, by_theta = setup.numbers(table), setup.number_slopes(table)
+    numbers, by_theta = setup.numbers(table), setup.number_derivatives(table)
     totals = [_Total(d) for _ in range(m)]
     failures = [""] * m
     for part in setup.parts:
@@ -55,25 +55,26 @@ def forward_slopes(
         failures = [why or found.outcome.failure(i) for i, why in enumerate(failures)]
         moved = [None if why else found.of(i)[1] for i, why in enumerate(failures)]
         for term in part.terms:
-            local = term.slopes(found.outcome.flat, numbers)
+            local = term.derivatives(found.outcome.flat, numbers)
             for i in range(m):
                 if not failures[i]:
                     totals[i].add(term, local, i, moved[i], by_theta[:, i])
     return [
-        Slopes.failed(d, why) if why else checked(total.slopes) for why, total in zip(failures, totals, strict=True)
+        Derivatives.failed(d, why) if why else checked(total.derivatives)
+        for why, total in zip(failures, totals, strict=True)
     ]
 
 
-def fixed_slopes(setup: Setup, theta: FloatArray, flats: Sequence[FloatArray]) -> Slopes:
-    """As :func:`forward_slopes` at one vector, for simulations that stay as they are: ``flats`` (outputs, 1) of each
-    part."""
+def fixed_derivatives(setup: Setup, theta: FloatArray, flats: Sequence[FloatArray]) -> Derivatives:
+    """As :func:`forward_derivatives` at one vector, for simulations that stay as they are: ``flats`` (outputs, 1) of
+    each part."""
     table = setup.table(theta[None])
-    numbers, by_theta = setup.numbers(table), setup.number_slopes(table)
+    numbers, by_theta = setup.numbers(table), setup.number_derivatives(table)
     total = _Total(len(theta))
     for part, flat in zip(setup.parts, flats, strict=True):
         for term in part.terms:
-            total.add(term, term.slopes(flat, numbers), 0, None, by_theta[:, 0])
-    return checked(total.slopes)
+            total.add(term, term.derivatives(flat, numbers), 0, None, by_theta[:, 0])
+    return checked(total.derivatives)
 
 
 class _Total:
@@ -83,22 +84,27 @@ class _Total:
         self.value, self.gradient, self.fisher = 0.0, np.zeros(d), np.zeros((d, d))
 
     @property
-    def slopes(self) -> Slopes:
-        return Slopes(self.value, self.gradient, self.fisher)
+    def derivatives(self) -> Derivatives:
+        return Derivatives(self.value, self.gradient, self.fisher)
 
     def add(
-        self, term: Term, found: terms.Slopes, i: int, flat_slopes: FloatArray | None, number_slopes: FloatArray
+        self,
+        term: Term,
+        found: terms.Derivatives,
+        i: int,
+        flat_derivatives: FloatArray | None,
+        number_derivatives: FloatArray,
     ) -> None:
-        """A term at vector ``i``; ``flat_slopes`` (outputs, d) None means that simulations do not move."""
+        """A term at vector ``i``; ``flat_derivatives`` (outputs, d) None means that simulations do not move."""
         local = found.local
         count, d = len(term.rows), len(self.gradient)
         by_theta, noise_by_theta = np.zeros((count, d)), np.zeros((count, d))
         for simulated, places, signal, noise in zip(
             term.shape.simulated, term.sources, found.signal, found.noise, strict=True
         ):
-            if simulated and flat_slopes is None:
+            if simulated and flat_derivatives is None:
                 continue
-            leaf = (flat_slopes if simulated and flat_slopes is not None else number_slopes)[places]
+            leaf = (flat_derivatives if simulated and flat_derivatives is not None else number_derivatives)[places]
             for total, weights in ((by_theta, signal[:, i]), (noise_by_theta, noise[:, i])):
                 used = weights != 0  # a sensitivity that is not finite must not spoil what does not depend on it
                 if used.all():
@@ -154,7 +160,7 @@ def likelihood_gradient(setup: Setup, theta: FloatArray) -> tuple[float, FloatAr
         many = adjoint_gradients(setup, theta[None])
         value, gradient, why = float(many.values[0]), many.gradients[0], many.failures[0]
         return value, gradient, why or ("" if np.isfinite(gradient).all() else "the gradient is not finite")
-    found = forward_slopes(setup, theta[None], setup.rosenbrock)[0]
+    found = forward_derivatives(setup, theta[None], setup.rosenbrock)[0]
     return found.value, found.gradient, found.failure
 
 
@@ -183,9 +189,9 @@ def _steps_suit(setup: Setup, off: tuple[int, ...]) -> bool:
         return False
     table = setup.table(theta[None])
     directions = np.random.default_rng(0).standard_normal((len(theta), PROBES))
-    slopes = setup.number_slopes(table) @ directions
+    derivatives = setup.number_derivatives(table) @ directions
     for part in setup.parts:
-        found = part.runner.forward(setup.numbers(table), slopes, setup.rosenbrock, refinements=0)
+        found = part.runner.forward(setup.numbers(table), derivatives, setup.rosenbrock, refinements=0)
         if found.outcome.failure() or found.error > LARGEST_ERROR:
             return False
     return True
@@ -213,7 +219,7 @@ def _adjoint(setup: Setup, thetas: FloatArray) -> Gradients:
             failures = [why or recorded.outcome.failure(i) for i, why in enumerate(failures)]
             flat_bars = _term_bars(part.terms, recorded.outcome, numbers, total, bars)
             bars += recorded.pull(flat_bars, moving)
-        gradients = (setup.value_table.pull(table, bars)[setup.places] * setup.stretch(table)).T
+        gradients = (setup.value_table.pull(table, bars)[setup.places] * setup.by_theta(table)).T
     failed = np.array([bool(why) for why in failures])
     for i in np.flatnonzero(~np.isfinite(total) & ~failed):
         failures[i], failed[i] = "the likelihood is not a finite number", True
@@ -228,7 +234,7 @@ def _term_bars(
     flat = outcome.flat
     flat_bars = np.zeros_like(flat)
     for term in measured:
-        found = term.slopes(flat, numbers)
+        found = term.derivatives(flat, numbers)
         total += found.local.losses.sum(axis=0)
         for simulated, places, signal, noise in zip(
             term.shape.simulated, term.sources, found.signal, found.noise, strict=True

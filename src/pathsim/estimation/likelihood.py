@@ -38,7 +38,7 @@ from ..stats.noise import (
     losses,
     pulls,
     residuals,
-    scale_slope,
+    scale_derivative,
     scaled,
 )
 
@@ -113,7 +113,7 @@ class Given:
         family, side = self.family, self._side
         z = residuals(family, signal, self._data, sigma)
         with np.errstate(all="ignore"):
-            pull, steep = pulls(family, z, side), scale_slope(signal, family.scale) / sigma
+            pull, steep = pulls(family, z, side), scale_derivative(signal, family.scale) / sigma
             seen = 1.0 if side is None else np.where(side == 0, 1.0, 0.0)
             return Local(
                 losses(family, z, self._data, sigma, side),
@@ -256,7 +256,7 @@ class Solved:
         z = residuals(family, found.prediction, self._data, found.sigma)
         with np.errstate(all="ignore"):
             pull = pulls(family, z, side)
-            steep = scale_slope(found.prediction, family.scale) / found.sigma
+            steep = scale_derivative(found.prediction, family.scale) / found.sigma
             weight = np.sqrt(bends(family, z, side)) * np.abs(steep)
             scale = found.scale[self.group]
             nothing = np.zeros_like(z)
@@ -424,8 +424,8 @@ class Solved:
         assert self._sd is not None
         sd = self._sd
         family, members, group, side = self.family, self.members, self.group, self._side
-        slope = scale_slope(self._data, family.scale)
-        a, b, _ = self._line(signal, (slope / sd) ** 2)  # squares of relative errors where noise is relative
+        derivative = scale_derivative(self._data, family.scale)
+        a, b, _ = self._line(signal, (derivative / sd) ** 2)  # squares of relative errors where noise is relative
         typical = (members @ self._data) / self._counts / np.maximum((members @ signal) / self._counts, 1e-300)
         a = np.maximum(a, 1e-6 * typical)
         has_offset, has_scale = isinstance(self.form, ScaledWithOffset), not isinstance(self.form, Unscaled)
@@ -444,7 +444,7 @@ class Solved:
         for _ in range(MOST_STEPS):
             p = a[group] * signal + b[group]
             z = residuals(family, p, self._data, sd)
-            pull, bend, steep = pulls(family, z, side), bends(family, z, side), scale_slope(p, family.scale) / sd
+            pull, bend, steep = pulls(family, z, side), bends(family, z, side), scale_derivative(p, family.scale) / sd
             curve = 0.0 if family.scale == "lin" else -pull * steep / p
             g, plain, full = pull * steep, bend * steep**2, bend * steep**2 + curve
             g_a, g_b = members @ (g * signal), members @ g

@@ -20,7 +20,7 @@ AT_ONCE = 256
 
 
 @dataclass(frozen=True, eq=False)
-class Slopes:
+class Derivatives:
     """An objective at one point, to second order as far as Gauss-Newton knows it.
 
     ``value``: negative log likelihood; ``gradient`` (d,); ``fisher`` (d, d), the expected Hessian. After a failure the
@@ -33,7 +33,7 @@ class Slopes:
     failure: str = ""
 
     @classmethod
-    def failed(cls, d: int, why: str) -> Slopes:
+    def failed(cls, d: int, why: str) -> Derivatives:
         """The answer where nothing could be computed."""
         return cls(math.inf, np.zeros(d), np.zeros((d, d)), why)
 
@@ -60,7 +60,7 @@ class Objective(Protocol):
     def value(self, theta: FloatArray) -> tuple[float, str]:
         """Negative log likelihood, and the reason where it is infinite."""
 
-    def slopes(self, theta: FloatArray) -> Slopes:
+    def derivatives(self, theta: FloatArray) -> Derivatives:
         """Value, gradient and Fisher information."""
 
 
@@ -85,7 +85,7 @@ class Refinable(Objective, Protocol):
 
 
 class Differentiable(Objective, Protocol):
-    """An objective whose gradient alone costs less than its slopes."""
+    """An objective whose gradient alone costs less than its derivatives."""
 
     def gradient(self, theta: FloatArray) -> tuple[float, FloatArray, str]:
         """Value, gradient, and the reason where the value is infinite (the gradient is zero then)."""
@@ -99,13 +99,13 @@ def all_values(objective: Objective, thetas: FloatArray) -> FloatArray:
     return np.concatenate(blocks) if blocks else np.empty(0)
 
 
-def checked(slopes: Slopes) -> Slopes:
-    """``slopes``, or a failure where any of its numbers is not finite: NaN must never reach an optimiser."""
-    if slopes.failure:
-        return slopes
-    d = len(slopes.gradient)
-    if not math.isfinite(slopes.value):
-        return Slopes.failed(d, "the likelihood is not a finite number")
-    if not (np.isfinite(slopes.gradient).all() and np.isfinite(slopes.fisher).all()):
-        return Slopes.failed(d, "the gradient is not finite")
-    return slopes
+def checked(derivatives: Derivatives) -> Derivatives:
+    """``derivatives``, or a failure where any of its numbers is not finite: NaN must never reach an optimiser."""
+    if derivatives.failure:
+        return derivatives
+    d = len(derivatives.gradient)
+    if not math.isfinite(derivatives.value):
+        return Derivatives.failed(d, "the likelihood is not a finite number")
+    if not (np.isfinite(derivatives.gradient).all() and np.isfinite(derivatives.fisher).all()):
+        return Derivatives.failed(d, "the gradient is not finite")
+    return derivatives

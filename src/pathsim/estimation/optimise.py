@@ -17,7 +17,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError
-from .objective import Differentiable, Objective, Refinable, Slopes
+from .objective import Derivatives, Differentiable, Objective, Refinable
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d+)?(e[-+]?\d+)?(?!\w)")
 """A number that stands alone, and is not part of a name."""
@@ -104,9 +104,9 @@ class Ledger:
             self.best, self.at = value, better.copy()
         return better, value
 
-    def slopes(self, theta: FloatArray) -> Slopes:
+    def derivatives(self, theta: FloatArray) -> Derivatives:
         """The objective with derivatives."""
-        found = self.objective.slopes(theta)
+        found = self.objective.derivatives(theta)
         self.gradients += 1
         if found.failure:
             self.failures[short(found.failure)] += 1
@@ -117,7 +117,7 @@ class Ledger:
     def gradient(self, theta: FloatArray) -> tuple[float, FloatArray]:
         """The objective and its gradient alone; infinite and zero where it fails."""
         if not hasattr(self.objective, "gradient"):
-            found = self.slopes(theta)
+            found = self.derivatives(theta)
             return found.value, found.gradient
         value, gradient, why = self.objective.gradient(theta)
         self.gradients += 1
@@ -162,16 +162,18 @@ def minimise(ledger: Ledger, start: FloatArray, optimiser: Optimiser) -> Ended:
 def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> Ended:
     lower, upper = ledger.objective.lower, ledger.objective.upper
     theta, _ = ledger.refined(np.clip(start, lower, upper))
-    slopes = ledger.slopes(theta)
-    if slopes.failure:
-        return Ended(theta, math.inf, False, f"the start cannot be evaluated: {slopes.failure}", 0)
-    value, radius, calm = slopes.value, settings.radius, 0
+    derivatives = ledger.derivatives(theta)
+    if derivatives.failure:
+        return Ended(theta, math.inf, False, f"the start cannot be evaluated: {derivatives.failure}", 0)
+    value, radius, calm = derivatives.value, settings.radius, 0
     until = time.perf_counter() + settings.seconds
     curvature = Curvature(len(theta))
     for iteration in range(1, settings.most + 1):
         if time.perf_counter() > until:
             return Ended(theta, value, False, f"{settings.seconds:g} s were not enough", iteration - 1)
-        step, expected = bounded_step(slopes.gradient, curvature.hessian(slopes.fisher), theta, lower, upper, radius)
+        step, expected = bounded_step(
+            derivatives.gradient, curvature.hessian(derivatives.fisher), theta, lower, upper, radius
+        )
         length = float(np.linalg.norm(step))
         if expected <= 1e-3 * settings.tolerance or length < 1e-12:
             if curvature.leave():
@@ -179,11 +181,11 @@ def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> E
             return Ended(theta, value, True, "no step promises an improvement", iteration)
         trial, new = ledger.refined(np.clip(theta + step, lower, upper))
         ratio = (value - new) / expected if math.isfinite(new) else -1.0
-        next_slopes = ledger.slopes(trial) if ratio > 1e-4 else slopes
-        if ratio > 1e-4 and not next_slopes.failure:
+        next_derivatives = ledger.derivatives(trial) if ratio > 1e-4 else derivatives
+        if ratio > 1e-4 and not next_derivatives.failure:
             calm = calm + 1 if value - new < settings.tolerance and expected < 10 * settings.tolerance else 0
-            curvature.learn(trial - theta, slopes, next_slopes, value - new)
-            theta, value, slopes = trial, min(new, next_slopes.value), next_slopes
+            curvature.learn(trial - theta, derivatives, next_derivatives, value - new)
+            theta, value, derivatives = trial, min(new, next_derivatives.value), next_derivatives
             if ratio > 0.75 and length > 0.7 * radius:
                 radius *= 2.0
             elif ratio < 0.25:
@@ -220,7 +222,7 @@ class Curvature:
         was, self.used = self.used, False
         return was
 
-    def learn(self, step: FloatArray, before: Slopes, after: Slopes, gain: float) -> None:
+    def learn(self, step: FloatArray, before: Derivatives, after: Derivatives, gain: float) -> None:
         plain = -float(before.gradient @ step + 0.5 * step @ before.fisher @ step)
         full = plain - 0.5 * float(step @ self.rest @ step)
         self.used = bool(self.rest.any()) and abs(full - gain) < abs(plain - gain)
@@ -244,10 +246,10 @@ def quasi_newton(ledger: Ledger, start: FloatArray, settings: QuasiNewton, fishe
     hessian, age, radius, calm = fisher, 0, settings.radius, 0
     for iteration in range(1, settings.most + 1):
         if hessian is None or age >= settings.renew:
-            slopes = ledger.slopes(theta)
-            if slopes.failure:
-                return Ended(theta, value, False, f"no Fisher information: {slopes.failure}", iteration)
-            hessian, age = slopes.fisher, 0
+            derivatives = ledger.derivatives(theta)
+            if derivatives.failure:
+                return Ended(theta, value, False, f"no Fisher information: {derivatives.failure}", iteration)
+            hessian, age = derivatives.fisher, 0
         step, expected = bounded_step(gradient, hessian, theta, lower, upper, radius)
         length = float(np.linalg.norm(step))
         if calm >= 2 or expected <= 1e-2 * settings.tolerance or length < 1e-12:
@@ -329,9 +331,9 @@ def bounded_step(
         step = np.where(at_bound, 0.0, -gradient)
         step *= radius / max(float(np.linalg.norm(step)), 1e-300)
         step = np.clip(theta + step, lower, upper) - theta
-        curvature, slope = float(step @ hessian @ step), float(gradient @ step)
+        curvature, derivative = float(step @ hessian @ step), float(gradient @ step)
         if curvature > 0:
-            step *= min(1.0, -slope / curvature)
+            step *= min(1.0, -derivative / curvature)
         expected = -float(gradient @ step + 0.5 * step @ hessian @ step)
     return step, expected
 

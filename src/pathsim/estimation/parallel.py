@@ -31,9 +31,9 @@ def in_processes(job: Callable[[int], Result], numbers: Sequence[int], workers: 
     if count <= 1 or "fork" not in multiprocessing.get_all_start_methods():
         yield from map(job, numbers)
         return
-    if "slopes" in dir(getattr(job, "objective", None)):  # compile once, before processes part
+    if "derivatives" in dir(getattr(job, "objective", None)):  # compile once, before processes part
         objective: Any = job.objective  # type: ignore[attr-defined]
-        objective.slopes(0.5 * (objective.lower + objective.upper))
+        objective.derivatives(0.5 * (objective.lower + objective.upper))
     waiting = iter(numbers)
     with _workers(job, count) as idle:
         busy: list[Connection] = []

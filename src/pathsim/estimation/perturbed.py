@@ -59,10 +59,10 @@ def perturbed_fits(
     """
     if size < 1:
         raise InputError(f"a sample needs at least 1 member, not {size}")
-    slopes = problem.objective().slopes(theta)
-    if slopes.failure:
-        raise SimulationError(f"the best fit cannot be evaluated: {slopes.failure}")
-    job = _Job(problem, theta, slopes.fisher, seed, search)
+    derivatives = problem.objective().derivatives(theta)
+    if derivatives.failure:
+        raise SimulationError(f"the best fit cannot be evaluated: {derivatives.failure}")
+    job = _Job(problem, theta, derivatives.fisher, seed, search)
     best = -problem.log_likelihood(theta)
     found: dict[int, FloatArray] = {}
     for number, vector in in_processes(job, range(size), workers):

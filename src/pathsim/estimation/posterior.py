@@ -10,8 +10,8 @@ import numpy as np
 
 from ..arrays import FloatArray
 from . import priors
-from .gradients import fixed_slopes, forward_slopes, likelihood_gradient
-from .objective import Slopes, checked
+from .gradients import fixed_derivatives, forward_derivatives, likelihood_gradient
+from .objective import Derivatives, checked
 from .optimise import Ledger, TrustRegion, minimise
 from .refine import ManyVectors
 from .setup import Setup
@@ -113,12 +113,12 @@ class Posterior:
                 found[i] -= self._log_prior(thetas[i])
         return thetas, found
 
-    def slopes(self, theta: FloatArray) -> Slopes:
-        return self._with_priors(forward_slopes(self.setup, np.asarray(theta)[None], self.solver)[0], theta)
+    def derivatives(self, theta: FloatArray) -> Derivatives:
+        return self._with_priors(forward_derivatives(self.setup, np.asarray(theta)[None], self.solver)[0], theta)
 
-    def slopes_many(self, thetas: FloatArray) -> list[Slopes]:
+    def derivatives_many(self, thetas: FloatArray) -> list[Derivatives]:
         """Slopes at many vectors at once, roughly: the error of sensitivities is not controlled."""
-        found = forward_slopes(self.setup, thetas, self._many.solver, refinements=0)
+        found = forward_derivatives(self.setup, thetas, self._many.solver, refinements=0)
         return [self._with_priors(one, theta) for one, theta in zip(found, thetas, strict=True)]
 
     def gradient(self, theta: FloatArray) -> tuple[float, FloatArray, str]:
@@ -127,19 +127,21 @@ class Posterior:
         if why:
             return math.inf, np.zeros(len(theta)), why
         for i, prior, x, steepness in self.setup.priors(theta):
-            gradient[i] -= priors.slope(prior, x) * steepness
+            gradient[i] -= priors.derivative(prior, x) * steepness
         return value - self._log_prior(theta), gradient, ""
 
-    def _with_priors(self, found: Slopes, theta: FloatArray) -> Slopes:
+    def _with_priors(self, found: Derivatives, theta: FloatArray) -> Derivatives:
         if found.failure:
             return found
         gradient, fisher = found.gradient.copy(), found.fisher.copy()
         for i, prior, x, steepness in self.setup.priors(theta):
             step = 1e-5 * max(abs(x), 1e-3)
-            bend = -(priors.slope(prior, x + step) - priors.slope(prior, x - step)) / (2 * step) * steepness**2
-            gradient[i] -= priors.slope(prior, x) * steepness
+            bend = (
+                -(priors.derivative(prior, x + step) - priors.derivative(prior, x - step)) / (2 * step) * steepness**2
+            )
+            gradient[i] -= priors.derivative(prior, x) * steepness
             fisher[i, i] += max(bend, 0.0)
-        return checked(Slopes(found.value - self._log_prior(theta), gradient, fisher))
+        return checked(Derivatives(found.value - self._log_prior(theta), gradient, fisher))
 
 
 class _Around:
@@ -166,8 +168,8 @@ class _Around:
                 total += float(term.losses(flat, numbers).sum())
         return (total, "") if math.isfinite(total) else (math.inf, "the likelihood is not a finite number")
 
-    def slopes(self, theta: FloatArray) -> Slopes:
+    def derivatives(self, theta: FloatArray) -> Derivatives:
         full = self._full(theta)
-        found = self.whole._with_priors(fixed_slopes(self.whole.setup, full, self.flats), full)
+        found = self.whole._with_priors(fixed_derivatives(self.whole.setup, full, self.flats), full)
         fisher = found.fisher[np.ix_(self.inner, self.inner)]
-        return Slopes(found.value, found.gradient[self.inner], fisher, found.failure)
+        return Derivatives(found.value, found.gradient[self.inner], fisher, found.failure)

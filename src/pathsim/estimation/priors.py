@@ -1,4 +1,4 @@
-"""Prior densities of PEtab's parameter tables, with the slopes that gradients need."""
+"""Prior densities of PEtab's parameter tables, with the derivatives that gradients need."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def log_density(prior: Prior, x: float, lower: float, upper: float) -> float:
     return float(frozen.logpdf(x)) - math.log(_mass(prior, lower, upper))
 
 
-def slope(prior: Prior, x: float) -> float:
+def derivative(prior: Prior, x: float) -> float:
     """d log density / d x."""
     return _SLOPES[prior.distribution](x, *prior.parameters)
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError, raise_together, unknown
-from .objective import Objective, Slopes
+from .objective import Derivatives, Objective
 from .optimise import Ledger, TrustRegion, minimise
 from .parallel import in_processes
 from .result import Fit, fingerprint
@@ -215,7 +215,7 @@ def _side(
     bound = float((objective.lower if sign < 0 else objective.upper)[k])
     span = float(objective.upper[k] - objective.lower[k])
     here, value, before = theta.copy(), best, None
-    step = _first_step(ledger.slopes(theta), k, threshold, span)
+    step = _first_step(ledger.derivatives(theta), k, threshold, span)
     for _ in range(MOST_POINTS):
         room = sign * (bound - here[k])
         if room <= 1e-9 * span:
@@ -250,9 +250,9 @@ def _side(
         step *= min(2.0, max(0.5, wanted / rise)) if rise > 0 else 2.0
 
 
-def _first_step(slopes: Slopes, k: int, threshold: float, span: float) -> float:
+def _first_step(derivatives: Derivatives, k: int, threshold: float, span: float) -> float:
     """The step after which the quadratic model, the others following, has risen by a share of the threshold."""
-    values, vectors = np.linalg.eigh(slopes.fisher)
+    values, vectors = np.linalg.eigh(derivatives.fisher)
     floor = 1e-10 * max(float(values[-1]), 1e-300)
     variance = float((vectors[k] ** 2 / np.maximum(values, floor)).sum())
     return float(np.clip(math.sqrt(2 * SHARE * threshold * variance), 1e-4 * span, 0.05 * span))
@@ -298,7 +298,7 @@ class Held:
     def value(self, theta: FloatArray) -> tuple[float, str]:
         return self.objective.value(self.whole(theta))
 
-    def slopes(self, theta: FloatArray) -> Slopes:
-        found = self.objective.slopes(self.whole(theta))
+    def derivatives(self, theta: FloatArray) -> Derivatives:
+        found = self.objective.derivatives(self.whole(theta))
         fisher = np.delete(np.delete(found.fisher, self.k, 0), self.k, 1)
-        return Slopes(found.value, np.delete(found.gradient, self.k), fisher, found.failure)
+        return Derivatives(found.value, np.delete(found.gradient, self.k), fisher, found.failure)

@@ -82,8 +82,8 @@ class Measurement:
     experiment: str
     time: float
     value: float
-    fillings: tuple[Expr, ...] = ()
-    noise_fillings: tuple[Expr, ...] = ()
+    overrides: tuple[Expr, ...] = ()
+    noise_overrides: tuple[Expr, ...] = ()
     others: tuple[tuple[str, float], ...] = ()
     group: str = ""
     sd: float = math.nan

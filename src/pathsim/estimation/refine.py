@@ -160,7 +160,7 @@ class _Inner:
                 self._accept(self._guess(_noise_factors))
             damping, settled = np.full(m, 1e-3), np.zeros(m, dtype=bool)
             for _ in range(ITERATIONS):
-                gradient, fisher = self._slopes()
+                gradient, fisher = self._derivatives()
                 diagonal = np.einsum("mkk->mk", fisher)
                 diagonal += damping[:, None] * diagonal + 1e-10
                 ok = np.isfinite(gradient).all(axis=1) & np.isfinite(fisher).all(axis=(1, 2))
@@ -196,21 +196,21 @@ class _Inner:
                 total += columns.term.losses(flat, numbers).sum(axis=0)
         return np.where(np.isnan(total), math.inf, total)
 
-    def _parts(self) -> list[tuple[_Columns, terms.Slopes, list[FloatArray], list[FloatArray]]]:
+    def _parts(self) -> list[tuple[_Columns, terms.Derivatives, list[FloatArray], list[FloatArray]]]:
         """Per term: its columns, itself, and derivatives of signal and noise by the free entry of each leaf."""
         numbers, found = self._at(self.theta), []
         bend = self.many.bend
-        stretch = np.where(bend > 0, np.exp(self.theta * bend) * bend, 1.0).T
+        by_theta = np.where(bend > 0, np.exp(self.theta * bend) * bend, 1.0).T
         for flat, measured in zip(self.flats, self.many.terms, strict=True):
             for columns in measured:
                 if columns.leaves:
-                    out = columns.term.slopes(flat, numbers)
-                    by_signal = [out.signal[i] * stretch[column] for i, column in columns.leaves]
-                    by_noise = [out.noise[i] * stretch[column] for i, column in columns.leaves]
+                    out = columns.term.derivatives(flat, numbers)
+                    by_signal = [out.signal[i] * by_theta[column] for i, column in columns.leaves]
+                    by_noise = [out.noise[i] * by_theta[column] for i, column in columns.leaves]
                     found.append((columns, out, by_signal, by_noise))
         return found
 
-    def _slopes(self) -> tuple[FloatArray, FloatArray]:
+    def _derivatives(self) -> tuple[FloatArray, FloatArray]:
         m, k = self.theta.shape
         gradient, fisher = np.zeros((k, m)), np.zeros((k * k, m))
         for columns, out, by_signal, by_noise in self._parts():
@@ -225,7 +225,7 @@ class _Inner:
             fisher -= columns.made_up_for(local, rows, m)
         return gradient.T, fisher.T.reshape(m, k, k)
 
-    def _guess(self, factors: Callable[[Given, terms.Slopes, FloatArray, FloatArray], _Factors]) -> FloatArray:
+    def _guess(self, factors: Callable[[Given, terms.Derivatives, FloatArray, FloatArray], _Factors]) -> FloatArray:
         """Factors of observables (or of noise) in closed form where one entry is nothing else."""
         m, k = self.theta.shape
         bend = self.many.bend
@@ -241,7 +241,7 @@ class _Inner:
                 sums, rate = columns.single[a], np.where(column >= 0, bend[column], 1.0)[:, None]
                 found = factors(likelihood, out, by_signal[a], by_noise[a])
                 expected = np.abs(rate * found.whole)
-                mixed = found.mixed | (np.abs(found.slope - rate * found.whole) > 1e-9 * expected)
+                mixed = found.mixed | (np.abs(found.derivative - rate * found.whole) > 1e-9 * expected)
                 alone &= sums @ mixed.astype(float) == 0
                 above, below, power = above + sums @ found.above, below + sums @ found.below, found.power
         change = np.where(alone & (above > 0) & (below > 0), power * np.log(above / below), 0.0)
@@ -252,19 +252,19 @@ class _Factors(NamedTuple):
     """By what a quantity should be multiplied: sums of ``above`` over those of ``below``, (measurements, m) each, to a
     ``power``.
 
-    ``whole`` is the quantity and ``slope`` its derivative by an entry, which is nothing but a factor of it where the
-    two are in proportion and the entry is not ``mixed`` up with something else.
+    ``whole`` is the quantity and ``derivative`` its derivative by an entry, which is nothing but a factor of it where
+    the two are in proportion and the entry is not ``mixed`` up with something else.
     """
 
     whole: FloatArray
-    slope: FloatArray
+    derivative: FloatArray
     mixed: BoolArray
     above: FloatArray
     below: FloatArray
     power: float
 
 
-def _signal_factors(likelihood: Given, out: terms.Slopes, by_signal: FloatArray, by_noise: FloatArray) -> _Factors:
+def _signal_factors(likelihood: Given, out: terms.Derivatives, by_signal: FloatArray, by_noise: FloatArray) -> _Factors:
     """For observables, by weighted least squares."""
     y, sigma, scale = out.y, out.sigma, likelihood.family.scale
     if scale == "lin":
@@ -275,7 +275,7 @@ def _signal_factors(likelihood: Given, out: terms.Slopes, by_signal: FloatArray,
     return _Factors(y, by_signal, np.zeros(y.shape, dtype=bool), above, below, 1.0)
 
 
-def _noise_factors(likelihood: Given, out: terms.Slopes, by_signal: FloatArray, by_noise: FloatArray) -> _Factors:
+def _noise_factors(likelihood: Given, out: terms.Derivatives, by_signal: FloatArray, by_noise: FloatArray) -> _Factors:
     """For sizes of noise, by root mean squares of residuals. A scale that noise grows with is no noise parameter."""
     r = likelihood.residuals(out.y, out.sigma)
     return _Factors(out.sigma, by_noise, by_signal != 0, r**2, np.ones_like(r), 0.5)

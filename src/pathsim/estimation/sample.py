@@ -101,7 +101,7 @@ def sample(
         return found
 
     rng = np.random.default_rng(seed)
-    values, vectors = np.linalg.eigh(objective.slopes(fit.theta).fisher)
+    values, vectors = np.linalg.eigh(objective.derivatives(fit.theta).fisher)
     spread = np.minimum(1.0 / np.sqrt(np.maximum(values, 1e-12)), 0.05 * np.max(objective.upper - objective.lower))
     start = fit.theta + 0.3 * (rng.standard_normal((count, d)) * spread) @ vectors.T
     edge = 1e-6 * (objective.upper - objective.lower) * rng.random((count, d))  # walkers must not lie in a plane

@@ -36,7 +36,7 @@ def values_of(theta: FloatArray, scales: Sequence[str]) -> FloatArray:
     return np.array([from_scale(float(x), scale) for x, scale in zip(theta, scales, strict=True)])
 
 
-def stretch(theta: FloatArray, scales: Sequence[str]) -> FloatArray:
+def by_theta(theta: FloatArray, scales: Sequence[str]) -> FloatArray:
     """d value / d theta for each parameter."""
     return np.array(
         [

@@ -45,7 +45,7 @@ class PopulationSearch:
 
     First the best few of ``scouted`` random points descend (``scouts``): where optima are easily found that is all it
     takes, and soon done. Then a population is evolved and its best descend together. Where the best of all has come,
-    the local search begins. Descents are at rough accuracy, and left out where the objective has no slopes of many
+    the local search begins. Descents are at rough accuracy, and left out where the objective has no derivatives of many
     vectors at once or the settings are None.
     """
 
@@ -186,7 +186,7 @@ class _Job:
             return _scattered(rng, lower, upper)
 
         best, value, failed = None, math.inf, 0
-        if chosen.scouts is not None and hasattr(self.objective, "slopes_many"):
+        if chosen.scouts is not None and hasattr(self.objective, "derivatives_many"):
             steerable = cast(Steerable, self.objective)
             rng = np.random.default_rng([self.seed, number, 1])
             points, rough = steerable.refined_many(np.array([scattered(rng) for _ in range(chosen.scouted)]))
@@ -201,7 +201,7 @@ class _Job:
         ledger.evaluations += found.evaluations
         tell(f"{found.evaluations} points tried, {found.failed} failed")
         members = found.members
-        if chosen.descents is not None and hasattr(self.objective, "slopes_many"):
+        if chosen.descents is not None and hasattr(self.objective, "derivatives_many"):
             first = list(members[: chosen.descents.members])
             members = (*self._descended(first, chosen.descents, ledger, tell), *members)
         theta, reached = self._exact(members, ledger)

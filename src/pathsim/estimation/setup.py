@@ -100,7 +100,7 @@ class Setup:
         return np.array([BENDS[scale] for scale in self.scales])
 
     @cached_property
-    def _plain_slopes(self) -> FloatArray:
+    def _plain_derivatives(self) -> FloatArray:
         """d numbers / d values of the estimated parameters where every number is one of them or a constant."""
         found: FloatArray = self.value_table.jacobian(np.ones(len(self.parameters)))[:, self.places].toarray()
         return found
@@ -126,19 +126,19 @@ class Setup:
         """The list of numbers for values of the table, (numbers, m)."""
         return self.value_table(table)
 
-    def stretch(self, table: FloatArray) -> FloatArray:
+    def by_theta(self, table: FloatArray) -> FloatArray:
         """d value / d theta of the estimated parameters, (d, m)."""
         bend = self.bend[:, None]
         return np.where(bend > 0, table[self.places] * bend, 1.0)
 
-    def number_slopes(self, table: FloatArray) -> FloatArray:
+    def number_derivatives(self, table: FloatArray) -> FloatArray:
         """d numbers / d theta, (numbers, m, d)."""
-        stretch = self.stretch(table)
+        by_theta = self.by_theta(table)
         if not self.value_table.proper:
-            return self._plain_slopes[:, None, :] * stretch.T[None]
+            return self._plain_derivatives[:, None, :] * by_theta.T[None]
         found = np.empty((len(self.value_table.constants), table.shape[1], len(self.places)))
         for i in range(table.shape[1]):
-            found[:, i] = self.value_table.jacobian(table[:, i])[:, self.places].toarray() * stretch[:, i]
+            found[:, i] = self.value_table.jacobian(table[:, i])[:, self.places].toarray() * by_theta[:, i]
         return found
 
     def run(self, thetas: FloatArray) -> tuple[FloatArray, tuple[Outcome, ...]]:

@@ -51,7 +51,7 @@ class Shape:
 
 
 @dataclass(frozen=True, eq=False)
-class Slopes:
+class Derivatives:
     """A term around some parameter vectors: its likelihood to second order, signals ``y`` and sizes of noise ``sigma``,
     and their derivatives by each leaf, (measurements, m) each."""
 
@@ -97,12 +97,12 @@ class Term:
         """Negative log densities of the measurements, (measurements, m); NaN where they make no sense."""
         return self.likelihood.losses(*self.signals(outputs, values))
 
-    def slopes(self, outputs: FloatArray, values: FloatArray) -> Slopes:
+    def derivatives(self, outputs: FloatArray, values: FloatArray) -> Derivatives:
         """The likelihood with its derivatives."""
         count = len(self.shape.simulated)
-        found = self._slope_function(self.leaves(outputs, values))
+        found = self._derivative_function(self.leaves(outputs, values))
         local = self.likelihood.local(found[0], found[1])
-        return Slopes(local, found[0], found[1], found[2 : 2 + count], found[2 + count :])
+        return Derivatives(local, found[0], found[1], found[2 : 2 + count], found[2 + count :])
 
     @cached_property
     def _graph(self) -> tuple[Graph, int, int]:
@@ -119,7 +119,7 @@ class Term:
         return array_function(graph, [signal, noise])
 
     @cached_property
-    def _slope_function(self) -> ArrayFunction:
+    def _derivative_function(self) -> ArrayFunction:
         """leaves -> signal, noise, d signal / d leaves, d noise / d leaves."""
         graph, signal, noise = self._graph
         leaves = [graph.state(i) for i in range(len(self.shape.simulated))]
@@ -240,24 +240,24 @@ class Measuring:
             shown = f"measurement {row + 1}: {measurement.value:g} of '{observable.id}'"
             return f"{shown} is not positive, but its noise is on the {observable.family.scale} scale"
         names = (*observable.placeholders, *observable.noise_placeholders)
-        fillings = dict(zip(names, (*measurement.fillings, *measurement.noise_fillings), strict=True))
+        overrides = dict(zip(names, (*measurement.overrides, *measurement.noise_overrides), strict=True))
         if observable.noise is None and observable.form is None and observable.id in self._knows_sd:
             sd = observable.family.sigma if observable.family.sigma is not None else measurement.sd
             if math.isnan(sd):
                 return f"measurement {row + 1}: '{observable.id}' has an sd elsewhere, but none here"
-            fillings[KNOWN_SD] = number(sd)
-        of_model = {name: given for name, given in fillings.items() if self._is_of_model(given)}
+            overrides[KNOWN_SD] = number(sd)
+        of_model = {name: given for name, given in overrides.items() if self._is_of_model(given)}
         key = (observable.id, tuple(of_model.items()))
         template = self._templates.get(key)
         if template is None:
             try:
-                template = self._templates[key] = self._template(observable, fillings, of_model)
+                template = self._templates[key] = self._template(observable, overrides, of_model)
             except InputError as error:
                 return f"measurement {row + 1}: {error}"
         rows = ((measurement.experiment, measurement.time), *measurement.others)
         points = [self.planner.place(self.part.experiments[name], time) for name, time in rows]
         places = [
-            leaf.output if leaf.output >= 0 else self.values.index(fillings.get(leaf.name, symbol(leaf.name)))
+            leaf.output if leaf.output >= 0 else self.values.index(overrides.get(leaf.name, symbol(leaf.name)))
             for leaf in template.leaves
         ]
         entry = _Entry(row, measurement, points, template.leaves, places)
@@ -265,15 +265,15 @@ class Measuring:
         return ""
 
     def _is_of_model(self, given: Expr) -> bool:
-        """Whether a filling names something that only the model knows."""
+        """Whether a override names something that only the model knows."""
         return given.op == "symbol" and given.name not in self.values.place
 
-    def _template(self, observable: Observable, fillings: dict[str, Expr], of_model: dict[str, Expr]) -> _Template:
+    def _template(self, observable: Observable, overrides: dict[str, Expr], of_model: dict[str, Expr]) -> _Template:
         model = self.dynamics.system.model
         others = {name: expr for name, expr in self._formulas.items() if name not in model.symbols}
         formula = written_out(observable.formula, others, observable.id)
         form, noise = observable.form, observable.noise
-        if KNOWN_SD in fillings:
+        if KNOWN_SD in overrides:
             noise = symbol(KNOWN_SD)
         elif noise is None and form is None:
             form = Unscaled()
@@ -281,12 +281,12 @@ class Measuring:
             noise = written_out(substitute(noise, {observable.id: formula}), others, observable.id)
             noise = substitute(noise, of_model)
         formula = substitute(formula, of_model)
-        known = {*model.symbols, *fillings, *self.values.place}
+        known = {*model.symbols, *overrides, *self.values.place}
         used = symbols(formula) | (symbols(noise) if noise is not None else set())
         for name in sorted(used - known):
             raise unknown("name", name, known, f"(in the formulas of observable '{observable.id}')")
-        outer = {name for name in (*fillings, *self.values.place) if name not in of_model}
-        outer -= set(model.symbols) - set(fillings)
+        outer = {name for name in (*overrides, *self.values.place) if name not in of_model}
+        outer -= set(model.symbols) - set(overrides)
         leaves: dict[_Leaf, int] = {}
         formula = self._canonical(formula, outer, leaves)
         noise = None if noise is None else self._canonical(noise, outer, leaves)

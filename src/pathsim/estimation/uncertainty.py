@@ -57,10 +57,10 @@ def identifiability_report(fit: Fit) -> IdentifiabilityReport:
     """
     import pandas as pd
 
-    slopes = fit.objective.slopes(fit.theta)
-    if slopes.failure:
-        raise SimulationError(f"the best fit cannot be evaluated any more: {slopes.failure}")
-    values, vectors = np.linalg.eigh(slopes.fisher)
+    derivatives = fit.objective.derivatives(fit.theta)
+    if derivatives.failure:
+        raise SimulationError(f"the best fit cannot be evaluated any more: {derivatives.failure}")
+    values, vectors = np.linalg.eigh(derivatives.fisher)
     rows = []
     for value, vector in zip(values[::-1], vectors.T[::-1], strict=True):
         value = max(float(value), 0.0)
@@ -111,9 +111,9 @@ def _seen_elsewhere(fit: Fit, vector: FloatArray, moved: IntArray) -> bool:
     for share in (0.3, 0.6, 1.0):
         theta = fit.theta.copy()
         theta[moved] += share * (middle - theta)[moved]
-        slopes = fit.objective.slopes(theta)
-        least = 1e-7 * np.abs(slopes.fisher).max() * float(vector @ vector)
-        if not slopes.failure and vector @ slopes.fisher @ vector > least:
+        derivatives = fit.objective.derivatives(theta)
+        least = 1e-7 * np.abs(derivatives.fisher).max() * float(vector @ vector)
+        if not derivatives.failure and vector @ derivatives.fisher @ vector > least:
             return True
     return False
 
@@ -189,10 +189,10 @@ def posterior_ensemble(fit: Fit, size: int = 100, seed: int = 0, draws: int | No
     if size < 1:
         raise InputError(f"an ensemble needs at least 1 member, not {size}")
     objective, rng = fit.objective, np.random.default_rng(seed)
-    slopes = objective.slopes(fit.theta)
-    if slopes.failure:
-        raise SimulationError(f"the best fit cannot be evaluated any more: {slopes.failure}")
-    values, vectors = np.linalg.eigh(slopes.fisher)
+    derivatives = objective.derivatives(fit.theta)
+    if derivatives.failure:
+        raise SimulationError(f"the best fit cannot be evaluated any more: {derivatives.failure}")
+    values, vectors = np.linalg.eigh(derivatives.fisher)
     span = objective.upper - objective.lower
     reach = np.abs(vectors.T) @ span  # a direction the data do not see is limited by its bounds
     spread = np.minimum(1.0 / np.sqrt(np.maximum(values, 1e-300)), 0.25 * reach)

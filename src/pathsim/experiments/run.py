@@ -73,8 +73,8 @@ class Sensitivities:
         """Outputs of all groups for one list of numbers, in the order of :attr:`Outcome.flat`, and their derivatives
         (outputs, d)."""
         d = self.moved[0].outputs.shape[-1]
-        slopes = [one.outputs[vector].reshape(-1, d) for one in self.moved]
-        return self.outcome.flat[:, vector], np.concatenate(slopes)
+        derivatives = [one.outputs[vector].reshape(-1, d) for one in self.moved]
+        return self.outcome.flat[:, vector], np.concatenate(derivatives)
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,17 +269,17 @@ class Runner:
         return progress.outcome
 
     def forward(
-        self, numbers: FloatArray, slopes: FloatArray, solver: Rosenbrock, refinements: int = MOST_REFINEMENTS
+        self, numbers: FloatArray, derivatives: FloatArray, solver: Rosenbrock, refinements: int = MOST_REFINEMENTS
     ) -> Sensitivities:
-        """Outputs for ``numbers`` (values, m) and their derivatives along ``slopes`` (values, m, d), those of numbers.
+        """Outputs for ``numbers`` (values, m) and theirs along ``derivatives`` (values, m, d), those of numbers.
 
         Where the error of derivatives is too large rows are simulated again with smaller steps, so many times at most.
         """
         progress, moved, error = _Progress(self, numbers, give_up=True), list[Ended](), 0.0
         for number, group in enumerate(self.plan.groups):
             rows, raw, starts = progress.begin()
-            seeds, start_seeds = self.starts[number].push(numbers, slopes, raw, starts, progress.done, moved)
-            d = slopes.shape[-1]
+            seeds, start_seeds = self.starts[number].push(numbers, derivatives, raw, starts, progress.done, moved)
+            d = derivatives.shape[-1]
             if not rows.live.any():
                 shape = (*rows.live.shape, group.times.shape[1], len(self.nodes))
                 progress.end(raw, np.empty((0, *shape[2:])), np.empty((0, len(self.system.states))), {})

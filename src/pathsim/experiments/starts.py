@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arrays import BoolArray, FloatArray
-from ..solve.equations.differentiate import tangents
+from ..solve.equations.differentiate import forward_derivatives
 from ..solve.equations.evaluate import array_function, python_function
 from .dynamics import Dynamics
 from .plan import KEEP, Plan
@@ -165,7 +165,7 @@ class Start:
         whole[self.columns] = raw
         start = python_function(system.graph, [*system.start_parameters, *system.start_states])(0.0, (), whole.tolist())
         split = len(system.parameters)
-        p, x = start[:split] + [0.0] * len(system.modes), start[split:]
+        p, x = start[:split] + [0.0] * len(system.discontinuities), start[split:]
         new = python_function(system.graph, [node for _, node in targets])(0.0, x, p)
         for (column, _), value in zip(targets, new, strict=True):
             raw[column] = value
@@ -175,14 +175,14 @@ class Start:
     def push(
         self,
         numbers: FloatArray,
-        slopes: FloatArray,
+        derivatives: FloatArray,
         raw: FloatArray,
         starts: FloatArray | None,
         done: Sequence[Ended],
         moved: Sequence[Ended],
     ) -> tuple[FloatArray, FloatArray | None]:
-        """Derivatives of what :meth:`give` gave, from ``slopes`` (values, m, d) and those of what was before."""
-        seeds = np.where(self.given[..., None], slopes.transpose(1, 0, 2)[:, self.slots], 0.0)
+        """Derivatives of what :meth:`give` gave, from ``derivatives`` (values, m, d) and those of what was before."""
+        seeds = np.where(self.given[..., None], derivatives.transpose(1, 0, 2)[:, self.slots], 0.0)
         if starts is None:
             for row, targets in self.at_start.items():
                 for one, seed in zip(numbers.T[:, self.slots[row]], seeds[:, row], strict=True):
@@ -191,7 +191,7 @@ class Start:
         moving = self._gather([one.states for one in moved])
         if self.keeps:
             seeds = np.where(self.given[..., None], seeds, self._gather([one.raw for one in moved]))
-        moving[:, self.anew_row, self.anew_state] = slopes.transpose(1, 0, 2)[:, self.anew_place]
+        moving[:, self.anew_row, self.anew_state] = derivatives.transpose(1, 0, 2)[:, self.anew_place]
         if self.looks_back:
             left = self._gather([one.outputs[:, :, -1] for one in done])
             d_left = self._gather([one.outputs[:, :, -1] for one in moved])
@@ -236,19 +236,19 @@ class Start:
         seeds[self.columns, np.arange(len(self.columns))] = 1.0
         raw_seeds = {graph.param(i): graph.param(n_raw + i) for i in range(n_raw)}
         nodes = [*system.start_parameters, *system.start_states]
-        start = array_function(graph, [*nodes, *tangents(graph, nodes, raw_seeds)])
+        start = array_function(graph, [*nodes, *forward_derivatives(graph, nodes, raw_seeds)])
         with np.errstate(all="ignore"):
             found = start(0.0, (), [*before, *seeds])
         width, split = len(nodes), len(system.parameters)
-        modes = [0.0] * len(system.modes)
-        p, x = [*found[:split], *modes], found[split:width]
-        dp, dx = [*found[width : width + split], *modes], found[width + split :]
+        discontinuities = [0.0] * len(system.discontinuities)
+        p, x = [*found[:split], *discontinuities], found[split:width]
+        dp, dx = [*found[width : width + split], *discontinuities], found[width + split :]
         later = {graph.param(i): graph.param(base + i) for i in range(base)}
         later |= {graph.state(i): graph.param(2 * base + i) for i in range(n)}
-        change = array_function(graph, tangents(graph, [node for _, node in targets], later))
+        change = array_function(graph, forward_derivatives(graph, [node for _, node in targets], later))
         with np.errstate(all="ignore"):
-            slopes = change(0.0, x, [*p, *dp, *dx])
-        return np.array([np.broadcast_to(slope, len(self.columns)) for slope in slopes], dtype=float)
+            derivatives = change(0.0, x, [*p, *dp, *dx])
+        return np.array([np.broadcast_to(one, len(self.columns)) for one in derivatives], dtype=float)
 
     # derivatives of an objective
 

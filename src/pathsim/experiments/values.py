@@ -83,10 +83,10 @@ class ValueTable:
         rows, columns = self.plain[:, 0], self.plain[:, 1]
         entries = np.ones(len(rows))
         if self.proper:
-            extra_rows, extra_columns, _ = self._slopes
-            slopes = np.array(self._slope_function(self._leaves(parameters)))
+            extra_rows, extra_columns, _ = self._derivatives
+            derivatives = np.array(self._derivative_function(self._leaves(parameters)))
             rows, columns = np.concatenate([rows, extra_rows]), np.concatenate([columns, extra_columns])
-            entries = np.concatenate([entries, slopes])
+            entries = np.concatenate([entries, derivatives])
         return sparse.csr_array((entries, (rows, columns)), shape=(len(self.constants), self.n_parameters))
 
     def pull(self, parameters: FloatArray, bars: FloatArray) -> FloatArray:
@@ -94,14 +94,14 @@ class ValueTable:
         found = np.zeros_like(parameters)
         scatter_add(found, self.plain[:, 1], bars[self.plain[:, 0]])
         if self.proper:
-            rows, columns, _ = self._slopes
-            slopes = np.array(self._slope_function(self._leaves(parameters)))
-            scatter_add(found, columns, slopes * bars[rows])
+            rows, columns, _ = self._derivatives
+            derivatives = np.array(self._derivative_function(self._leaves(parameters)))
+            scatter_add(found, columns, derivatives * bars[rows])
         return found
 
     def depends_on(self, parameters: IntArray) -> BoolArray:
         """Which formulas depend on any of ``parameters``, whatever their values."""
-        rows, columns, _ = self._slopes
+        rows, columns, _ = self._derivatives
         found = np.zeros(len(self.constants), dtype=bool)
         for row, column in (self.plain.T, (rows, columns)):
             found[row[np.isin(column, parameters)]] = True
@@ -112,7 +112,7 @@ class ValueTable:
         return array_function(self.graph, self.nodes)
 
     @cached_property
-    def _slopes(self) -> tuple[IntArray, IntArray, list[int]]:
+    def _derivatives(self) -> tuple[IntArray, IntArray, list[int]]:
         graph = self.graph
         found = [
             (row, column, graph.derivative(node, graph.state(column)))
@@ -124,8 +124,8 @@ class ValueTable:
         return rows, columns, [node for _, _, node in found]
 
     @cached_property
-    def _slope_function(self) -> ArrayFunction:
-        return array_function(self.graph, self._slopes[2])
+    def _derivative_function(self) -> ArrayFunction:
+        return array_function(self.graph, self._derivatives[2])
 
 
 def scatter_add(target: FloatArray, places: IntArray, weights: FloatArray) -> None:

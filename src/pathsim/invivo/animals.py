@@ -40,9 +40,9 @@ class Pace:
 def calibrate(cells: DosedCells, site: Site) -> Pace:
     """The speed of the cell cycle at which untreated tumours reach the endpoint in the median time of ``site``."""
     wanted = math.log(site.endpoint_cells / site.implanted_cells) / (site.untreated_days * DAY)
-    in_dish = float(cells.raw[cells.system.slot(protocols().names.cycle_speed)])
+    in_culture = float(cells.raw[cells.system.slot(protocols().names.cycle_speed)])
     factors = np.geomspace(0.02, 4.0, 60)
-    rows = cells.settings({protocols().names.cycle_speed: factors * in_dish}, len(factors))
+    rows = cells.settings({protocols().names.cycle_speed: factors * in_culture}, len(factors))
     nothing = courses(cells, Regimen(()), (), site.compartment, np.empty((len(factors), 0)), 0.0)
     growth = follow(cells, rows, nothing, 30 * DAY, longest_min=10 * DAY)
     rates = (growth.log_live[:, -1] - growth.log_live[:, -1 - 4]) / (growth.times[-1] - growth.times[-1 - 4])
@@ -56,7 +56,7 @@ def calibrate(cells: DosedCells, site: Site) -> Pace:
     share = (wanted - rates[i - 1]) / (rates[i] - rates[i - 1])
     factor = factors[i - 1] * (factors[i] / factors[i - 1]) ** share
     slope = math.log(rates[i] / max(rates[i - 1], 1e-3 * rates[i])) / math.log(factors[i] / factors[i - 1])
-    return Pace(float(factor * in_dish), wanted, float(slope))
+    return Pace(float(factor * in_culture), wanted, float(slope))
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ from ..model import Model, Parameter, Rule
 from ..model.maths import TIME, Expr, number, substitute, symbol
 from ..solve import Solver, System
 
-MODES = 3
+EXPONENTIALS = 3
 """Exponentials per drug: absorption and one or two of disposition."""
 SAMPLES = 4
 """Readings of the cell number per interval."""
@@ -36,7 +36,7 @@ def dosed_model(model: Model, drugs: tuple[str, ...], effects: tuple[tuple[tuple
     """``model`` with a course of each drug inside it.
 
     ``effects``: for each drug, pairs of a parameter and its increase per nM. New parameters are
-    :func:`level_name` and :func:`rate_name` of each drug and mode; new rules are the concentrations,
+    :func:`level_name` and :func:`rate_name` of each drug and term; new rules are the concentrations,
     ``<drug>_in_medium`` in nM.
     """
     known = {parameter.id for parameter in model.parameters}
@@ -45,8 +45,8 @@ def dosed_model(model: Model, drugs: tuple[str, ...], effects: tuple[tuple[tuple
     added: dict[str, Expr] = {}
     for drug, pairs in zip(drugs, effects, strict=True):
         terms = []
-        for mode in range(MODES):
-            level, rate = level_name(drug, mode), rate_name(drug, mode)
+        for term in range(EXPONENTIALS):
+            level, rate = level_name(drug, term), rate_name(drug, term)
             new += [Parameter(level, 0.0, unit="nM"), Parameter(rate, 0.0, unit="1/min")]
             decay = Expr("exp", (Expr("neg", (Expr("times", (symbol(rate), TIME)),)),))
             terms.append(Expr("times", (symbol(level), decay)))
@@ -68,14 +68,14 @@ def dosed_model(model: Model, drugs: tuple[str, ...], effects: tuple[tuple[tuple
     )
 
 
-def level_name(drug: str, mode: int) -> str:
+def level_name(drug: str, term: int) -> str:
     """The parameter that holds the level of an exponential at the start of an interval."""
-    return f"{_plain(drug)}_level_{mode}"
+    return f"{_plain(drug)}_level_{term}"
 
 
-def rate_name(drug: str, mode: int) -> str:
+def rate_name(drug: str, term: int) -> str:
     """The parameter that holds the rate of an exponential."""
-    return f"{_plain(drug)}_rate_{mode}"
+    return f"{_plain(drug)}_rate_{term}"
 
 
 def _plain(drug: str) -> str:
@@ -198,13 +198,13 @@ def _edges(exposures: Sequence[Sequence[Exposure]], horizon: float, longest: flo
 def set_levels(settings: FloatArray, cells: DosedCells, exposures: Sequence[Sequence[Exposure]], now: float) -> None:
     """The level of every exponential of every drug in every row at ``now``."""
     for drug, courses in zip(cells.drugs, exposures, strict=True):
-        for mode in range(MODES):
+        for term in range(EXPONENTIALS):
             levels, rates = np.zeros(len(settings)), np.zeros(len(settings))
             for row, course in enumerate(courses):
                 which = int(np.searchsorted(course.starts, now + 1e-6, side="right")) - 1
-                if which < 0 or mode >= len(course.rates):
+                if which < 0 or term >= len(course.rates):
                     continue
-                rates[row] = course.rates[mode]
-                levels[row] = course.amplitudes[which, mode] * np.exp(-rates[row] * (now - course.starts[which]))
-            settings[:, cells.system.slot(level_name(drug, mode))] = levels
-            settings[:, cells.system.slot(rate_name(drug, mode))] = rates
+                rates[row] = course.rates[term]
+                levels[row] = course.amplitudes[which, term] * np.exp(-rates[row] * (now - course.starts[which]))
+            settings[:, cells.system.slot(level_name(drug, term))] = levels
+            settings[:, cells.system.slot(rate_name(drug, term))] = rates

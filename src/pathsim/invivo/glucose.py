@@ -120,7 +120,7 @@ def follow_host(
     file = glucose_host()
     names = tuple(library.drug(course.drug).name for course in regimen.courses)
     per_nM = [library.drug(name).per_nM.get(file.drug_target, 0.0) for name in names]
-    effects = tuple(((file.drug_input, slope),) for slope in per_nM)
+    effects = tuple(((file.drug_input, coefficient),) for coefficient in per_nM)
     system = system_of(dosed_model(load_model(file.model), names, effects))
     rows = np.tile(system.raw(), (len(arms), 1))
     late = rows.copy()

@@ -110,7 +110,7 @@ class VirtualTrial:
     curves: MappingProxyType[str, KaplanMeier]
 
     def summary(self) -> pd.DataFrame:
-        """Reported analyses first (primary on top), then the simulated distribution with its 5 to 95 % band."""
+        """Reported analyses first (primary on top), then the simulated distribution with its 5 to 95 % interval."""
         import pandas as pd
 
         rows = [

@@ -35,13 +35,13 @@ class Drug:
         """
         match amount.unit.dimension:
             case Dimension.FRACTION if self.per_percent:
-                return {name: slope * amount.inner for name, slope in self.per_percent.items()}
+                return {name: coefficient * amount.inner for name, coefficient in self.per_percent.items()}
             case Dimension.CONCENTRATION if self.per_nM:
-                return {name: slope * amount.inner for name, slope in self.per_nM.items()}
+                return {name: coefficient * amount.inner for name, coefficient in self.per_nM.items()}
             case Dimension.MASS_CONCENTRATION if self.per_nM:
                 if self.molar_mass is None:
                     raise InputError(f"'{self.name} {amount}': the molar mass of {self.name} is unknown; dose it in nM")
                 nanomolar = amount.inner / self.molar_mass * 1e3  # ng/ml = ug/l; over g/mol gives 1e-6 mol/l
-                return {name: slope * nanomolar for name, slope in self.per_nM.items()}
+                return {name: coefficient * nanomolar for name, coefficient in self.per_nM.items()}
         example = "10 %" if self.per_percent else "100 nM"
         raise InputError(f"'{self.name} {amount}': {self.name} is dosed like '{self.name} {example}'")

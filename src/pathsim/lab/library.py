@@ -74,13 +74,13 @@ def default_library() -> Library:
 _Item = TypeVar("_Item")
 
 
-def _find(kind: str, name: str, known: Mapping[str, _Item], hint: str = "") -> _Item:
+def _find(kind: str, name: str, known: Mapping[str, _Item], note: str = "") -> _Item:
     if name in known:
         return known[name]
     folded = {spelling.lower(): item for spelling, item in known.items()}
     if name.lower() in folded:
         return folded[name.lower()]
-    raise unknown(kind, name, known, hint)
+    raise unknown(kind, name, known, note)
 
 
 def _read_drugs(path: Path) -> dict[str, Drug]:

@@ -75,7 +75,7 @@ class Kinetics:
         free_in_medium = 1.0 / (1.0 + SERUM_IN_MEDIUM * (1.0 / self.unbound - 1.0))
         return free / free_in_medium
 
-    def modes(self) -> tuple[FloatArray, FloatArray]:
+    def exponentials(self) -> tuple[FloatArray, FloatArray]:
         """``rates`` (m,) per minute, absorption last, and ``parts`` (m, m, m).
 
         ``parts[k] @ y`` is the share of the amounts ``y`` (gut, central, peripheral; mg/kg) that decays with
@@ -184,7 +184,7 @@ def expose(kinetics: Kinetics, course: Course, horizon_min: float) -> Exposure:
 
 def expose_doses(kinetics: Kinetics, times: FloatArray, doses: FloatArray) -> Exposure:
     """As :func:`expose` for doses (n,) in mg/kg at ``times`` (n,) in minutes, ascending."""
-    rates, parts = kinetics.modes()
+    rates, parts = kinetics.exponentials()
     oral = math.isfinite(kinetics.absorption_per_min)
     amounts = np.zeros(len(rates))
     amplitudes = np.empty((len(times), len(rates)))
@@ -392,7 +392,7 @@ def _absorption(base: Kinetics, values: Mapping[str, float]) -> float:
         kinetics = replace(base, absorption_per_min=math.exp(log_rate))
         return expose_doses(kinetics, np.zeros(1), np.ones(1)).peak()[0] - target
 
-    slowest = float(base.modes()[0][:-1].min())
+    slowest = float(base.exponentials()[0][:-1].min())
     low, high = math.log(slowest) + 1e-3, math.log(1e4 / target)
     if late(low) < 0:  # so late a peak means absorption slower than elimination
         low = math.log(slowest) - 6

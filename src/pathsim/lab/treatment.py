@@ -1,4 +1,4 @@
-"""Treatment text: what is done to a dish, as a bench scientist writes it down.
+"""Treatment text: what is done to the cells, as a bench scientist writes it down.
 
 ::
 

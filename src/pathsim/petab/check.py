@@ -176,10 +176,10 @@ def meaning_faults(description: Description) -> list[str]:
     problems += _unknown_targets(description)
     for parameter in description.parameters:
         if parameter.estimated and parameter.id not in used and not misspelt:
-            hint = _meant(parameter.id, used)
+            advice = _meant(parameter.id, used)
             problems.append(
                 f"parameter table, parameter '{parameter.id}' is estimated, but neither the model nor a "
-                f"formula, condition or measurement uses it{hint}"
+                f"formula, condition or measurement uses it{advice}"
             )
         problems += _prior_faults(parameter)
     problems += _unknown_fillings(description, set(ids) | _names(description))
@@ -212,7 +212,7 @@ def _formula_symbols(part: Part) -> set[str]:
         found |= symbols(observable.formula)
         if observable.noise is not None:
             found |= symbols(observable.noise)
-    for formula in {formula for row in part.measurements for formula in (*row.fillings, *row.noise_fillings)}:
+    for formula in {formula for row in part.measurements for formula in (*row.overrides, *row.noise_overrides)}:
         found |= symbols(formula)
     return found
 
@@ -255,7 +255,9 @@ def _unknown_targets(description: Description) -> Iterator[str]:
 def _unknown_fillings(description: Description, known: set[str]) -> Iterator[str]:
     for part in description.parts:
         for i, row in enumerate(part.measurements):
-            for name in sorted({name for one in (*row.fillings, *row.noise_fillings) for name in symbols(one)} - known):
+            for name in sorted(
+                {name for one in (*row.overrides, *row.noise_overrides) for name in symbols(one)} - known
+            ):
                 yield f"measurement {i + 1} (observable '{row.observable}'): {unknown('parameter', name, known)}"
 
 

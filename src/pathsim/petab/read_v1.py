@@ -192,17 +192,17 @@ def _measurements(
         if found is None:
             problems.append(f"measurement {i + 1}: {unknown('observable', str(observable), observables)}")
             continue
-        filling = gathered(problems, split_cell, columns.get("observableParameters", empty)[i], i + 1)
+        overrides = gathered(problems, split_cell, columns.get("observableParameters", empty)[i], i + 1)
         noise = gathered(problems, split_cell, columns.get("noiseParameters", empty)[i], i + 1)
-        if filling is None or noise is None:
+        if overrides is None or noise is None:
             continue
-        problems += check_fillings(i + 1, found, filling, noise)
+        problems += check_overrides(i + 1, found, overrides, noise)
         key = " then ".join(names)
         if key not in experiments:
             made = gathered(problems, _experiment, key, names, conditions, model, source)
             experiments[key] = made or Experiment(key, (Period(0.0, ()),), carries=False)
         time, value = float(columns["time"][i]), float(columns["measurement"][i])
-        measurements.append(Measurement(found.id, key, time, value, filling, noise))
+        measurements.append(Measurement(found.id, key, time, value, overrides, noise))
     return experiments, tuple(measurements), problems
 
 
@@ -240,11 +240,13 @@ def split_cell(cell: object, line: int) -> tuple[Expr, ...]:
     return tuple(parse(text, f"measurement {line}") for text in str(cell).split(";") if text.strip())
 
 
-def check_fillings(line: int, observable: Observable, fillings: tuple[Expr, ...], noise: tuple[Expr, ...]) -> list[str]:
+def check_overrides(
+    line: int, observable: Observable, overrides: tuple[Expr, ...], noise: tuple[Expr, ...]
+) -> list[str]:
     """Problems with the number of values that fill an observable's placeholders."""
     problems = []
     for column, given, wanted in (
-        ("observableParameters", fillings, observable.placeholders),
+        ("observableParameters", overrides, observable.placeholders),
         ("noiseParameters", noise, observable.noise_placeholders),
     ):
         if len(given) != len(wanted):

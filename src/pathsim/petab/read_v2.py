@@ -26,7 +26,7 @@ from .check import (
     meaning_faults,
 )
 from .formulas import tree
-from .read_v1 import check_fillings, filled, split_cell
+from .read_v1 import check_overrides, filled, split_cell
 
 _NOISE: dict[str, Family] = {
     "normal": Normal(),
@@ -225,11 +225,11 @@ def _measurements(
         if experiment not in experiments:
             problems.append(f"measurement {i + 1}: {unknown('experiment', experiment, experiments)}")
             continue
-        fillings = gathered(problems, split_cell, columns.get("observableParameters", empty)[i], i + 1)
+        overrides = gathered(problems, split_cell, columns.get("observableParameters", empty)[i], i + 1)
         noise = gathered(problems, split_cell, columns.get("noiseParameters", empty)[i], i + 1)
-        if fillings is None or noise is None:
+        if overrides is None or noise is None:
             continue
-        problems += check_fillings(i + 1, observable, fillings, noise)
+        problems += check_overrides(i + 1, observable, overrides, noise)
         time, value = float(columns["time"][i]), float(columns["measurement"][i])
-        measurements.append(Measurement(observable.id, experiment, time, value, fillings, noise))
+        measurements.append(Measurement(observable.id, experiment, time, value, overrides, noise))
     return tuple(measurements), problems

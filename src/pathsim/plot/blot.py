@@ -115,7 +115,7 @@ def _line_colours(names: Sequence[str]) -> list[str]:
 
 
 def _draw_strip(ax: Axes, values: FloatArray, readout: str, mass: int | None, seed: int) -> None:
-    """Bands of one antibody; darkness grows with the signal as on film, never beyond black."""
+    """Bands of one antibody; darkness grows with the signal, never beyond black."""
     high, wide = _PIXELS
     brightest = max(float(np.nanmax(values)), 1e-300)
     x = np.linspace(-1, 1, wide)[None, :]

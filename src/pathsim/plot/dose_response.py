@@ -1,4 +1,4 @@
-"""Dose response: wells as dots, the Hill curve with its confidence band, and the IC50 with its interval."""
+"""Dose response: wells as dots, the Hill curve with its confidence interval, and the IC50 with its interval."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ def _curves(table: pd.DataFrame) -> dict[str, Curve]:
 def _draw_curve(ax: Axes, name: str, curve: Curve, colour: str, marker: str, zero_at: float) -> None:
     positive = curve.doses[curve.doses > 0]
     at = np.geomspace(positive.min() / 1.3, positive.max() * 1.3, 240)
-    band = curve.band(at)
-    if band is not None:
-        ax.fill_between(at, *band, color=colour, alpha=0.16, linewidth=0)
+    interval = curve.interval(at)
+    if interval is not None:
+        ax.fill_between(at, *interval, color=colour, alpha=0.16, linewidth=0)
     ax.plot(at, curve(at), color=colour, linewidth=1.7, label=f"{name}: IC50 {_potency_text(curve.ic50)}")
     ax.plot(
         np.where(curve.doses > 0, curve.doses, zero_at),

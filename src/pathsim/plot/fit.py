@@ -134,7 +134,7 @@ def draw_profile(profile: Profile, ax: Axes | None = None) -> Axes:
 def draw_blot_fit(
     predicted: pd.DataFrame,
     curves: pd.DataFrame | None = None,
-    bands: tuple[FloatArray, FloatArray] | None = None,
+    interval: tuple[FloatArray, FloatArray] | None = None,
     columns: int = 3,
 ) -> Figure:
     """Measured bands and their fit over time: one panel per readout, one colour per cell line and treatment.
@@ -145,7 +145,7 @@ def draw_blot_fit(
     Args:
         predicted: :meth:`pathsim.estimation.problem.Problem.predicted`.
         curves: :func:`pathsim.estimation.curves.curves`; without them the predictions of the bands are joined.
-        bands: lower and upper ends, row by row of ``curves`` (or of ``predicted``).
+        interval: lower and upper ends, row by row of ``curves`` (or of ``predicted``).
     """
     from matplotlib.figure import Figure
 
@@ -156,8 +156,8 @@ def draw_blot_fit(
     figure = Figure(figsize=(2.5 * columns + 0.4, 2.1 * rows + 0.5 + 0.16 * len(conditions)), layout="constrained")
     axes = np.atleast_1d(np.asarray(figure.subplots(rows, columns))).ravel()
     lines = (predicted if curves is None else curves).reset_index(drop=True)
-    if bands is not None:
-        lines = lines.assign(lower=bands[0], upper=bands[1])
+    if interval is not None:
+        lines = lines.assign(lower=interval[0], upper=interval[1])
     for ax, readout in zip(axes, readouts, strict=False):
         canvas(ax, 0, 0)
         measured = predicted[predicted["readout"] == readout]

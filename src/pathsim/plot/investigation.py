@@ -74,7 +74,7 @@ def _best_matrix(found: Investigation) -> pd.DataFrame:
 
 
 def draw_rescue_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """What is left of the resistant culture under each combination, with the band over parameter sets, best on top."""
+    """What is left of the resistant culture under each combination, with intervals over parameter sets, best on top."""
     axes = canvas(ax, 7.6, 4.0)
     strategies = list(dict.fromkeys(ranking["strategy"]))
     rows = range(len(ranking) - 1, -1, -1)

@@ -23,7 +23,7 @@ def draw_survival(
     event: str = "survival",
     shaded: Mapping[str, tuple[FloatArray, FloatArray, FloatArray]] | None = None,
 ) -> Axes:
-    """Draw one curve per arm with its confidence band, a tick for each censored subject, and the number at risk.
+    """Draw one curve per arm with its confidence interval, a tick for each censored subject, and the number at risk.
 
     Args:
         test: a log-rank test whose p value to write in the corner.

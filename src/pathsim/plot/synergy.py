@@ -142,7 +142,7 @@ def draw_isobologram(found: synergy.Isobologram, ax: Axes | None = None) -> Axes
 def draw_combination_index(index: synergy.CombinationIndex, ax: Axes | None = None) -> Axes:
     """The fa-CI plot: index against fraction affected, on a logarithmic axis with 1 (additivity) marked.
 
-    Lines with confidence bands are the constant-ratio mixtures, dots the measured combinations.
+    Lines with confidence intervals are the constant-ratio mixtures, dots the measured combinations.
     """
     ax = canvas(ax, width=5.0 if len(index.mixtures) <= 3 else 6.0, height=3.8)
     ax.axhline(1.0, color=PALE, linewidth=1.0)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def draw_time_course(frame: pd.DataFrame, ax: Axes | None = None, time_unit: str = "", unit: str = "") -> Axes:
-    """Draw a frame of :func:`pathsim.simulate`: index ``time``, one column per output; a band where ``X`` comes with
+    """Draw a frame of :func:`pathsim.simulate`: index ``time``, one column per output; shaded where ``X`` comes with
     ``X_low`` and ``X_high``."""
     ax = canvas(ax, width=6.4, height=4.0)
     ends = {end for name in frame.columns for end in (f"{name}_low", f"{name}_high")}

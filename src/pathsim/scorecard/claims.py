@@ -14,7 +14,7 @@ from ..model import models_folder
 from .expressions import names_in
 from .measures import Measure, read_measure
 
-KINDS = ("direction", "band", "report")
+KINDS = ("direction", "interval", "report")
 CONFIDENCE = {"H": 3, "M": 2, "L": 1}
 """Weights of the confidence that a biological fact is right."""
 
@@ -44,7 +44,7 @@ class Claim:
 
     ``lines``: cell lines it is tested on; ``required``: share of them on which every check must hold. ``calibrated``:
     whether its numbers were used in the fit. ``hypotheses``: switches or presets it rests on. ``experiment``: name of
-    a function of :mod:`.experiments` that measures what dishes cannot. ``separates``: should fail without feedback.
+    a function of :mod:`.experiments` that measures what readings cannot. ``separates``: should fail without feedback.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What dishes cannot measure: numerics of the model, drug levels in the body, animals."""
+"""What readings of cells in culture cannot measure: numerics of the model, drug levels in the body, animals."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def mass_conservation(model: Model, library: Library) -> Numbers:
     asked = protocols().numerics
     forms = [form for names in asked.conserved.values() for form in names]
     times = (0.0, 15.0, 120.0, 1440.0)
-    dishes = [Reading(asked.cell_line, asked.treatment, time, form) for time in times for form in forms]
-    values = take_readings(model, dishes, library=library)[0].reshape(len(times), len(forms))
+    readings = [Reading(asked.cell_line, asked.treatment, time, form) for time in times for form in forms]
+    values = take_readings(model, readings, library=library)[0].reshape(len(times), len(forms))
     worst, at = 0.0, 0
     for names in asked.conserved.values():
         total = values[:, at : at + len(names)].sum(axis=1)
@@ -42,8 +42,8 @@ def negative_states(model: Model, library: Library) -> Numbers:
     states = [item.id for item in model.species]
     asked = protocols().numerics
     times = (0.0, 5.0, 15.0, 60.0, 240.0, 1440.0)
-    dishes = [Reading(asked.cell_line, asked.treatment, time, state) for time in times for state in states]
-    values = take_readings(model, dishes, library=library)[0].reshape(len(times), len(states))
+    readings = [Reading(asked.cell_line, asked.treatment, time, state) for time in times for state in states]
+    values = take_readings(model, readings, library=library)[0].reshape(len(times), len(states))
     return {"lowest": float((values.min(axis=0) / np.maximum(values.max(axis=0), 1e-3)).min())}
 
 
@@ -63,8 +63,8 @@ def zero_drug(model: Model, library: Library) -> Numbers:
     line, viability = protocols().numerics.cell_line, protocols().names.viability
     control = take_readings(model, [Reading(line, "serum 10 %", 4320.0, viability)], library=library)[0, 0]
     drugs = [name for name, drug in library.drugs.items() if drug.kind == "drug"]
-    dishes = [Reading(line, f"serum 10 % + {name} 0 nM", 4320.0, viability) for name in drugs]
-    worst = float(np.abs(take_readings(model, dishes, library=library)[0] / control - 1.0).max())
+    readings = [Reading(line, f"serum 10 % + {name} 0 nM", 4320.0, viability) for name in drugs]
+    worst = float(np.abs(take_readings(model, readings, library=library)[0] / control - 1.0).max())
     return {"worst": worst}
 
 
@@ -72,9 +72,11 @@ def monotone_occupancy(model: Model, library: Library) -> Numbers:
     """Smallest step of target occupancy between rising doses, over all drugs and their sites."""
     smallest = np.inf
     for drug in library.drugs.values():
-        for name, slope in drug.per_nM.items():
+        for name, coefficient in drug.per_nM.items():
             if name.startswith("drug_on_"):
-                occupancy = slope * np.geomspace(1e-3, 1e6, 19) / (1.0 + slope * np.geomspace(1e-3, 1e6, 19))
+                occupancy = (
+                    coefficient * np.geomspace(1e-3, 1e6, 19) / (1.0 + coefficient * np.geomspace(1e-3, 1e6, 19))
+                )
                 smallest = min(smallest, float(np.diff(occupancy).min()))
     return {"smallest": smallest}
 
@@ -83,13 +85,13 @@ def rest_before_treatment(model: Model, library: Library) -> Numbers:
     """Largest drift of a readout per hour in full medium, in % of its value, over all lines."""
     moving = protocols().numerics.not_at_rest
     readouts = [name for name in model.readouts if name not in moving]
-    dishes = [
+    readings = [
         Reading(line, "serum 10 %", time, name)
         for line in library.cell_lines
         for time in (0.0, 60.0)
         for name in readouts
     ]
-    values = take_readings(model, dishes, library=library)[0].reshape(len(library.cell_lines), 2, len(readouts))
+    values = take_readings(model, readings, library=library)[0].reshape(len(library.cell_lines), 2, len(readouts))
     change = np.abs(values[:, 1] - values[:, 0]) / np.maximum(np.abs(values[:, 0]), 1e-6)
     return {"percent_per_hour": float(100.0 * change.max())}
 
@@ -98,8 +100,8 @@ def self_combination(model: Model, library: Library) -> Numbers:
     """A drug with itself: viability of half a dose twice over that of the dose once."""
     line, viability = protocols().numerics.cell_line, protocols().names.viability
     treatments = ("serum 10 % + alpelisib 150 nM + alpelisib 150 nM", "serum 10 % + alpelisib 300 nM")
-    dishes = [Reading(line, treatment, 4320.0, viability) for treatment in treatments]
-    twice, once = take_readings(model, dishes, library=library)[0]
+    readings = [Reading(line, treatment, 4320.0, viability) for treatment in treatments]
+    twice, once = take_readings(model, readings, library=library)[0]
     return {"twice_over_once": float(twice / once)}
 
 
@@ -108,7 +110,7 @@ def paxalisib_pk(model: Model, library: Library) -> Numbers:
     kinetics = default_pharmacy().find("paxalisib", "human", library)
     (course,) = Regimen.parse("paxalisib 45 mg daily").courses
     exposure = expose(kinetics, course, 14 * DAY)
-    slowest = float(kinetics.modes()[0].min())
+    slowest = float(kinetics.exponentials()[0].min())
     return {"halflife_h": float(np.log(2.0)) / slowest / 60.0, "cmax_uM": exposure.peak()[1] / 1e3}
 
 
@@ -143,9 +145,9 @@ def escalation(model: Model, library: Library) -> Numbers:
     cell_count = protocols().names.cell_count
     found = []
     for line in (done.parental, done.line, done.washed):
-        dishes = [Reading("flask", text, time, cell_count) for text, time in times]
-        dishes += [Reading("flask", f"serum 10 % + alpelisib {dose:.6g} nM", 4320.0, cell_count) for dose in doses]
-        counts = take_readings(model, dishes, library=library, lines={"flask": line})[0]
+        readings = [Reading("flask", text, time, cell_count) for text, time in times]
+        readings += [Reading("flask", f"serum 10 % + alpelisib {dose:.6g} nM", 4320.0, cell_count) for dose in doses]
+        counts = take_readings(model, readings, library=library, lines={"flask": line})[0]
         growth = np.log2(counts[2:] / counts[0]) / np.log2(counts[1] / counts[0])
         found.append(float(crossing(doses, (2.0**growth - 1.0)[None, :], 0.5)[0]))
     parental, resistant, washed = found
@@ -165,10 +167,10 @@ fraction (log-uniform), and the fraction that sequencing detects."""
 def virtual_trial(model: Model, library: Library) -> Numbers:
     """Share of tumours with detected PTEN loss before and after half a year of alpelisib; frequencies are assumed."""
     lines, cell_count = ("T47D", "T47D+PTEN_loss"), protocols().names.cell_count
-    dishes = [
+    readings = [
         Reading(line, "serum 10 % + alpelisib 1 uM", time, cell_count) for line in lines for time in (2880.0, 5760.0)
     ]
-    counts = take_readings(model, dishes, library=library)[0].reshape(2, 2)
+    counts = take_readings(model, readings, library=library)[0].reshape(2, 2)
     sensitive, resistant = np.log(counts[:, 1] / counts[:, 0]) / 2.0
     rng = np.random.default_rng(0)
     carriers = rng.random(4000) < CARRIERS

@@ -1,4 +1,4 @@
-"""What claims measure: each measure names the dishes it needs and makes one number per parameter set of them."""
+"""What claims measure: each measure names the readings it needs and makes one number per parameter set of them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ FULL = "serum 10 %"
 
 @dataclass(frozen=True)
 class Measure:
-    """``dishes(line)`` to read, and ``value(readings)`` of them: (sets, dishes) -> (sets,)."""
+    """``readings(line)`` to read, and ``value(readings)`` of them: (sets, readings) -> (sets,)."""
 
     name: str
-    dishes: Callable[[str], list[Reading]]
+    readings: Callable[[str], list[Reading]]
     value: Callable[[FloatArray], FloatArray]
 
 
@@ -34,7 +34,7 @@ def read_measure(name: str, spec: Mapping[str, Any], where: str, problems: list[
         problems.append(f"{where}, measure {name}: needs one of {', '.join(MAKERS)}")
         return None
     try:
-        dishes, value = MAKERS[kind](spec)
+        readings, value = MAKERS[kind](spec)
     except (KeyError, InputError) as error:
         reason = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
         problems.append(f"{where}, measure {name}: {reason}")
@@ -59,7 +59,7 @@ def read_measure(name: str, spec: Mapping[str, Any], where: str, problems: list[
         if key not in known and key not in MAKERS
     ]
     own = str(spec.get("line", "{line}"))
-    return Measure(name, lambda line: dishes(own.replace("{line}", line)), value)
+    return Measure(name, lambda line: readings(own.replace("{line}", line)), value)
 
 
 _Parts = tuple[Callable[[str], list[Reading]], Callable[[FloatArray], FloatArray]]
@@ -118,14 +118,14 @@ def _gr(spec: Mapping[str, Any]) -> _Parts:
     """``gr``: the GR value of a treatment against ``vehicle`` (full medium)."""
     treatment, vehicle, time = str(spec["gr"]), str(spec.get("vehicle", FULL)), _minutes(spec, "72 h")
 
-    def dishes(line: str) -> list[Reading]:
+    def readings(line: str) -> list[Reading]:
         return [
             Reading(line, treatment, time, _counted()),
             Reading(line, vehicle, time, _counted()),
             Reading(line, vehicle, 0.0, _counted()),
         ]
 
-    return dishes, lambda x: _gr_values(x[:, 0], x[:, 1], x[:, 2])
+    return readings, lambda x: _gr_values(x[:, 0], x[:, 1], x[:, 2])
 
 
 def _relative(spec: Mapping[str, Any]) -> _Parts:
@@ -153,14 +153,14 @@ def _gr_curve(spec: Mapping[str, Any], key: str) -> tuple[FloatArray, Callable[[
     doses, treatments = _series(spec, str(spec[key]), str(spec["doses"]))
     vehicle, time = str(spec.get("medium", FULL)), _minutes(spec, "72 h")
 
-    def dishes(line: str) -> list[Reading]:
+    def readings(line: str) -> list[Reading]:
         first = [
             Reading(line, vehicle, 0.0, _counted()),
             Reading(line, vehicle, time, _counted()),
         ]
         return first + [Reading(line, text, time, _counted()) for text in treatments]
 
-    return doses, dishes
+    return doses, readings
 
 
 def crossing(doses: FloatArray, curves: FloatArray, level: float) -> FloatArray:
@@ -182,14 +182,14 @@ def crossing(doses: FloatArray, curves: FloatArray, level: float) -> FloatArray:
 
 def _gr50(spec: Mapping[str, Any]) -> _Parts:
     """``gr50``: nM at which GR is 0.5, capped at the top dose."""
-    doses, dishes = _gr_curve(spec, "gr50")
-    return dishes, lambda x: crossing(doses, _gr_values(x[:, 2:], x[:, 1:2], x[:, :1]), 0.5)
+    doses, readings = _gr_curve(spec, "gr50")
+    return readings, lambda x: crossing(doses, _gr_values(x[:, 2:], x[:, 1:2], x[:, :1]), 0.5)
 
 
 def _gr_max(spec: Mapping[str, Any]) -> _Parts:
     """``gr_max``: GR at the top dose."""
-    _, dishes = _gr_curve(spec, "gr_max")
-    return dishes, lambda x: _gr_values(x[:, -1], x[:, 1], x[:, 0])
+    _, readings = _gr_curve(spec, "gr_max")
+    return readings, lambda x: _gr_values(x[:, -1], x[:, 1], x[:, 0])
 
 
 def _ec50(spec: Mapping[str, Any]) -> _Parts:
@@ -197,10 +197,10 @@ def _ec50(spec: Mapping[str, Any]) -> _Parts:
     doses, treatments = _series(spec, str(spec["drug"]), str(spec["doses"]))
     medium, time, readout = str(spec.get("medium", FULL)), _minutes(spec), str(spec["ec50"])
 
-    def dishes(line: str) -> list[Reading]:
+    def readings(line: str) -> list[Reading]:
         return [Reading(line, medium, time, readout)] + [Reading(line, text, time, readout) for text in treatments]
 
-    return dishes, lambda x: crossing(doses, x[:, 1:] / x[:, :1], 0.5)
+    return readings, lambda x: crossing(doses, x[:, 1:] / x[:, :1], 0.5)
 
 
 def _bliss(spec: Mapping[str, Any]) -> _Parts:
@@ -212,7 +212,7 @@ def _bliss(spec: Mapping[str, Any]) -> _Parts:
     second_texts = [f"{medium} + {second} {amount:.6g} nM" for amount in b]
     both = [f"{text} + {second} {amount:.6g} nM" for text in first_texts for amount in b]
 
-    def dishes(line: str) -> list[Reading]:
+    def readings(line: str) -> list[Reading]:
         return [Reading(line, text, time, _atp()) for text in (medium, *first_texts, *second_texts, *both)]
 
     def value(x: FloatArray) -> FloatArray:
@@ -222,7 +222,7 @@ def _bliss(spec: Mapping[str, Any]) -> _Parts:
         expected = alone_a[:, :, None] * alone_b[:, None, :]
         return np.asarray(100.0 * (expected - matrix).mean(axis=(1, 2)))
 
-    return dishes, value
+    return readings, value
 
 
 def _t80(spec: Mapping[str, Any]) -> _Parts:
@@ -249,8 +249,8 @@ def _correlation(spec: Mapping[str, Any]) -> _Parts:
     ]
     lines: Sequence[str] = spec["lines"]
 
-    def dishes(_: str) -> list[Reading]:
-        return [dish for _, make in curves for line in lines for dish in make(line)]
+    def readings(_: str) -> list[Reading]:
+        return [reading for _, make in curves for line in lines for reading in make(line)]
 
     def value(x: FloatArray) -> FloatArray:
         areas = []
@@ -261,7 +261,7 @@ def _correlation(spec: Mapping[str, Any]) -> _Parts:
             areas.append(1.0 - _gr_values(block[..., 2:], block[..., 1:2], block[..., :1]).mean(axis=2))
         return np.array([_rank_correlation(a, b) for a, b in zip(*areas, strict=True)])
 
-    return dishes, value
+    return readings, value
 
 
 def _rank_correlation(a: FloatArray, b: FloatArray) -> float:

@@ -17,8 +17,8 @@ def feedback_free(model: Model, library: Library, names: Iterable[str]) -> dict[
     untreated state is the same and only what a perturbation feeds back is gone; and without shielding of AKT."""
     null = protocols().without_feedback
     unique = list(dict.fromkeys(names))
-    dishes = [Reading(name, "serum 10 %", 0.0, signal) for name in unique for signal in null.held.values()]
-    levels = take_readings(model, dishes, library=library)[0].reshape(len(unique), len(null.held))
+    readings = [Reading(name, "serum 10 %", 0.0, signal) for name in unique for signal in null.held.values()]
+    levels = take_readings(model, readings, library=library)[0].reshape(len(unique), len(null.held))
     lines = {}
     for name, level in zip(unique, levels, strict=True):
         line = library.cell_line(name)

@@ -30,8 +30,8 @@ def html_page(card: Scorecard) -> str:
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>pathsim scorecard</title><style>{_STYLE}</style></head><body>
 <h1>pathsim scorecard</h1>
-<p>{len(card.verdicts)} claims on the bundled model; bands are the 5 to 95 % range over {card.sets} parameter sets that
-fit the calibration data as well. Failures stay in the table.</p>
+<p>{len(card.verdicts)} claims on the bundled model; intervals are the 5 to 95 % range over {card.sets} parameter sets
+that fit the calibration data as well. Failures stay in the table.</p>
 <h2>Scores</h2><div class="wide">{_scores(card)}</div>
 <p>Claims the model passes and its feedback-free version fails: {escape(separating)}.<br>
 Claims about feedback that the feedback-free version passes, so that they do not discriminate: {escape(undecided)}.<br>
@@ -47,16 +47,16 @@ def _scores(card: Scorecard) -> str:
     cells = []
     for _, row in frame.iterrows():
         shares = "".join(
-            f'<td class="n">{_percent(row[name])}</td>' for name in ("directions_right", "weighted", "bands_right")
+            f'<td class="n">{_percent(row[name])}</td>' for name in ("directions_right", "weighted", "intervals_right")
         )
         name = escape(str(row["model"]).replace("_", " "))
         cells.append(
             f'<tr><td>{name}</td><td>{escape(str(row["scope"]))}</td><td class="n">{row["claims"]}</td>'
-            f'<td class="n">{row["bands"]}</td>{shares}</tr>'
+            f'<td class="n">{row["intervals"]}</td>{shares}</tr>'
         )
     return (
-        "<table><tr><th>model</th><th>scope</th><th>claims</th><th>with band</th><th>directions right</th>"
-        f"<th>weighted by confidence</th><th>bands right</th></tr>{''.join(cells)}</table>"
+        "<table><tr><th>model</th><th>scope</th><th>claims</th><th>with interval</th><th>directions right</th>"
+        f"<th>weighted by confidence</th><th>intervals right</th></tr>{''.join(cells)}</table>"
     )
 
 

@@ -59,7 +59,7 @@ def _tumour(study: GlucoseStudy) -> Numbers:
 
 
 def gbm_cohort(model: Model, library: Library) -> Numbers:
-    """5 to 95 % bands of the hazard ratio over simulated trials, and its mean with the Monte Carlo error of the mean.
+    """5 to 95 % interval of the hazard ratio over simulated trials, and its mean with its Monte Carlo error.
 
     How much of the effect in cells reaches patients is drawn evenly between nothing and all of it, an assumption.
     """

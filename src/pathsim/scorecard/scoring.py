@@ -1,4 +1,4 @@
-"""Running and scoring claims: directions and bands apart, by confidence, and for null models with the same code."""
+"""Running and scoring claims: directions and intervals apart, by confidence, and for null models with the same code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check on one line: the value of the shipped model, its band over the ensemble, and whether it is accepted."""
+    """One check on one line: the value of the shipped model, its interval over the ensemble, and whether accepted."""
 
     line: str
     label: str
@@ -87,7 +87,7 @@ class Scorecard:
         return pd.DataFrame(rows)
 
     def summary(self) -> pd.DataFrame:
-        """Shares of right directions and of accepted bands, overall, by confidence, and without calibrated claims."""
+        """Shares of right directions and accepted intervals, overall, by confidence, and without calibrated claims."""
         import pandas as pd
 
         rows = []
@@ -98,7 +98,7 @@ class Scorecard:
                 ("not used in calibration", [item for item in scored if not item.claim.calibrated]),
                 *((f"confidence {c}", [item for item in scored if item.claim.confidence == c]) for c in CONFIDENCE),
             ):
-                bands = [item for item in chosen if item.claim.kind == "band"]
+                intervals = [item for item in chosen if item.claim.kind == "interval"]
                 weights = [CONFIDENCE[item.claim.confidence] for item in chosen]
                 rows.append(
                     {
@@ -107,8 +107,8 @@ class Scorecard:
                         "claims": len(chosen),
                         "directions_right": _share([item.direction_right for item in chosen]),
                         "weighted": _share([item.direction_right for item in chosen], weights),
-                        "bands": len(bands),
-                        "bands_right": _share([item.passed for item in bands]),
+                        "intervals": len(intervals),
+                        "intervals_right": _share([item.passed for item in intervals]),
                     }
                 )
         return pd.DataFrame(rows)
@@ -133,7 +133,7 @@ def _share(flags: Sequence[bool], weights: Sequence[int] | None = None) -> float
 
 
 def predicted(found: Finding) -> str:
-    """A value with its band, in words."""
+    """A value with its interval, in words."""
     spread = "" if np.isnan(found.low) else f" ({found.low:.3g} to {found.high:.3g})"
     return f"{found.line} {found.label} = {found.value:.3g}{spread}".lstrip()
 
@@ -145,72 +145,86 @@ def validate(
     ensemble: Sequence[Constants] = (),
     progress: Progress = lambda _: None,
 ) -> Scorecard:
-    """Run every claim on the model, with bands over ``ensemble``, and those measured in dishes on two null models."""
+    """Run every claim on the model, with intervals over ``ensemble``, and those read in culture on two null models."""
     opened = model or load_model("pi3k_mapk")
     shelf = library or default_library()
     progress(f"{len(claims)} claims on the model and {len(ensemble)} parameter sets")
     verdicts = _run(claims, opened, shelf, [{}, *ensemble], {})
     progress("the same claims without feedback")
-    in_dishes = [claim for claim in claims if not claim.experiment]
-    cut = feedback_free(opened, shelf, [line for claim in in_dishes for line in _lines_of(claim)])
-    without_feedback = _run(in_dishes, opened, shelf, [{}], cut)
+    in_culture = [claim for claim in claims if not claim.experiment]
+    cut = feedback_free(opened, shelf, [line for claim in in_culture for line in _lines_of(claim)])
+    without_feedback = _run(in_culture, opened, shelf, [{}], cut)
     progress("the same claims with drugs that do nothing")
-    inert = _run(in_dishes, opened, without_drug_effects(shelf), [{}], {})
+    inert = _run(in_culture, opened, without_drug_effects(shelf), [{}], {})
     return Scorecard(
         tuple(verdicts), {"feedback_free": tuple(without_feedback), "no_effect": tuple(inert)}, len(ensemble)
     )
 
 
 def _lines_of(claim: Claim) -> list[str]:
-    return [dish.cell_line for line in claim.lines for item in claim.measures for dish in item.dishes(line)]
+    return [reading.cell_line for line in claim.lines for item in claim.measures for reading in item.readings(line)]
 
 
 def _run(
     claims: Sequence[Claim], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
 ) -> list[Verdict]:
-    """All dishes of all claims in few batches, by how long they run; a claim whose dishes fail is run alone."""
-    wanted = [dish for claim in claims for line in claim.lines for item in claim.measures for dish in item.dishes(line)]
-    readings = _read_all(list(dict.fromkeys(wanted)), model, library, sets, lines)
+    """All readings of all claims in few batches, by how long they run; a claim whose readings fail is run alone."""
+    wanted = [
+        reading
+        for claim in claims
+        for line in claim.lines
+        for item in claim.measures
+        for reading in item.readings(line)
+    ]
+    taken = _read_all(list(dict.fromkeys(wanted)), model, library, sets, lines)
     measured: dict[str, Mapping[str, float] | str] = {}
-    return [_judge(claim, readings, model, library, measured) for claim in claims]
+    return [_judge(claim, taken, model, library, measured) for claim in claims]
 
 
 def _read_all(
-    dishes: Sequence[Reading], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
+    readings: Sequence[Reading],
+    model: Model,
+    library: Library,
+    sets: Sequence[Constants],
+    lines: Mapping[str, CellLine],
 ) -> dict[Reading, FloatArray | str]:
     solver = Rosenbrock(rtol=1e-5, atol=1e-8)
     latest: dict[tuple[str, str], float] = {}
-    for dish in dishes:
-        key = (dish.cell_line, dish.treatment)
-        latest[key] = max(latest.get(key, 0.0), dish.time_min)
+    for reading in readings:
+        key = (reading.cell_line, reading.treatment)
+        latest[key] = max(latest.get(key, 0.0), reading.time_min)
     groups: dict[float, list[Reading]] = {}
-    for dish in dishes:
-        groups.setdefault(latest[dish.cell_line, dish.treatment], []).append(dish)
-    readings: dict[Reading, FloatArray | str] = {}
+    for reading in readings:
+        groups.setdefault(latest[reading.cell_line, reading.treatment], []).append(reading)
+    taken: dict[Reading, FloatArray | str] = {}
     for members in groups.values():
         try:
             values = take_readings(model, members, sets, library, solver, lines=lines)
-            readings.update({dish: values[:, n] for n, dish in enumerate(members)})
+            taken.update({reading: values[:, n] for n, reading in enumerate(members)})
         except PathsimError:
-            readings.update(_one_by_one(members, model, library, sets, lines))
-    return readings
+            taken.update(_one_by_one(members, model, library, sets, lines))
+    return taken
 
 
 def _one_by_one(
-    dishes: Sequence[Reading], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
+    readings: Sequence[Reading],
+    model: Model,
+    library: Library,
+    sets: Sequence[Constants],
+    lines: Mapping[str, CellLine],
 ) -> dict[Reading, FloatArray | str]:
     found: dict[Reading, FloatArray | str] = {}
-    for dish in dishes:
+    for reading in readings:
         try:
-            found[dish] = take_readings(model, [dish], sets, library, lines=lines)[:, 0]
+            found[reading] = take_readings(model, [reading], sets, library, lines=lines)[:, 0]
         except PathsimError as error:
-            found[dish] = str(error)
+            found[reading] = str(error)
     return found
 
 
 def _judge(
     claim: Claim,
-    readings: Mapping[Reading, FloatArray | str],
+    taken: Mapping[Reading, FloatArray | str],
     model: Model,
     library: Library,
     measured: dict[str, Mapping[str, float] | str],
@@ -222,7 +236,7 @@ def _judge(
     for line in claim.lines:
         values: dict[str, FloatArray] = {}
         for item in claim.measures:
-            columns = [readings[dish] for dish in item.dishes(line)]
+            columns = [taken[reading] for reading in item.readings(line)]
             failed = next((column for column in columns if isinstance(column, str)), None)
             if failed is not None:
                 return Verdict(claim, tuple(findings), False, False, f"did not run: {failed}")

@@ -180,7 +180,7 @@ def elasticities(
     zero = [name for name, column in zip(setup.design.readouts, values.T, strict=True) if not (column > 0).all()]
     raise_together([f"readout '{name}' is not above zero here, so it has no elasticity" for name in zero])
     logs = np.log(values)
-    slopes = (logs[1::2] - logs[2::2]) / (2 * step)
+    elasticities = (logs[1::2] - logs[2::2]) / (2 * step)
     frames = [
         pd.DataFrame(
             {
@@ -189,7 +189,7 @@ def elasticities(
                 "readout_value": values[0, i],
                 "parameter": kept,
                 "parameter_value": [value_of[name] for name in kept],
-                "elasticity": slopes[:, i],
+                "elasticity": elasticities[:, i],
             }
         ).sort_values("elasticity", key=np.abs, ascending=False, kind="stable")
         for i, readout in enumerate(setup.design.readouts)

@@ -97,7 +97,7 @@ class Curve:
         """Responses of the fitted curve at ``doses`` (points,). Raises InputError for what is no dose."""
         return np.asarray(logistic.evaluate(_doses(doses), self.theta[None])[0])
 
-    def band(self, doses: Iterable[float] | FloatArray) -> tuple[FloatArray, FloatArray] | None:
+    def interval(self, doses: Iterable[float] | FloatArray) -> tuple[FloatArray, FloatArray] | None:
         """Pointwise confidence limits of the mean response at ``doses`` (delta method), or None without residuals.
 
         Raises :class:`InputError` for what is no dose.

@@ -50,15 +50,15 @@ def unscaled(x: FloatArray, scale: str) -> FloatArray:
     return np.exp(x) if scale == "log" else 10.0**x
 
 
-def scale_slope(x: FloatArray, scale: str) -> FloatArray:
+def scale_derivative(x: FloatArray, scale: str) -> FloatArray:
     """d :func:`scaled` / d ``x``."""
     if scale == "lin":
         return np.ones_like(x)
     return 1.0 / x if scale == "log" else 1.0 / (x * LN10)
 
 
-def log_scale_slope(x: FloatArray, scale: str) -> FloatArray:
-    """The logarithm of :func:`scale_slope`, negative: what a density on the scale loses as one of the value."""
+def log_scale_derivative(x: FloatArray, scale: str) -> FloatArray:
+    """The logarithm of :func:`scale_derivative`, negative: what a density on the scale loses as one of the value."""
     if scale == "lin":
         return np.zeros_like(x)
     return np.log(x) + (math.log(LN10) if scale == "log10" else 0.0)
@@ -301,7 +301,7 @@ def losses(
     """Negative log densities of the values measured (log probabilities of bounds), given :func:`residuals`."""
     density = family.density
     with np.errstate(all="ignore"):
-        seen = density.loss(z) + (np.log(sigma) + log_scale_slope(measured, family.scale) + density.constant)
+        seen = density.loss(z) + (np.log(sigma) + log_scale_derivative(measured, family.scale) + density.constant)
         if side is None:
             return np.asarray(seen)
         return np.where(side == 0, seen, density.bound_loss(side * z))

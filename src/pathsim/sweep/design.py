@@ -155,7 +155,7 @@ class Design:
         names += [axis.name for axis in self.axes if axis.kind in (Kind.PARAMETER, Kind.SCALE)]
         for protocol in self.protocols:
             for medium in (protocol.rest, *protocol.steps):
-                names += [name for substance in medium.substances for name, _ in substance.slopes]
+                names += [name for substance in medium.substances for name, _ in substance.coefficients]
         system = system_of(self.model)
         names += while_resting(system)
         return {name: i for i, name in enumerate(sorted(set(names)))}
@@ -182,7 +182,7 @@ class Design:
         return base
 
     def _in_medium(self, base: FloatArray, medium: Medium, values: Mapping[str, FloatArray]) -> FloatArray:
-        """Settings in a medium: every substance adds its amount times its slopes, as :class:`Condition` has it."""
+        """Settings in a medium: every substance adds its amount times its coefficients, see :class:`Condition`."""
         result = base.copy()
         for substance in medium.substances:
             fixed = sum(substance.fixed, Decimal(0))
@@ -195,8 +195,8 @@ class Design:
                 columns = [values[name] for name in substance.axes]
                 sums = [sum(map(exact, row), fixed) for row in zip(*columns, strict=True)]
                 amount = np.array([float(one) for one in sums])
-            for name, slope in substance.slopes:
-                result[:, self._slots[name]] += slope * amount
+            for name, coefficient in substance.coefficients:
+                result[:, self._slots[name]] += coefficient * amount
         return result
 
     def check(self) -> None:

@@ -24,13 +24,13 @@ _STANDIN = 1_357_913_579
 class Substance:
     """What a step holds of one drug in one kind of unit: fixed amounts, and axes that add to them.
 
-    ``slopes``: parameter -> increase per inner unit.
+    ``coefficients``: parameter -> increase per inner unit.
     """
 
     name: str
     fixed: tuple[Decimal, ...]
     axes: tuple[str, ...]
-    slopes: tuple[tuple[str, float], ...]
+    coefficients: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,8 @@ def _medium(step: Step, axis_of: Mapping[int, str], library: Library, problems: 
             moving[key].append(axis)
     substances = []
     for key in sorted(fixed, key=lambda item: (item[0], item[1].value)):
-        slopes = library.drug(key[0]).additions(Quantity(1.0, UNITS[key[1].value]))
-        substances.append(Substance(key[0], tuple(fixed[key]), tuple(moving[key]), tuple(slopes.items())))
+        coefficients = library.drug(key[0]).additions(Quantity(1.0, UNITS[key[1].value]))
+        substances.append(Substance(key[0], tuple(fixed[key]), tuple(moving[key]), tuple(coefficients.items())))
     minutes: float | str | None = step.minutes
     if step.duration is not None and int(step.duration.value) in axis_of:
         minutes = axis_of[int(step.duration.value)]

@@ -379,15 +379,15 @@ def _ranking(work: _Work) -> Found:
     line, drug = work.lines["resistant"], work.settings.drug
     dose = number_text(float(f"{work.facts['escalation']['last_dose_nM']:.3g}"))
     minutes, viability = 72 * 60.0, protocols().names.viability
-    dishes = [Reading(line.name, "serum 10 %", minutes, viability)]
-    dishes.append(Reading(line.name, f"serum 10 % + {drug} {dose} nM", minutes, viability))
+    readings = [Reading(line.name, "serum 10 %", minutes, viability)]
+    readings.append(Reading(line.name, f"serum 10 % + {drug} {dose} nM", minutes, viability))
     partners = _partners(work)
     for partner in partners:
         amount = _dose_text(doses_nM(partner.doses)[2])
-        dishes.append(Reading(line.name, f"serum 10 % + {partner.drug} {amount}", minutes, viability))
+        readings.append(Reading(line.name, f"serum 10 % + {partner.drug} {amount}", minutes, viability))
         both = f"serum 10 % + {drug} {dose} nM + {partner.drug} {amount}"
-        dishes.append(Reading(line.name, both, minutes, viability))
-    values = take_readings(work.model, dishes, [{}, *sets], work.library, lines={line.name: line})
+        readings.append(Reading(line.name, both, minutes, viability))
+    values = take_readings(work.model, readings, [{}, *sets], work.library, lines={line.name: line})
     percent = 100 * values / values[:, :1]
     alone, single, both_ = percent[:, 1:2], percent[:, 2::2], percent[:, 3::2]
     gain = np.minimum(alone, single) - both_
@@ -398,7 +398,7 @@ def _ranking(work: _Work) -> Found:
         row: dict[str, Any] = {
             "partner": partner.drug,
             "strategy": partner.strategy,
-            "partner_dose": dishes[2 + 2 * i].treatment,
+            "partner_dose": readings[2 + 2 * i].treatment,
         }
         for name, table in (("viability_percent", both_), ("gain_points", gain), ("bliss_points", bliss)):
             low, value, high = interval(table[:, i]) if len(sets) else (np.nan, table[0, i], np.nan)

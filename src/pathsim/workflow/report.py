@@ -47,7 +47,7 @@ _CAPTIONS = {
     "mechanisms: blot": "Western blot of the standard protocol.",
     "mechanisms: map": "Pathway activity after 24 h in drug, resistant over parental.",
     "rescue: best matrix": "The best partner: dose matrix and Bliss excess in the resistant line.",
-    "ranking: order": "What is left of the resistant culture; bands over parameter sets, bars the better single drug.",
+    "ranking: order": "What is left of the resistant culture; intervals over sets, bars the better single drug.",
     "xenograft: study": "Survival, tumours and lysates of the xenograft study.",
 }
 

@@ -54,7 +54,7 @@ def test_a_rate_within_a_rate(solver: Solver) -> None:
 
 
 @solvers
-def test_a_logistic_function_that_overflows_has_no_slope(solver: Solver) -> None:
+def test_a_logistic_function_that_overflows_has_no_derivative(solver: Solver) -> None:
     text = "on := 1/(1 + exp(-50*(time - 30))); x' = a*on - b*x; a = 1; b = 0.1; x = 2;"
     found = course(text, [0, 2, 10, 50], ["x"], solver)[1:, 0]
     np.testing.assert_allclose(found, [2 * math.exp(-0.2), 2 * math.exp(-1), 8.66010245], rtol=2e-5)

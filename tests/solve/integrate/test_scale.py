@@ -48,7 +48,7 @@ def test_units_do_not_matter(quantity: str, factor: float) -> None:
 @pytest.mark.parametrize("quantity", ["substance", "volume", "time"])
 def test_units_do_not_matter_to_gradients(quantity: str, factor: float) -> None:
     """By relative changes of constants, so that they have the unit of the outputs."""
-    solver, tangents = Rosenbrock(), []
+    solver, found = Rosenbrock(), []
     for scale in (1.0, factor):
         units = {quantity: scale}
         equations = system(text(**units))
@@ -60,9 +60,9 @@ def test_units_do_not_matter_to_gradients(quantity: str, factor: float) -> None:
         times = TIMES * (scale if quantity == "time" else 1.0)
         done = run_sensitivities(equations, raw[None], times, equations.outputs(OUTPUTS), seeds, solver)
         unit = scale if quantity == "substance" else 1 / scale if quantity == "volume" else 1.0
-        tangents.append(done.sensitivities.values[0] / unit)
-    size = np.abs(tangents[0]).max(axis=(0, 2))[None, :, None]
-    assert np.max(np.abs(tangents[1] - tangents[0]) / size) < 100 * solver.rtol
+        found.append(done.sensitivities.values[0] / unit)
+    size = np.abs(found[0]).max(axis=(0, 2))[None, :, None]
+    assert np.max(np.abs(found[1] - found[0]) / size) < 100 * solver.rtol
 
 
 @pytest.mark.parametrize("factor", FACTORS)

@@ -11,7 +11,7 @@ from ...model import Model
 from ...model.maths import Expr, deep_recursion
 from ...model.records import Event, Species
 from .graph import Graph
-from .lowering import Lowering, ModeTable, linear_in_time
+from .lowering import DiscontinuityTable, Lowering, linear_in_time
 from .system import EventCode, System, Target
 
 
@@ -50,8 +50,8 @@ class _Builder:
         self.values = {p.id: p.value for p in model.parameters} | {c.id: c.size for c in model.compartments}
         self.start = Lowering(self.graph, self)
         self.direct = Lowering(self.graph, self)
-        self.mode_table = ModeTable(self.graph, len(self.parameters))
-        graph, table = self.graph, self.mode_table
+        self.discontinuity_table = DiscontinuityTable(self.graph, len(self.parameters))
+        graph, table = self.graph, self.discontinuity_table
         self.located = Lowering(graph, self, table, power=graph.pow_inside_a_step)
         self.smooth = Lowering(graph, self, table, graph.div, graph.pow_inside_a_step, self.located)
 
@@ -74,19 +74,19 @@ class _Builder:
             rates=(*rates, *courses),
             start_parameters=tuple(start_parameters),
             start_states=(*start_states, *(self.graph.zero for _ in names)),
-            modes=tuple(self.mode_table.modes),
+            discontinuities=tuple(self.discontinuity_table.discontinuities),
             events=events,
             direct=self.direct,
         )
 
     def _courses_of_conditions(self) -> list[int]:
         """How fast conditions move by time alone, for those that do so in any way but at a constant speed."""
-        graph, slopes = self.graph, []
-        for mode in self.mode_table.modes:
-            slope = graph.derivative(mode.margin, graph.time())
-            if graph.masks[slope] and linear_in_time(graph, mode.margin) is None and slope not in slopes:
-                slopes.append(slope)
-        return slopes
+        graph, derivatives = self.graph, []
+        for one in self.discontinuity_table.discontinuities:
+            derivative = graph.derivative(one.root, graph.time())
+            if graph.masks[derivative] and linear_in_time(graph, one.root) is None and derivative not in derivatives:
+                derivatives.append(derivative)
+        return derivatives
 
     # classification
 
@@ -165,8 +165,8 @@ class _Builder:
         graph, node = self.graph, view.symbol(name)
         result = graph.derivative(node, graph.time())
         for i in graph.states_of(node):
-            slope = graph.derivative(node, graph.state(i))
-            result = graph.add(result, graph.mul(slope, self._stored_rate(view, self.states[i])))
+            partial = graph.derivative(node, graph.state(i))
+            result = graph.add(result, graph.mul(partial, self._stored_rate(view, self.states[i])))
         return result
 
     def _rate_of_concentration(self, view: Lowering, name: str, amount_rate: int) -> int:

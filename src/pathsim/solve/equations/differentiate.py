@@ -1,4 +1,4 @@
-"""Directional derivatives and their transposes as graphs: tangents and cotangents of any nodes, by the chain rule.
+"""Directional derivatives and their transposes as graphs: forward and adjoint, of any nodes, by the chain rule.
 
 Both work node by node over the expression graph, so the cost of what they build is a small multiple of the original
 (A. Griewank and A. Walther, Evaluating Derivatives, 2nd edition, SIAM 2008, chapter 3). Jumps (floor, comparisons)
@@ -12,31 +12,31 @@ from collections.abc import Mapping, Sequence
 from .graph import ABSORBING, BOOLEAN, Graph
 
 
-def tangents(graph: Graph, outputs: Sequence[int], seeds: Mapping[int, int]) -> list[int]:
+def forward_derivatives(graph: Graph, outputs: Sequence[int], seeds: Mapping[int, int]) -> list[int]:
     """Node of the derivative of each output in the direction ``seeds`` (node -> node of its derivative).
 
     What a seeded node depends on is not looked at; leaves without a seed are constant.
     """
-    slopes: dict[int, int] = {}
+    derivatives: dict[int, int] = {}
     for node in graph.topological(outputs, stop=lambda node: node in seeds):
-        slopes[node] = seeds[node] if node in seeds else _tangent(graph, node, slopes)
-    return [slopes[node] for node in outputs]
+        derivatives[node] = seeds[node] if node in seeds else _forward_derivative(graph, node, derivatives)
+    return [derivatives[node] for node in outputs]
 
 
-def _tangent(graph: Graph, node: int, slopes: Mapping[int, int]) -> int:
+def _forward_derivative(graph: Graph, node: int, derivatives: Mapping[int, int]) -> int:
     args, zero = graph.args(node), graph.zero
-    if all(slopes[child] == zero for child in args) or graph.op(node) in BOOLEAN:
+    if all(derivatives[child] == zero for child in args) or graph.op(node) in BOOLEAN:
         return zero
     if graph.op(node) == "sel":  # not a sum of products: the branch not taken may be infinite
-        return graph.select(args[0], slopes[args[1]], slopes[args[2]])
+        return graph.select(args[0], derivatives[args[1]], derivatives[args[2]])
     result = zero
     for child, partial in zip(args, graph.partials(node), strict=True):
-        if partial is not None and slopes[child] != zero:
-            result = graph.add(result, graph.link(node, child, partial, slopes[child]))
+        if partial is not None and derivatives[child] != zero:
+            result = graph.add(result, graph.link(node, child, partial, derivatives[child]))
     return result
 
 
-def cotangents(
+def adjoint_derivatives(
     graph: Graph, outputs: Sequence[int], weights: Sequence[int], wanted: Mapping[int, object]
 ) -> dict[int, int]:
     """For each wanted node, the node of sum over outputs of weight * d output / d wanted; absent where that is zero.

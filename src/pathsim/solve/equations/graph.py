@@ -14,7 +14,7 @@ Node = tuple[object, ...]
 
 TIME_BIT = 1  # in a dependency mask; state i is bit i + 1
 ABSORBING = frozenset({"rcp", "div", "pow", "exp", "tanh", "atan"})
-"""Operations that may turn an infinite argument into a finite number, and then have no slope there."""
+"""Operations that may turn an infinite argument into a finite number, and then have no derivative there."""
 UNBOUNDED = frozenset({"rcp", "div", "pow", "exp", "log", "sinh", "cosh", "tan", "atanh", "tgamma"})
 """Operations that may give infinity from finite arguments."""
 JUST_BELOW = 1e-4
@@ -403,10 +403,12 @@ class Graph:
         return [self._function_partial(op, node, args[0])]
 
     def _power_partials(self, node: int, base: int, exponent: int) -> list[int | None]:
-        slope = self.mul(exponent, self.pow(base, self.sub(exponent, self.one)))
-        at_zero = self.equal(base, self.zero)  # x^n with n < 1 has no slope at 0, and 0^n none in n: leave them out
+        by_base = self.mul(exponent, self.pow(base, self.sub(exponent, self.one)))
+        at_zero = self.equal(
+            base, self.zero
+        )  # x^n with n < 1 has no derivative at 0, and 0^n none in n: leave them out
         return [
-            self.select(at_zero, self.zero, slope),
+            self.select(at_zero, self.zero, by_base),
             self.select(at_zero, self.zero, self.mul(node, self.call("log", base))),
         ]
 

@@ -5,10 +5,10 @@ A formula means different graph nodes depending on when it is evaluated:
 * ``start``: at the initial time, from the numbers the user gives (initial assignments apply),
 * ``direct``: at any later time, exactly as written,
 * ``smooth``: inside the equations while a step is under way. There every comparison or floor that depends on the state
-  or on time is replaced by a *mode*, a number held fixed during the step, so that the equations are smooth within each
-  step and jumps are located instead of stepped over.
-* ``located``: what decides those modes, computed as the model writes it: a quotient is one IEEE division there, because
-  a floor or comparison sees the last bit.
+  or on time is replaced by its *branch*, a number held fixed during the step, so that the equations are smooth within
+  each step and discontinuities are located instead of stepped over.
+* ``located``: the root functions that decide those branches, computed as the model writes them: a quotient is one IEEE
+  division there, because a floor or comparison sees the last bit.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ from ...model.maths import Expr
 from .graph import FUNCTIONS, Graph
 
 _Binary = Callable[[int, int], int]
-ModeKind = Literal["lt", "le", "floor", "eq"]
+DiscontinuityKind = Literal["lt", "le", "floor", "eq"]
 
 
 @dataclass(frozen=True, slots=True)
-class Mode:
-    """A discontinuity, decided by the course of ``margin``, a smooth node.
+class Discontinuity:
+    """A discontinuity: where its root function ``root``, a smooth node, crosses a level.
 
-    For ``lt`` the mode is true while margin > 0, for ``le`` while margin >= 0, for ``floor`` it is the integer n with
-    n <= margin < n + 1, for ``eq`` the sign of the margin, 0 while it is 0. A margin may depend on other modes.
+    Its branch is, for ``lt``, whether root > 0, for ``le`` whether root >= 0, for ``floor`` the integer n with
+    n <= root < n + 1, for ``eq`` the sign of root, 0 while it is 0. A root function may depend on other branches.
     """
 
-    kind: ModeKind
-    margin: int
+    kind: DiscontinuityKind
+    root: int
 
-    def corrected(self, value: float, margin: float) -> float:
-        """What a mode at ``value`` becomes where its margin contradicts it."""
+    def corrected(self, value: float, root: float) -> float:
+        """What a branch at ``value`` becomes where its root function contradicts it."""
         if self.kind == "floor":
-            return math.floor(margin)
+            return math.floor(root)
         if self.kind == "eq":
-            return 0.0 if margin == 0 else -1.0 if margin < 0 else 1.0
+            return 0.0 if root == 0 else -1.0 if root < 0 else 1.0
         return 1.0 - value
 
-    def contradicts(self, value: float, margin: float) -> bool:
-        """Whether a mode at ``value`` does not go with where its margin is."""
+    def contradicts(self, value: float, root: float) -> bool:
+        """Whether a branch at ``value`` does not go with where its root function is."""
         if self.kind == "floor":
-            return not value <= margin < value + 1 and math.isfinite(margin)
+            return not value <= root < value + 1 and math.isfinite(root)
         if self.kind == "eq":
-            return value == 0 if math.isnan(margin) else (margin > 0) - (margin < 0) != value
-        return (margin > 0 if self.kind == "lt" else margin >= 0) != bool(value)
+            return value == 0 if math.isnan(root) else (root > 0) - (root < 0) != value
+        return (root > 0 if self.kind == "lt" else root >= 0) != bool(value)
 
 
 class Symbols(Protocol):
@@ -72,14 +72,14 @@ class Lowering:
         self,
         graph: Graph,
         symbols: Symbols,
-        modes: ModeTable | None = None,
+        discontinuities: DiscontinuityTable | None = None,
         divide: _Binary | None = None,
         power: _Binary | None = None,
         located: Lowering | None = None,
     ) -> None:
         self.graph = graph
         self.symbols = symbols
-        self.modes = modes
+        self.discontinuities = discontinuities
         self.divide = divide or graph.quotient
         self.power = power or graph.pow
         self.located = located or self
@@ -126,7 +126,9 @@ class Lowering:
                 return self._piecewise(expr.args)
             case "and" | "or" | "xor" | "not" | "implies":
                 return self._logic(expr)
-            case "tan" | "cot" | "sec" | "csc" | "arctan" | "arccot" | "arcsin" | "arccos" if self.modes is not None:
+            case "tan" | "cot" | "sec" | "csc" | "arctan" | "arccot" | "arcsin" | "arccos" if (
+                self.discontinuities is not None
+            ):
                 return self._periodic(expr)
         args = [graph.number(self(arg)) for arg in expr.args]
         if expr.op == "divide":
@@ -186,25 +188,25 @@ class Lowering:
         graph = self.graph
         x, y = graph.number(self.located(a)), graph.number(self.located(b))
         plain = graph.equal(x, y)
-        if self.modes is None or not graph.depends_on_state_or_time(plain):
+        if self.discontinuities is None or not graph.depends_on_state_or_time(plain):
             return plain
-        return graph.equal(self.modes.leaf(Mode("eq", graph.sub(x, y))), graph.zero)
+        return graph.equal(self.discontinuities.leaf(Discontinuity("eq", graph.sub(x, y))), graph.zero)
 
     def _ordered(self, kind: Literal["lt", "le"], a: Expr, b: Expr) -> int:
         graph = self.graph
         compare = graph.less if kind == "lt" else graph.less_equal
         x, y = graph.number(self.located(a)), graph.number(self.located(b))
         plain = compare(x, y)
-        if self.modes is None or not graph.depends_on_state_or_time(plain):
+        if self.discontinuities is None or not graph.depends_on_state_or_time(plain):
             return plain
-        return graph.truth(self.modes.leaf(Mode(kind, graph.sub(y, x))))
+        return graph.truth(self.discontinuities.leaf(Discontinuity(kind, graph.sub(y, x))))
 
     def _floor(self, arg: Expr) -> int:
         graph = self.graph
         x = graph.number(self.located(arg))
-        if self.modes is None or not graph.depends_on_state_or_time(x):
+        if self.discontinuities is None or not graph.depends_on_state_or_time(x):
             return graph.call("floor", x)
-        return self.modes.leaf(Mode("floor", x))
+        return self.discontinuities.leaf(Discontinuity("floor", x))
 
     def _periodic(self, expr: Expr) -> int:
         """Functions with poles, or undone by another: where they jump is located, and triangular waves stay linear."""
@@ -247,32 +249,32 @@ class Lowering:
         return self.graph.select(negative, up, down)
 
 
-class ModeTable:
+class DiscontinuityTable:
     """The discontinuities met so far; each is a parameter leaf behind the model's own parameters."""
 
     def __init__(self, graph: Graph, first_index: int) -> None:
         self.graph = graph
         self.first_index = first_index
-        self.modes: list[Mode] = []
-        self._position: dict[Mode, int] = {}
+        self.discontinuities: list[Discontinuity] = []
+        self._position: dict[Discontinuity, int] = {}
 
-    def leaf(self, mode: Mode) -> int:
-        """The parameter leaf that carries ``mode``."""
-        if mode not in self._position:
-            self._position[mode] = len(self.modes)
-            self.modes.append(mode)
-        return self.graph.param(self.first_index + self._position[mode])
+    def leaf(self, found: Discontinuity) -> int:
+        """The parameter leaf that carries its branch."""
+        if found not in self._position:
+            self._position[found] = len(self.discontinuities)
+            self.discontinuities.append(found)
+        return self.graph.param(self.first_index + self._position[found])
 
 
-def linear_in_time(graph: Graph, margin: int) -> tuple[int, int] | None:
-    """Slope and start of a margin slope*t + start, which switches at a time known in advance; None for others."""
-    if graph.states_of(margin):
+def linear_in_time(graph: Graph, root: int) -> tuple[int, int] | None:
+    """Slope and start of a root function slope*t + start, which is zero at a time known in advance; else None."""
+    if graph.states_of(root):
         return None
     time = graph.time()
-    slope = graph.derivative(margin, time)
-    if graph.masks[slope] or _has_jump(graph, margin):
+    slope = graph.derivative(root, time)
+    if graph.masks[slope] or _has_jump(graph, root):
         return None
-    return slope, graph.sub(margin, graph.mul(slope, time))
+    return slope, graph.sub(root, graph.mul(slope, time))
 
 
 def _has_jump(graph: Graph, node: int) -> bool:

@@ -18,7 +18,7 @@ from ...model import Model
 from ...model.maths import deep_recursion, text
 from ...model.records import Species
 from .graph import Graph
-from .lowering import Lowering, Mode
+from .lowering import Discontinuity, Lowering
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class EventCode:
-    """An event over graph nodes. The trigger is located (sees modes); everything else is direct."""
+    """An event over graph nodes. The trigger is located (sees branches); everything else is direct."""
 
     id: str
     trigger: int
@@ -57,7 +57,7 @@ class System:
     The last states may be the courses of conditions that move with time by themselves: nothing depends on them, but the
     control of the step size then sees such a condition move and steps over none of its changes.
 
-    Vectors: states ``x`` (n,), effective parameters ``p`` (parameters, then modes). A *raw* vector (parameters, then
+    Vectors: states ``x`` (n,), effective parameters ``p`` (parameters, then branches). A *raw* vector (parameters, then
     initial values of states) is what users override: NaN there means "as the model computes it".
     """
 
@@ -69,7 +69,7 @@ class System:
     rates: tuple[int, ...]
     start_parameters: tuple[int, ...]
     start_states: tuple[int, ...]
-    modes: tuple[Mode, ...]
+    discontinuities: tuple[Discontinuity, ...]
     events: tuple[EventCode, ...]
     direct: Lowering
 
@@ -80,8 +80,8 @@ class System:
 
     @property
     def n_parameters(self) -> int:
-        """Length of ``p``: parameters and modes."""
-        return len(self.parameters) + len(self.modes)
+        """Length of ``p``: parameters and branches."""
+        return len(self.parameters) + len(self.discontinuities)
 
     def raw(self, overrides: Mapping[str, float] | None = None) -> FloatArray:
         """The model's own numbers with ``overrides`` put in, shape (parameters + states,).

@@ -1,4 +1,4 @@
-"""Modes: where comparisons and floors in the equations switch, and how a lane lands exactly there."""
+"""Discontinuities: where comparisons and floors in the equations switch, and how a lane lands exactly there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call2, call4
 from ..llvm.layout import (
+    AT_DISCONTINUITY,
     CHATTERING,
     END,
     EQ,
@@ -16,7 +17,6 @@ from ..llvm.layout import (
     FLOOR,
     LANES,
     LT,
-    MODE_SWITCHED,
     MOST_SWITCHES_AT_ONE_TIME,
     NOISY,
     OK,
@@ -37,56 +37,56 @@ from .samples import dense
 
 
 def land(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> bool:
-    """Bring every mode of a lane into agreement where it has arrived; returns whether any was wrong.
+    """Bring every branch of a lane into agreement where it has arrived; returns whether any was wrong.
 
     An equality that was stepped over between two neighbouring doubles holds until :func:`release`.
     """
     passes = False
-    call4(code.margins, place(at, T), place(at, at.y), place(at, at.k), place(at, at.margins))
-    for m in range(at.n_modes):
-        mode, margin = at.p + at.n_parameters + m, F[at.margins + m, lane]
-        if discrete.modes[m, 0] == EQ and F[mode, lane] * margin < 0.0:
-            F[mode, lane] = 0.0
-            F[at.passing + m, lane] = margin
+    call4(code.root_functions, place(at, T), place(at, at.y), place(at, at.k), place(at, at.roots))
+    for m in range(at.n_roots):
+        branch, root = at.p + at.n_parameters + m, F[at.roots + m, lane]
+        if discrete.roots[m, 0] == EQ and F[branch, lane] * root < 0.0:
+            F[branch, lane] = 0.0
+            F[at.passing + m, lane] = root
             passes = True
     if passes:
         call2(code.prep, place(at, at.p), place(at, at.k))
-    return settle_modes(code, at, F, discrete, lane) or passes
+    return settle_branches(code, at, F, discrete, lane) or passes
 
 
 def release(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> bool:
     """Let equalities that were passed over end; returns whether there were any."""
     passed = False
-    for m in range(at.n_modes):
+    for m in range(at.n_roots):
         if F[at.passing + m, lane] != 0.0:
             F[at.passing + m, lane] = 0.0
             passed = True
-    return passed and settle_modes(code, at, F, discrete, lane)
+    return passed and settle_branches(code, at, F, discrete, lane)
 
 
-def settle_modes(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> bool:
-    """Bring every mode of a lane into agreement with its margin, here and now; returns whether any was wrong."""
+def settle_branches(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> bool:
+    """Bring every branch of a lane into agreement with its root function, now; returns whether any was wrong."""
     return settle(code, at, F, discrete, lane, T, at.y, at.p, at.k, at.passing)
 
 
 def settle(
     code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int, t: int, x: int, p: int, k: int, held: int
 ) -> bool:
-    """As :func:`settle_modes`, for time, state, parameters and hoisted values at these rows of F.
+    """As :func:`settle_branches`, for time, state, parameters and hoisted values at these rows of F.
 
-    Modes may depend on each other, so this repeats; margins are always computed by the same code, so that a mode
-    decided here is not contradicted by rounding when the next step looks at it. ``held``: the first row of what keeps
-    modes as they are, see :func:`contradicts`.
+    Branches may depend on each other, so this repeats; root functions are always computed by the same code, so that
+    what is decided here is not contradicted by rounding when the next step looks at it. ``held``: the first row of
+    what keeps branches as they are, see :func:`contradicts`.
     """
     any_wrong = False
-    for _ in range(at.n_modes + 1):
-        call4(code.margins, place(at, t), place(at, x), place(at, k), place(at, at.margins))
+    for _ in range(at.n_roots + 1):
+        call4(code.root_functions, place(at, t), place(at, x), place(at, k), place(at, at.roots))
         wrong = False
-        for m in range(at.n_modes):
-            mode, margin, kind = p + at.n_parameters + m, F[at.margins + m, lane], discrete.modes[m, 0]
-            if contradicts(at, F, kind, F[mode, lane], margin, m, lane, held):
+        for m in range(at.n_roots):
+            branch, root, kind = p + at.n_parameters + m, F[at.roots + m, lane], discrete.roots[m, 0]
+            if contradicts(at, F, kind, F[branch, lane], root, m, lane, held):
                 wrong = True
-                F[mode, lane] = corrected(kind, F[mode, lane], margin)
+                F[branch, lane] = corrected(kind, F[branch, lane], root)
         if not wrong:
             break
         any_wrong = True
@@ -94,46 +94,46 @@ def settle(
     return any_wrong
 
 
-def contradicts(at: Layout, F: FloatArray, kind: int, mode: float, margin: float, m: int, lane: int, held: int) -> bool:
-    """Whether a margin contradicts mode m, and nothing at ``held`` keeps it: an equality just passed over keeps the
-    margin it had there, and a mode that rounding alone switched has a width within which it is left alone."""
-    if not is_wrong(kind, mode, margin):
+def contradicts(at: Layout, F: FloatArray, kind: int, branch: float, root: float, m: int, lane: int, held: int) -> bool:
+    """Whether a root function contradicts branch m, and nothing at ``held`` keeps it: an equality just passed over
+    keeps the value it had there, and a branch that rounding alone switched has a width within which it is kept."""
+    if not is_wrong(kind, branch, root):
         return False
-    if kind == EQ and mode == 0.0 and margin == F[held + m, lane]:
+    if kind == EQ and branch == 0.0 and root == F[held + m, lane]:
         return False
-    width = F[held + at.n_modes + m, lane]
-    return not (width > 0.0 and abs(beyond(kind, mode, margin)) <= width)
+    width = F[held + at.n_roots + m, lane]
+    return not (width > 0.0 and abs(beyond(kind, branch, root)) <= width)
 
 
-def is_wrong(kind: int, mode: float, margin: float) -> bool:
-    """Whether a margin contradicts a mode."""
+def is_wrong(kind: int, branch: float, root: float) -> bool:
+    """Whether a root function contradicts a branch."""
     if kind == FLOOR:
-        return bool(math.isfinite(margin) and not (mode <= margin and margin < mode + 1.0))
+        return bool(math.isfinite(root) and not (branch <= root and root < branch + 1.0))
     if kind == EQ:
-        if margin != margin:
-            return mode == 0.0
-        return (margin > 0.0) != (mode > 0.5) or (margin < 0.0) != (mode < -0.5)
+        if root != root:
+            return branch == 0.0
+        return (root > 0.0) != (branch > 0.5) or (root < 0.0) != (branch < -0.5)
     if kind == LT:
-        return (margin > 0.0) != (mode > 0.5)
-    return (margin >= 0.0) != (mode > 0.5)
+        return (root > 0.0) != (branch > 0.5)
+    return (root >= 0.0) != (branch > 0.5)
 
 
-def corrected(kind: int, mode: float, margin: float) -> float:
-    """What a mode becomes when its margin contradicts it: an equality is 0 while it holds, else a sign."""
+def corrected(kind: int, branch: float, root: float) -> float:
+    """What a branch becomes when its root function contradicts it: an equality is 0 while it holds, else a sign."""
     if kind == FLOOR:
-        return float(np.floor(margin))
+        return float(np.floor(root))
     if kind == EQ:
-        if margin == 0.0:
+        if root == 0.0:
             return 0.0
-        return -1.0 if margin < 0.0 else 1.0
-    return 1.0 - mode
+        return -1.0 if root < 0.0 else 1.0
+    return 1.0 - branch
 
 
-def beyond(kind: int, mode: float, margin: float) -> float:
-    """How far a margin is from the level that its mode switches at."""
+def beyond(kind: int, branch: float, root: float) -> float:
+    """How far a root function is from the level that its branch switches at."""
     if kind == FLOOR:
-        return margin - (mode if margin < mode else mode + 1.0)
-    return margin
+        return root - (branch if root < branch else branch + 1.0)
+    return root
 
 
 def shorten(code: Code, at: Layout, F: FloatArray, N: IntArray) -> None:
@@ -141,20 +141,20 @@ def shorten(code: Code, at: Layout, F: FloatArray, N: IntArray) -> None:
     met = False
     for lane in range(LANES):
         F[THETA, lane] = 1.0
-        if N[SWITCHED, lane] == MODE_SWITCHED:
+        if N[SWITCHED, lane] == AT_DISCONTINUITY:
             met = True
             F[THETA, lane] = (F[T_NEXT, lane] - F[T, lane]) / F[H, lane]
     if not met:
         return
     dense(code, at, F)
     for lane in range(LANES):
-        if N[SWITCHED, lane] == MODE_SWITCHED:
+        if N[SWITCHED, lane] == AT_DISCONTINUITY:
             for i in range(at.n):
                 F[at.yn + i, lane] = F[at.xs + i, lane]
 
 
-def flip_modes(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
-    """Correct the modes of a lane that has met a switch; say CHATTERING when that never ends."""
+def flip_branches(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
+    """Correct the branches of a lane that has met a switch; say CHATTERING when that never ends."""
     if not land(code, at, F, discrete, lane):
         return OK
     if at.n_events == 0:
@@ -169,35 +169,35 @@ def flip_modes(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Dis
         _leave_alone(code, at, F, discrete, lane)
         N[REPEATS, lane] = 0
     quiet = True
-    for m in range(at.n_modes):
+    for m in range(at.n_roots):
         quiet = quiet and not F[at.noise + m, lane] > 0.0
     N[NOISY, lane] = 0 if quiet else N[NOISY, lane] + 1
     return CHATTERING if N[NOISY, lane] > MOST_SWITCHES_AT_ONE_TIME else OK
 
 
 def _leave_alone(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> None:
-    """Leave modes alone whose margins are no larger than what the tolerance of the states makes of them."""
+    """Leave branches alone whose root functions are no larger than what the tolerance of the states makes of them."""
     for side in range(2):
         sign = 10.0 - 20.0 * side
         for i in range(at.n):
             for other in range(LANES):
                 F[at.xs + i, other] = F[at.y + i, other]
             F[at.xs + i, lane] += sign * F[at.atol + i, lane]
-        call4(code.margins, place(at, T), place(at, at.xs), place(at, at.k), place(at, at.margins))
-        for m in range(at.n_modes):
-            F[at.margins_before + side * at.n_modes + m, lane] = F[at.margins + m, lane]
-    for m in range(at.n_modes):
-        width = abs(F[at.margins_before + m, lane] - F[at.margins_before + at.n_modes + m, lane])
-        F[at.noise + m, lane] = width if discrete.modes[m, 1] == 0 and math.isfinite(width) else 0.0
+        call4(code.root_functions, place(at, T), place(at, at.xs), place(at, at.k), place(at, at.roots))
+        for m in range(at.n_roots):
+            F[at.roots_before + side * at.n_roots + m, lane] = F[at.roots + m, lane]
+    for m in range(at.n_roots):
+        width = abs(F[at.roots_before + m, lane] - F[at.roots_before + at.n_roots + m, lane])
+        F[at.noise + m, lane] = width if discrete.roots[m, 1] == 0 and math.isfinite(width) else 0.0
 
 
 def next_known_switch(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> float:
-    """The next time at which a mode whose margin is linear in time turns wrong: the first such double, exactly."""
+    """The next time at which a branch that is known in advance turns wrong: the first such double, exactly."""
     call4(code.switches, place(at, T), place(at, at.y), place(at, at.k), place(at, at.switch_line))
     looked = -math.inf  # up to here nothing has been found
     while True:
         nearest = math.inf
-        for m in range(at.n_modes):
+        for m in range(at.n_roots):
             when = _known_switch(at, F, discrete, lane, m)
             if when > looked:
                 nearest = min(nearest, when)
@@ -205,7 +205,7 @@ def next_known_switch(code: Code, at: Layout, F: FloatArray, discrete: Discrete,
             return nearest
         near = nearest + 1e-13 * abs(nearest)
         first = math.inf
-        for m in range(at.n_modes):
+        for m in range(at.n_roots):
             when = _known_switch(at, F, discrete, lane, m)
             if when > looked and when <= near:
                 first = min(first, _first_wrong(code, at, F, discrete, lane, m, when))
@@ -215,20 +215,20 @@ def next_known_switch(code: Code, at: Layout, F: FloatArray, discrete: Discrete,
 
 
 def _known_switch(at: Layout, F: FloatArray, discrete: Discrete, lane: int, m: int) -> float:
-    """About when the margin of mode m, if linear in time, turns the mode wrong between now and the end; else
+    """About when the root function of branch m, if linear in time, turns the branch wrong between now and the end; else
     infinite."""
-    if discrete.modes[m, 1] == 0:
+    if discrete.roots[m, 1] == 0:
         return math.inf
     slope, start = F[at.switch_line + 2 * m, lane], F[at.switch_line + 2 * m + 1, lane]
     if slope == 0.0 or not math.isfinite(slope):
         return math.inf
-    kind, mode, level = discrete.modes[m, 0], F[at.p + at.n_parameters + m, lane], 0.0
+    kind, branch, level = discrete.roots[m, 0], F[at.p + at.n_parameters + m, lane], 0.0
     if kind == FLOOR:
-        level = mode + (1.0 if slope > 0.0 else 0.0)
+        level = branch + (1.0 if slope > 0.0 else 0.0)
     elif kind == EQ:
-        if mode != 0.0 and (mode > 0.0) == (slope > 0.0):
+        if branch != 0.0 and (branch > 0.0) == (slope > 0.0):
             return math.inf  # it moves away
-    elif (mode > 0.5) == (slope > 0.0):
+    elif (branch > 0.5) == (slope > 0.0):
         return math.inf
     when = (level - start) / slope
     if not when >= F[T, lane] - 1e-13 * abs(F[T, lane]) or when > F[END, lane]:
@@ -237,22 +237,22 @@ def _known_switch(at: Layout, F: FloatArray, discrete: Discrete, lane: int, m: i
 
 
 def _first_wrong(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int, m: int, when: float) -> float:
-    """The smallest double near ``when`` (and after the lane's time) at which mode m is wrong."""
-    kind, mode = discrete.modes[m, 0], F[at.p + at.n_parameters + m, lane]
+    """The smallest double near ``when`` (and after the lane's time) at which branch m is wrong."""
+    kind, branch = discrete.roots[m, 0], F[at.p + at.n_parameters + m, lane]
     for i in range(LANES):
         F[TS, i] = F[T, i]
     moment = max(when, F[T, lane])
     for _ in range(8):  # go back while it is wrong already
         before = math.nextafter(moment, -math.inf)
         F[TS, lane] = before
-        call4(code.margins, place(at, TS), place(at, at.y), place(at, at.k), place(at, at.margins))
-        if before <= F[T, lane] or not is_wrong(kind, mode, F[at.margins + m, lane]):
+        call4(code.root_functions, place(at, TS), place(at, at.y), place(at, at.k), place(at, at.roots))
+        if before <= F[T, lane] or not is_wrong(kind, branch, F[at.roots + m, lane]):
             break
         moment = before
     for _ in range(16):  # go on until it is wrong
         F[TS, lane] = moment
-        call4(code.margins, place(at, TS), place(at, at.y), place(at, at.k), place(at, at.margins))
-        if moment > F[T, lane] and is_wrong(kind, mode, F[at.margins + m, lane]):
+        call4(code.root_functions, place(at, TS), place(at, at.y), place(at, at.k), place(at, at.roots))
+        if moment > F[T, lane] and is_wrong(kind, branch, F[at.roots + m, lane]):
             return float(moment)
         moment = math.nextafter(moment, math.inf)
     return math.inf

@@ -121,11 +121,11 @@ class Engine:
 
     @cached_property
     def discrete(self) -> Discrete:
-        """Modes and events as tables."""
+        """Branches and events as tables."""
         system, place = self.system, self.program.elimination.place
-        modes = [
-            (_KINDS[mode.kind], pair is not None)
-            for mode, pair in zip(system.modes, self.program.linear_modes, strict=True)
+        roots = [
+            (_KINDS[one.kind], pair is not None)
+            for one, pair in zip(system.discontinuities, self.program.timed_discontinuities, strict=True)
         ]
         first = np.cumsum([0, *(2 * len(event.targets) + 2 for event in system.events)])
         events = [
@@ -138,7 +138,7 @@ class Engine:
             for target in event.targets
         ]
         return Discrete(
-            modes=np.array(modes, dtype=np.int64).reshape(-1, 2),
+            roots=np.array(roots, dtype=np.int64).reshape(-1, 2),
             events=np.array([*events, (first[-1], 0, 0, 0)], dtype=np.int64).reshape(-1, 4),
             targets=np.array(targets, dtype=np.int64).reshape(-1, 2),
             kinds=np.array([self._kind(system.states[i]) for i in self.order], dtype=np.int64),
@@ -172,7 +172,7 @@ class Engine:
         return Code(
             **{
                 name: model.get(name, 0)
-                for name in ("start", "prep", "rates", "margins", "switches", "triggers", "effects")
+                for name in ("start", "prep", "rates", "root_functions", "switches", "triggers", "effects")
             },
             **{name: step[name] for name in ("step", "record", "prepare_dense", "dense", "commit")},
             outputs=outputs.addresses["outputs"],
@@ -189,9 +189,9 @@ class Engine:
     def workspace(self, n_outputs: int) -> Workspace[Layout]:
         """New memory for simulations with so many outputs."""
         system, program, T = self.system, self.program, self.tableau
-        n, n_parameters, n_modes = len(system.states), len(system.parameters), len(system.modes)
+        n, n_parameters, n_roots = len(system.states), len(system.parameters), len(system.discontinuities)
         most_targets = max([len(event.targets) for event in system.events], default=0)
-        most_pending, n_p, n_k = self.waiting if system.events else 0, n_parameters + n_modes, len(program.hoisted)
+        most_pending, n_p, n_k = self.waiting if system.events else 0, n_parameters + n_roots, len(program.hoisted)
         arrays = {
             "y": n,
             "yn": n,
@@ -207,12 +207,12 @@ class Engine:
             "atol_start": n,
             "k_start": n_k,
             "o": n_outputs,
-            "margins": n_modes,
-            "margins_before": 2 * n_modes,
-            "switch_line": 2 * n_modes,
-            "passing": n_modes,
-            "noise": n_modes,
-            "nothing_held": 2 * n_modes,
+            "roots": n_roots,
+            "roots_before": 2 * n_roots,
+            "switch_line": 2 * n_roots,
+            "passing": n_roots,
+            "noise": n_roots,
+            "nothing_held": 2 * n_roots,
             "triggers": len(system.events),
             "effects": len(effect_nodes(system)),
             "pending_time": most_pending,
@@ -220,7 +220,7 @@ class Engine:
             "J": len(program.jacobian),
             "A": len(program.elimination.entries),
             "u": n,
-            "slope": n,
+            "dfdt": n,
             "work": n,
         }
         aliases = {"error": ("U", (T.stages - 1) * n)} if T.error_is_last_stage else {}
@@ -233,7 +233,7 @@ class Engine:
         counts = {
             "n": n,
             "n_parameters": n_parameters,
-            "n_modes": n_modes,
+            "n_roots": n_roots,
             "n_raw": n_parameters + n,
             "n_hoisted": n_k,
             "n_outputs": n_outputs,
@@ -265,7 +265,7 @@ class Engine:
         return {
             "f_rates": model["rates"],
             "f_jacobian": model["jacobian"],
-            "f_slopes": model.get("slopes", 0),
+            "f_time_derivative": model.get("time_derivative", 0),
             "f_factor": model.get("factor", step_code(self.tableau).addresses["table_factor"]),
             "f_solve": model["solve"],
         }
@@ -277,7 +277,7 @@ def arrange(
     """A workspace made ready for these outputs: its layout, and the rows of F where they are found."""
     workspace.table[POINTERS.index("f_factor")] = factor
     direct = engine.direct_outputs(nodes)
-    watched = until_steady or any(pair is None for pair in engine.program.linear_modes)
+    watched = until_steady or any(pair is None for pair in engine.program.timed_discontinuities)
     attempts = min(1000, max(1, 100_000 // (1 + len(engine.program.elimination.entries))))
     at = workspace.layout._replace(
         n_outputs=len(nodes), computes_outputs=int((direct < 0).any()), attempts_at_once=1 if watched else attempts

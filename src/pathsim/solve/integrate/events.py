@@ -20,7 +20,7 @@ from ..llvm.layout import (
     T,
     place,
 )
-from .discontinuities import release, settle_modes
+from .discontinuities import release, settle_branches
 
 
 def happen(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
@@ -117,8 +117,8 @@ def execute(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discre
             F[at.p + index, lane] = value
     _drop(at, F, N, lane, j)
     call2(code.prep, place(at, at.p), place(at, at.k))
-    if at.n_modes > 0:
-        settle_modes(code, at, F, discrete, lane)
+    if at.n_roots > 0:
+        settle_branches(code, at, F, discrete, lane)
 
 
 def _drop(at: Layout, F: FloatArray, N: IntArray, lane: int, j: int) -> None:

@@ -2,7 +2,7 @@
 
 A finished lane takes the next row from the queue, so all lanes stay busy. Everything numerical happens in machine
 code that serves eight lanes at once (rates, steps, dense output); this module decides what each lane does next:
-sample, switch a mode, fire an event, finish, fail. It is typed Python that numba compiles
+sample, switch a branch, fire an event, finish, fail. It is typed Python that numba compiles
 (:mod:`pathsim.solve.llvm.translate`); run as it stands, it is the readable reference of that code. Both
 give the same bits. With a tape it also records every step, see :mod:`recorder`.
 """
@@ -16,6 +16,7 @@ from ..llvm.calls import call2, call4, call_step
 from ..llvm.layout import (
     ACCEPTED,
     AIM,
+    AT_DISCONTINUITY,
     AT_REST,
     END,
     FIRST_STAGED,
@@ -25,7 +26,6 @@ from ..llvm.layout import (
     LIMIT,
     LIVE,
     LIVE_ROWS,
-    MODE_SWITCHED,
     MOST_CALLS,
     NEXT_ROW,
     NO_STEADY_STATE,
@@ -68,7 +68,7 @@ from ..llvm.layout import (
     place,
 )
 from ..rosenbrock.step import SMALLEST_RELATIVE_STEP, SMALLEST_STEP, WORTH_LANDING
-from .discontinuities import flip_modes, next_known_switch, shorten
+from .discontinuities import flip_branches, next_known_switch, shorten
 from .events import happen
 from .recorder import Tape, note_begun, note_ends, note_steps, note_taken, record_attempts
 from .root_functions import find_switches
@@ -155,7 +155,7 @@ def _fill_spare_lanes(at: Layout, F: FloatArray) -> None:
         for i in range(at.n):
             F[at.y + i, lane] = F[at.y + i, 0]
             F[at.atol + i, lane] = F[at.atol + i, 0]
-        for i in range(at.n_parameters + at.n_modes):
+        for i in range(at.n_parameters + at.n_roots):
             F[at.p + i, lane] = F[at.p + i, 0]
         for i in range(at.n_hoisted):
             F[at.k + i, lane] = F[at.k + i, 0]
@@ -206,7 +206,7 @@ def _begin(
 def _aim(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, own: float, lane: int) -> int:
     """Set what lies ahead of a lane (end, delayed event, switch known in advance; next sample) and fit its step."""
     switch = math.inf
-    if at.n_modes > 0:
+    if at.n_roots > 0:
         switch = next_known_switch(code, at, F, discrete, lane)
         if switch - F[T, lane] <= NO_TIME:  # such as ``time > 0`` at time 0: too near for a step, so it happens here
             F[T, lane] = switch
@@ -250,7 +250,7 @@ def _after_step(
     """Look at each lane after an attempt; returns how many rows ended."""
     inside = False  # whether any sample lies inside a step
     arrived = 0  # lanes, as bits, that have reached a sample, a stop or a switch
-    looks = at.n_modes > 0
+    looks = at.n_roots > 0
     for lane in range(LANES):
         N[SWITCHED, lane] = NOT_SWITCHED
         if N[ROW, lane] < 0:
@@ -285,7 +285,7 @@ def _advance(
         status = OK
         if F[ACCEPTED, lane] > 0.5:
             F[T, lane] = F[T_NEXT, lane]
-            if arrived >> lane & 1 and (N[SWITCHED, lane] == MODE_SWITCHED or F[T, lane] >= F[STOP, lane]):
+            if arrived >> lane & 1 and (N[SWITCHED, lane] == AT_DISCONTINUITY or F[T, lane] >= F[STOP, lane]):
                 status = _at_stop(code, at, F, N, discrete, job.settings[OWN_SHARE], lane)
         elif F[H, lane] <= SMALLEST_RELATIVE_STEP * abs(F[T, lane]) + SMALLEST_STEP:
             status = STEP_TOO_SMALL
@@ -315,10 +315,10 @@ def _advance(
 
 
 def _at_stop(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, own: float, lane: int) -> int:
-    """A lane has arrived where something may happen: modes switch, events fire; and steps may have to be shorter."""
+    """A lane has arrived where something may happen: branches switch, events fire; and steps may have to be shorter."""
     status = OK
-    if at.n_modes > 0:
-        status = flip_modes(code, at, F, N, discrete, lane)
+    if at.n_roots > 0:
+        status = flip_branches(code, at, F, N, discrete, lane)
     if status == OK and at.n_events > 0:
         status = happen(code, at, F, N, discrete, lane)
     if own > 0.0:

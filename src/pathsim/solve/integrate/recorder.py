@@ -16,9 +16,9 @@ from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call_record
 from ..llvm.layout import (
     ACCEPTED,
+    AT_DISCONTINUITY,
     LANDS,
     LANES,
-    MODE_SWITCHED,
     ROW,
     STOP,
     SWITCHED,
@@ -112,7 +112,7 @@ def note_taken(at: Layout, F: FloatArray, tape: Tape, row: int, lane: int) -> No
 
 def note_begun(at: Layout, F: FloatArray, N: IntArray, tape: Tape, row: int, lane: int) -> None:
     """Write down what has happened at the start of a row, and limit its first step."""
-    _copy(at, F, tape.starts, row, at.n + at.n_parameters + at.n_modes, lane)
+    _copy(at, F, tape.starts, row, at.n + at.n_parameters + at.n_roots, lane)
     tape.lane_limit[lane] = tape.first_limit[row]
     if N[ROW, lane] >= 0:
         _limit(F, N, tape, lane)
@@ -136,7 +136,7 @@ def _copy(at: Layout, F: FloatArray, target: FloatArray, record: int, first: int
     """State and parameters of a lane into a record, from column ``first`` on."""
     for i in range(at.n):
         target[record, first + i] = F[at.y + i, lane]
-    for i in range(at.n_parameters + at.n_modes):
+    for i in range(at.n_parameters + at.n_roots):
         target[record, first + at.n + i] = F[at.p + i, lane]
 
 
@@ -213,9 +213,9 @@ def note_ends(at: Layout, F: FloatArray, N: IntArray, tape: Tape) -> None:
         if record < 0:
             continue
         tape.steps[record, STEP_END] = tape.ends[record] = F[T, lane]
-        if at.n_modes + at.n_events == 0:
+        if at.n_roots + at.n_events == 0:
             continue
-        if N[SWITCHED, lane] != MODE_SWITCHED and F[T, lane] < tape.lane_stop[lane]:
+        if N[SWITCHED, lane] != AT_DISCONTINUITY and F[T, lane] < tape.lane_stop[lane]:
             continue
         jump = tape.counts[JUMPS]
         tape.counts[JUMPS] = jump + 1

@@ -1,4 +1,4 @@
-"""Switches inside a step: when a mode that depends on the state turns wrong first, dips between two looks included."""
+"""Discontinuities inside a step: the first root function of the state to cross, dips between two looks included."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call3, call4
 from ..llvm.layout import (
     ACCEPTED,
+    AT_DISCONTINUITY,
     EARLY,
     FLOOR,
     LANES,
     LATE,
-    MODE_SWITCHED,
     ROW,
     SWITCHED,
     T_NEXT,
@@ -26,42 +26,42 @@ from ..llvm.layout import (
 from .discontinuities import contradicts
 from .samples import dense
 
-PARTS = 8  # points of a step at which modes that depend on the state are looked at
+PARTS = 8  # points of a step at which branches that depend on the state are looked at
 NEAR = 0.2  # a dip counts when its lowest point, as a parabola, comes so near to the switch, in units of its bend
 MOST_LOOKS = 40  # at one dip
 FLAT = 1e-3  # relative change of the lowest point at which a dip is known well enough
 
 
 def _any_wrong(at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> bool:
-    """Whether the margins in the workspace contradict a mode of a lane that is not known in advance."""
-    for m in range(at.n_modes):
-        mode, margin = F[at.p + at.n_parameters + m, lane], F[at.margins + m, lane]
-        if discrete.modes[m, 1] == 0 and contradicts(at, F, discrete.modes[m, 0], mode, margin, m, lane, at.passing):
+    """Whether the root functions in the workspace contradict a branch of a lane that is not known in advance."""
+    for m in range(at.n_roots):
+        branch, root = F[at.p + at.n_parameters + m, lane], F[at.roots + m, lane]
+        if discrete.roots[m, 1] == 0 and contradicts(at, F, discrete.roots[m, 0], branch, root, m, lane, at.passing):
             return True
     return False
 
 
 def find_switches(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete) -> int:
-    """Shorten accepted steps to the first moment a mode that depends on the state turns wrong; returns those lanes.
+    """Shorten accepted steps to the first moment a branch that depends on the state turns wrong; returns those lanes.
 
-    Modes are looked at in PARTS points of each step, and between them where a margin dips towards its switch; the
+    Branches are looked at in PARTS points of each step, and between them where a root function dips towards zero; the
     moment is then found by bisection to the last bit, for all lanes that need it at once. The lane lands just behind
-    it, so that the flipped mode agrees with its margin.
+    it, so that the flipped branch agrees with its root function.
     """
     general = False
-    for m in range(at.n_modes):
-        general = general or discrete.modes[m, 1] == 0
+    for m in range(at.n_roots):
+        general = general or discrete.roots[m, 1] == 0
     if not general:
         return 0
     if at.n > 0:
         call3(code.prepare_dense, place(at, at.U), place(at, at.D), at.n * LANES)
     found = 0
-    call4(code.margins, place(at, T), place(at, at.y), place(at, at.k), place(at, at.margins))
+    call4(code.root_functions, place(at, T), place(at, at.y), place(at, at.k), place(at, at.roots))
     _remember(at, F)
     for part in range(1, PARTS + 1):
         for lane in range(LANES):
             F[THETA, lane] = part / PARTS
-        _margins_inside(code, at, F)
+        _roots_inside(code, at, F)
         for lane in range(LANES):
             if N[ROW, lane] < 0 or F[ACCEPTED, lane] < 0.5 or found >> lane & 1:
                 continue
@@ -72,13 +72,13 @@ def find_switches(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: 
         if part > 1:
             for lane in range(LANES):
                 if N[ROW, lane] >= 0 and F[ACCEPTED, lane] > 0.5 and not found >> lane & 1:
-                    dip = _dipping_mode(at, F, discrete, lane)
+                    dip = _dipping(at, F, discrete, lane)
                     if dip >= 0:
                         if _follow(code, at, F, discrete, lane, part, dip):
                             found |= 1 << lane
                         for i in range(LANES):  # look again where it looked elsewhere
                             F[THETA, i] = part / PARTS
-                        _margins_inside(code, at, F)
+                        _roots_inside(code, at, F)
         _remember(at, F)
     if found == 0:
         return 0
@@ -93,7 +93,7 @@ def find_switches(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: 
             else:
                 F[THETA, lane] = 1.0
         if searching:
-            _margins_inside(code, at, F)
+            _roots_inside(code, at, F)
             for lane in range(LANES):
                 middle = F[EARLY, lane] + 0.5 * (F[LATE, lane] - F[EARLY, lane])
                 if found >> lane & 1 and middle > F[EARLY, lane] and middle < F[LATE, lane]:
@@ -103,33 +103,33 @@ def find_switches(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: 
                         F[EARLY, lane] = middle
     for lane in range(LANES):
         if found >> lane & 1:
-            N[SWITCHED, lane] = MODE_SWITCHED
+            N[SWITCHED, lane] = AT_DISCONTINUITY
             F[T_NEXT, lane] = F[LATE, lane]
     return found
 
 
-def _margins_inside(code: Code, at: Layout, F: FloatArray) -> None:
-    """Margins at t + theta*h in every lane."""
+def _roots_inside(code: Code, at: Layout, F: FloatArray) -> None:
+    """Root functions at t + theta*h in every lane."""
     for lane in range(LANES):
         F[TS, lane] = F[T_NEXT, lane] if F[THETA, lane] == 1.0 else F[T, lane] + F[THETA, lane] * F[H, lane]
     if at.n > 0:
         dense(code, at, F)
-    call4(code.margins, place(at, TS), place(at, at.xs), place(at, at.k), place(at, at.margins))
+    call4(code.root_functions, place(at, TS), place(at, at.xs), place(at, at.k), place(at, at.roots))
 
 
 def _remember(at: Layout, F: FloatArray) -> None:
-    """Keep the margins of the last two looks."""
-    for m in range(at.n_modes):
+    """Keep the root functions of the last two looks."""
+    for m in range(at.n_roots):
         for lane in range(LANES):
-            F[at.margins_before + at.n_modes + m, lane] = F[at.margins_before + m, lane]
-            F[at.margins_before + m, lane] = F[at.margins + m, lane]
+            F[at.roots_before + at.n_roots + m, lane] = F[at.roots_before + m, lane]
+            F[at.roots_before + m, lane] = F[at.roots + m, lane]
 
 
-def _room(kind: int, mode: float, margin: float, side: int) -> float:
-    """How far a margin is from contradicting its mode; a floor has two sides."""
+def _room(kind: int, branch: float, root: float, side: int) -> float:
+    """How far a root function is from contradicting its branch; a floor has two sides."""
     if kind == FLOOR:
-        return margin - mode if side == 0 else mode + 1.0 - margin
-    return margin if mode > 0.5 else -margin
+        return root - branch if side == 0 else branch + 1.0 - root
+    return root if branch > 0.5 else -root
 
 
 def _dips(first: float, middle: float, last: float) -> bool:
@@ -141,16 +141,16 @@ def _dips(first: float, middle: float, last: float) -> bool:
     return middle - 0.125 * slope * slope / bend < NEAR * bend
 
 
-def _dipping_mode(at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> int:
-    """The first mode whose margin dips within the last three looks (twice its number, plus the side), or -1."""
-    for m in range(at.n_modes):
-        kind, mode = discrete.modes[m, 0], F[at.p + at.n_parameters + m, lane]
-        if discrete.modes[m, 1] != 0:
+def _dipping(at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> int:
+    """The first root function that dips within the last three looks (twice its number, plus the side), or -1."""
+    for m in range(at.n_roots):
+        kind, branch = discrete.roots[m, 0], F[at.p + at.n_parameters + m, lane]
+        if discrete.roots[m, 1] != 0:
             continue
         for side in range(2):
-            first = _room(kind, mode, F[at.margins_before + at.n_modes + m, lane], side)
-            middle = _room(kind, mode, F[at.margins_before + m, lane], side)
-            last = _room(kind, mode, F[at.margins + m, lane], side)
+            first = _room(kind, branch, F[at.roots_before + at.n_roots + m, lane], side)
+            middle = _room(kind, branch, F[at.roots_before + m, lane], side)
+            last = _room(kind, branch, F[at.roots + m, lane], side)
             if (side == 0 or kind == FLOOR) and _dips(first, middle, last):
                 return 2 * m + side
     return -1
@@ -159,10 +159,10 @@ def _dipping_mode(at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> i
 def _follow(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int, part: int, dip: int) -> bool:
     """Go down a dip by successive parabolas; set EARLY and LATE of the lane and return True where it switches."""
     m, side = dip >> 1, dip & 1
-    kind, mode = discrete.modes[m, 0], F[at.p + at.n_parameters + m, lane]
-    first = _room(kind, mode, F[at.margins_before + at.n_modes + m, lane], side)
-    low = _room(kind, mode, F[at.margins_before + m, lane], side)
-    last = _room(kind, mode, F[at.margins + m, lane], side)
+    kind, branch = discrete.roots[m, 0], F[at.p + at.n_parameters + m, lane]
+    first = _room(kind, branch, F[at.roots_before + at.n_roots + m, lane], side)
+    low = _room(kind, branch, F[at.roots_before + m, lane], side)
+    last = _room(kind, branch, F[at.roots + m, lane], side)
     a, b, c = (part - 2) / PARTS, (part - 1) / PARTS, part / PARTS
     for _ in range(MOST_LOOKS):
         left, right = (b - a) * (low - last), (b - c) * (low - first)
@@ -174,12 +174,12 @@ def _follow(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int
             return False
         for i in range(LANES):
             F[THETA, i] = x
-        _margins_inside(code, at, F)
-        margin = F[at.margins + m, lane]
-        if contradicts(at, F, kind, mode, margin, m, lane, at.passing):
+        _roots_inside(code, at, F)
+        root = F[at.roots + m, lane]
+        if contradicts(at, F, kind, branch, root, m, lane, at.passing):
             F[EARLY, lane], F[LATE, lane] = F[T, lane] + a * F[H, lane], F[T, lane] + x * F[H, lane]
             return True
-        room = _room(kind, mode, margin, side)
+        room = _room(kind, branch, root, side)
         if abs(room - low) <= FLAT * abs(low):
             return False
         if room < low:

@@ -71,10 +71,10 @@ def stage(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job: Job, f
         if job.start_states.shape[0] > 0:
             for i in range(at.n):
                 F[at.x_start + i, slot] = job.start_states[row, i]
-        for m in range(at.n_modes):
+        for m in range(at.n_roots):
             F[at.p_start + at.n_parameters + m, slot] = 0.0
     call2(code.prep, place(at, at.p_start), place(at, at.k_start))
-    if at.n_modes > 0:
+    if at.n_roots > 0:
         for slot in range(count):
             settle(code, at, F, discrete, slot, START_T, at.x_start, at.p_start, at.k_start, at.nothing_held)
     _first_steps(code, at, F, discrete, job, count)
@@ -186,7 +186,7 @@ def no_leap(h: float, fastest: float) -> float:
 
 def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, lane: int, row: int, slot: int) -> None:
     """Put a staged row into a lane."""
-    for i in range(at.n_parameters + at.n_modes):
+    for i in range(at.n_parameters + at.n_roots):
         F[at.p + i, lane] = F[at.p_start + i, slot]
     for i in range(at.n_hoisted):
         F[at.k + i, lane] = F[at.k_start + i, slot]
@@ -208,7 +208,7 @@ def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, l
     N[PENDING, lane] = 0
     N[CHANCE, lane] = FIRST_CHANCE
     N[NOISY, lane] = 0
-    for m in range(at.n_modes):
+    for m in range(at.n_roots):
         F[at.passing + m, lane] = 0.0
         F[at.noise + m, lane] = 0.0
     for i in range(at.n):

@@ -151,11 +151,11 @@ class _Lanes:
         call4(self.code.start, place(at, START_T), place(at, at.raw), place(at, at.p), place(at, at.x_start))
         if len(start_states):
             F[at.x_start : at.x_start + self.n] = start_states[rows].T
-        F[at.p + at.n_parameters : at.p + at.n_parameters + at.n_modes] = 0.0
+        F[at.p + at.n_parameters : at.p + at.n_parameters + at.n_roots] = 0.0
         F[T] = times[rows]
         self.x[:] = x[rows].T
         call2(self.code.prep, place(at, at.p), place(at, at.k))
-        if at.n_modes:
+        if at.n_roots:
             for lane in range(LANES):
                 settle(self.code, at, F, engine.discrete, lane, T, at.y, at.p, at.k, at.nothing_held)
         volumes = np.where(self.volume_of[:, None] >= 0, self.outputs()[self.volume_of], 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping, Sequence
 
-from ..equations.differentiate import cotangents
+from ..equations.differentiate import adjoint_derivatives
 from ..equations.graph import BOOLEAN, Graph
 from ..equations.system import System
 from .codegen import Program, Writer
@@ -58,7 +58,7 @@ class AdjointWriter:
         written = self.writer.function(name, pointers)
         leaves = {node: None for _, group in wanted for node in group}
         stop = {**leaves, **dict.fromkeys(hoisted)}
-        found = cotangents(self.graph, nodes, self._weights(len(nodes)), stop)
+        found = adjoint_derivatives(self.graph, nodes, self._weights(len(nodes)), stop)
         graph = self.graph
         outputs = [
             (array, group[node], graph.add(graph.param(KEPT * (1 + number) + group[node]), bar))
@@ -195,8 +195,8 @@ def moments_move(program: Program, columns: Sequence[int]) -> bool:
     system, graph = program.system, program.system.graph
     parameters = _moving_parameters(system, {graph.param(slot) for slot in columns})
     on = {graph.state(i) for i in range(len(system.states))} | {graph.param(i) for i in parameters}
-    margins = [mode.margin for mode in system.modes]
-    return not _depending(graph, margins, on).isdisjoint(margins)
+    roots = [one.root for one in system.discontinuities]
+    return not _depending(graph, roots, on).isdisjoint(roots)
 
 
 def adjoint_module(program: Program, columns: Sequence[int], stages: int, fused: bool) -> str:
@@ -206,7 +206,7 @@ def adjoint_module(program: Program, columns: Sequence[int], stages: int, fused:
     made.smooth("rates_adjoint", [system.rates[i] for i in order])
     made.jacobian()
     if program.has_time:
-        made.smooth("slopes_adjoint", [program.time_derivative[i] for i in order])
+        made.smooth("time_derivative_adjoint", [program.time_derivative[i] for i in order])
     made.prep()
     made.start()
     made.solve_transposed()

@@ -54,10 +54,10 @@ class Program:
         return eliminate(len(self.system.states), self.jacobian)
 
     @cached_property
-    def linear_modes(self) -> list[tuple[int, int] | None]:
-        """For modes that switch at a time known in advance (margin = slope*t + start): the two nodes, else None."""
+    def timed_discontinuities(self) -> list[tuple[int, int] | None]:
+        """For discontinuities that switch at a time known in advance (slope*t + start): the two nodes; else None."""
         graph = self.system.graph
-        return [linear_in_time(graph, mode.margin) for mode in self.system.modes]
+        return [linear_in_time(graph, one.root) for one in self.system.discontinuities]
 
     @cached_property
     def hoisted(self) -> dict[int, int]:
@@ -80,12 +80,12 @@ class Program:
     def _smooth_nodes(self) -> list[int]:
         """Every node evaluated with ``k`` at hand."""
         system = self.system
-        switch = [node for pair in self.linear_modes if pair is not None for node in pair]
+        switch = [node for pair in self.timed_discontinuities if pair is not None for node in pair]
         return [
             *system.rates,
             *self.jacobian.values(),
             *self.time_derivative,
-            *(mode.margin for mode in system.modes),
+            *(one.root for one in system.discontinuities),
             *(event.trigger for event in system.events),
             *switch,
         ]
@@ -121,8 +121,8 @@ def model_module(program: Program, fused: bool) -> str:
     """IR of everything that depends on the model alone.
 
     ``start(t, raw, p, x)``; ``prep(p, k)``; ``rates(t, x, k, o)`` adds the rates to o; ``jacobian(t, x, k, J)``;
-    ``slopes(t, x, k, o)`` d rates / dt; ``factor(J, ig, A)`` when written out at once; ``solve(A, b)``;
-    ``margins(t, x, k, o)``; ``switches(k, o)`` slope and start of linear modes; ``triggers(t, x, k, o)``;
+    ``time_derivative(t, x, k, o)`` d rates / dt; ``factor(J, ig, A)`` when written out at once; ``solve(A, b)``;
+    ``root_functions(t, x, k, o)``; ``switches(k, o)`` slope and start of those timed; ``triggers(t, x, k, o)``;
     ``effects(t, x, p, o)``, see :func:`effect_nodes`.
     """
     writer = Writer(program, fused)
@@ -160,13 +160,13 @@ def model_module(program: Program, fused: bool) -> str:
     smooth("rates", [system.rates[i] for i in order], accumulate=True)
     smooth("jacobian", list(program.jacobian.values()))
     if program.has_time:
-        smooth("slopes", [program.time_derivative[i] for i in order])
+        smooth("time_derivative", [program.time_derivative[i] for i in order])
     if program.elimination.multiply_adds <= MOST_STRAIGHT_LINE:
         _write_factor(writer, program)
     _write_solve(writer.function("solve", ["A", "b", "lu"]), program.elimination)
-    if system.modes:
-        located("margins", [mode.margin for mode in system.modes])
-        pairs = [pair or (graph.zero, graph.zero) for pair in program.linear_modes]
+    if system.discontinuities:
+        located("root_functions", [one.root for one in system.discontinuities])
+        pairs = [pair or (graph.zero, graph.zero) for pair in program.timed_discontinuities]
         located("switches", [node for pair in pairs for node in pair])
     if system.events:
         located("triggers", [event.trigger for event in system.events])

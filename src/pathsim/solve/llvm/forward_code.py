@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..equations.differentiate import tangents
+from ..equations.differentiate import forward_derivatives
 from ..equations.graph import BOOLEAN
 from .codegen import Program, Writer
 from .vector_ir import Function, write_nodes
@@ -32,7 +32,7 @@ class ForwardWriter:
     def smooth(self, name: str, nodes: Sequence[int], accumulate: bool = False) -> None:
         """``name(t, x, k, p, w, v, o)`` with w the direction of the states and v that of the hoisted values."""
         written = self.writer.function(name, ["t", "x", "k", "p", "w", "v", "o"])
-        found = tangents(self.graph, nodes, {**self.state_seeds, **self.hoisted_seeds})
+        found = forward_derivatives(self.graph, nodes, {**self.state_seeds, **self.hoisted_seeds})
         zero = self.graph.zero
         outputs = [("o", i, node) for i, node in enumerate(found) if not (accumulate and node == zero)]
         write_nodes(written, self.graph, outputs, self._read, self.program.hoisted, accumulate)
@@ -47,32 +47,32 @@ class ForwardWriter:
         return f.load(kind, i)
 
     def prep(self) -> None:
-        """``prep_forward(p, k)``: tangents of the hoisted values; ``p`` holds parameters, then their tangents."""
+        """``prep_forward(p, k)``: derivatives of the hoisted values; ``p`` holds parameters, then their derivatives."""
         written = self.writer.function("prep_forward", ["p", "k"])
         nodes = list(self.program.hoisted)
-        found = tangents(self.graph, nodes, self.parameter_seeds)
+        found = forward_derivatives(self.graph, nodes, self.parameter_seeds)
         outputs = [("k", q, node) for q, node in enumerate(found)]
         write_nodes(written, self.graph, outputs, lambda f, kind, i: f.load(kind, i))
 
     def start(self) -> None:
-        """``start_forward(t, raw, p, x)``: tangents of parameters and initial states; ``raw`` holds raw values, then
-        their tangents."""
+        """``start_forward(t, raw, p, x)``: derivatives of parameters and initial states; ``raw`` holds raw values, then
+        their derivatives."""
         system, graph, place = self.program.system, self.graph, self.place
         n_raw = len(system.defaults)
         seeds = {graph.param(i): graph.param(n_raw + i) for i in range(n_raw)}
         written = self.writer.function("start_forward", ["t", "raw", "p", "x"])
-        parameters = tangents(graph, system.start_parameters, seeds)
-        states = tangents(graph, system.start_states, seeds)
+        parameters = forward_derivatives(graph, system.start_parameters, seeds)
+        states = forward_derivatives(graph, system.start_states, seeds)
         outputs = [("p", i, node) for i, node in enumerate(parameters)]
         outputs += [("x", place[i], node) for i, node in enumerate(states)]
         write_nodes(written, graph, outputs, lambda f, kind, i: f.load("raw" if kind == "p" else kind, i))
 
     def outputs(self, nodes: Sequence[int]) -> None:
-        """``outputs_forward(t, x, p, o)``: ``x`` holds states and their tangents, ``p`` parameters and theirs."""
+        """``outputs_forward(t, x, p, o)``: ``x`` holds states and their derivatives, ``p`` parameters and theirs."""
         written = self.writer.function("outputs_forward", ["t", "x", "p", "o"])
         graph, place, base = self.graph, self.place, self.base
         states = {graph.state(i): graph.param(2 * base + place[i]) for i in range(self.n)}
-        found = tangents(graph, nodes, {**states, **self.parameter_seeds})
+        found = forward_derivatives(graph, nodes, {**states, **self.parameter_seeds})
 
         def read(f: Function, kind: str, i: int) -> str:
             if kind == "x":
@@ -103,7 +103,7 @@ def forward_module(program: Program, fused: bool) -> str:
     made.smooth("rates_forward", [system.rates[i] for i in order], accumulate=True)
     made.smooth("jacobian_forward", list(program.jacobian.values()))
     if program.has_time:
-        made.smooth("slopes_forward", [program.time_derivative[i] for i in order])
+        made.smooth("time_derivative_forward", [program.time_derivative[i] for i in order])
     made.prep()
     made.start()
     made.matvec()

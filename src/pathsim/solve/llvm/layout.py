@@ -69,10 +69,10 @@ N_SCALARS = 26
 ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY = range(7)
 N_INTEGERS = 7
 # values of N[SWITCHED]
-NOT_SWITCHED, MODE_SWITCHED, AT_REST = range(3)
+NOT_SWITCHED, AT_DISCONTINUITY, AT_REST = range(3)
 # statuses, as in pathsim.solve.status
 OK, STEP_TOO_SMALL, TOO_MANY_STEPS, NOT_FINITE, SINGULAR, CHATTERING, NO_STEADY_STATE, QUEUE_FULL = range(8)
-# kinds of modes
+# kinds of discontinuities
 LT, LE, FLOOR, EQ = range(4)
 # positions in Job.settings
 RTOL, ATOL, MAX_STEPS, START, UNTIL_STEADY, OWN_SHARE = range(6)
@@ -102,7 +102,7 @@ class Code(NamedTuple):
     dense: int
     commit: int
     outputs: int
-    margins: int
+    root_functions: int
     switches: int
     triggers: int
     effects: int
@@ -113,7 +113,7 @@ class Layout(NamedTuple):
 
     n: int
     n_parameters: int
-    n_modes: int
+    n_roots: int
     n_raw: int
     n_hoisted: int
     n_outputs: int
@@ -140,8 +140,8 @@ class Layout(NamedTuple):
     atol_start: int
     k_start: int
     o: int
-    margins: int
-    margins_before: int
+    roots: int
+    roots_before: int
     passing: int
     noise: int
     nothing_held: int
@@ -156,11 +156,11 @@ class Layout(NamedTuple):
 
 
 class Discrete(NamedTuple):
-    """``modes`` (m, 2): kind, known in advance. ``events`` (e + 1, 4): first effect, initially true, persistent,
+    """``roots`` (m, 2): kind, known in advance. ``events`` (e + 1, 4): first effect, initially true, persistent,
     values from trigger time. ``targets``: is a state, index; event after event. ``kinds`` (states,): states of one kind
     have a scale in common."""
 
-    modes: Integers2
+    roots: Integers2
     events: Integers2
     targets: Integers2
     kinds: Integers1

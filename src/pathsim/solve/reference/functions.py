@@ -22,7 +22,7 @@ class ReferenceFunctions:
         self.rates = python_function(graph, system.rates)
         self.jacobian_values = python_function(graph, list(entries.values()))
         self.time_derivative = python_function(graph, time_derivative(system))
-        self.margins = python_function(graph, [mode.margin for mode in system.modes])
+        self.root_functions = python_function(graph, [one.root for one in system.discontinuities])
         self.triggers = python_function(graph, [event.trigger for event in system.events])
         self.outputs = python_function(graph, outputs)
         self.rows = [i for i, _ in entries]

@@ -1,7 +1,7 @@
 """The reference: one simulation at a time in plain Python, numpy and scipy.
 
 It shares the expression graph with the engine and nothing else: rates are evaluated by Python, steps are taken by
-scipy's LSODA or BDF or by a dense numpy Rosenbrock, discontinuities are located by bisection, and events follow the
+scipy's LSODA or BDF or by a dense numpy Rosenbrock, branches are located by bisection, and events follow the
 SBML Level 3 rules step by step. Short enough to read, slow enough not to be used for sweeps.
 """
 
@@ -100,7 +100,7 @@ class _Simulation:
         self.steady = False
         n_parameters = len(system.parameters)
         effective = functions.start(start_time, [], raw)
-        self.p = np.array(effective[:n_parameters] + [0.0] * len(system.modes))
+        self.p = np.array(effective[:n_parameters] + [0.0] * len(system.discontinuities))
         self.x = np.array(effective[n_parameters:], dtype=float) if start_state is None else np.array(start_state)
         self.atol = absolute_tolerances(
             solver, self.x, self.f.rates(start_time, self.x, self.p), times[-1] - start_time
@@ -113,8 +113,8 @@ class _Simulation:
         self.chance = np.random.default_rng(0)
         self.switches_here = 0
         self.last_switch = -math.inf
-        self.passing: dict[int, float] = {}  # equalities that hold for the moment, and their margins there
-        self.noise = np.zeros(len(system.modes))  # margins no larger than this are rounding
+        self.passing: dict[int, float] = {}  # equalities that hold for the moment, and their root functions there
+        self.noise = np.zeros(len(system.discontinuities))  # root functions no larger than this are rounding
         self.noisy = 0
 
     def run(self) -> Run:
@@ -128,7 +128,7 @@ class _Simulation:
         return Run(self.values, status, self.t, self._culprit(), self.x, self.p, self.steps)
 
     def _start(self) -> Status:
-        self._set_modes()
+        self._set_branches()
         status = self._events()
         if status is Status.OK and not np.isfinite(self.f.rates(self.t, self.x, self.p)).all():
             status = Status.NOT_FINITE
@@ -138,7 +138,7 @@ class _Simulation:
     # continuous part
 
     def _segment(self) -> Status:
-        """Integrate until a mode switches, a delayed event is due, or everything is sampled."""
+        """Integrate until a branch switches, a delayed event is due, or everything is sampled."""
         end = min([self.times[-1], *(item.time for item in self.pending)])
         if end - self.t > 4 * np.spacing(abs(end)) and len(self.x):
             status = self._integrate_to(end)
@@ -167,7 +167,7 @@ class _Simulation:
             if not np.isfinite(self.x).all():
                 return Status.NOT_FINITE
             if switch is not None:
-                return self._flip_modes()
+                return self._flip_branches()
             if self.until_steady and not self.pending and self._is_steady():
                 self.steady = True
                 self.values[:] = self.f.outputs(self.t, self.x, self.p)
@@ -181,7 +181,7 @@ class _Simulation:
         return bool(np.all(rates <= STEADY * (np.abs(self.x) + self.atol) + rounding))
 
     def _jump_to(self, end: float) -> Status:
-        """Without states nothing but time moves; modes may still switch on the way."""
+        """Without states nothing but time moves; branches may still switch on the way."""
         x = self.x
         start = self.t
         while True:
@@ -191,46 +191,46 @@ class _Simulation:
             self.t = reached
             if switch is None:
                 return Status.OK
-            return self._flip_modes()
+            return self._flip_branches()
 
-    # modes
+    # branches
 
-    def _set_modes(self) -> None:
-        """Bring every mode into agreement with its margin, here and now; modes may depend on each other."""
-        for _ in range(len(self.system.modes) + 1):
-            wrong = self._wrong_modes(self.t, self.x)
+    def _set_branches(self) -> None:
+        """Bring every branch into agreement with its root function, here and now; branches may depend on each other."""
+        for _ in range(len(self.system.discontinuities) + 1):
+            wrong = self._wrong_branches(self.t, self.x)
             if not wrong:
                 return
             self._correct(wrong)
 
-    def _wrong_modes(self, t: float, x: FloatArray) -> list[int]:
-        """Modes whose margin contradicts them at (t, x)."""
-        first, modes = len(self.system.parameters), self.system.modes
-        margins = self.f.margins(t, x, self.p)
+    def _wrong_branches(self, t: float, x: FloatArray) -> list[int]:
+        """Branches whose root function contradicts them at (t, x)."""
+        first, discontinuities = len(self.system.parameters), self.system.discontinuities
+        roots = self.f.root_functions(t, x, self.p)
         return [
             i
-            for i, margin in enumerate(margins)
-            if modes[i].contradicts(self.p[first + i], margin)
-            and self.passing.get(i) != margin
-            and not 0 < abs(self._beyond(i, margin)) <= self.noise[i]
+            for i, root in enumerate(roots)
+            if discontinuities[i].contradicts(self.p[first + i], root)
+            and self.passing.get(i) != root
+            and not 0 < abs(self._beyond(i, root)) <= self.noise[i]
         ]
 
-    def _beyond(self, i: int, margin: float) -> float:
-        """How far a margin is from the level that its mode switches at."""
-        if self.system.modes[i].kind != "floor":
-            return margin
+    def _beyond(self, i: int, root: float) -> float:
+        """How far a root function is from the level that its branch switches at."""
+        if self.system.discontinuities[i].kind != "floor":
+            return root
         value = float(self.p[len(self.system.parameters) + i])
-        return margin - (value if margin < value else value + 1)
+        return root - (value if root < value else value + 1)
 
     def _first_switch(self, start: float, stop: float, curve: Callable[[float], FloatArray]) -> float | None:
-        """The first time in (start, stop] at which a mode is wrong, to the last bit; None when all stay right."""
-        if not self.system.modes:
+        """The first time in (start, stop] at which a branch is wrong, to the last bit; None when all stay right."""
+        if not self.system.discontinuities:
             return None
         early, dip = start, self._room(start, curve)
         before = dip
         for fraction in (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0):
             late = stop if fraction == 1.0 else start + fraction * (stop - start)
-            if self._wrong_modes(late, curve(late)):
+            if self._wrong_branches(late, curve(late)):
                 return self._bisect(early, late, curve)
             room = self._room(late, curve)
             looks = np.array([before, dip, room])
@@ -245,26 +245,26 @@ class _Simulation:
             middle = early + 0.5 * (late - early)
             if middle <= early or middle >= late:
                 return late
-            if self._wrong_modes(middle, curve(middle)):
+            if self._wrong_branches(middle, curve(middle)):
                 late = middle
             else:
                 early = middle
 
     def _room(self, t: float, curve: Callable[[float], FloatArray]) -> list[float]:
-        """How far each margin is from its switch (floors have two sides); negative where a mode is wrong."""
+        """How far each root function is from its switch (floors have two sides); negative where a branch is wrong."""
         first, room = len(self.system.parameters), []
-        for i, margin in enumerate(self.f.margins(t, curve(t), self.p)):
+        for i, root in enumerate(self.f.root_functions(t, curve(t), self.p)):
             value = self.p[first + i]
-            if self.system.modes[i].kind == "floor":
-                room += [margin - value, value + 1 - margin]
+            if self.system.discontinuities[i].kind == "floor":
+                room += [root - value, value + 1 - root]
             else:
-                room.append(margin if value > 0 else -margin)
+                room.append(root if value > 0 else -root)
         return room
 
     def _lowest(
         self, start: float, stop: float, fraction: float, looks: FloatArray, curve: Callable[[float], FloatArray]
     ) -> float | None:
-        """A time between three looks at which a mode is wrong though it is right at all three: a margin that dips."""
+        """A time between three looks when a branch is wrong though right at all three, where a root function dips."""
         from scipy.optimize import minimize_scalar
 
         first, middle, last = looks
@@ -272,23 +272,26 @@ class _Simulation:
             bend = first - 2 * middle + last
             low = middle - 0.125 * (last - first) ** 2 / bend
             dipping = (bend > 0) & (np.abs(first - last) <= 2 * bend) & (low < 0.2 * bend)
-        for mode in np.flatnonzero(dipping):
+        for branch in np.flatnonzero(dipping):
             span = (start + (fraction - 0.25) * (stop - start), start + fraction * (stop - start))
             found = minimize_scalar(
-                lambda t, mode=mode: self._room(t, curve)[mode], bounds=span, method="bounded", options={"xatol": 1e-14}
+                lambda t, branch=branch: self._room(t, curve)[branch],
+                bounds=span,
+                method="bounded",
+                options={"xatol": 1e-14},
             )
-            if self._wrong_modes(float(found.x), curve(float(found.x))):
+            if self._wrong_branches(float(found.x), curve(float(found.x))):
                 return float(found.x)
         return None
 
-    def _flip_modes(self) -> Status:
+    def _flip_branches(self) -> Status:
         if self.t == self.last_switch or self.t - self.last_switch < 1e-14 * abs(self.t):
             self.switches_here += 1
         else:
             self.switches_here = 0
         self.last_switch = self.t
         self._pass_equalities()
-        self._set_modes()
+        self._set_branches()
         if not self.system.events:
             self._release()
         if self.switches_here > FEW_SWITCHES_AT_ONE_TIME:
@@ -300,29 +303,29 @@ class _Simulation:
     def _pass_equalities(self) -> None:
         """Equalities that were stepped over between two neighbouring doubles hold until :meth:`_release`."""
         first = len(self.system.parameters)
-        for i, margin in enumerate(self.f.margins(self.t, self.x, self.p)):
-            if self.system.modes[i].kind == "eq" and self.p[first + i] * margin < 0:
+        for i, root in enumerate(self.f.root_functions(self.t, self.x, self.p)):
+            if self.system.discontinuities[i].kind == "eq" and self.p[first + i] * root < 0:
                 self.p[first + i] = 0.0
-                self.passing[i] = margin
+                self.passing[i] = root
 
     def _release(self) -> bool:
         """Let equalities that were passed over end; returns whether there were any."""
         passed = bool(self.passing)
         self.passing = {}
         if passed:
-            self._set_modes()
+            self._set_branches()
         return passed
 
     def _leave_alone(self) -> None:
-        """Leave modes alone whose margins are no larger than what the tolerance of the states makes of them."""
-        up, down = (self.f.margins(self.t, self.x + 10 * sign * self.atol, self.p) for sign in (1, -1))
+        """Leave branches alone whose root functions are no larger than what the tolerance of the states makes them."""
+        up, down = (self.f.root_functions(self.t, self.x + 10 * sign * self.atol, self.p) for sign in (1, -1))
         self.noise = np.nan_to_num(np.abs(np.array(up) - np.array(down)), posinf=0.0)
 
     def _correct(self, wrong: list[int]) -> None:
         first = len(self.system.parameters)
-        margins = self.f.margins(self.t, self.x, self.p)
+        roots = self.f.root_functions(self.t, self.x, self.p)
         for i in wrong:
-            self.p[first + i] = self.system.modes[i].corrected(float(self.p[first + i]), margins[i])
+            self.p[first + i] = self.system.discontinuities[i].corrected(float(self.p[first + i]), roots[i])
 
     # events (SBML Level 3 Version 2, section 4.11)
 
@@ -337,7 +340,7 @@ class _Simulation:
                 self._sample_until(self.t, lambda _: self.x)
                 return Status.OK
             self._execute(self._next_of(due))
-            self._set_modes()
+            self._set_branches()
         return Status.CHATTERING
 
     def _fire(self) -> None:

@@ -144,7 +144,7 @@ def rosenbrock_step(
     """One attempt of size ``h``: the new state, the scaled error (accept when <= 1) and the dense output."""
     T, n = solver.tableau, len(y)
     matrix = np.eye(n) / (h * T.gamma) - f.jacobian(t, y, p)
-    slope_in_time = np.array(f.time_derivative(t, y, p))
+    time_derivative = np.array(f.time_derivative(t, y, p))
     U: list[FloatArray] = []
     u = y
     try:
@@ -153,7 +153,7 @@ def rosenbrock_step(
         return y, math.inf, lambda _: y
     for i in range(T.stages):
         u = y + sum((a * U[j] for j, a in enumerate(T.a[i])), start=np.zeros(n))
-        right = np.array(f.rates(t + T.c[i] * h, u, p)) + h * T.d[i] * slope_in_time
+        right = np.array(f.rates(t + T.c[i] * h, u, p)) + h * T.d[i] * time_derivative
         right += sum((C / h * U[j] for j, C in enumerate(T.C[i])), start=np.zeros(n))
         U.append(inverse @ right)
     zero = np.zeros(n)

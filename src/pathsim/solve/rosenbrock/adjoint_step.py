@@ -22,11 +22,11 @@ from .step import Point, new_state, stage_input
 from .tableau import Tableau
 
 STEP_POINTERS = (
-    "t", "h", "ts", "ig", "y", "yn", "k", "p", "U", "u", "slope", "J", "A", "lu", "ybar", "nbar", "Dbar", "V", "xbar",
-    "kbar", "sbar", "f_rates", "f_jacobian", "f_slopes", "f_factor", "f_solve", "f_solve_transposed",
-    "f_rates_adjoint", "f_jacobian_adjoint", "f_slopes_adjoint",
+    "t", "h", "ts", "ig", "y", "yn", "k", "p", "U", "u", "dfdt", "J", "A", "lu", "ybar", "nbar", "Dbar", "V", "xbar",
+    "kbar", "sbar", "f_rates", "f_jacobian", "f_time_derivative", "f_factor", "f_solve", "f_solve_transposed",
+    "f_rates_adjoint", "f_jacobian_adjoint", "f_time_derivative_adjoint",
 )  # fmt: skip
-"""The table a backward step reads its pointers from, in this order. ``f_slopes`` and its adjoint may be null."""
+"""The table a backward step reads its pointers from, in order. ``f_time_derivative`` and its adjoint may be null."""
 
 
 def adjoint_step_module(T: Tableau, fused: bool) -> str:
@@ -60,7 +60,7 @@ class _Step(Loops):
 
 
 def _restage(name: str, T: Tableau, fused: bool, timed: bool) -> Loops:
-    """``restage(table, n8)``: A, U, u (where each stage is), slope and yn of a step, by the operations of the step."""
+    """``restage(table, n8)``: A, U, u (where each stage is), dfdt and yn of a step, by the operations of the step."""
     f = _Step(name, fused)
     of = f.of
     h, t = f.read(of["h"]), f.read(of["t"])
@@ -70,11 +70,11 @@ def _restage(name: str, T: Tableau, fused: bool, timed: bool) -> Loops:
     f.call("jacobian", of["t"], of["y"], of["k"], of["J"])
     f.call("factor", of["J"], of["ig"], of["A"], of["lu"])
     if timed:
-        f.call("slopes", of["t"], of["y"], of["k"], of["slope"])
+        f.call("time_derivative", of["t"], of["y"], of["k"], of["dfdt"])
     for i in range(T.stages):
         target = of["y"] if i == 0 else u[i]
         point = Point(of["y"], u[i - 1], target)
-        f.loop(stage_input(f, T, i, U, point, h, inverse_h, of["slope"] if timed else None))
+        f.loop(stage_input(f, T, i, U, point, h, inverse_h, of["dfdt"] if timed else None))
         _set_time(f, T, i, h, t)
         f.call("rates", of["ts"], target, of["k"], U[i])
         f.call("solve", of["A"], U[i], of["lu"])
@@ -111,8 +111,8 @@ def _back(name: str, T: Tableau, fused: bool, dense: bool) -> Loops:
         f.call("rates_adjoint", of["ts"], point, of["k"], of["p"], arrays["V"][i], target, of["kbar"])
     f.loop(_state_bar(f, T, arrays["xbar"]))
     f.call("jacobian_adjoint", of["t"], of["y"], of["k"], of["p"], of["V"], of["U"], of["J"], of["ybar"], of["kbar"])
-    timed = f.emit(f"icmp ne ptr {of['f_slopes_adjoint']}, null")
-    f.when(timed, lambda: _slopes_back(f, T, arrays["V"], h))
+    timed = f.emit(f"icmp ne ptr {of['f_time_derivative_adjoint']}, null")
+    f.when(timed, lambda: _time_derivative_back(f, T, arrays["V"], h))
     return f
 
 
@@ -148,7 +148,7 @@ def _state_bar(f: _Step, T: Tableau, xbar: list[str]) -> Callable[[str], None]:
     return body
 
 
-def _slopes_back(f: _Step, T: Tableau, V: list[str], h: str) -> None:
+def _time_derivative_back(f: _Step, T: Tableau, V: list[str], h: str) -> None:
     """What h d_i f_t in every stage says."""
     of = f.of
     weights = {i: f.binary("fmul", h, splat(d)) for i, d in enumerate(T.d) if d}
@@ -160,7 +160,7 @@ def _slopes_back(f: _Step, T: Tableau, V: list[str], h: str) -> None:
         f.write(f.at(of["sbar"], index), total)
 
     f.loop(body)
-    f.call("slopes_adjoint", of["t"], of["y"], of["k"], of["p"], of["sbar"], of["ybar"], of["kbar"])
+    f.call("time_derivative_adjoint", of["t"], of["y"], of["k"], of["p"], of["sbar"], of["ybar"], of["kbar"])
 
 
 def _hand(fused: bool) -> Loops:

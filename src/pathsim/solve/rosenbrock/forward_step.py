@@ -18,10 +18,11 @@ from .step import estimated_error, new_state
 from .tableau import Tableau
 
 STEP_POINTERS = (
-    "t", "h", "ts", "ig", "y", "k", "p", "U", "u", "J", "A", "lu", "dy", "dk", "dU", "du", "dyn", "dJ", "dslope", "yn",
-    "f_jacobian", "f_factor", "f_solve", "f_rates_forward", "f_jacobian_forward", "f_slopes_forward", "f_matvec",
+    "t", "h", "ts", "ig", "y", "k", "p", "U", "u", "J", "A", "lu", "dy", "dk", "dU", "du", "dyn", "dJ", "d_dfdt", "yn",
+    "f_jacobian", "f_factor", "f_solve", "f_rates_forward", "f_jacobian_forward", "f_time_derivative_forward",
+    "f_matvec",
 )  # fmt: skip
-"""The table a forward step reads its pointers from, in this order. ``f_slopes_forward`` may be null."""
+"""The table a forward step reads its pointers from, in this order. ``f_time_derivative_forward`` may be null."""
 
 
 def forward_step_module(T: Tableau, fused: bool) -> str:
@@ -32,7 +33,7 @@ def forward_step_module(T: Tableau, fused: bool) -> str:
     """
     f = Loops("forward_step", ("table",), "i64 %n8", fused)
     pointer = {name: f.pointer("%table", index) for index, name in enumerate(STEP_POINTERS)}
-    timed = f.emit(f"icmp ne ptr {pointer['f_slopes_forward']}, null")
+    timed = f.emit(f"icmp ne ptr {pointer['f_time_derivative_forward']}, null")
     h, t = f.read(pointer["h"]), f.read(pointer["t"])
     inverse_h = f.binary("fdiv", splat(1.0), h)
     f.write(pointer["ig"], f.binary("fmul", inverse_h, splat(1 / T.gamma)))
@@ -43,7 +44,7 @@ def forward_step_module(T: Tableau, fused: bool) -> str:
     call("jacobian", "t", "y", "k", "J")
     call("factor", "J", "ig", "A", "lu")
     call("jacobian_forward", "t", "y", "k", "p", "dy", "dk", "dJ")
-    f.when(timed, lambda: call("slopes_forward", "t", "y", "k", "p", "dy", "dk", "dslope"))
+    f.when(timed, lambda: call("time_derivative_forward", "t", "y", "k", "p", "dy", "dk", "d_dfdt"))
     U, dU = [pointer["U"]], [pointer["dU"]]
     for j in range(1, T.stages):
         offset = f.emit(f"mul i64 %n8, {j}")
@@ -115,7 +116,7 @@ def _stage(
 ) -> Callable[[str], None]:
     """u, du and the part of dU_i that needs no function of the model."""
     weights = [f.binary("fmul", splat(C), inverse_h) for C in T.C[i]]
-    slope_weight = f.binary("fmul", h, splat(T.d[i])) if T.d[i] else None
+    time_weight = f.binary("fmul", h, splat(T.d[i])) if T.d[i] else None
 
     def body(index: str) -> None:
         known = [f.read(f.at(dU[j], index)) for j in range(i)]
@@ -127,8 +128,8 @@ def _stage(
         right = splat(0.0)
         for weight, value in zip(weights, known, strict=True):
             right = f.multiply_add(weight, value, right)
-        if slope_weight is not None:
-            right = f.multiply_add(slope_weight, f.read(f.at(pointer["dslope"], index)), right)
+        if time_weight is not None:
+            right = f.multiply_add(time_weight, f.read(f.at(pointer["d_dfdt"], index)), right)
         f.write(f.at(dU[i], index), right)
 
     return body

@@ -18,12 +18,12 @@ from .records import RECORD_ARGUMENTS, Note, note_attempt, nothing_to_note
 from .tableau import Tableau
 
 POINTERS = (
-    "t", "h", "ts", "ig", "y", "atol", "k", "J", "A", "U", "u", "yn", "slope",
+    "t", "h", "ts", "ig", "y", "atol", "k", "J", "A", "U", "u", "yn", "dfdt",
     "error", "old_error", "was_rejected", "stop", "aim", "accepted", "wish", "h_next", "t_next", "lands", "target",
-    "live", "taken", "limit", "f_rates", "f_jacobian", "f_slopes", "f_factor", "f_solve", "lu",
+    "live", "taken", "limit", "f_rates", "f_jacobian", "f_time_derivative", "f_factor", "f_solve", "lu",
 )  # fmt: skip
-"""The table a step reads its pointers from, in this order. ``f_slopes`` may be null; ``error`` is the last stage where
-that is the error."""
+"""The table a step reads its pointers from, in this order. ``f_time_derivative`` may be null; ``error`` is the last
+stage where that is the error."""
 
 LARGEST_GROWTH = 8.0
 SMALLEST_GROWTH = 0.2
@@ -65,7 +65,7 @@ def _entry(name: str, more: str, fused: bool, note: Note) -> Function:
     """
     f = Loops(name, ("table",), f"i64 %n8, i64 %most, double %rtol, double %own, double %share{more}", fused)
     pointer = {name: f.pointer("%table", index) for index, name in enumerate(POINTERS)}
-    timed = f.emit(f"icmp ne ptr {pointer['f_slopes']}, null")
+    timed = f.emit(f"icmp ne ptr {pointer['f_time_derivative']}, null")
     live = f.read(pointer["live"])
     limit = f.read(pointer["limit"])
     arguments = ", ".join(f"ptr {pointer[name]}" for name in POINTERS)
@@ -114,11 +114,11 @@ def _attempt(name: str, T: Tableau, fused: bool, timed: bool) -> Function:
     f.lines.append("call void %f_jacobian(ptr %t, ptr %y, ptr %k, ptr %J)")
     f.lines.append("call void %f_factor(ptr %J, ptr %ig, ptr %A, ptr %lu)")
     if timed:
-        f.lines.append("call void %f_slopes(ptr %t, ptr %y, ptr %k, ptr %slope)")
+        f.lines.append("call void %f_time_derivative(ptr %t, ptr %y, ptr %k, ptr %dfdt)")
     for i in range(T.stages):
         ends = i == T.stages - 1 and T.extends(T.stages)  # where the new state begins
         target = "%y" if i == 0 else "%yn" if ends else "%u"
-        f.loop(stage_input(f, T, i, U, Point("%y", "%u", target), h, inverse_h, "%slope" if timed else None))
+        f.loop(stage_input(f, T, i, U, Point("%y", "%u", target), h, inverse_h, "%dfdt" if timed else None))
         time = t if T.c[i] == 0 else f.multiply_add(h, splat(T.c[i]), t)
         f.write("%ts", time)
         f.lines.append(f"call void %f_rates(ptr %ts, ptr {target}, ptr %k, ptr {U[i]})")
@@ -137,11 +137,11 @@ class Point(NamedTuple):
 
 
 def stage_input(
-    f: Loops, T: Tableau, i: int, U: Sequence[str], point: Point, h: str, inverse_h: str, slope: str | None
+    f: Loops, T: Tableau, i: int, U: Sequence[str], point: Point, h: str, inverse_h: str, dfdt: str | None
 ) -> Callable[[str], None]:
     """u = y + sum a_ij U_j into ``point.target``; U_i = sum (C_ij/h) U_j + h d_i f_t, to which the rates are added."""
     weights = [f.binary("fmul", splat(C), inverse_h) for C in T.C[i]]
-    slope_weight = f.binary("fmul", h, splat(T.d[i])) if slope is not None and T.d[i] else None
+    time_weight = f.binary("fmul", h, splat(T.d[i])) if dfdt is not None and T.d[i] else None
 
     def body(index: str) -> None:
         known = [f.read(f.at(U[j], index)) for j in range(i)]
@@ -153,8 +153,8 @@ def stage_input(
         right = f.binary("fmul", weights[0], known[0]) if i > 0 else splat(0.0)
         for weight, value in zip(weights[1:], known[1:], strict=True):
             right = f.multiply_add(weight, value, right)
-        if slope_weight is not None:
-            right = f.multiply_add(slope_weight, f.read(f.at(str(slope), index)), right)
+        if time_weight is not None:
+            right = f.multiply_add(time_weight, f.read(f.at(str(dfdt), index)), right)
         f.write(f.at(U[i], index), right)
 
     return body

@@ -282,7 +282,7 @@ class AdjointMachine:
             "u": T.stages * n,
             "D": rows * n,
             "xs": n,
-            "slope": n,
+            "dfdt": n,
             "J": entries,
             "A": factors,
             "ybar": n,
@@ -300,7 +300,7 @@ class AdjointMachine:
             "f_solve_transposed": own["solve_transposed"],
             "f_rates_adjoint": own["rates_adjoint"],
             "f_jacobian_adjoint": own["jacobian_adjoint"],
-            "f_slopes_adjoint": own.get("slopes_adjoint", 0),
+            "f_time_derivative_adjoint": own.get("time_derivative_adjoint", 0),
         }
         counts = {"n": n, "n_parameters": n_p, "n_hoisted": n_k, "n_outputs": n_outputs, "n_dense": rows}
         memory = Workspace(AdjointLayout, counts, arrays, STEP_POINTERS, {}, functions, engine.tables)

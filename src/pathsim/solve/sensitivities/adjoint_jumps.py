@@ -1,6 +1,6 @@
 """Back across switches of many rows at once, for systems without events.
 
-Where the condition that switched depends on what is differentiated by, the tangent of the state gains (f_before -
+Where the condition that switched depends on what is differentiated by, the sensitivity of the state gains (f_before -
 f_after) dtau (see :mod:`forward_jumps`); its transpose adds to every derivative its share of dtau.
 """
 
@@ -12,28 +12,28 @@ from typing import Any, cast
 import numpy as np
 
 from ...arrays import FloatArray
-from ..equations.differentiate import cotangents
+from ..equations.differentiate import adjoint_derivatives
 from ..equations.evaluate import rows_function
 from ..equations.system import System
 
 
 class Switching:
-    """Margins of one system, their gradients, and rates, each for many rows in one call."""
+    """Root functions of one system, their gradients, and rates, each for many rows in one call."""
 
     def __init__(self, system: System) -> None:
         self.system = system
         graph = system.graph
-        margins = [mode.margin for mode in system.modes]
-        self.gradients: list[tuple[int, str, int]] = []  # mode, kind of leaf, its number
+        roots = [one.root for one in system.discontinuities]
+        self.gradients: list[tuple[int, str, int]] = []  # branch, kind of leaf, its number
         nodes = []
-        for i, margin in enumerate(margins):
-            leaves = {leaf: graph.op(leaf) for leaf in graph.topological([margin]) if graph.op(leaf) in ("x", "p", "t")}
-            for leaf, slope in cotangents(graph, [margin], [graph.one], leaves).items():
+        for i, root in enumerate(roots):
+            leaves = {leaf: graph.op(leaf) for leaf in graph.topological([root]) if graph.op(leaf) in ("x", "p", "t")}
+            for leaf, derivative in adjoint_derivatives(graph, [root], [graph.one], leaves).items():
                 number = 0 if leaves[leaf] == "t" else int(cast(int, graph.nodes[leaf][1]))
                 self.gradients.append((i, leaves[leaf], number))
-                nodes.append(slope)
-        self.margins = rows_function(graph, margins)
-        self.slopes = rows_function(graph, nodes)
+                nodes.append(derivative)
+        self.root_functions = rows_function(graph, roots)
+        self.derivatives = rows_function(graph, nodes)
         self.rates = rows_function(graph, system.rates)
 
     def back(
@@ -63,14 +63,14 @@ class Switching:
         self, t: FloatArray, x: FloatArray, p: FloatArray, p_after: FloatArray, rates: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Derivatives by states and parameters of the moment at which the condition that came first switched."""
-        modes, first = self.system.modes, len(self.system.parameters)
-        margins, slopes = _call(self.margins, t, x, p), _call(self.slopes, t, x, p)
+        discontinuities, first = self.system.discontinuities, len(self.system.parameters)
+        roots, derivatives = _call(self.root_functions, t, x, p), _call(self.derivatives, t, x, p)
         nearest = np.full(len(t), np.inf)
         by_x, by_p = np.zeros_like(x), np.zeros_like(p)
-        for i, mode in enumerate(modes):
-            margin, value = margins[:, i], p[:, first + i]
+        for i, one in enumerate(discontinuities):
+            root, value = roots[:, i], p[:, first + i]
             wrong = value != p_after[:, first + i]  # what switched, not what rounding would say here
-            beyond = margin - np.where(margin < value, value, value + 1) if mode.kind == "floor" else margin
+            beyond = root - np.where(root < value, value, value + 1) if one.kind == "floor" else root
             if not wrong.any():
                 continue
             g_x, g_p, speed = np.zeros_like(x), np.zeros_like(p), np.zeros(len(t))
@@ -78,12 +78,12 @@ class Switching:
                 if which != i:
                     continue
                 if kind == "t":
-                    speed += slopes[:, column]
+                    speed += derivatives[:, column]
                 elif kind == "x":
-                    g_x[:, leaf] = slopes[:, column]
-                    speed += slopes[:, column] * rates[:, leaf]
+                    g_x[:, leaf] = derivatives[:, column]
+                    speed += derivatives[:, column] * rates[:, leaf]
                 else:
-                    g_p[:, leaf] = slopes[:, column]
+                    g_p[:, leaf] = derivatives[:, column]
             distance = np.abs(beyond) / np.abs(speed)
             chosen = wrong & (speed != 0) & np.isfinite(speed) & (distance < nearest)
             nearest[chosen] = distance[chosen]

@@ -216,7 +216,7 @@ class _Differentiation:
                     chosen = self.active[row][block : block + LANES]
                     S[i, :, : len(chosen)] = self.start_seeds[row][np.ix_(self.place, chosen)]
         self.crossings: dict[int, Crossing] = {}
-        if system.modes or system.events:
+        if system.discontinuities or system.events:
             self._begin_events(S, Q)
         return S, Q
 
@@ -393,13 +393,13 @@ class ForwardMachine:
             "J": entries,
             "dJ": entries,
             "A": factors,
-            "dslope": n,
+            "d_dfdt": n,
             "work": n,
         }
         functions = engine.step_functions() | {
             "f_rates_forward": own["rates_forward"],
             "f_jacobian_forward": own["jacobian_forward"],
-            "f_slopes_forward": own.get("slopes_forward", 0),
+            "f_time_derivative_forward": own.get("time_derivative_forward", 0),
             "f_matvec": own["matvec"],
         }
         counts = {

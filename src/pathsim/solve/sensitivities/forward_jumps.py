@@ -1,9 +1,9 @@
 """Sensitivities across switches and events.
 
-Where a condition switches at a time tau that depends on the parameters, state and tangent jump: with f the rates before
-and after, x(t) = x(tau) + f (t - tau), so the tangent of the state at fixed time gains (f_before - f_after) dtau, and
-what an event assigns is differentiated along the moving moment (E. N. Rozenvasser, Automation and Remote Control 28,
-1967). The events are gone through once more by the code that carried them out, so in the same order.
+Where a condition switches at a time tau that depends on the parameters, state and sensitivity jump: with f the rates
+before and after, x(t) = x(tau) + f (t - tau), so the sensitivity of the state at fixed time gains (f_before - f_after)
+dtau, and what an event assigns is differentiated along the moving moment (E. N. Rozenvasser, Automation and Remote
+Control 28, 1967). The events are gone through once more by the code that carried them out, so in the same order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
-from ..equations.differentiate import tangents
+from ..equations.differentiate import forward_derivatives
 from ..equations.evaluate import array_function, python_function
 from ..integrate.discontinuities import beyond, is_wrong, land, release
 from ..integrate.engine import Engine
@@ -39,11 +39,11 @@ from ..llvm.layout import (
 
 @dataclass
 class _Waiting:
-    """The tangents of an event that waits: of its moment, and of the values it took when it was triggered."""
+    """The derivatives of an event that waits: of its moment, and of the values it took when it was triggered."""
 
     event: int
-    slope: FloatArray
-    slopes: list[FloatArray]
+    moment: FloatArray
+    values: list[FloatArray]
 
 
 class _Queue(NamedTuple):
@@ -67,7 +67,7 @@ class _Lane(NamedTuple):
 
 
 class JumpSensitivities:
-    """What crossings of one system need: the engine, plain rates, and tangents of root functions and effects.
+    """What crossings of one system need: the engine, plain rates, and derivatives of root functions and effects.
 
     States are in elimination order outside, in the order of the system inside.
     """
@@ -82,10 +82,10 @@ class JumpSensitivities:
         seeds[graph.time()] = graph.param(2 * base + n)
 
         def function(nodes: Sequence[int]) -> Any:
-            return array_function(graph, tangents(graph, nodes, seeds))
+            return array_function(graph, forward_derivatives(graph, nodes, seeds))
 
-        self.margin_slopes = [function([mode.margin]) for mode in system.modes]
-        self.effect_slopes = [
+        self.root_derivatives = [function([one.root]) for one in system.discontinuities]
+        self.effect_derivatives = [
             function(
                 [
                     graph.zero if event.delay is None else event.delay,
@@ -106,7 +106,7 @@ class JumpSensitivities:
             F[T, 0] = t
             F[at.y : at.y + len(x), 0] = x
             F[at.p : at.p + len(p), 0] = p
-            F[at.passing : at.passing + at.n_modes, 0] = F[at.noise : at.noise + at.n_modes, 0] = 0.0
+            F[at.passing : at.passing + at.n_roots, 0] = F[at.noise : at.noise + at.n_roots, 0] = 0.0
             call2(code.prep, place(at, at.p), place(at, at.k))
             yield _Lane(code, at, F, memory.N, engine.discrete)
 
@@ -117,10 +117,10 @@ def jumps_of(engine: Engine) -> JumpSensitivities:
     return JumpSensitivities(engine)
 
 
-def _slopes(
+def _derivatives(
     function: Any, t: float, x: FloatArray, p: FloatArray, dx: FloatArray, dp: FloatArray, dt: FloatArray
 ) -> list[FloatArray]:
-    """Values of a tangent function, one array over directions for each output; none shares memory with another."""
+    """Values of derivatives, an array over directions for each output; none shares memory with another."""
     with np.errstate(all="ignore"):
         found = function(np.float64(t), x, [*p, *dx, *dp, dt])
     return [np.array(np.broadcast_to(np.asarray(value, dtype=float), dt.shape)) for value in found]
@@ -157,12 +157,12 @@ class Crossing:
         assert self.queue is not None
         due = [item for item, time in zip(self.waits, self.queue.times, strict=True) if time <= t]
         with self.jumps.lane(t, x, self.p) as lane:
-            moment = due[0].slope if due else self._moment(lane, self._rows(dx), dp)
+            moment = due[0].moment if due else self._moment(lane, self._rows(dx), dp)
             return self._happen(lane, x_after, p_after, dx, dp, moment)
 
     def waiting(self) -> FloatArray:
         """Sensitivities of all that waits, (numbers, d): of each event its moment, then its values."""
-        rows = [slope for item in self.waits for slope in (item.slope, *item.slopes)]
+        rows = [row for item in self.waits for row in (item.moment, *item.values)]
         return np.array(rows).reshape(len(rows), self.d)
 
     def set_apart(self, d: int) -> None:
@@ -171,25 +171,25 @@ class Crossing:
         self.d = d + count
         own = iter(np.eye(self.d)[d:])
         for item in self.waits:
-            item.slope, item.slopes = next(own), [next(own) for _ in item.slopes]
+            item.moment, item.values = next(own), [next(own) for _ in item.values]
 
     def _happen(
         self, lane: _Lane, x_after: FloatArray, p_after: FloatArray, dx: FloatArray, dp: FloatArray, moment: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        slopes, parameters = self._rows(dx), dp.copy()
+        derivatives, parameters = self._rows(dx), dp.copy()
         moves = bool(np.any(moment))
         t = float(lane.F[T, 0])
         if moves:
-            slopes += np.outer(self.jumps.rates(t, self._state(lane), self.p), moment)
-        if lane.at.n_modes > 0:
+            derivatives += np.outer(self.jumps.rates(t, self._state(lane), self.p), moment)
+        if lane.at.n_roots > 0:
             land(lane.code, lane.at, lane.F, lane.discrete, 0)
         if lane.at.n_events > 0:
-            self._events(lane, slopes, parameters, moment)
+            self._events(lane, derivatives, parameters, moment)
         self.p = p_after.copy()
         if moves:
-            slopes -= np.outer(self.jumps.rates(t, self._inner(x_after), self.p), moment)
+            derivatives -= np.outer(self.jumps.rates(t, self._inner(x_after), self.p), moment)
         result = np.empty_like(dx)
-        result[:] = slopes[self.jumps.order]
+        result[:] = derivatives[self.jumps.order]
         return result, parameters
 
     def _inner(self, x: FloatArray) -> FloatArray:
@@ -207,31 +207,31 @@ class Crossing:
         return self._inner(lane.F[lane.at.y : lane.at.y + lane.at.n, 0])
 
     def _parameters(self, lane: _Lane) -> FloatArray:
-        return lane.F[lane.at.p : lane.at.p + lane.at.n_parameters + lane.at.n_modes, 0].copy()
+        return lane.F[lane.at.p : lane.at.p + lane.at.n_parameters + lane.at.n_roots, 0].copy()
 
     def _moment(self, lane: _Lane, dx: FloatArray, dp: FloatArray) -> FloatArray:
-        """Tangent of the time at which a root function crosses its level: -dm / (dm/dt along the solution)."""
+        """Derivative of the time at which a root function crosses its level: -dm / (dm/dt along the solution)."""
         code, at, F, _, discrete = lane
         best, moment = math.inf, np.zeros(self.d)
-        if at.n_modes == 0:
+        if at.n_roots == 0:
             return moment
-        call4(code.margins, place(at, T), place(at, at.y), place(at, at.k), place(at, at.margins))
-        margins = F[at.margins : at.margins + at.n_modes, 0].copy()
+        call4(code.root_functions, place(at, T), place(at, at.y), place(at, at.k), place(at, at.roots))
+        roots = F[at.roots : at.roots + at.n_roots, 0].copy()
         t, x, p = float(F[T, 0]), self._state(lane), self.p
         rates = np.array(self.jumps.rates(t, x, p))
         still = np.zeros((len(dp), 1))
-        for m, margin in enumerate(margins):
-            mode = p[at.n_parameters + m]
-            if not is_wrong(int(discrete.modes[m, 0]), mode, margin):
+        for m, root in enumerate(roots):
+            branch = p[at.n_parameters + m]
+            if not is_wrong(int(discrete.roots[m, 0]), branch, root):
                 continue
-            function = self.jumps.margin_slopes[m]
-            speed = float(_slopes(function, t, x, p, rates[:, None], still, np.ones(1))[0][0])
+            function = self.jumps.root_derivatives[m]
+            speed = float(_derivatives(function, t, x, p, rates[:, None], still, np.ones(1))[0][0])
             if speed == 0 or not math.isfinite(speed):
                 continue
-            distance = abs(beyond(int(discrete.modes[m, 0]), mode, margin)) / abs(speed)
+            distance = abs(beyond(int(discrete.roots[m, 0]), branch, root)) / abs(speed)
             if distance < best:
                 best = distance
-                moment = -_slopes(function, t, x, p, dx, dp, np.zeros(self.d))[0] / speed
+                moment = -_derivatives(function, t, x, p, dx, dp, np.zeros(self.d))[0] / speed
         return moment
 
     # events
@@ -259,8 +259,10 @@ class Crossing:
         for e, event in enumerate(self.jumps.system.events):
             now = N[at.was_true + e, 0]
             if now and not before[e]:
-                slope, *slopes = _slopes(self.jumps.effect_slopes[e], float(lane.F[T, 0]), x, p, dx, dp, moment)
-                self.waits.append(_Waiting(e, moment + slope, slopes[: len(event.targets)]))
+                delay, *derivatives = _derivatives(
+                    self.jumps.effect_derivatives[e], float(lane.F[T, 0]), x, p, dx, dp, moment
+                )
+                self.waits.append(_Waiting(e, moment + delay, derivatives[: len(event.targets)]))
             elif before[e] and not now and not event.persistent:
                 self.waits = [item for item in self.waits if item.event != e]
 
@@ -273,14 +275,14 @@ class Crossing:
         first = int(lane.discrete.events[item.event, 0]) + at.effects + 2
         values, volumes = F[first : first + 2 * k : 2, 0], F[first + 1 : first + 1 + 2 * k : 2, 0]
         x, p = self._state(lane), self._parameters(lane)
-        slopes = _slopes(self.jumps.effect_slopes[item.event], float(F[T, 0]), x, p, dx, dp, moment)[1:]
-        changes = slopes[:k]
+        derivatives = _derivatives(self.jumps.effect_derivatives[item.event], float(F[T, 0]), x, p, dx, dp, moment)[1:]
+        changes = derivatives[:k]
         if event.values_from_trigger_time:
             here = at.pending_values + at.most_targets * chosen
-            values, changes = F[here : here + k, 0], item.slopes
+            values, changes = F[here : here + k, 0], item.values
         for i, target in enumerate(event.targets):
             rows = dx if target.is_state else dp
-            rows[target.index] = changes[i] * volumes[i] + values[i] * slopes[k + i]
+            rows[target.index] = changes[i] * volumes[i] + values[i] * derivatives[k + i]
 
     def _restore(self, lane: _Lane) -> None:
         """Put the queue into the lane."""

@@ -94,7 +94,7 @@ def record_rows(
     tolerances = settings_of(solver.rtol, solver.atol, solver.max_steps, until_steady)
     n_stages = solver.tableau.stages * len(order) * keep_stages
     room = ROOM // (min(LANES, max(n, 1)) * (stages_column(len(order)) + n_stages))
-    calls, jumps = 40 * n + min(max(room, 200), 2000), (40 * n + 40) * bool(system.modes or system.events)
+    calls, jumps = 40 * n + min(max(room, 200), 2000), (40 * n + 40) * bool(system.discontinuities or system.events)
     while True:
         results = Results(
             np.full((n, grid.shape[1], len(nodes)), np.nan),
