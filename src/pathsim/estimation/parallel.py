@@ -71,10 +71,10 @@ def _workers(job: Callable[[int], Any], count: int) -> Iterator[list[Connection]
             connections.append(here)
         yield connections
     finally:
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.join()
+        for started in processes:
+            started.kill()
+        for started in processes:
+            started.join()
 
 
 def _hand(connection: Connection, number: int) -> Connection:

@@ -64,7 +64,7 @@ def by(engine: Engine, raw: FloatArray, times: FloatArray) -> tuple[FloatArray, 
     return results.values, results.ends
 
 
-def test_the_plain_driver_gives_the_bits_of_the_compiled_one() -> None:
+def test_the_plain_loop_gives_the_bits_of_the_compiled_one() -> None:
     equations, times = system(BUSY), np.linspace(0, 6, 7)
     raw = draws(equations, ["k", "D", "x", "y"], 21)
     compiled, plain = (by(Engine(equations, plain=plain), raw, times) for plain in (False, True))

@@ -94,7 +94,7 @@ def test_translated_functions_give_the_same_bits(values: list[float], numbers: l
     assert found[0] == found[1]
 
 
-def test_python_and_compiled_driver_agree_on_switches_and_events(tmp_path) -> None:
+def test_python_and_compiled_loop_agree_on_switches_and_events(tmp_path) -> None:
     file = tmp_path / "switching.ant"
     file.write_text(SWITCHING)
     system = system_of(ps.load_model(file))
@@ -124,5 +124,5 @@ def test_python_and_compiled_driver_agree_on_switches_and_events(tmp_path) -> No
     assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
 
 
-def test_the_driver_is_what_sweeps_use() -> None:
+def test_the_loop_is_what_sweeps_use() -> None:
     assert compiled(lanes.run_lanes) is compiled(lanes.run_lanes)

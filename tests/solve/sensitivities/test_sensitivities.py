@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -259,7 +260,7 @@ def test_the_adjoint_of_a_steady_state(tmp_path: Path) -> None:
     np.testing.assert_allclose(backwards, forwards, rtol=1e-8, atol=1e-10)
 
 
-def test_drivers_run_as_python_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loops_run_as_python_give_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from pathsim.solve.llvm.loops import Words
     from pathsim.solve.sensitivities import adjoint, forward, recording, segments
 
@@ -272,8 +273,15 @@ def test_drivers_run_as_python_give_the_same_bits(tmp_path: Path, monkeypatch: p
         recorded = record_rows(system, rows, times, system.outputs(outputs), keep_stages=False)
         return adjoint.pull_back(recorded, bars).raw
 
-    def plain(function: Callable[..., int | None]) -> Callable[..., int | None]:
-        return lambda *given: function(*(one.argument if isinstance(one, Words) else one for one in given))
+    class Plain:
+        def __init__(self, function: Callable[..., int | None]) -> None:
+            self.function = function
+
+        def __call__(self, *given: Any) -> int | None:
+            return self.function(*(one.argument if isinstance(one, Words) else one for one in given))
+
+        def prepared(self, *given: Any) -> Callable[[], int | None]:
+            return lambda: self(*given)
 
     def sensitivities() -> FloatArray:
         recorded = record_rows(system, rows, times, system.outputs(outputs))
@@ -281,6 +289,6 @@ def test_drivers_run_as_python_give_the_same_bits(tmp_path: Path, monkeypatch: p
 
     compiled = gradient(), sensitivities()
     for module in (adjoint, forward, recording, segments):
-        monkeypatch.setattr(module, "compiled", plain)
+        monkeypatch.setattr(module, "compiled", Plain)
     np.testing.assert_array_equal(gradient(), compiled[0])
     np.testing.assert_array_equal(sensitivities(), compiled[1])

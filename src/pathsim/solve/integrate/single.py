@@ -46,7 +46,7 @@ class Single:
         self._tolerances = settings_of(solver.rtol, solver.atol, solver.max_steps)
         self._grid = np.ascontiguousarray(times, dtype=float)[None, :]
         self._progress = no_progress()
-        self._driver = compiled(lanes.run_lanes)
+        self._loop = compiled(lanes.run_lanes)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -86,7 +86,7 @@ class Single:
             return values, "" if status == 0 else self._sentence(status)
 
     def _to_the_end(self) -> None:
-        to_the_end(lambda: self._driver.run(*self._addresses), self._progress)
+        to_the_end(lambda: self._loop.run(*self._addresses), self._progress)
 
     def _sentence(self, status: int) -> str:
         state = int(self._ends[0, STATE])
