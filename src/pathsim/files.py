@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import stat
+import sys
 import tomllib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import InputError, brief
+
+Kind = TypeVar("Kind", dict[str, Any], list[Any])
 
 PARTIAL = ".tmp"
 """How files that are not whole yet end."""
@@ -62,6 +66,19 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid TOML: nested too deeply") from None
     except ValueError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from None
+
+
+def read_json(path: str | Path, kind: type[Kind]) -> Kind:
+    """The content of a JSON file, a ``dict`` or a ``list``. Raises :class:`InputError` naming the file."""
+    try:
+        found = json.loads(read_text(path))
+    except RecursionError:
+        raise InputError(f"{path}: not valid JSON: nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(found, kind):
+        raise InputError(f"{path}: holds no {'table' if kind is dict else 'list'} but {brief(repr(found))}")
+    return found
 
 
 def read_yaml(path: str | Path) -> Any:
@@ -117,6 +134,81 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
     """
     with whole_file(path) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_first(path: str | Path, content: str | bytes) -> bool:
+    """As :func:`write_whole`, unless the file is there; whether it was not. Of several processes one is the first."""
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PARTIAL}")
+    try:
+        write_whole(partial, content)
+        os.link(partial, target)
+    except FileExistsError:
+        return False
+    finally:
+        partial.unlink(missing_ok=True)
+    return True
+
+
+def append_line(path: str | Path, line: str) -> None:
+    """Add a line to a file, after a line break if a kill has torn the one before.
+
+    Raises :class:`OSError` that names ``path``, for example when the disk is full.
+    """
+    try:
+        with open(path, "a+b") as file:
+            file.seek(0, os.SEEK_END)
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+@contextmanager
+def only_user(folder: str | Path, what: str) -> Iterator[None]:
+    """Keep a folder, made if need be, for the block alone; the lock ends with the process, however rudely.
+
+    Raises :class:`InputError` when another process, or thread, is at it; ``what`` names what is being done there.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    held = _lock(target)
+    if held is None:
+        raise InputError(f"{folder}: {what} is under way here in another process; wait for it, or use another folder")
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def _lock(folder: Path) -> int | None:
+    """An open file that holds the lock of a folder, or None where another holds it."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            os.close(handle)
+            return None
+        return handle
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except OSError:  # a file system without locks
+        pass
+    return handle
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pytest
 
 import pathsim as ps
 from pathsim.errors import InputError, UnknownNameError
+from pathsim.lab import Alteration, CellLine, Drug
 
 
 def test_everything_on_the_shelf_acts_on_the_bundled_model() -> None:
@@ -104,3 +105,10 @@ def test_entries_of_the_wrong_kind_are_named(tmp_path: Path, text: str, says: st
     path.write_text(text)
     with pytest.raises(InputError, match=says):
         ps.default_library().with_cell_lines(path)
+
+
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b", "a\\b", "C:x", ".hidden", "", "two\nlines", 3])
+def test_a_name_that_holds_a_path_is_refused_wherever_it_comes_from(name: str) -> None:
+    for kind in (CellLine, Drug, Alteration):
+        with pytest.raises(InputError, match=r"the name .* (cannot be used|is no text)"):
+            kind(name)

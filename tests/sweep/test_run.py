@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathsim import sweep
 from pathsim.errors import InputError
 from pathsim.sweep import Shard
 from pathsim.sweep.folder import MANIFEST
+from pathsim.sweep.parcel import pack, unpack
 from pathsim.table import check_table
 
 
@@ -252,3 +254,32 @@ wells_per_chunk = 64
     assert process.returncode == 130
     assert "Traceback" not in said
     assert not list((tmp_path / "out").glob(".*.tmp"))
+
+
+@pytest.mark.parametrize("damage", ["short", "empty", "changed"])
+def test_a_chunk_that_is_not_as_written_is_named_and_made_again(
+    folder: Path, unbroken: Path, tmp_path: Path, damage: str
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(unbroken, out)
+    chunk = out / "part-000001.csv"
+    content = chunk.read_bytes()
+    chunk.write_bytes({"short": content[:-5], "empty": b"", "changed": content.replace(b"1", b"2")}[damage])
+    with pytest.raises(InputError, match=r"part-000001\.csv.*(of the \d+ bytes|checksum differs).*--resume"):
+        sweep.merge([out], tmp_path / "table.csv")
+    assert not (tmp_path / "table.csv").exists()
+    sweep.merge([out, unbroken], tmp_path / "table.csv")  # the other folder has it whole
+    sweep.run(spec(folder), out, resume=True)
+    assert parts(out) == parts(unbroken)
+
+
+def test_a_design_travels_as_plain_text(folder: Path) -> None:
+    ranges = {"alphanib": "1 nM .. 1 uM", "betanib": "100 nM 300 nM"}
+    for one in (spec(folder), spec(folder, doses=ranges, sample={"method": "sobol", "points": 4})):
+        text = pack(one.design)
+        again = unpack(text)
+        assert pack(again) == text
+        assert (again.read(0, 6).values == one.design.read(0, 6).values).all()
+    for bad in ("", "[]", '["Design", []]', '["os", ["system"]]', '["Axis", ["a", 1, 2, 3]]', '["Decimal", "x"]'):
+        with pytest.raises(InputError, match="not the design of a sweep"):
+            unpack(bad)

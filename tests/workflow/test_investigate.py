@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pathsim.errors import InputError
+from pathsim.files import only_user
 from pathsim.plot.investigation import draw_investigation
 from pathsim.workflow.investigate import STEPS, Investigation, Settings, investigate
 from pathsim.workflow.report import write_report
@@ -61,20 +62,37 @@ def test_it_goes_on_where_it_stopped(found: Investigation, folder: Path) -> None
     assert again.tables["ranking"].round(6).equals(found.tables["ranking"].round(6))
 
 
-def test_other_settings_start_anew(folder: Path) -> None:
-    key = json.loads((folder / "tables" / "escalation.json").read_text())["key"]
+@pytest.mark.parametrize(("words", "differ"), [({"seed": 1}, "seed"), ({"factor": 3.0}, "factor")])
+def test_the_folder_of_another_study_is_refused(
+    found: Investigation, folder: Path, words: dict[str, float], differ: str
+) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    settings = replace(SMALL, **{name: value for name, value in words.items() if name != "seed"})
+    with pytest.raises(InputError, match=rf"holds another study \({differ} differ\)"):
+        investigate("pi3k_mapk", "MCF7", "alpelisib", folder, seed=int(words.get("seed", 0)), settings=settings)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_of_something_else_or_in_use_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "mine.csv").write_text("a\n1\n")
+    with pytest.raises(InputError, match="holds tables of something else"):
+        investigate("pi3k_mapk", "MCF7", "alpelisib", tmp_path)
+    with only_user(tmp_path, "a study"), pytest.raises(InputError, match="a study is under way here"):
+        investigate("pi3k_mapk", "MCF7", "alpelisib", tmp_path)
+
+
+def test_a_table_that_is_not_as_written_is_made_again(found: Investigation, folder: Path) -> None:
+    table, step = folder / "tables" / "ranking.csv", folder / "tables" / "ranking.json"
+    whole = table.read_bytes()
     told: list[str] = []
-    with pytest.raises(InputError):  # stops at the first step it has to do again
-        investigate(
-            "pi3k_mapk",
-            "MCF7",
-            "alpelisib",
-            folder,
-            settings=Settings("MCF7", "alpelisib", factor=1.0),
-            tell=told.append,
-        )
-    assert not any("done earlier" in sentence for sentence in told)
-    assert json.loads((folder / "tables" / "escalation.json").read_text())["key"] == key
+    for path, content in ((table, whole[:-20]), (step, step.read_bytes().replace(b"alpelisib", b"copanlisib"))):
+        path.write_bytes(content)
+        told.clear()
+        again = investigate("pi3k_mapk", "MCF7", "alpelisib", folder, settings=SMALL, tell=told.append)
+        assert [sentence[:3] for sentence in told if sentence.endswith("...")] == ["5/6"]
+        assert table.read_bytes() == whole
+    assert again.facts["ranking"] == found.facts["ranking"]
 
 
 def test_names_are_checked_before_any_work(tmp_path: Path) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json as text_json
 import os
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..files import write_whole
+from ..files import read_json, write_whole
+from ..stored_records import record_of
 from . import app as cli
 
 if TYPE_CHECKING:
@@ -17,6 +19,20 @@ if TYPE_CHECKING:
     from ..estimation.optimise import Optimiser
 
 PROBLEM_FILE = "problem.json"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a fit was asked for: the files, and how they are read."""
+
+    data: str
+    free: str | None
+    model: str
+    cell_lines: str | None
+    drugs: str | None
+    background: tuple[str, ...]
+    saturation: tuple[str, ...]
+    noise: str | None
 
 
 class Search(StrEnum):
@@ -76,7 +92,6 @@ def fit(
     Writes starts.jsonl (as searches finish), starts.csv, best.csv and predicted.csv into the output folder; prints the
     best parameters. Scales per gel and antibody and the noise are solved for, not searched.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: the cores are for the starts
     from .. import estimation
     from ..errors import InputError
 
@@ -86,16 +101,16 @@ def fit(
         raise InputError("--mcmc draws the parameter sets of --ensemble; say how many, --ensemble 50")
     if plot_blots is not None and _is_petab(data):
         raise InputError("--plot-blots draws fits of blots; pathsim petab --plot draws a PEtab problem")
-    task = {
-        "data": os.path.abspath(data),
-        "free": None if free is None else os.path.abspath(free),
-        "model": os.path.abspath(model) if os.path.exists(model) else model,
-        "cell_lines": None if cell_lines is None else os.path.abspath(cell_lines),
-        "drugs": None if drugs is None else os.path.abspath(drugs),
-        "background": background or [],
-        "saturation": saturation or [],
-        "noise": noise,
-    }
+    task = Task(
+        os.path.abspath(data),
+        None if free is None else os.path.abspath(free),
+        os.path.abspath(model) if os.path.exists(model) else model,
+        None if cell_lines is None else os.path.abspath(cell_lines),
+        None if drugs is None else os.path.abspath(drugs),
+        tuple(background or ()),
+        tuple(saturation or ()),
+        noise,
+    )
     problem = open_problem(task)
     if output is not None:
         _remember(output, task, problem)
@@ -189,33 +204,33 @@ def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, 
     return members
 
 
-def open_problem(task: dict[str, Any]) -> Problem:
+def open_problem(task: Task) -> Problem:
     """The problem that a task describes."""
     from .. import estimation
     from ..errors import InputError
 
-    if _is_petab(task["data"]):
+    if _is_petab(task.data):
         from ..petab import load
 
-        return load(task["data"], workers=1)
-    if task["free"] is None:
+        return load(task.data, workers=1)
+    if task.free is None:
         raise InputError("say what may change with --free FILE, a TOML file with a table per parameter: [k_phos]")
-    library = cli.library(task["cell_lines"], task["drugs"])
+    library = cli.library(task.cell_lines, task.drugs)
     try:
-        free = estimation.read_free_parameters(task["free"])
+        free = estimation.read_free_parameters(task.free)
     except InputError as error:
         try:  # both files are said in one go
-            estimation.read_blots(task["data"])
+            estimation.read_blots(task.data)
         except InputError as other:
             raise InputError(f"{error}\n{other}") from None
         raise
     return estimation.blot_problem(
-        task["model"],
-        task["data"],
+        task.model,
+        task.data,
         free,
-        cli.noise_family(task["noise"]),
-        task["background"],
-        task["saturation"],
+        cli.noise_family(task.noise),
+        task.background,
+        task.saturation,
         library=library,
     )
 
@@ -232,23 +247,19 @@ def open_folder(folder: str) -> tuple[Problem, Fit]:
     path = os.path.join(folder, PROBLEM_FILE)
     if not os.path.exists(path):
         raise InputError(f"{folder}: holds no fit of 'pathsim fit ... -o {folder}' ({PROBLEM_FILE} is missing)")
-    try:
-        with open(path, encoding="utf-8") as file:
-            task = text_json.load(file)
-    except ValueError as error:
-        raise InputError(f"{path}: not the file of a fit: {error}") from None
+    task = record_of(Task, read_json(path, dict), path)
     problem = open_problem(task)
     return problem, load_fit(folder, problem)
 
 
-def _remember(folder: str, task: dict[str, Any], problem: Problem) -> None:
+def _remember(folder: str, task: Task, problem: Problem) -> None:
     """Keep the task beside its fit, unless the folder holds another one's."""
     from ..estimation.result import HEAD_FILE, load_fit
 
     if os.path.exists(os.path.join(folder, HEAD_FILE)):
         load_fit(folder, problem)
     os.makedirs(folder, exist_ok=True)
-    write_whole(os.path.join(folder, PROBLEM_FILE), text_json.dumps(task, indent=1) + "\n")
+    write_whole(os.path.join(folder, PROBLEM_FILE), text_json.dumps(asdict(task), indent=1) + "\n")
 
 
 def _best(found: Fit) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 
 import typer
@@ -28,7 +27,6 @@ def profile(
     Profiles are kept in the fit's folder as they finish; run again, and only missing ones are computed. The last column
     says which parameters no data of this kind can tell apart: products, ratios, what hides behind a free scale.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # many small matrices: the cores are for the profiles
     from ..estimation import identifiability_report
     from ..estimation import profile as compute
     from .fit import open_folder

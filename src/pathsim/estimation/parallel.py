@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 from ..errors import PathsimError, SimulationError
+from ..linear_algebra import one_thread
 
 Result = TypeVar("Result")
 
@@ -101,14 +102,15 @@ def _serve(connection: Connection, job: Callable[[int], Any], parent: int) -> No
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     Thread(target=_end_with, args=(parent,), daemon=True).start()
-    while True:
-        number = connection.recv()
-        try:
-            connection.send((True, job(number)))
-        except PathsimError as error:
-            connection.send((False, error))
-        except Exception as error:
-            connection.send((False, SimulationError(f"{type(error).__name__}: {error} (in a worker process)")))
+    with one_thread():
+        while True:
+            number = connection.recv()
+            try:
+                connection.send((True, job(number)))
+            except PathsimError as error:
+                connection.send((False, error))
+            except Exception as error:
+                connection.send((False, SimulationError(f"{type(error).__name__}: {error} (in a worker process)")))
 
 
 def _end_with(parent: int) -> None:

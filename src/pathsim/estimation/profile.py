@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -20,6 +20,9 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError, raise_together, unknown
+from ..files import append_line, only_user
+from ..linear_algebra import one_thread
+from ..stored_records import json_lines, record_of
 from .objective import Derivatives, Objective
 from .optimise import Ledger, TrustRegion, minimise
 from .parallel import in_processes
@@ -115,6 +118,7 @@ class Profiles:
         )
 
 
+@one_thread()
 def profile(
     fit: Fit,
     parameters: Iterable[str] | None = None,
@@ -137,34 +141,30 @@ def profile(
     names = list(parameters) if parameters is not None else list(fit.names)
     raise_together([str(unknown("parameter", name, fit.names)) for name in names if name not in fit.names])
     job = _Job(fit.objective, fit.theta, fit.best.value, level)
-    path = None if folder is None else Path(folder) / PROFILES_FILE
     key = f"{fingerprint(fit.objective)} {fit.best.value:.10g} {level!r}"
-    done = {} if path is None else _read(path, key)
-    wanted = [fit.names.index(name) for name in names if name not in done]
-    for found in in_processes(job, wanted, workers):
-        done[found.name] = found
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, **asdict(found)}) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        if report is not None:
-            report(found)
+    with nullcontext() if folder is None else only_user(folder, "a fit or profile"):
+        path = None if folder is None else Path(folder) / PROFILES_FILE
+        done = {} if path is None else _read(path, key, fit.names)
+        wanted = [fit.names.index(name) for name in names if name not in done]
+        for found in in_processes(job, wanted, workers):
+            done[found.name] = found
+            if path is not None:
+                append_line(path, json.dumps({"key": key, **asdict(found)}) + "\n")
+            if report is not None:
+                report(found)
     return Profiles(fit, tuple(done[name] for name in names))
 
 
-def _read(path: Path, key: str) -> dict[str, Profile]:
+def _read(path: Path, key: str, names: Sequence[str]) -> dict[str, Profile]:
     found: dict[str, Profile] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
+    for where, content in json_lines(path) if path.exists() else ():
+        if content.pop("key", None) != key:
             continue
-        if record.pop("key", None) == key:
-            record["others"] = tuple(tuple(row) for row in record["others"])
-            record["theta"], record["values"] = tuple(record["theta"]), tuple(record["values"])
-            found[record["name"]] = Profile(**record)
+        one = record_of(Profile, content, where)
+        many = {len(one.theta), len(one.values), len(one.others)}
+        if len(many) > 1 or {len(others) for others in one.others} != {len(names)} or one.name not in names:
+            raise InputError(f"{where}: not a profile of this fit: its lists differ in length, or its name is unknown")
+        found[one.name] = one
     return found
 
 

@@ -14,7 +14,8 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError
-from ..files import write_whole
+from ..files import read_json, write_whole
+from ..stored_records import json_lines, record_of
 from .objective import Fittable, Objective, as_objective
 from .scales import values_of
 
@@ -179,14 +180,11 @@ def line_of(start: Start) -> str:
 def read_starts(folder: Path, objective: Objective) -> list[Start]:
     """Starts in a folder; a line torn by a kill is left out.
 
-    Raises :class:`InputError` for the folder of another problem.
+    Raises :class:`InputError` for the folder of another problem, and for what is not as it was written.
     """
     if not (folder / HEAD_FILE).exists():
         raise InputError(f"{folder}: no fit is saved here ({HEAD_FILE} is missing)")
-    try:
-        kept = json.loads((folder / HEAD_FILE).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{folder / HEAD_FILE}: not the file of a fit: {error}") from None
+    kept = read_json(folder / HEAD_FILE, dict)
     wanted = head(objective)
     if kept != wanted:
         called = {"names": "free parameters", "scales": "scales", "lower": "bounds", "upper": "bounds"}
@@ -195,11 +193,11 @@ def read_starts(folder: Path, objective: Objective) -> list[Start]:
         raise InputError(f"{folder} holds the fit of another problem ({what} differ); use a new folder")
     found: dict[int, Start] = {}
     path = folder / STARTS_FILE
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        record["begin"], record["theta"] = tuple(record["begin"]), tuple(record["theta"])
-        found[record["number"]] = Start(**record)
+    for where, content in json_lines(path) if path.exists() else ():
+        start = record_of(Start, content, where)
+        if {len(start.begin), len(start.theta)} != {len(objective.names)} or math.isnan(start.value):
+            raise InputError(f"{where}: not a start of this fit, which has {len(objective.names)} parameters")
+        if not all(map(math.isfinite, (*start.begin, *start.theta))) or start.number < 0:
+            raise InputError(f"{where}: not a start, whose parameters are finite and whose number is 0 or more")
+        found[start.number] = start
     return list(found.values())

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError
+from ..linear_algebra import one_thread
 from .objective import all_values
 from .result import Fit
 from .scales import values_of
@@ -66,6 +67,7 @@ class Sampled:
         return Ensemble(self.fit, flat[chosen], float(self.table["effective_draws"].min()))
 
 
+@one_thread()
 def sample(
     fit: Fit,
     steps: int = 1000,

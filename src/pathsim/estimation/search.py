@@ -9,9 +9,9 @@ starts take in turns.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -21,6 +21,8 @@ import numpy.typing as npt
 
 from ..arrays import FloatArray
 from ..errors import InputError, SimulationError
+from ..files import append_line, only_user
+from ..linear_algebra import one_thread
 from .descend import Steerable, SuccessiveHalving, descend
 from .evolve import DifferentialEvolution, Screenable, evolve
 from .objective import Fittable, Objective, as_objective
@@ -61,6 +63,7 @@ DEEP = PopulationSearch(DifferentialEvolution(), SuccessiveHalving(members=8, ro
 """Long evolved, few descents: for problems whose optima no descent finds from a random point."""
 
 
+@one_thread()
 def fit(
     problem: Objective | Fittable,
     starts: int = 20,
@@ -98,26 +101,27 @@ def fit(
         watch: called with a line about how far a start has come, in the process that works on it.
 
     Raises:
-        InputError: a number that makes no sense, or a folder that holds another problem's fit.
+        InputError: a number that makes no sense, or a folder that holds another problem's fit or is being fitted in.
         SimulationError: no start point could be evaluated at all.
     """
     objective = as_objective(problem)
     _check(objective, starts, candidates)
-    done = _open_folder(objective, folder, resume)
-    wanted = [number for number in range(starts) if number not in {start.number for start in done}]
     given = [_vector(objective, theta) for theta in first]
     job = _Job(objective, seed, optimiser or TrustRegion(), candidates, tuple(populations), given, watch or _silent)
-    for finished in in_processes(job, wanted, workers):
-        done.append(finished)
+    with nullcontext() if folder is None else only_user(folder, "a fit"):
+        done = _open_folder(objective, folder, resume)
+        wanted = [number for number in range(starts) if number not in {start.number for start in done}]
+        for finished in in_processes(job, wanted, workers):
+            done.append(finished)
+            if folder is not None:
+                append_line(Path(folder) / STARTS_FILE, line_of(finished))
+            if report is not None:
+                report(finished)
+        result = Fit(objective, ordered([start for start in done if start.number < starts]))
+        if not math.isfinite(result.starts[0].value):
+            raise SimulationError(f"none of {starts} starts could be evaluated: {result.starts[0].message}")
         if folder is not None:
-            _append(Path(folder) / STARTS_FILE, line_of(finished))
-        if report is not None:
-            report(finished)
-    result = Fit(objective, ordered([start for start in done if start.number < starts]))
-    if not math.isfinite(result.starts[0].value):
-        raise SimulationError(f"none of {starts} starts could be evaluated: {result.starts[0].message}")
-    if folder is not None:
-        result.save(folder)
+            result.save(folder)
     return result
 
 
@@ -299,19 +303,6 @@ def _open_folder(objective: Objective, folder: str | Path | None, resume: bool) 
     target.mkdir(parents=True, exist_ok=True)
     write_head(target, objective)
     return []
-
-
-def _append(path: Path, line: str) -> None:
-    """Add a line, after a line break if a kill has torn the one before."""
-    with open(path, "a+b") as file:
-        file.seek(0, os.SEEK_END)
-        if file.tell():
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-        file.write(line.encode())
-        file.flush()
-        os.fsync(file.fileno())
 
 
 __all__ = [

@@ -12,6 +12,8 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..errors import InputError, SimulationError
+from ..files import write_whole
+from ..linear_algebra import one_thread
 from .objective import all_values
 from .result import Fit
 from .scales import values_of
@@ -177,9 +179,10 @@ class Ensemble:
         """Write :attr:`constants` to a CSV that ``--ensemble`` and :func:`pathsim.load_parameter_sets` read."""
         import pandas as pd
 
-        pd.DataFrame(self.constants).to_csv(path, index=False)
+        write_whole(path, pd.DataFrame(self.constants).to_csv(index=False))
 
 
+@one_thread()
 def posterior_ensemble(fit: Fit, size: int = 100, seed: int = 0, draws: int | None = None) -> Ensemble:
     """Parameters the data allow: draws from the normal approximation, weighted by their true likelihood and resampled.
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import SimulationError
+from ..linear_algebra import one_thread
 from ..solve import Rosenbrock, Rows, Solver, run_rows, settle_rows
 from ..solve.sensitivities.forward import MOST_REFINEMENTS, run_sensitivities
 from ..solve.sensitivities.recording_parts import Parts, record_parts
@@ -88,6 +89,7 @@ class Recorded:
     live: tuple[BoolArray, ...]
     starts: tuple[FloatArray | None, ...]
 
+    @one_thread()
     def pull(self, flat_bars: FloatArray, moving: IntArray) -> FloatArray:
         """Derivatives of an objective by the numbers (values, m), from those by the outputs (outputs, m).
 
@@ -231,6 +233,7 @@ class Runner:
 
     # three ways to run
 
+    @one_thread()
     def run(
         self, numbers: FloatArray, solver: Solver | None = None, workers: int | None = None, *, give_up: bool = False
     ) -> Outcome:
@@ -268,6 +271,7 @@ class Runner:
             progress.end(raw, found.values, found.x, _sentences(found))
         return progress.outcome
 
+    @one_thread()
     def forward(
         self, numbers: FloatArray, derivatives: FloatArray, solver: Rosenbrock, refinements: int = MOST_REFINEMENTS
     ) -> Sensitivities:
@@ -308,6 +312,7 @@ class Runner:
                 error = max(error, float(found.errors.max(initial=0.0)))
         return Sensitivities(progress.outcome, tuple(moved), error)
 
+    @one_thread()
     def record(self, numbers: FloatArray, solver: Rosenbrock, workers: int | None = None) -> Recorded:
         """Outputs for ``numbers`` (values, m), with every step kept for :meth:`Recorded.pull`."""
         progress, parts = _Progress(self, numbers, give_up=True), list[Parts | None]()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from .names import check_name
+
 _EMPTY: Mapping[str, float] = MappingProxyType({})
 
 
@@ -19,6 +21,9 @@ class Alteration:
     set: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
     scale: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
 
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class CellLine:
@@ -30,6 +35,9 @@ class CellLine:
     set: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
     scale: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
 
     def __str__(self) -> str:
         return self.name

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from ..errors import InputError
 from ..units import Dimension, Quantity
+from .names import check_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,9 @@ class Drug:
     per_nM: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     per_percent: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
 
     def additions(self, amount: Quantity) -> dict[str, float]:
         """What ``amount`` adds to each parameter.

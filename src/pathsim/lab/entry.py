@@ -6,9 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import brief, unknown
-
-_PATH_CHARACTERS = "/\\:"
+from ..errors import InputError, brief, unknown
+from .names import check_name
 
 
 class Entry:
@@ -22,13 +21,14 @@ class Entry:
                 f"{where} is not a table but {brief(repr(content))}; write {where} and the entries below it"
             )
 
-    def check_name(self, name: str) -> None:
-        """Names become parts of file names: one that holds a path is a problem."""
-        if not name.strip() or name[0] == "." or not name.isprintable() or any(c in _PATH_CHARACTERS for c in name):
-            self.problems.append(
-                f"{self.where} the name {brief(repr(name))} cannot be used: names are parts of file names, so they are "
-                "not empty, do not begin with a dot and hold no / \\ : or line break"
-            )
+    def named(self, name: str) -> str:
+        """``name``; one that holds a path is a problem, for names become parts of file names."""
+        try:
+            check_name(name)
+        except InputError as error:
+            self.problems.append(f"{self.where} {error}")
+            return "unnamed"
+        return name
 
     def check_keys(self, known: Iterable[str]) -> None:
         """Every key that is not ``known`` is a problem."""

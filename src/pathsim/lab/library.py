@@ -95,7 +95,7 @@ _DRUG_KEYS = ("kind", "synonyms", "mode", "description", "molar_mass", "Kd_nM", 
 
 def _drug(name: str, content: Any, problems: list[str]) -> Drug:
     entry = Entry(f"[{name}]", content, problems)
-    entry.check_name(name)
+    name = entry.named(name)
     entry.check_keys(_DRUG_KEYS)
     per_nM, sources = entry.sourced("per_nM")
     Kd, Kd_sources = entry.sourced("Kd_nM")
@@ -140,7 +140,7 @@ _ALTERATION_KEYS = ("description", "source", "set", "scale")
 
 def _alteration(name: str, content: Any, problems: list[str]) -> Alteration:
     entry = Entry(f"[alteration.{name}]", content, problems)
-    entry.check_name(name)
+    name = entry.named(name)
     entry.check_keys(_ALTERATION_KEYS)
     source = entry.text("source")
     if not source.strip():
@@ -159,7 +159,7 @@ _LINE_KEYS = ("description", "genotype", "volume_pL", "copies_source", "copies",
 
 def _line(name: str, content: Any, problems: list[str]) -> CellLine:
     entry = Entry(f"[line.{name}]", content, problems)
-    entry.check_name(name)
+    name = entry.named(name)
     entry.check_keys(_LINE_KEYS)
     set_values, sources = entry.sourced("set")
     scale_values, scale_sources = entry.sourced("scale")

@@ -1,19 +1,21 @@
 """The same sweep on a Dask cluster: workers simulate chunks, this process writes them.
 
-Scheduler and workers need pathsim installed and nothing else: the sweep travels with the tasks, and no file system is
-shared. A worker that dies loses the chunks it was at, which Dask gives to another.
+Scheduler and workers need pathsim installed and nothing else: the sweep travels with the tasks as plain text
+(:mod:`~pathsim.sweep.parcel`), and no file system is shared.
+A worker that dies loses the chunks it was at, which Dask gives to another.
 """
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Generator, Iterator
 from functools import lru_cache
 from typing import Any
 
 from .. import __version__
 from ..errors import InputError, PathsimError, SimulationError
-from .chunk import Chunk, make_chunk
+from .chunk import Chunk, Format, make_chunk
+from .design import Design
+from .parcel import pack, unpack
 from .spec import Spec
 
 TASKS_PER_THREAD = 2
@@ -45,7 +47,7 @@ def on_cluster(client: Any, spec: Spec, left: list[int]) -> Generator[tuple[int,
     """
     import distributed
 
-    parcel = pickle.dumps(spec.design)
+    parcel = pack(spec.design)
     waiting = iter(left)
     running = distributed.as_completed(loop=client.loop, raise_errors=False)
     numbers: dict[str, int] = {}
@@ -59,36 +61,37 @@ def on_cluster(client: Any, spec: Spec, left: list[int]) -> Generator[tuple[int,
                 numbers[future.key] = number
                 running.add(future)
                 continue
-            made_by, chunk = future.result()
+            made_by, *made = future.result()
             if made_by != __version__:
                 raise InputError(f"workers run pathsim {made_by}, this is {__version__}; install one on all")
             _refill(client, spec, parcel, waiting, running, numbers)
-            yield number, chunk
+            yield number, Chunk(*made)
     except (distributed.client.FutureCancelledError, OSError) as error:
         raise SimulationError(f"the Dask cluster was lost ({error}); --resume continues the sweep") from None
 
 
 def _refill(
-    client: Any, spec: Spec, parcel: bytes, waiting: Iterator[int], running: Any, numbers: dict[str, int]
+    client: Any, spec: Spec, parcel: str, waiting: Iterator[int], running: Any, numbers: dict[str, int]
 ) -> None:
     threads = sum(client.nthreads().values())
     while len(numbers) < TASKS_PER_THREAD * max(1, threads):
         number = next(waiting, None)
         if number is None:
             return
-        future = client.submit(_task, parcel, *spec.wells_of(number), spec.format, pure=False)
+        future = client.submit(_task, parcel, *spec.wells_of(number), spec.format.value, pure=False)
         numbers[future.key] = number
         running.add(future)
 
 
-def _task(parcel: bytes, first: int, last: int, format: Any) -> tuple[str, Chunk]:
-    """One chunk, on a worker."""
-    return __version__, make_chunk(_unpacked(parcel), first, last, format)
+def _task(parcel: str, first: int, last: int, format: str) -> tuple[str, bytes, int, int]:
+    """One chunk, on a worker: the version that made it, and what is in it."""
+    made = make_chunk(_unpacked(parcel), first, last, Format(format))
+    return __version__, made.content, made.wells, made.failed
 
 
 @lru_cache(maxsize=4)
-def _unpacked(parcel: bytes) -> Any:
-    return pickle.loads(parcel)
+def _unpacked(parcel: str) -> Design:
+    return unpack(parcel)
 
 
 def _lost(number: int, error: BaseException | None) -> PathsimError:

@@ -1,26 +1,28 @@
-"""Where a sweep writes: a manifest and one file per chunk, each there whole or not at all.
+"""Where a sweep writes: a manifest, one file per chunk, each there whole or not at all, and the checksums of chunks.
 
 A process that is killed at any moment leaves finished chunks and nothing that could be taken for one. The manifest
 holds no times or machine names: the folder of a sweep that was stopped and resumed is the same, byte for byte, as that
-of one that was not.
+of one that was not. A chunk counts when its file has the length and the SHA-256 that were noted when it was written.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..errors import InputError
-from ..files import remove_partial, write_whole
+from ..errors import InputError, raise_together
+from ..files import read_json, remove_partial, write_first, write_whole
 from .chunk import Format
 from .spec import Spec
 
-MANIFEST = "sweep.json"
+MANIFEST, CHECKSUMS = "sweep.json", "checksums.txt"
+_UNKNOWN = "-" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +86,19 @@ def plan_manifest(spec: Spec) -> Manifest:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a sweep folder. Raises :class:`InputError` when it is none."""
+    if not (folder / MANIFEST).exists():
+        raise InputError(f"{folder}: not a folder of a sweep (it has no {MANIFEST})")
     try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content = read_json(folder / MANIFEST, dict)
+        if not 0 < int(content["chunks"]) <= int(content["wells"]) or not isinstance(content["sweep"], dict):
+            raise ValueError("its numbers of chunks and wells contradict each other")
         return Manifest(
-            content["fingerprint"],
+            str(content["fingerprint"]),
             Format(content["format"]),
             int(content["chunks"]),
             int(content["wells"]),
             json.dumps(content["sweep"]),
         )
-    except FileNotFoundError:
-        raise InputError(f"{folder}: not a folder of a sweep (it has no {MANIFEST})") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder / MANIFEST}: not the manifest of a sweep: {error}") from None
 
@@ -113,7 +117,10 @@ def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) ->
                 "choose another folder"
             )
     mine = [chunk for chunk in range(manifest.chunks) if chunk in shard]
-    left = [chunk for chunk in mine if not chunk_path(folder, manifest, chunk).exists()]
+    noted = _noted(folder, manifest)
+    there = [chunk for chunk in mine if chunk_path(folder, manifest, chunk).exists()]
+    whole = {chunk for chunk in there if not _damage(chunk_path(folder, manifest, chunk), noted[chunk])}
+    left = [chunk for chunk in mine if chunk not in whole]
     if len(left) < len(mine) and not resume:
         raise InputError(
             f"{folder} holds {len(mine) - len(left)} of {len(mine)} chunks of this sweep; "
@@ -121,7 +128,59 @@ def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) ->
         )
     if not (folder / MANIFEST).exists():
         put(folder / MANIFEST, manifest.text().encode())
+    _begin_checksums(folder, manifest)
+    for chunk in there:
+        if chunk not in whole and noted[chunk] is not None:
+            said = _damage(chunk_path(folder, manifest, chunk), noted[chunk])
+            logging.getLogger("pathsim").warning("pathsim: %s; it is made again", said)
     return left
+
+
+def keep_chunk(folder: Path, manifest: Manifest, chunk: int, content: bytes) -> None:
+    """Write the file of a chunk, having noted its length and checksum."""
+    path = chunk_path(folder, manifest, chunk)
+    line = _line(path.name, len(content), hashlib.sha256(content).hexdigest())
+    with open(folder / CHECKSUMS, "rb+") as file:  # each line has its place, so several processes may write
+        file.seek(chunk * len(line))
+        file.write(line)
+    put(path, content)
+
+
+def _line(name: str, length: int, checksum: str) -> bytes:
+    return f"{name} {length:012d} {checksum}\n".encode()
+
+
+def _begin_checksums(folder: Path, manifest: Manifest) -> None:
+    """A line per chunk, of which nothing is known yet; another process may have been first."""
+    if not (folder / CHECKSUMS).exists():
+        names = [chunk_path(folder, manifest, chunk).name for chunk in range(manifest.chunks)]
+        write_first(folder / CHECKSUMS, b"".join(_line(name, 0, _UNKNOWN) for name in names))
+
+
+def _noted(folder: Path, manifest: Manifest) -> list[tuple[int, str] | None]:
+    """Length and checksum of each chunk that was written, as noted; what is not a note counts as none."""
+    try:
+        lines = (folder / CHECKSUMS).read_bytes().decode("ascii", "replace").split("\n")
+    except FileNotFoundError:
+        lines = []
+    found: list[tuple[int, str] | None] = []
+    for chunk in range(manifest.chunks):
+        words = lines[chunk].split(" ") if chunk < len(lines) else []
+        known = len(words) == 3 and words[1].isdecimal() and words[0] == chunk_path(folder, manifest, chunk).name
+        found.append((int(words[1]), words[2]) if known and words[2] != _UNKNOWN else None)
+    return found
+
+
+def _damage(path: Path, noted: tuple[int, str] | None) -> str:
+    """What is wrong with the file of a chunk; empty when it is what was written."""
+    if noted is None:
+        return f"{path}: {CHECKSUMS} does not say what was written"
+    length, checksum = noted
+    if path.stat().st_size != length:
+        return f"{path}: holds {path.stat().st_size} of the {length} bytes that were written"
+    with path.open("rb") as file:
+        same = hashlib.file_digest(file, "sha256").hexdigest() == checksum
+    return "" if same else f"{path}: is not what was written (its checksum differs)"
 
 
 def chunk_path(folder: Path, manifest: Manifest, chunk: int) -> Path:
@@ -141,7 +200,7 @@ def put(path: Path, content: bytes) -> None:
 
 def sweep_out(folder: Path, manifest: Manifest, chunks: list[int]) -> None:
     """Remove what killed runs left half-written of these chunks."""
-    remove_partial(folder, {MANIFEST, *(chunk_path(folder, manifest, chunk).name for chunk in chunks)})
+    remove_partial(folder, {MANIFEST, CHECKSUMS, *(chunk_path(folder, manifest, chunk).name for chunk in chunks)})
 
 
 def _description(spec: Spec) -> str:
@@ -182,7 +241,7 @@ def _difference(one: str, other: str) -> str:
 def parts(folders: list[Path]) -> Iterator[tuple[Manifest, list[Path]]]:
     """The one manifest of these folders and the files of all chunks in order, wherever each lies.
 
-    Raises :class:`InputError` for folders of different sweeps and for chunks that are missing.
+    Raises :class:`InputError` for folders of different sweeps, and for chunks that are missing or not as written.
     """
     manifests: list[Any] = [read_manifest(folder) for folder in folders]
     for folder, manifest in zip(folders, manifests, strict=True):
@@ -190,10 +249,23 @@ def parts(folders: list[Path]) -> Iterator[tuple[Manifest, list[Path]]]:
             raise InputError(f"{folder} and {folders[0]} hold different sweeps")
     found: list[Path] = []
     missing: list[int] = []
+    damaged: list[str] = []
+    noted = [_noted(folder, manifests[0]) for folder in folders]
     for chunk in range(manifests[0].chunks):
-        places = [path for folder in folders if (path := chunk_path(folder, manifests[0], chunk)).exists()]
-        found += places[:1]
-        missing += [] if places else [chunk]
+        places = [
+            (path, notes[chunk])
+            for folder, notes in zip(folders, noted, strict=True)
+            if (path := chunk_path(folder, manifests[0], chunk)).exists()
+        ]
+        said = {path: _damage(path, note) for path, note in places}
+        whole = [path for path in said if not said[path]]
+        found += whole[:1]
+        if not places:
+            missing.append(chunk)
+        elif not whole:
+            damaged += said.values()
+    if damaged:
+        raise_together([f"{text}; copy it again, or make it again with --resume" for text in damaged])
     if missing:
         shown = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
         raise InputError(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..threads import threads
 from .chunk import Chunk, make_chunk
 from .cluster import connect, on_cluster
-from .folder import Manifest, Shard, chunk_path, open_folder, plan_manifest, put, sweep_out
+from .folder import Manifest, Shard, keep_chunk, open_folder, plan_manifest, sweep_out
 from .spec import Spec
 
 WARM_UP = 16
@@ -55,8 +56,8 @@ def run(
 ) -> Progress:
     """Run a sweep, writing chunks into ``folder`` as they finish.
 
-    It may be stopped at any time, however rudely: ``resume`` goes on with the chunks that are not there, and the
-    folder ends up the same to the byte, for any number of workers, shards and stops.
+    It may be stopped at any time, however rudely: ``resume`` goes on with the chunks that are not there, or not as
+    they were written, and the folder ends up the same to the byte, for any number of workers, shards and stops.
 
     Args:
         workers: threads of this machine, or the address of the scheduler of a Dask cluster (``"tcp://host:8786"``).
@@ -95,7 +96,7 @@ def _collect(
     done = wells = failed = 0
     progress = Progress(0, len(left), 0, to_do, 0, 0.0)
     for number, chunk in finished:
-        put(chunk_path(folder, manifest, number), chunk.content)
+        keep_chunk(folder, manifest, number, chunk.content)
         done, wells, failed = done + 1, wells + chunk.wells, failed + chunk.failed
         progress = Progress(done, len(left), wells, to_do, failed, time.monotonic() - started)
         if report is not None:
@@ -106,17 +107,14 @@ def _collect(
 def _on_threads(spec: Spec, left: list[int], workers: int) -> Generator[tuple[int, Chunk]]:
     """Chunks as they finish; twice as many as threads are under way or waiting, never more."""
     waiting = iter(left)
-    with ThreadPoolExecutor(workers) as pool:
+    with threads(workers) as submit:
         running: dict[Future[Chunk], int] = {}
-        try:
-            while True:
-                for number in waiting:
-                    running[pool.submit(make_chunk, spec.design, *spec.wells_of(number), spec.format)] = number
-                    if len(running) >= 2 * workers:
-                        break
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        while True:
+            for number in waiting:
+                running[submit(make_chunk, spec.design, *spec.wells_of(number), spec.format)] = number
+                if len(running) >= 2 * workers:
+                    break
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result()

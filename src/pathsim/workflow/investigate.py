@@ -11,11 +11,13 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import __version__
 from ..assays.combination import combination_screen
 from ..assays.dose_response import dose_response
 from ..assays.screen_input import open_model
@@ -24,12 +26,12 @@ from ..errors import InputError, PathsimError, raise_together
 from ..experiments.ensemble import interval, load_parameter_sets
 from ..experiments.readings import Reading, take_readings
 from ..experiments.timecourse import system_of
-from ..files import write_whole
+from ..files import only_user, read_bytes, read_json, write_whole
 from ..invivo.xenograft import Trial, xenograft
 from ..lab import CellLine, Library, default_library, default_pharmacy
-from ..lab.clones import cell_line_toml, default_clones
+from ..lab.clones import cell_line_toml
 from ..lab.protocols import Partner, pathway_map, protocols
-from ..model import Model
+from ..model import Model, models_folder
 from ..resistance.escalation import Rules, escalate, washout
 from ..stats import growth_rate, hill, synergy
 from ..units import doses_nM, number_text
@@ -43,7 +45,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an investigation was asked; equal settings resume, others start anew."""
+    """What an investigation was asked; equal settings go on in a folder, others are refused there."""
 
     line: str
     drug: str
@@ -106,7 +108,8 @@ def investigate(
         tell: called with a sentence when a step starts, ends or is taken from an earlier run.
 
     Raises:
-        InputError: names that do not exist, or a drug that does not inhibit the line by half.
+        InputError: names that do not exist, a drug that does not inhibit the line by half, or a folder that holds
+            another study (or one that is under way).
     """
     opened, shelf = open_model(model), library or default_library()
     problems: list[str] = []
@@ -123,11 +126,15 @@ def investigate(
         "seed": seed,
     }
     chosen = Settings(**asked)
-    work = _Work(opened, shelf, chosen, Path(folder), tell or (lambda _: None), workers)
-    for name, (title, run) in STEPS.items():
-        work.step(name, title, run)
+    with only_user(folder, "a study"):
+        work = _Work(opened, shelf, chosen, Path(folder), tell or (lambda _: None), workers)
+        for name, (title, run) in STEPS.items():
+            work.step(name, title, run)
     return Investigation(chosen, work.tables, work.facts, METHODS)
 
+
+STUDY_FILE = "study.json"
+"""Says whose study a folder holds."""
 
 Found = tuple[dict[str, "pd.DataFrame"], dict[str, Any]]
 
@@ -142,10 +149,37 @@ class _Work:
         self.folder, self.tell = folder / "tables", tell
         self.tables: dict[str, pd.DataFrame] = {}
         self.facts: dict[str, Any] = {}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        science = (library.cell_line(settings.line), library.alterations, library.drugs, default_clones(), protocols())
-        content = json.dumps([asdict(settings), model.digest, *map(repr, science)])
-        self.key = hashlib.sha256(content.encode()).hexdigest()[:16]
+        made_by = self._made_by()
+        self.key = hashlib.sha256(json.dumps(made_by).encode()).hexdigest()[:16]
+        self._claim(folder, made_by)
+
+    def _made_by(self) -> dict[str, Any]:
+        """All that the results follow from: what was asked, the model, the library, shipped numbers, the version."""
+        library, shipped = self.library, hashlib.sha256()
+        for path in sorted(path for path in models_folder().rglob("*") if path.is_file()):
+            shipped.update(path.name.encode() + b"\0" + path.read_bytes())
+        science = repr((library.cell_line(self.settings.line), library.alterations, library.drugs))
+        return {
+            **asdict(self.settings),
+            "model": f"{self.model.id} {self.model.digest}",
+            "library": hashlib.sha256(science.encode()).hexdigest(),
+            "shipped numbers": shipped.hexdigest(),
+            "version of pathsim": __version__,
+        }
+
+    def _claim(self, folder: Path, made_by: dict[str, Any]) -> None:
+        """Say in a new folder whose study it holds. Raises :class:`InputError` when it holds another."""
+        path = folder / STUDY_FILE
+        if not path.exists():
+            if self.folder.exists() and any(self.folder.iterdir()):
+                raise InputError(f"{folder} holds tables of something else ({STUDY_FILE} is missing); use a new folder")
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(path, json.dumps(made_by, indent=1) + "\n")
+            return
+        found = read_json(path, dict)
+        differ = [name for name in made_by if found.get(name) != made_by[name]]
+        if differ:
+            raise InputError(f"{folder} holds another study ({', '.join(differ)} differ); use a new folder")
 
     def step(self, name: str, title: str, run: Callable[[_Work], Found]) -> None:
         """Do a step, or take it from an earlier run with the same settings."""
@@ -154,24 +188,33 @@ class _Work:
             return
         self.tell(f"{title} ...")
         tables, facts = run(self)
-        for table, frame in tables.items():
-            write_whole(self.folder / f"{table}.csv", frame.to_csv(index=False))
-        done = {"key": self.key, "tables": list(tables), "facts": facts}
+        contents = {table: frame.to_csv(index=False).encode() for table, frame in tables.items()}
+        for table, content in contents.items():
+            write_whole(self.folder / f"{table}.csv", content)
+        checksums = {table: _checksum(content) for table, content in contents.items()}
+        lines = {name: _checksum(read_bytes(self.folder / name)) for name in facts.get("lines", {}).values()}
+        done = {"key": self.key, "tables": checksums, "lines": lines, "facts": facts, "checksum": _of_facts(facts)}
         write_whole(self.folder / f"{name}.json", json.dumps(done, indent=1))
         self.tables |= tables
         self.facts[name] = facts
 
     def _recall(self, name: str) -> bool:
+        """Take tables and facts from the folder; False where they are not all there as they were written."""
         import pandas as pd
 
         try:
-            done = json.loads((self.folder / f"{name}.json").read_text(encoding="utf-8"))
-            if done["key"] != self.key:
+            done = read_json(self.folder / f"{name}.json", dict)
+            contents = {table: read_bytes(self.folder / f"{table}.csv") for table in done["tables"]}
+            checksums = {table: _checksum(content) for table, content in contents.items()}
+            lines = {file: _checksum(read_bytes(self.folder / file)) for file in done["lines"]}
+            if (done["key"], done["tables"], done["lines"]) != (self.key, checksums, lines):
                 return False
-            self.tables |= {table: pd.read_csv(self.folder / f"{table}.csv") for table in done["tables"]}
-        except (OSError, ValueError, KeyError):
+            if done["checksum"] != _of_facts(done["facts"]):
+                return False
+            self.facts[name] = done["facts"]
+        except (InputError, KeyError, TypeError, ValueError):
             return False
-        self.facts[name] = done["facts"]
+        self.tables |= {table: pd.read_csv(BytesIO(content)) for table, content in contents.items()}
         return True
 
     @property
@@ -179,6 +222,14 @@ class _Work:
         """Parental, resistant and washed-out line, by what they are called."""
         names = self.facts["escalation"]["lines"]
         return {kind: self.library.cell_line(str(self.folder / file)) for kind, file in names.items()}
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _of_facts(facts: Mapping[str, Any]) -> str:
+    return _checksum(json.dumps(facts).encode())
 
 
 def _escalation(work: _Work) -> Found:

@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...arrays import BoolArray, FloatArray, IntArray
+from ...linear_algebra import one_thread
 from ...model.moieties import Stoichiometry, null_space
 from ..equations.system import System
 from ..llvm.calls import call2, call4
@@ -70,6 +71,7 @@ class Refined:
     values: FloatArray
 
 
+@one_thread()
 def refine(
     engine: Engine,
     columns: IntArray,
