@@ -33,30 +33,43 @@ def _limits(process: int) -> _Limits:
 
 
 class _Limits:
-    """How many calls want one thread, and what is to be set back after the last."""
+    """How many calls want one thread, and how many threads each library had before the first."""
 
     def __init__(self) -> None:
         self.lock, self.calls = threading.Lock(), 0
-        self.before: Any = None
+        self.before: list[tuple[Any, int]] = []
 
     def begin(self) -> None:
         """One call more."""
         with self.lock:
             self.calls += 1
             if self.calls == 1:
-                self.before = _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
+                self.before = [(library, library.num_threads) for library in _libraries("scipy.linalg" in sys.modules)]
+                for library, _ in self.before:
+                    _set(library, 1)
 
     def end(self) -> None:
         """One call less."""
         with self.lock:
             self.calls -= 1
             if self.calls == 0:
-                self.before.restore_original_limits()
+                for library, count in self.before:
+                    _set(library, count)
 
 
 @cache
-def _libraries(with_scipy: bool) -> Any:
+def _libraries(with_scipy: bool) -> tuple[Any, ...]:
     """The BLAS libraries of this process: numpy's, and scipy's own once that is loaded."""
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
+
+
+def _set(library: Any, count: int) -> None:
+    """Let a library have so many threads, whichever thread of Python asks."""
+    release = getattr(library, "clear_controlling_thread", None)  # of newer versions, which let one thread set it
+    if release is not None:
+        release(force=True)
+    library.set_num_threads(count)
+    if release is not None:
+        release(force=True)
