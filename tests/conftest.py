@@ -25,6 +25,7 @@ SLOW = (
     "model/test_isolated.py",
     "models/",
     "petab/test_collection.py",
+    "petab/test_linter.py",
     "petab/test_suite.py",
     "petab/test_upgrade.py",
     "resistance/",

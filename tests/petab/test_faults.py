@@ -8,59 +8,10 @@ import pytest
 
 pytest.importorskip("petab", reason="the package petab is not installed")
 
+from small_problems import write
+
 from pathsim import InputError
 from pathsim.petab import load
-
-V1 = {
-    "parameters": "parameterId\tparameterScale\tlowerBound\tupperBound\tnominalValue\testimate\n"
-    "k\tlog10\t1e-3\t10\t0.2\t1\ns\tlin\t0\t10\t2\t1\n",
-    "conditions": "conditionId\tA\nc1\t5\nc2\t6\n",
-    "observables": "observableId\tobservableFormula\tnoiseFormula\no\tA\tnoiseParameter1_o\n",
-    "measurements": "observableId\tsimulationConditionId\ttime\tmeasurement\tnoiseParameters\n"
-    "o\tc1\t1\t8\ts\no\tc2\t2\t7\ts\n",
-}
-V2 = {
-    "parameters": "parameterId\tlowerBound\tupperBound\tnominalValue\testimate\nk\t1e-3\t10\t0.2\ttrue\n"
-    "s\t0\t10\t2\ttrue\n",
-    "conditions": "conditionId\ttargetId\ttargetValue\nc1\tA\t5\nc2\tA\t6\n",
-    "experiments": "experimentId\ttime\tconditionId\ne1\t0\tc1\ne2\t0\tc2\n",
-    "observables": "observableId\tobservableFormula\tnoiseFormula\tnoisePlaceholders\no\tA\tn1\tn1\n",
-    "measurements": "observableId\texperimentId\ttime\tmeasurement\tnoiseParameters\no\te1\t1\t8\ts\no\te2\t2\t7\ts\n",
-}
-YAML_1 = """format_version: 1
-parameter_file: parameters.tsv
-problems:
-- sbml_files: [model.xml]
-  condition_files: [conditions.tsv]
-  observable_files: [observables.tsv]
-  measurement_files: [measurements.tsv]
-"""
-YAML_2 = """format_version: 2.0.0
-parameter_files: [parameters.tsv]
-model_files: {m: {location: model.xml, language: sbml}}
-condition_files: [conditions.tsv]
-experiment_files: [experiments.tsv]
-observable_files: [observables.tsv]
-measurement_files: [measurements.tsv]
-"""
-
-
-def write(folder: Path, version: int, *changes: tuple[str, str, str]) -> Path:
-    """A problem whose tables have ``(table, old, new)`` replaced, once each."""
-    tables = dict(V1 if version == 1 else V2)
-    for table, old, new in changes:
-        assert old in tables[table]
-        tables[table] = tables[table].replace(old, new, 1)
-    for name, text in tables.items():
-        (folder / f"{name}.tsv").write_text(text)
-    import antimony
-
-    antimony.clearPreviousLoads()
-    assert antimony.loadAntimonyString("model m\n A = 1; A' = -k*A; k = 1;\nend\n") >= 0
-    (folder / "model.xml").write_text(antimony.getSBMLString("m"))
-    path = folder / "problem.yaml"
-    path.write_text(YAML_1 if version == 1 else YAML_2)
-    return path
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -77,13 +28,19 @@ BOTH = [
     (("measurements", "\t1\t8", "\t24h\t8"), "row 1 (observable 'o'): time is '24h'"),
     (("measurements", "\t1\t8", "\t\t8"), "row 1 (observable 'o'): time is empty"),
     (("measurements", "\t1\t8", "\t1\tinf"), "measurement is 'inf', which is not finite"),
-    (("measurements", "8\ts", "8\tzz"), "measurement 1 (observable 'o'): unknown parameter 'zz'"),
-    (("measurements", "8\ts", "8\t0,4"), "measurement 1"),
+    (("measurements", "8\ts", "8\tzz"), "measurements.tsv, row 1 (observable 'o'): unknown parameter 'zz'"),
+    (
+        ("measurements", "8\ts", "8\t0,4"),
+        "noiseParameters is '0,4', but '0,4' is neither a number nor the id of a parameter (is 0.4 meant?",
+    ),
     (("parameters", "\t0.2\t", "\t0,2\t"), "parameters.tsv, row 1 (parameter 'k'): nominalValue is '0,2'"),
     (("parameters", "1e-3\t10", "10\t1e-3"), "(parameter 'k'): lowerBound 10 must lie below upperBound 0.001"),
-    (("parameters", "s\t", "k\t"), "parameters.tsv, row 2: parameter given twice: parameterId 'k'"),
-    (("observables", "\no\t", "\no\tA\t1\no\t"), "observables.tsv, row 2: observable given twice: observableId 'o'"),
-    (("conditions", "c2\t", "c1\t"), "conditions.tsv, row 2: condition given twice: conditionId 'c1'"),
+    (("parameters", "s\t", "k\t"), "parameters.tsv, row 2 (parameter 'k'): parameter given twice: parameterId 'k'"),
+    (
+        ("observables", "\no\t", "\no\tA\t1\no\t"),
+        "observables.tsv, row 2 (observable 'o'): observable given twice: observableId 'o'",
+    ),
+    (("conditions", "c2\t", "c1\t"), "conditions.tsv, row 2 (condition 'c1'): condition given twice: conditionId 'c1'"),
     (("parameters", "s\t", "o\t"), "'o' names both an observable and a parameter"),
     (("observables", "\tA\t", "\t\t"), "observables.tsv, row 1 (observable 'o'): observableFormula is empty"),
 ]
@@ -107,11 +64,11 @@ PRIORS_2 = ("parameters", "estimate\n", "estimate\tpriorDistribution\tpriorParam
         (1, [("parameters", "\t1\n", "\t\n")], "row 1 (parameter 'k'): estimate is empty"),
         (1, [("parameters", "\t1\n", "\t2\n")], "estimate is '2'; it must be 0 or 1"),
         (2, [("parameters", "\ttrue\n", "\t\n")], "row 1 (parameter 'k'): estimate is empty"),
-        (2, [("parameters", "\ttrue\n", "\tyes\n")], "estimate is 'yes'; it must be 0 or 1 (version 2: true or false)"),
+        (2, [("parameters", "\ttrue\n", "\tyes\n")], "estimate is 'yes'; it must be true or false"),
         (1, [("parameters", "0.2", "-0.2")], "nominalValue is -0.2; on the scale log10 it must be positive"),
         (1, [("parameters", "1e-3", "0")], "lowerBound is 0; on the scale log10 it must be positive"),
-        (1, [("parameters", "s\tlin", "zz\tlin\t0\t1\t0.5\t1\ns\tlin")], "parameter 'zz' is estimated, but"),
-        (2, [("parameters", "\ns\t", "\nzz\t0\t1\t0.5\ttrue\ns\t")], "parameter 'zz' is estimated, but"),
+        (1, [("parameters", "s\tlin", "zz\tlin\t0\t1\t0.5\t1\ns\tlin")], "(parameter 'zz'): neither the model"),
+        (2, [("parameters", "\ns\t", "\nzz\t0\t1\t0.5\ttrue\ns\t")], "(parameter 'zz'): neither the model"),
         (1, [("conditions", "\tA", "\tkk")], "column 'kk' is neither in the model nor in an observable"),
         (2, [("conditions", "\tA", "\tkk")], "targetId 'kk' is neither in the model nor in an observable"),
         (1, [PRIORS_1, ("parameters", "\t1\n", "\t1\tnormal\t0.3;0\n")], "standard deviation of the prior 'normal'"),
@@ -124,7 +81,7 @@ PRIORS_2 = ("parameters", "estimate\n", "estimate\tpriorDistribution\tpriorParam
         (2, [PRIORS_2, ("parameters", "true\n", "true\tnormal\t0.3;-1\n")], "standard deviation of the prior 'normal'"),
         (2, [PRIORS_2, ("parameters", "true\n", "true\tuniform\t20;30\n")], "has nothing between the bounds"),
         (2, [PRIORS_2, ("parameters", "true\n", "true\tgamma\t0;1\n")], "scale or shape of the prior 'gamma'"),
-        (2, [("observables", "observableFormula", "zzz")], "observable 'o': there is no observableFormula"),
+        (2, [("observables", "observableFormula", "zzz")], "observables.tsv: there is no column 'observableFormula'"),
         (2, [("experiments", "e2\t0\tc2", "e1\t0\tc1")], "experiment given twice: experimentId 'e1'"),
     ],
 )  # fmt: skip

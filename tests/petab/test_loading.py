@@ -56,14 +56,26 @@ def test_without_the_package_petab(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"measurements": TABLES["measurements"].replace("\tc\t", "\tcc\t")}, "measurement 1: unknown condition 'cc'"),
+        (
+            {"measurements": TABLES["measurements"].replace("\tc\t", "\tcc\t")},
+            "measurements.tsv, row 1 (observable 'obs'): unknown condition 'cc'",
+        ),
         ({"measurements": TABLES["measurements"].replace("\tscale", "\t")}, "takes 1 observableParameters, not 0"),
         ({"measurements": TABLES["measurements"].replace("obs\tc", "osb\tc")}, "did you mean obs"),
         ({"measurements": TABLES["measurements"].replace("\tscale", "\tsacle")}, "sacle"),
-        ({"parameters": TABLES["parameters"].replace("log10", "log5")}, "unknown parameterScale 'log5'"),
-        ({"conditions": "conditionId\tA\nc\tk2"}, "'A' is set to 'k2', which is not in the parameter table"),
-        ({"observables": TABLES["observables"].replace("*A", "*(A")}, "observable 'obs': the formula"),
-        ({"observables": TABLES["observables"].replace("noiseFormula", "noise")}, "has no column 'noiseFormula'"),
+        (
+            {"parameters": TABLES["parameters"].replace("log10", "log5")},
+            "parameterScale is 'log5'; it must be lin, log or log10",
+        ),
+        ({"conditions": "conditionId\tA\nc\tk2"}, "A: unknown parameter 'k2': did you mean k?"),
+        (
+            {"observables": TABLES["observables"].replace("*A", "*(A")},
+            "(observable 'obs'): observableFormula: the formula",
+        ),
+        (
+            {"observables": TABLES["observables"].replace("noiseFormula", "noise")},
+            "observables.tsv: there is no column 'noiseFormula'",
+        ),
     ],
 )
 def test_mistakes_in_tables(tmp_path: Path, changed: dict[str, str], message: str) -> None:

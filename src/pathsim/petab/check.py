@@ -1,53 +1,40 @@
-"""Faults of PEtab tables, one line each: of cells, before anything is read, and of what the tables say together."""
+"""Faults of what PEtab tables say together: names that nothing knows, that clash or that nothing uses, and priors."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import pandas as pd
-
-from ..errors import InputError, brief, near_misses, unknown
+from ..errors import InputError, near_misses, unknown
 from ..estimation.priors import overlaps
-from ..estimation.records import Description, Part, TableParameter
+from ..estimation.records import Observable, TableParameter
 from ..estimation.scales import on_scale
-from ..model.maths import symbol, symbols
+from ..model import Model
+from ..model.maths import symbols
+from ..stats.noise import Family
 
 _T = TypeVar("_T")
-_FLAGS = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+Used = tuple[str, frozenset[str]]
+"""Where names are used, in words, and the names."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of table: the columns that make a row unique, must be filled, hold numbers, or numbers between ``;``."""
+@dataclass
+class Uses:
+    """What the tables beside one model say, as names; ``model`` is None where it could not be read.
 
-    name: str
-    unique: tuple[str, ...] = ()
-    filled: tuple[str, ...] = ()
-    numbers: tuple[str, ...] = ()
-    lists: tuple[str, ...] = ()
+    ``targets``: what conditions set; ``values``: names in what they set it to; ``overrides``: names in what measurements
+    fill in; ``first``: names in values that hold from the start of an experiment (version 2). ``whole`` is False where
+    something could not be read, so that what seems unused may not be.
+    """
 
-
-PARAMETERS = Kind(
-    "parameter",
-    ("parameterId",),
-    ("estimate",),
-    ("lowerBound", "upperBound", "nominalValue"),
-    ("objectivePriorParameters", "priorParameters"),
-)
-OBSERVABLES = Kind("observable", ("observableId",), ("observableFormula", "noiseFormula"))
-CONDITIONS_V1 = Kind("condition", ("conditionId",))
-CONDITIONS_V2 = Kind("condition", ("conditionId", "targetId"), ("targetValue",))
-EXPERIMENTS = Kind("experiment", ("experimentId", "time", "conditionId"), ("time",), ("time",))
-MEASUREMENTS = Kind("measurement", (), ("observableId", "simulationConditionId", "time"), ("time", "measurement"))
-
-
-def flag(cell: object) -> bool | None:
-    """Whether a cell says 0, 1, true or false; None when it says something else."""
-    return _FLAGS.get(str(cell).strip().lower())
+    model: Model | None
+    observables: list[tuple[str, Observable]] = field(default_factory=list)
+    targets: list[tuple[str, str]] = field(default_factory=list)
+    values: list[Used] = field(default_factory=list)
+    overrides: list[Used] = field(default_factory=list)
+    first: list[Used] = field(default_factory=list)
+    whole: bool = True
 
 
 def gathered(problems: list[str], read: Callable[..., _T], *arguments: Any) -> _T | None:
@@ -59,209 +46,106 @@ def gathered(problems: list[str], read: Callable[..., _T], *arguments: Any) -> _
         return None
 
 
-def cell_faults(folder: Path, kind: Kind, names: list[str]) -> list[str]:
-    """What is wrong with single cells and rows of the tables of one kind, with file, row, column and cell."""
-    problems: list[str] = []
-    seen: dict[tuple[str, ...], tuple[str, str, dict[str, str]]] = {}
-    for name in names:
-        try:
-            frame = pd.read_csv(folder / name, sep="\t", dtype=str)
-        except FileNotFoundError:
-            problems.append(f"{folder / name}: no such file")
-            continue
-        except (ValueError, OSError) as error:
-            problems.append(f"{folder / name}: {brief(str(error), 200)}")
-            continue
-        if not isinstance(frame.index, pd.RangeIndex):
-            problems.append(f"{folder / name}: rows have more cells than the header has columns")
-            continue
-        for column in frame.columns[frame.columns.duplicated()]:
-            problems.append(f"{folder / name}: the column '{column}' is given twice")
-        for i, cells in enumerate(frame.to_dict("records")):
-            row = {str(column): cell.strip() for column, cell in cells.items() if isinstance(cell, str)}
-            where = f"{name}, row {i + 1}"
-            problems += _row_faults(kind, row, tuple(map(str, frame.columns)), where)
-            problems += _twice(kind, row, name, where, seen)
-    return problems
+def positive_fault(family: Family, value: float) -> str:
+    """What is wrong with a measurement that has no logarithm where its noise needs one; empty when nothing is."""
+    return (
+        "" if family.scale == "lin" or value > 0 else f"measurement is {value:g}; its noise is on a logarithmic scale"
+    )
 
 
-def _row_faults(kind: Kind, row: dict[str, str], columns: tuple[str, ...], where: str) -> Iterator[str]:
-    label = row.get(kind.unique[0] if kind.unique else "observableId", "")
-    named = f"{where} ({kind.name if kind.unique else 'observable'} '{label}')" if label else where
-    for column in (*kind.unique[:1], *kind.filled):
-        if column in columns and not row.get(column):
-            right = " (0 or 1, version 2: true or false)" if column == "estimate" else ""
-            yield f"{named}: {column} is empty{right}"
-    wrong = False
-    for column, text in ((column, row[column]) for column in (*kind.numbers, *kind.lists) if column in row):
-        for part in text.split(";") if column in kind.lists else (text,):
-            if _number(part) is None:
-                wrong = True
-                expected = "numbers between semicolons belong" if column in kind.lists else "a number belongs"
-                yield f"{named}: {column} is '{brief(text)}', where {expected}{_advice(part)}"
-                break
-    if kind is MEASUREMENTS and not wrong:
-        if row.get("time") and _number(row["time"]) == -math.inf:
-            yield f"{named}: time is '{row['time']}'; it must be finite, or inf for the steady state"
-        if row.get("measurement") and math.isinf(_number(row["measurement"]) or 0.0):
-            yield f"{named}: measurement is '{row['measurement']}', which is not finite"
-    if kind is PARAMETERS:
-        estimated = flag(row.get("estimate", "1"))
-        if estimated is None and row.get("estimate"):
-            yield f"{named}: estimate is '{brief(row['estimate'])}'; it must be 0 or 1 (version 2: true or false)"
-        if not wrong and estimated:
-            yield from _bound_faults(row, named)
+def name_faults(parameters: list[tuple[str, TableParameter]], parts: list[Uses], version: int) -> list[str]:
+    """One line for each name that is unknown, clashes or is not used, and for each prior beyond its bounds.
 
-
-def _bound_faults(row: dict[str, str], where: str) -> Iterator[str]:
-    """Bounds and nominal value of an estimated parameter that cannot be meant."""
-    scale = row.get("parameterScale", "lin")
-    given = {name: _number(row[name]) or 0.0 for name in PARAMETERS.numbers if row.get(name)}
-    for name, value in given.items():
-        if scale in ("log", "log10") and value <= 0:
-            yield f"{where}: {name} is {row[name]}; on the scale {scale} it must be positive"
-        if name == "nominalValue" and math.isinf(value):
-            yield f"{where}: nominalValue is {row[name]}, which is not finite"
-    lower, upper = given.get("lowerBound", -math.inf), given.get("upperBound", math.inf)
-    if not lower < upper:
-        yield f"{where}: lowerBound {lower:g} must lie below upperBound {upper:g}"
-
-
-def _twice(
-    kind: Kind, row: dict[str, str], name: str, where: str, seen: dict[tuple[str, ...], tuple[str, str, dict[str, str]]]
-) -> Iterator[str]:
-    """An id that an earlier row has; several parameter files may repeat a row unchanged."""
-    key = tuple(row.get(column, "") for column in kind.unique)
-    if not key or not key[0]:
-        return
-    if key not in seen:
-        seen[key] = (name, where, row)
-        return
-    file, first, before = seen[key]
-    if kind is PARAMETERS and file != name and before == row:
-        return
-    what = " and ".join(f"{column} '{part}'" for column, part in zip(kind.unique, key, strict=True) if part)
-    yield f"{where}: {kind.name} given twice: {what} is in {first} already"
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return None if "_" in text or math.isnan(value) else value
-
-
-def _advice(text: str) -> str:
-    if text.count(",") == 1 and _number(text.replace(",", ".")) is not None:
-        return f" (is {text.strip().replace(',', '.')} meant? decimals are written with a point)"
-    if text[:1] in ("<", ">"):
-        return " (PEtab has no detection limits)"
-    return ""
-
-
-def meaning_faults(description: Description) -> list[str]:
-    """What tables say that cannot be meant: names that clash, targets and parameters that nothing knows, empty priors.
-
-    Lines name the table, the id, and what would be right.
+    ``parameters`` are the rows of the parameter table with where they stand.
     """
+    ids = {parameter.id for _, parameter in parameters}
     problems: list[str] = []
-    ids = [parameter.id for parameter in description.parameters]
-    used: set[str] = set()
-    for part in description.parts:
-        inside = set(part.model.symbols) | _formula_symbols(part)
-        used |= inside | _change_symbols(part)
-        problems += _clashes(part, set(ids))
-    misspelt = used - _names(description) - set(ids) - _local_names(description)
-    problems += _unknown_targets(description)
-    for parameter in description.parameters:
-        if parameter.estimated and parameter.id not in used and not misspelt:
-            advice = _meant(parameter.id, used)
-            problems.append(
-                f"parameter table, parameter '{parameter.id}' is estimated, but neither the model nor a "
-                f"formula, condition or measurement uses it{advice}"
-            )
-        problems += _prior_faults(parameter)
-    problems += _unknown_fillings(description, set(ids) | _names(description))
+    for part in parts:
+        problems += _part_faults(part, ids, version)
+    problems += _parameter_faults(parameters, parts)
+    for where, parameter in parameters:
+        problems += _prior_faults(where, parameter)
     return list(dict.fromkeys(problems))
 
 
-def _names(description: Description) -> set[str]:
-    """Everything that a condition sets, or a model has."""
-    found = {name for part in description.parts for name in part.model.symbols}
-    return found | {change.target for part in description.parts for change in _changes(part)}
-
-
-def _local_names(description: Description) -> set[str]:
-    """Observables, and placeholders that measurements fill in."""
-    found: set[str] = set()
-    for part in description.parts:
-        for name, observable in part.observables.items():
-            found |= {name, *observable.placeholders, *observable.noise_placeholders}
-    return found
-
-
-def _changes(part: Part) -> Iterator[Any]:
-    return (change for one in part.experiments.values() for period in one.periods for change in period.changes)
-
-
-def _formula_symbols(part: Part) -> set[str]:
-    """Names in formulas of observables and noise, and in what measurements fill in."""
-    found: set[str] = set()
-    for observable in part.observables.values():
-        found |= symbols(observable.formula)
-        if observable.noise is not None:
-            found |= symbols(observable.noise)
-    for formula in {formula for row in part.measurements for formula in (*row.overrides, *row.noise_overrides)}:
-        found |= symbols(formula)
-    return found
-
-
-def _change_symbols(part: Part) -> set[str]:
-    return {name for change in _changes(part) for name in symbols(change.value)}
-
-
-def _clashes(part: Part, ids: set[str]) -> Iterator[str]:
-    """Observables whose id is also a parameter's, or is a symbol of the model that the noise formula means."""
-    for name, observable in part.observables.items():
-        if name in ids:
-            yield f"observable table: '{name}' names both an observable and a parameter; ids must be unique"
-        elif (
-            name in part.model.symbols
-            and observable.noise is not None
-            and name in symbols(observable.noise)
-            and observable.formula != symbol(name)
-        ):
+def _part_faults(part: Uses, ids: set[str], version: int) -> Iterator[str]:
+    if part.model is None:
+        return
+    inside = set(part.model.symbols)
+    settable = {
+        item.id for group in (part.model.parameters, part.model.species, part.model.compartments) for item in group
+    }
+    placeholders = {name for _, one in part.observables for name in (*one.placeholders, *one.noise_placeholders)}
+    outputs = {name for _, one in part.observables for name in _names(one)} - placeholders
+    targets = {target for _, target in part.targets}
+    for where, target in part.targets:
+        if target in inside - settable:
+            yield f"{where} '{target}' is a reaction, which no condition can set"
+        elif target not in settable | outputs:
+            yield f"{where} '{target}' is neither in the model nor in an observable{_meant(target, settable | outputs)}"
+    for where, one in part.observables:
+        if one.id in ids:
+            yield f"{where}: '{one.id}' names both an observable and a parameter; ids must be unique"
+        if one.id in inside:
+            yield f"{where}: '{one.id}' names both an observable and a symbol of the model; ids must be unique"
+        filled = {*one.placeholders, *one.noise_placeholders}
+        yield from _unknown(where, "name", _names(one, version), inside | ids | targets | filled)
+    for where, names in part.overrides:
+        yield from _unknown(where, "parameter", names, ids | targets)
+    for where, names in part.values:
+        yield from _unknown(where, "parameter", names, inside | ids | targets)
+    for where, names in part.first:
+        for name in sorted(names & inside - ids):
             yield (
-                f"observable table: '{name}' names both an observable and a symbol of the model, and its "
-                "noiseFormula uses it; ids must be unique"
+                f"{where}: '{name}' is not in the parameter table; values that hold from the start of an experiment "
+                "are made of parameters of that table, numbers and time"
             )
 
 
-def _unknown_targets(description: Description) -> Iterator[str]:
-    known: set[str] = set()
-    for part in description.parts:
-        known |= set(part.model.symbols) | _formula_symbols(part)
-    column = "column" if description.version == 1 else "targetId"
-    targets = dict.fromkeys(change.target for part in description.parts for change in _changes(part))
-    for target in targets:
-        if target not in known:
-            yield (
-                f"condition table: {column} '{target}' is neither in the model nor in an observable"
-                f"{_meant(target, known)}"
-            )
+def _names(one: Observable, version: int = 2) -> frozenset[str]:
+    """Names in the formulas of an observable; in version 2 its noise may mean the observable itself."""
+    noise = symbols(one.noise) if one.noise is not None else set()
+    return frozenset(symbols(one.formula) | (noise - {one.id} if version == 2 else noise))
 
 
-def _unknown_fillings(description: Description, known: set[str]) -> Iterator[str]:
-    for part in description.parts:
-        for i, row in enumerate(part.measurements):
-            for name in sorted(
-                {name for one in (*row.overrides, *row.noise_overrides) for name in symbols(one)} - known
-            ):
-                yield f"measurement {i + 1} (observable '{row.observable}'): {unknown('parameter', name, known)}"
+def _unknown(where: str, what: str, names: frozenset[str], known: set[str]) -> Iterator[str]:
+    for name in sorted(names - known):
+        yield f"{where}: {unknown(what, name, sorted(known))}"
 
 
-def _prior_faults(parameter: TableParameter) -> Iterator[str]:
+def _parameter_faults(parameters: list[tuple[str, TableParameter]], parts: list[Uses]) -> Iterator[str]:
+    """Rows of the parameter table that are none, or that nothing uses."""
+    placeholders: dict[str, str] = {}
+    by_rule: set[str] = set()
+    inside: set[str] = set()
+    used: set[str] = set()
+    for part in parts:
+        for _, one in part.observables:
+            placeholders |= dict.fromkeys((*one.placeholders, *one.noise_placeholders), one.id)
+            used |= _names(one)
+        if part.model is not None:
+            rules = {rule.variable for rule in (*part.model.assignment_rules, *part.model.rate_rules)}
+            free = {parameter.id for parameter in part.model.parameters} - rules
+            used |= free
+            by_rule |= rules
+            inside |= set(part.model.symbols) - free
+        used = used.union(*(names for _, names in (*part.values, *part.overrides)))
+    targets = {target for part in parts for _, target in part.targets}
+    whole = all(part.whole and part.model is not None for part in parts)
+    for where, parameter in parameters:
+        name = parameter.id
+        if name in placeholders:
+            yield f"{where}: '{name}' is a placeholder of the observable '{placeholders[name]}', no parameter"
+        elif name in targets:
+            yield f"{where}: '{name}' is set in the condition table too; it must be in one of both"
+        elif name in inside:
+            what = "set by a rule of the model" if name in by_rule else "no parameter of the model"
+            yield f"{where}: '{name}' is {what}; only the model's free parameters may be in the parameter table"
+        elif name not in used and whole:
+            yield f"{where}: neither the model nor a formula, condition or measurement uses it{_meant(name, used)}"
+
+
+def _prior_faults(where: str, parameter: TableParameter) -> Iterator[str]:
     prior = parameter.prior
     if prior is None or not parameter.estimated:
         return
@@ -270,9 +154,8 @@ def _prior_faults(parameter: TableParameter) -> Iterator[str]:
         lower, upper = on_scale(lower, parameter.scale), on_scale(upper, parameter.scale)
     if not overlaps(prior, lower, upper):
         yield (
-            f"parameter table, parameter '{parameter.id}': the prior {prior.distribution} "
-            f"({'; '.join(f'{value:g}' for value in prior.parameters)}) has nothing between the bounds {lower:g} and "
-            f"{upper:g}"
+            f"{where}: the prior {prior.distribution} ({'; '.join(f'{value:g}' for value in prior.parameters)}) has "
+            f"nothing between the bounds {lower:g} and {upper:g}"
         )
 
 

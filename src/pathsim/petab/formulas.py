@@ -8,25 +8,32 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from ..errors import InputError
+from ..errors import InputError, brief
 from ..model.maths import TIME, Expr, number, symbol
+from .tables import is_id, number_of
+
+LONGEST = 50_000
+"""Characters of a formula; petab's parser takes seconds for more."""
+
+_WORDS = ("time", "true", "false")
 
 
-def parse(text: Any, where: str) -> Expr:
-    """The formula ``text`` (or a number). Raises :class:`InputError` naming ``where``."""
-    if isinstance(text, (int, float)):
-        return number(float(text))
-    content = str(text).strip()
-    try:
-        return number(float(content))
-    except ValueError:
-        pass
-    if content.isidentifier() and content not in ("time", "true", "false"):
+def parse(text: str, where: str) -> Expr:
+    """The formula ``text``, which may be a number. Raises :class:`InputError` naming ``where``."""
+    content = text.strip()
+    value = number_of(content)
+    if value is not None:
+        return number(value)
+    if is_id(content) and content.isascii() and content not in _WORDS:
         return symbol(content)
+    if len(content) > LONGEST:
+        raise InputError(f"{where}: the formula '{brief(content)}' has more than {LONGEST} characters")
     try:
         return _parsed(content)
-    except (ValueError, TypeError, NotImplementedError) as error:
-        raise InputError(f"{where}: the formula '{content}' cannot be read: {error}") from None
+    except (ValueError, TypeError, NotImplementedError, AttributeError, ArithmeticError) as error:
+        raise InputError(f"{where}: the formula '{brief(content)}' cannot be read: {brief(str(error), 200)}") from None
+    except RecursionError:
+        raise InputError(f"{where}: the formula '{brief(content)}' is nested too deeply") from None
 
 
 @lru_cache(maxsize=4096)

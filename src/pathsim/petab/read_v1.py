@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from ..errors import InputError, raise_together, unknown
+from ..errors import InputError, UnsupportedModelError, unknown
 from ..estimation.priors import check_prior
 from ..estimation.records import Description, Measurement, Observable, Part, Prior, TableParameter
 from ..experiments.experiment import STEADY_STATE, Change, Experiment, Period
-from ..model import Model, load_model
-from ..model.maths import Expr, number, symbols
-from ..stats.noise import Family, Laplace, Log10Laplace, Log10Normal, LogLaplace, LogNormal, Normal
-from .check import CONDITIONS_V1, MEASUREMENTS, OBSERVABLES, PARAMETERS, cell_faults, flag, gathered, meaning_faults
+from ..model.maths import number, symbol
+from ..stats.noise import Family, Laplace, Log10Laplace, Log10Normal, LogLaplace, LogNormal, Normal, Scale
+from .check import Uses, gathered, name_faults
 from .formulas import parse
+from .rows import bound_faults, overrides_of, finish, numbers_of, observable_faults, open_model
+from .tables import Kind, Row, Sheet, advice, is_id, number_of, read_sheet
 
-_SCALES = ("lin", "log", "log10")
+_SCALES: tuple[Scale, ...] = ("lin", "log", "log10")
 _FAMILIES: dict[tuple[str, str], Family] = {
     ("lin", "normal"): Normal(),
     ("log", "normal"): LogNormal(),
@@ -39,218 +37,256 @@ _PRIORS = {
     "parameterScaleNormal": ("normal", True),
     "parameterScaleLaplace": ("laplace", True),
 }
+PARAMETERS = Kind(
+    "parameter",
+    unique=("parameterId",),
+    required=("parameterId", "parameterScale", "lowerBound", "upperBound", "estimate"),
+    filled=("parameterId", "parameterScale", "estimate"),
+    ids=("parameterId",),
+    numbers=("lowerBound", "upperBound", "nominalValue"),
+    words={
+        "parameterScale": _SCALES,
+        "initializationPriorType": tuple(_PRIORS),
+        "objectivePriorType": tuple(_PRIORS),
+    },
+    tight=(
+        *("parameterId", "parameterScale", "lowerBound", "upperBound", "estimate"),
+        *("initializationPriorType", "objectivePriorType"),
+    ),
+)
+OBSERVABLES = Kind(
+    "observable",
+    unique=("observableId",),
+    required=("observableId", "observableFormula", "noiseFormula"),
+    filled=("observableId", "observableFormula", "noiseFormula"),
+    ids=("observableId",),
+    words={"observableTransformation": _SCALES, "noiseDistribution": ("normal", "laplace")},
+    tight=(
+        *("observableId", "observableName", "observableFormula", "noiseFormula"),
+        *("observableTransformation", "noiseDistribution"),
+    ),
+)
+CONDITIONS = Kind(
+    "condition",
+    unique=("conditionId",),
+    required=("conditionId",),
+    filled=("conditionId",),
+    ids=("conditionId",),
+    tight=("conditionId",),
+)
+MEASUREMENTS = Kind(
+    "measurement",
+    required=("observableId", "simulationConditionId", "time", "measurement"),
+    filled=("observableId", "simulationConditionId", "time", "measurement"),
+    numbers=("time", "measurement"),
+    tight=(
+        *("observableId", "preequilibrationConditionId", "simulationConditionId", "time", "measurement"),
+        *("observableParameters", "noiseParameters", "datasetId", "replicateId"),
+    ),
+)
+_FLAGS = {"0": False, "1": True, "0.0": False, "1.0": True}
+_TRUTHS = {"false": False, "true": True}
 
 
 def read_v1(source: Path, contents: dict[str, Any]) -> Description:
     """The problem whose YAML file says ``contents``. Raises :class:`InputError` with every problem found."""
-    from petab import v1
-
-    folder = source.parent
-    parameter_files = contents["parameter_file"]
-    files = [parameter_files] if isinstance(parameter_files, str) else parameter_files
-    problems = cell_faults(folder, PARAMETERS, files)
-    for problem in contents["problems"]:
-        for kind in (CONDITIONS_V1, OBSERVABLES, MEASUREMENTS):
-            problems += cell_faults(folder, kind, problem[f"{kind.name}_files"])
-    raise_together(problems, str(source))
-    table = _together(v1.get_parameter_df, folder, files)
-    _require(table, ("estimate",), "parameter table", source)
-    table = table[~table.index.duplicated()]
-    parameters = [gathered(problems, _parameter, str(name), row, source) for name, row in table.iterrows()]
+    folder, problems = source.parent, list[str]()
+    refused: list[UnsupportedModelError] = []
+    files = contents["parameter_file"]
+    sheet = read_sheet(folder, PARAMETERS, [files] if isinstance(files, str) else files, problems)
+    flags = _flags(sheet, problems)
+    rows = {row.text("parameterId"): row for row in sheet.rows if "parameterId" in row}
+    parameters = [(row.where, _parameter(row, flags.get(row.where), problems)) for row in rows.values()]
     parts: list[Part] = []
+    uses: list[Uses] = []
     for problem in contents["problems"]:
-        parts.append(_part(folder, problem, source, sum(len(part.table) for part in parts), problems))
-    raise_together(problems, str(source))
-    read = tuple(parameter for parameter in parameters if parameter)
-    description = Description(str(source), 1, read, tuple(parts))
-    raise_together(meaning_faults(description), str(source))
-    return description
+        before = sum(len(part.table) for part in parts)
+        part, used = _part(folder, problem, before, problems, refused)
+        uses.append(used)
+        if part is not None:
+            parts.append(part)
+    if sheet.whole and "parameterId" in sheet.columns:
+        problems += name_faults(parameters, uses, 1)
+    finish(problems, refused, source)
+    return Description(str(source), 1, tuple(parameter for _, parameter in parameters), tuple(parts))
 
 
-def _parameter(name: str, row: pd.Series[Any], source: Path) -> TableParameter:
-    scale = row.get("parameterScale", "lin")
-    if not filled(scale):
-        scale = "lin"
-    if scale not in _SCALES:
-        raise unknown("parameterScale", str(scale), _SCALES, f"({source}, parameter '{name}')")
-    lower, upper = number_in(row, "lowerBound", -math.inf), number_in(row, "upperBound", math.inf)
-    nominal = number_in(row, "nominalValue", math.nan)
-    estimated = flag(row["estimate"]) is True
-    if not estimated and math.isnan(nominal):
-        raise InputError(f"{source}: parameter '{name}' is not estimated and has no nominalValue")
-    return TableParameter(name, scale, lower, upper, nominal, estimated, _prior(name, row, source))
+def _flags(sheet: Sheet, problems: list[str]) -> dict[str, bool]:
+    """Whether each row is estimated: 0 or 1; a whole column of true and false is understood too."""
+    texts = {row.where: row.text("estimate") for row in sheet.rows if "estimate" in row}
+    known = _TRUTHS if all(text.lower() in _TRUTHS for text in texts.values()) else _FLAGS
+    found = {where: known[text.lower()] for where, text in texts.items() if text.lower() in known}
+    problems += [
+        f"{where}: estimate is '{text}'; it must be 0 or 1" for where, text in texts.items() if where not in found
+    ]
+    return found
 
 
-def _prior(name: str, row: pd.Series[Any], source: Path) -> Prior | None:
-    kind = row.get("objectivePriorType")
-    given = filled(row.get("objectivePriorParameters"))
-    where = f"{source}, parameter '{name}'"
-    if not filled(kind):
-        if given:
-            raise InputError(f"{where}: objectivePriorParameters are given, but no objectivePriorType")
-        return None
-    if kind not in _PRIORS:
-        raise unknown("objectivePriorType", str(kind), _PRIORS, f"({where})")
-    distribution, on_scale = _PRIORS[str(kind)]
-    if not given:
-        if distribution == "uniform":  # between the bounds
-            return None
-        raise InputError(f"{where}: the prior '{kind}' needs its objectivePriorParameters")
-    values = tuple(float(value) for value in str(row["objectivePriorParameters"]).split(";"))
-    check_prior(distribution, values, where)
-    return Prior(distribution, values, on_scale)
-
-
-def _part(folder: Path, problem: dict[str, Any], source: Path, before: int, problems: list[str]) -> Part:
-    """One of the problems of a file; ``before`` counts the measurements of those before it, ``problems`` grows."""
-    from petab import v1
-
-    if len(problem["sbml_files"]) != 1:
-        raise InputError(f"{source}: one SBML file per problem is expected, not {len(problem['sbml_files'])}")
-    model = load_model(folder / problem["sbml_files"][0])
-    conditions = _together(v1.get_condition_df, folder, problem["condition_files"])
-    observables = _together(v1.get_observable_df, folder, problem["observable_files"])
-    table = _together(v1.get_measurement_df, folder, problem["measurement_files"])
-    table = table.set_axis(range(before, before + len(table)))
-    _require(table, ("observableId", "simulationConditionId", "time", "measurement"), "measurement table", source)
-    _require(observables, ("observableFormula", "noiseFormula"), "observable table", source)
-    read = {str(name): gathered(problems, _observable, str(name), row, source) for name, row in observables.iterrows()}
-    by_id = {name: observable for name, observable in read.items() if observable}
-    conditions.index = conditions.index.astype(str)
-    experiments, measurements, found = _measurements(table, read, conditions, model, source)
-    problems += found
-    return Part(model, by_id, experiments, measurements, table)
-
-
-def _together(read: Callable[[str], pd.DataFrame], folder: Path, names: list[str]) -> pd.DataFrame:
-    """Tables of one kind under each other. Raises :class:`InputError` with the file and what petab says of it."""
-    frames = []
-    for name in names:
-        try:
-            frames.append(read(str(folder / name)))
-        except FileNotFoundError:
-            raise InputError(f"{folder / name}: no such file") from None
-        except (ValueError, KeyError, TypeError, AssertionError, AttributeError) as error:
-            raise InputError(f"{folder / name}: {' '.join(str(error).split())}") from None
-    return frames[0] if len(frames) == 1 else pd.concat(frames)
-
-
-def _require(table: pd.DataFrame, columns: tuple[str, ...], kind: str, source: Path) -> None:
-    missing = [f"the {kind} has no column '{column}'" for column in columns if column not in table]
-    raise_together(missing, str(source))
-
-
-def _observable(name: str, row: pd.Series[Any], source: Path) -> Observable:
-    where = f"{source}, observable '{name}'"
-    scale: Any = row.get("observableTransformation", "lin")
-    scale = scale if filled(scale) else "lin"
-    if scale not in _SCALES:
-        raise unknown("observableTransformation", str(scale), _SCALES, f"({where})")
-    noise: Any = row.get("noiseDistribution", "normal")
-    noise = noise if filled(noise) else "normal"
-    if noise not in ("normal", "laplace"):
-        raise unknown("noiseDistribution", str(noise), ("normal", "laplace"), f"({where})")
-    family = _FAMILIES[scale, noise]
-    formula, sigma = parse(row["observableFormula"], where), parse(row["noiseFormula"], where)
-    used = symbols(formula) | symbols(sigma)
-    return Observable(
-        name,
-        formula,
-        sigma,
-        family,
-        _placeholders("observableParameter", name, used),
-        _placeholders("noiseParameter", name, used),
+def _parameter(row: Row, estimated: bool | None, problems: list[str]) -> TableParameter:
+    """A row of the parameter table; its faults, but for those of single cells, go to ``problems``."""
+    scale = next((one for one in _SCALES if one == row.text("parameterScale")), None)
+    if scale is not None and estimated is not None:
+        problems += bound_faults(row, scale, estimated)
+    gathered(problems, _prior, row, "initialization", estimated is True)
+    prior = gathered(problems, _prior, row, "objective", estimated is True)
+    return TableParameter(
+        row.text("parameterId"),
+        scale or "lin",
+        row.value("lowerBound", -math.inf),
+        row.value("upperBound", math.inf),
+        row.value("nominalValue", math.nan),
+        estimated is True,
+        prior,
     )
 
 
-def _placeholders(prefix: str, name: str, used: set[str]) -> tuple[str, ...]:
-    found = [re.fullmatch(rf"{prefix}(\d+)_{re.escape(name)}", text) for text in used]
-    count = max((int(match[1]) for match in found if match), default=0)
-    return tuple(f"{prefix}{i}_{name}" for i in range(1, count + 1))
+def _prior(row: Row, use: str, estimated: bool) -> Prior | None:
+    """The prior in the columns of one ``use``: ``objective`` or ``initialization``."""
+    kind, text = row.text(f"{use}PriorType"), row.text(f"{use}PriorParameters")
+    values = tuple(number_of(part) for part in text.split(";")) if text else ()
+    for part, value in zip(text.split(";"), values, strict=False):
+        if value is None:
+            raise InputError(
+                f"{row.where}: {use}PriorParameters is '{text}', where numbers between semicolons belong{advice(part)}"
+            )
+    if text and len(values) != 2:
+        raise InputError(f"{row.where}: {use}PriorParameters is '{text}'; every prior takes 2 numbers")
+    if not kind:
+        if text and use == "objective":
+            raise InputError(f"{row.where}: objectivePriorParameters are given, but no objectivePriorType")
+        return None
+    if kind not in _PRIORS or (not text and kind == "parameterScaleUniform"):  # the latter is between the bounds
+        return None
+    if not text:
+        raise InputError(f"{row.where}: the prior '{kind}' needs its {use}PriorParameters")
+    distribution, on_scale = _PRIORS[kind]
+    numbers = tuple(value for value in values if value is not None)
+    sampled = use == "initialization" and kind == "parameterScaleUniform"
+    if sampled and row.text("parameterScale") != "lin" and 0.0 in numbers:
+        raise InputError(f"{row.where}: initializationPriorParameters is '{text}', but 0 has no logarithm")
+    if estimated:
+        check_prior(distribution, numbers, row.where)
+    return Prior(distribution, numbers, on_scale)
+
+
+def _part(
+    folder: Path, problem: dict[str, Any], before: int, problems: list[str], refused: list[UnsupportedModelError]
+) -> tuple[Part | None, Uses]:
+    """One of the problems of a file, and the names it uses; ``before`` counts the measurements of those before it."""
+    if len(problem["sbml_files"]) == 1:
+        model = open_model(folder / problem["sbml_files"][0], problems, refused)
+    else:
+        model = None
+        problems.append(f"one SBML file per problem is expected, not {len(problem['sbml_files'])}")
+    sheets = {
+        kind.name: read_sheet(folder, kind, problem[f"{kind.name}_files"], problems)
+        for kind in (CONDITIONS, OBSERVABLES, MEASUREMENTS)
+    }
+    uses = Uses(model, whole=all(sheet.whole for sheet in sheets.values()))
+    conditions = _conditions(sheets["condition"], problems, uses)
+    observables = _observables(sheets["observable"], problems, uses)
+    experiments, measurements = _measurements(sheets["measurement"], observables, conditions, problems, uses)
+    if model is None:
+        return None, uses
+    table = sheets["measurement"].frame()
+    table.index += before
+    read = {name: observable for name, observable in observables.items() if observable is not None}
+    return Part(model, read, experiments, measurements, table), uses
+
+
+def _conditions(sheet: Sheet, problems: list[str], uses: Uses) -> dict[str, tuple[Change, ...]]:
+    """What each condition sets; an empty cell asks for the value that the model itself gives."""
+    targets = [column for column in sheet.columns if column not in ("conditionId", "conditionName")]
+    uses.targets += [("condition table: column", target) for target in targets]
+    found = {}
+    for row in sheet.rows:
+        changes = []
+        for target in targets:
+            text = row.text(target)
+            value = number_of(text) if text else math.nan
+            if value is None and (not is_id(text) or text == "time"):
+                problems.append(
+                    f"{row.where}: {target} is '{text}', where a number or the id of a parameter belongs{advice(text)}"
+                )
+                uses.whole = False
+                continue
+            if value is None:
+                uses.values.append((f"{row.where}: {target}", frozenset((text,))))
+            elif math.isinf(value):
+                problems.append(f"{row.where}: {target} is '{text}', which is not finite")
+            changes.append(Change(target, symbol(text) if value is None else number(value)))
+        found[row.text("conditionId")] = tuple(changes)
+    return found
+
+
+def _observables(sheet: Sheet, problems: list[str], uses: Uses) -> dict[str, Observable | None]:
+    found: dict[str, Observable | None] = {}
+    for row in sheet.rows:
+        name = row.text("observableId")
+        found[name] = (
+            gathered(problems, _observable, row) if "observableFormula" in row and "noiseFormula" in row else None
+        )
+        observable = found[name]
+        if observable is None:
+            uses.whole = False
+        else:
+            observable_faults(row, observable, problems, uses)
+    return found
+
+
+def _observable(row: Row) -> Observable:
+    name = row.text("observableId")
+    scale, noise = row.text("observableTransformation", "lin"), row.text("noiseDistribution", "normal")
+    return Observable(
+        name,
+        parse(row.text("observableFormula"), f"{row.where}: observableFormula"),
+        parse(row.text("noiseFormula"), f"{row.where}: noiseFormula"),
+        _FAMILIES.get((scale, noise), Normal()),
+        _placeholders(row, "observableParameter", row.text("observableFormula")),
+        _placeholders(row, "noiseParameter", row.text("noiseFormula")),
+    )
+
+
+def _placeholders(row: Row, prefix: str, formula: str) -> tuple[str, ...]:
+    """Placeholders that a formula names, which must be numbered from 1 without a gap."""
+    name = row.text("observableId")
+    found = set(re.findall(rf"(?<!\w){prefix}\d+_{re.escape(name)}(?!\w)", formula))
+    wanted = tuple(f"{prefix}{i + 1}_{name}" for i in range(len(found)))
+    if found != set(wanted):
+        raise InputError(f"{row.where}: {', '.join(sorted(found))} must be numbered from 1 without a gap")
+    return wanted
 
 
 def _measurements(
-    table: pd.DataFrame, observables: dict[str, Observable | None], conditions: pd.DataFrame, model: Model, source: Path
-) -> tuple[dict[str, Experiment], tuple[Measurement, ...], list[str]]:
+    sheet: Sheet,
+    observables: dict[str, Observable | None],
+    conditions: dict[str, tuple[Change, ...]],
+    problems: list[str],
+    uses: Uses,
+) -> tuple[dict[str, Experiment], tuple[Measurement, ...]]:
     experiments: dict[str, Experiment] = {}
     measurements: list[Measurement] = []
-    problems: list[str] = []
-    columns = {name: table[name].tolist() for name in table.columns}
-    empty = [None] * len(table)
-    before = columns.get("preequilibrationConditionId", empty)
-    for i, (observable, simulated) in enumerate(
-        zip(columns["observableId"], columns["simulationConditionId"], strict=True)
-    ):
-        names = [str(name) for name in (before[i], simulated) if filled(name)]
-        missing = [name for name in names if name not in conditions.index]
-        if missing:
-            problems.append(f"measurement {i + 1}: unknown condition '{missing[0]}'")
+    columns = ("preequilibrationConditionId", "simulationConditionId")
+    for row in sheet.rows:
+        names = [row.text(column) for column in columns if column in row]
+        problems += [
+            f"{row.where}: {unknown('condition', name, conditions)}" for name in names if name not in conditions
+        ]
+        name = row.text("observableId")
+        observable = observables.get(name)
+        if observable is None:
+            if name and name not in observables:
+                problems.append(f"{row.where}: {unknown('observable', name, observables)}")
+            uses.whole = False
             continue
-        found = observables.get(str(observable))
-        if found is None and str(observable) in observables:
-            continue  # its formula is among the problems
-        if found is None:
-            problems.append(f"measurement {i + 1}: {unknown('observable', str(observable), observables)}")
+        overrides = overrides_of(row, observable, problems, uses, formulas=False)
+        numbers = numbers_of(row, observable, problems)
+        if overrides is None or numbers is None or not names or any(name not in conditions for name in names):
             continue
-        overrides = gathered(problems, split_cell, columns.get("observableParameters", empty)[i], i + 1)
-        noise = gathered(problems, split_cell, columns.get("noiseParameters", empty)[i], i + 1)
-        if overrides is None or noise is None:
-            continue
-        problems += check_overrides(i + 1, found, overrides, noise)
         key = " then ".join(names)
         if key not in experiments:
-            made = gathered(problems, _experiment, key, names, conditions, model, source)
-            experiments[key] = made or Experiment(key, (Period(0.0, ()),), carries=False)
-        time, value = float(columns["time"][i]), float(columns["measurement"][i])
-        measurements.append(Measurement(found.id, key, time, value, overrides, noise))
-    return experiments, tuple(measurements), problems
-
-
-def _experiment(key: str, names: list[str], conditions: pd.DataFrame, model: Model, source: Path) -> Experiment:
-    periods: list[Period] = []
-    for start, name in zip((STEADY_STATE, 0.0)[-len(names) :], names, strict=True):
-        changes = []
-        for target, cell in conditions.loc[name].items():
-            if target == "conditionName":
-                continue
-            text = str(cell).strip()
-            value = number(math.nan) if not filled(cell) or text.lower() == "nan" else parse(cell, f"{source}, {name}")
-            changes.append(Change(str(target), value))
-        periods.append(Period(start, tuple(changes)))
-    return Experiment(key, tuple(periods), carries=False)
-
-
-def filled(cell: object) -> bool:
-    """Whether a cell of a table holds anything."""
-    return not (cell is None or (isinstance(cell, float) and math.isnan(cell)) or cell == "" or cell is pd.NA)
-
-
-def number_in(row: pd.Series[Any], column: str, default: float) -> float:
-    """The number in ``column``, or ``default`` where the cell is empty or the column missing."""
-    cell: Any = row.get(column)
-    return float(cell) if filled(cell) else default
-
-
-def split_cell(cell: object, line: int) -> tuple[Expr, ...]:
-    """What ``observableParameters`` or ``noiseParameters`` hold: numbers and names between semicolons."""
-    if not filled(cell):
-        return ()
-    if isinstance(cell, (int, float)):
-        return (number(float(cell)),)
-    return tuple(parse(text, f"measurement {line}") for text in str(cell).split(";") if text.strip())
-
-
-def check_overrides(
-    line: int, observable: Observable, overrides: tuple[Expr, ...], noise: tuple[Expr, ...]
-) -> list[str]:
-    """Problems with the number of values that fill an observable's placeholders."""
-    problems = []
-    for column, given, wanted in (
-        ("observableParameters", overrides, observable.placeholders),
-        ("noiseParameters", noise, observable.noise_placeholders),
-    ):
-        if len(given) != len(wanted):
-            problems.append(
-                f"measurement {line}: observable '{observable.id}' takes {len(wanted)} {column}, not {len(given)}"
-            )
-    return problems
+            starts = (STEADY_STATE, 0.0)[-len(names) :]
+            periods = tuple(Period(start, conditions[one]) for start, one in zip(starts, names, strict=True))
+            experiments[key] = Experiment(key, periods, carries=False)
+        measurements.append(Measurement(observable.id, key, *numbers, *overrides))
+    return experiments, tuple(measurements)

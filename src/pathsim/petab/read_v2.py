@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from ..errors import InputError, UnsupportedModelError, raise_together, unknown
-from ..estimation.priors import check_prior
+from ..errors import InputError, UnsupportedModelError, unknown
+from ..estimation.priors import ARITY, check_prior
 from ..estimation.records import Description, Measurement, Observable, Part, Prior, TableParameter
 from ..experiments.experiment import Change, Experiment, Period
-from ..model import load_model
-from ..model.maths import Expr, substitute, symbol
+from ..model.maths import Expr, substitute, symbol, symbols
 from ..stats.noise import Family, Laplace, LogLaplace, LogNormal, Normal
-from .check import (
-    CONDITIONS_V2,
-    EXPERIMENTS,
-    MEASUREMENTS,
-    OBSERVABLES,
-    PARAMETERS,
-    cell_faults,
-    gathered,
-    meaning_faults,
-)
-from .formulas import tree
-from .read_v1 import check_overrides, filled, split_cell
+from .check import Uses, gathered, name_faults
+from .formulas import parse
+from .rows import bound_faults, overrides_of, finish, numbers_of, observable_faults, open_model
+from .tables import Kind, Row, Sheet, advice, is_id, number_of, read_sheet
 
 _NOISE: dict[str, Family] = {
     "normal": Normal(),
@@ -34,47 +24,88 @@ _NOISE: dict[str, Family] = {
     "log-normal": LogNormal(),
     "log-laplace": LogLaplace(),
 }
+PARAMETERS = Kind(
+    "parameter",
+    unique=("parameterId",),
+    required=("parameterId", "estimate"),
+    filled=("parameterId", "estimate"),
+    ids=("parameterId",),
+    numbers=("lowerBound", "upperBound", "nominalValue"),
+    words={"priorDistribution": tuple(ARITY)},
+    tight=("parameterId", "priorDistribution"),
+)
+OBSERVABLES = Kind(
+    "observable",
+    unique=("observableId",),
+    required=("observableId", "observableFormula", "noiseFormula"),
+    filled=("observableId", "observableFormula", "noiseFormula"),
+    ids=("observableId",),
+    words={"noiseDistribution": tuple(_NOISE)},
+    tight=("observableId", "noiseDistribution"),
+)
+CONDITIONS = Kind(
+    "condition",
+    unique=("conditionId", "targetId"),
+    required=("conditionId", "targetId", "targetValue"),
+    filled=("conditionId", "targetId", "targetValue"),
+    ids=("conditionId", "targetId"),
+    tight=("conditionId", "targetId"),
+)
+EXPERIMENTS = Kind(
+    "experiment",
+    unique=("experimentId", "time", "conditionId"),
+    required=("experimentId", "time", "conditionId"),
+    filled=("experimentId", "time"),
+    ids=("experimentId", "conditionId"),
+    numbers=("time",),
+    tight=("experimentId", "conditionId"),
+)
+MEASUREMENTS = Kind(
+    "measurement",
+    required=("observableId", "time", "measurement"),
+    filled=("observableId", "time", "measurement"),
+    ids=("modelId", "observableId", "experimentId"),
+    numbers=("time", "measurement"),
+    tight=("modelId", "observableId", "experimentId"),
+)
+MAPPINGS = Kind(
+    "mapping",
+    unique=("petabEntityId",),
+    required=("petabEntityId", "modelEntityId"),
+    filled=("petabEntityId",),
+    ids=("petabEntityId",),
+    tight=("petabEntityId",),
+)
+Aliases = Mapping[str, Expr]
+"""What the ids of the mapping table stand for."""
 
 
 def read_v2(source: Path, contents: dict[str, Any]) -> Description:
     """The problem whose YAML file says ``contents``. Raises :class:`InputError` with every problem found."""
-    from petab import v2
-
     _refuse_extensions(source, contents)
-    problems: list[str] = []
-    for kind in (PARAMETERS, OBSERVABLES, CONDITIONS_V2, EXPERIMENTS, MEASUREMENTS):
-        problems += cell_faults(source.parent, kind, contents.get(f"{kind.name}_files") or [])
-    raise_together(problems, str(source))
-    tables = _Tables(source.parent, contents)
-    aliases = {
-        entry.petab_id: symbol(entry.model_id)
-        for table in tables.read(v2.MappingTable, "mapping_files")
-        for entry in table.elements
-        if entry.model_id and entry.model_id != entry.petab_id
+    folder, problems = source.parent, list[str]()
+    refused: list[UnsupportedModelError] = []
+    problems += [
+        f"the problem names no {kind} table"
+        for kind in ("parameter", "observable", "measurement")
+        if not contents.get(f"{kind}_files")
+    ]
+    sheets = {
+        kind.name: read_sheet(folder, kind, contents.get(f"{kind.name}_files") or [], problems)
+        for kind in (MAPPINGS, PARAMETERS, OBSERVABLES, CONDITIONS, EXPERIMENTS, MEASUREMENTS)
     }
-    parameters = {
-        row.id: gathered(problems, _parameter, row, aliases, source)
-        for table in tables.read(v2.ParameterTable, "parameter_files")
-        for row in table.elements
-    }
-    raise_together(problems, str(source))
-    observables = {
-        row.id: _observable(row, aliases)
-        for table in tables.read(v2.ObservableTable, "observable_files")
-        for row in table.elements
-    }
-    conditions = {
-        row.id: tuple(_change(change, aliases) for change in row.changes)
-        for table in tables.read(v2.ConditionTable, "condition_files")
-        for row in table.elements
-    }
-    experiments: dict[str, Experiment] = {"": Experiment("", (Period(0.0, ()),), carries=True)}
-    for table in tables.read(v2.ExperimentTable, "experiment_files"):
-        experiments |= {row.id: _experiment(row, conditions, source) for row in table.elements}
-    read = tuple(parameter for parameter in parameters.values() if parameter)
-    description = Description(str(source), 2, read, _parts(source, contents, observables, experiments))
-    raise_together(meaning_faults(description), str(source))
-    return description
+    aliases = _aliases(sheets["mapping"], problems)
+    rows = {row.text("parameterId"): row for row in sheets["parameter"].rows if "parameterId" in row}
+    parameters = [(row.where, _parameter(row, aliases, problems)) for row in rows.values()]
+    shared = Uses(None, whole=all(sheet.whole for sheet in sheets.values()))
+    observables = _observables(sheets["observable"], aliases, problems, shared)
+    conditions = _conditions(sheets["condition"], aliases, problems, shared)
+    experiments = _experiments(sheets["experiment"], conditions, problems, shared)
+    parts, uses = _parts(folder, contents, sheets["measurement"], observables, experiments, shared, problems, refused)
+    if sheets["parameter"].whole and "parameterId" in sheets["parameter"].columns:
+        problems += name_faults(parameters, uses, 2)
+    finish(problems, refused, source)
+    return Description(str(source), 2, tuple(parameter for _, parameter in parameters), parts)
 
 
 def _refuse_extensions(source: Path, contents: dict[str, Any]) -> None:
@@ -87,149 +118,220 @@ def _refuse_extensions(source: Path, contents: dict[str, Any]) -> None:
         raise UnsupportedModelError(f"{source}: the PEtab extension '{needed[0]}' is required, but unknown to pathsim")
 
 
-class _Tables:
-    """Reads the tables that a problem file names."""
-
-    def __init__(self, folder: Path, contents: dict[str, Any]) -> None:
-        self.folder = folder
-        self.contents = contents
-
-    def read(self, kind: Any, key: str) -> list[Any]:
-        """All tables of one kind. Raises :class:`InputError` with the file and what petab says of it."""
-        tables = []
-        for name in self.contents.get(key) or []:
-            try:
-                tables.append(kind.from_tsv(name, self.folder))
-            except FileNotFoundError:
-                raise InputError(f"{self.folder / name}: no such file") from None
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise InputError(f"{self.folder / name}: {' '.join(str(error).split())}") from None
-        return tables
+def _aliases(sheet: Sheet, problems: list[str]) -> dict[str, Expr]:
+    found = {}
+    for row in sheet.rows:
+        name, meant = row.text("petabEntityId"), row.text("modelEntityId")
+        if not meant or meant == name:
+            continue
+        if is_id(meant):
+            problems.append(
+                f"{row.where}: '{meant}' is an id already and needs no other name; write '{meant}' everywhere"
+            )
+        found[name] = symbol(meant)
+    return found
 
 
-def _named(name: str, aliases: dict[str, Expr]) -> str:
+def _named(name: str, aliases: Aliases) -> str:
     return aliases[name].name if name in aliases else name
 
 
-def _parameter(row: Any, aliases: dict[str, Expr], source: Path) -> TableParameter:
-    lower = -math.inf if row.lb is None else float(row.lb)
-    upper = math.inf if row.ub is None else float(row.ub)
-    nominal = math.nan if row.nominal_value is None else float(row.nominal_value)
-    prior = None
-    if row.estimate:
-        distribution = str(getattr(row.prior_distribution, "value", row.prior_distribution) or "")
-        if distribution:
-            values = tuple(float(value) for value in row.prior_parameters)
-            check_prior(distribution, values, f"{source}, parameter '{row.id}'")
-            prior = Prior(distribution, values, truncated=True)
-        elif math.isfinite(lower) and math.isfinite(upper):
-            prior = Prior("uniform", (lower, upper), truncated=True)
-    return TableParameter(_named(row.id, aliases), "lin", lower, upper, nominal, bool(row.estimate), prior)
+def _parameter(row: Row, aliases: Aliases, problems: list[str]) -> TableParameter:
+    """A row of the parameter table; its faults, but for those of single cells, go to ``problems``."""
+    lower, upper = row.value("lowerBound", -math.inf), row.value("upperBound", math.inf)
+    says = row.text("estimate").lower()
+    if says in ("true", "false"):
+        problems += bound_faults(row, "lin", says == "true")
+    elif says:
+        problems.append(f"{row.where}: estimate is '{row.text('estimate')}'; it must be true or false")
+    prior = gathered(problems, _prior, row, says == "true")
+    if prior is None and says == "true" and math.isfinite(lower) and math.isfinite(upper):
+        prior = Prior("uniform", (lower, upper), truncated=True)
+    name = _named(row.text("parameterId"), aliases)
+    nominal = row.value("nominalValue", math.nan)
+    return TableParameter(name, "lin", lower, upper, nominal, says == "true", prior)
 
 
-def _observable(row: Any, aliases: dict[str, Expr]) -> Observable:
-    for column, formula in (("observableFormula", row.formula), ("noiseFormula", row.noise_formula)):
-        if formula is None:
-            raise InputError(f"observable table, observable '{row.id}': there is no {column}")
+def _prior(row: Row, estimated: bool) -> Prior | None:
+    distribution, text = row.text("priorDistribution"), row.text("priorParameters")
+    parts = text.split(";") if text else []
+    values = [number_of(part) for part in parts]
+    for part, value in zip(parts, values, strict=True):
+        if value is None:
+            raise InputError(
+                f"{row.where}: priorParameters is '{text}', where numbers between semicolons belong{advice(part)}"
+            )
+    if not distribution:
+        if text:
+            raise InputError(f"{row.where}: priorParameters are given, but no priorDistribution")
+        return None
+    if distribution not in ARITY:
+        return None  # told with the cell
+    numbers = tuple(value for value in values if value is not None)
+    check_prior(distribution, numbers, row.where)
+    return Prior(distribution, numbers, truncated=True) if estimated else None
+
+
+def _observables(sheet: Sheet, aliases: Aliases, problems: list[str], uses: Uses) -> dict[str, Observable | None]:
+    found: dict[str, Observable | None] = {}
+    for row in sheet.rows:
+        name = row.text("observableId")
+        filled = "observableFormula" in row and "noiseFormula" in row
+        found[name] = gathered(problems, _observable, row, aliases) if filled else None
+        observable = found[name]
+        if observable is None:
+            uses.whole = False
+        else:
+            observable_faults(row, observable, problems, uses)
+    return found
+
+
+def _observable(row: Row, aliases: Aliases) -> Observable:
     return Observable(
-        row.id,
-        substitute(tree(row.formula), aliases),
-        substitute(tree(row.noise_formula), aliases),
-        _NOISE[str(getattr(row.noise_distribution, "value", row.noise_distribution))],
-        tuple(str(item) for item in row.observable_placeholders),
-        tuple(str(item) for item in row.noise_placeholders),
+        row.text("observableId"),
+        substitute(parse(row.text("observableFormula"), f"{row.where}: observableFormula"), aliases),
+        substitute(parse(row.text("noiseFormula"), f"{row.where}: noiseFormula"), aliases),
+        _NOISE.get(row.text("noiseDistribution", "normal"), Normal()),
+        _placeholders(row, "observablePlaceholders"),
+        _placeholders(row, "noisePlaceholders"),
     )
 
 
-def _change(change: Any, aliases: dict[str, Expr]) -> Change:
-    return Change(_named(change.target_id, aliases), substitute(tree(change.target_value), aliases))
+def _placeholders(row: Row, column: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in row.text(column).split(";") if name.strip())
+    for name in names:
+        if not is_id(name):
+            raise InputError(f"{row.where}: {column} is '{row.text(column)}', but '{name}' is no id")
+    if len(set(names)) < len(names):
+        raise InputError(f"{row.where}: {column} is '{row.text(column)}'; each placeholder may stand there once")
+    return names
 
 
-def _experiment(row: Any, conditions: dict[str, tuple[Change, ...]], source: Path) -> Experiment:
-    periods: list[Period] = []
-    problems: list[str] = []
-    for period in row.sorted_periods:
-        changes: list[Change] = []
-        for name in period.condition_ids:
-            if name not in conditions:
-                problems.append(f"experiment '{row.id}': {unknown('condition', name, conditions)}")
-            changes += conditions.get(name, ())
-        targets = [change.target for change in changes]
-        twice = sorted({target for target in targets if targets.count(target) > 1})
-        problems += [f"experiment '{row.id}', time {period.time:g}: '{name}' is set more than once" for name in twice]
-        periods.append(Period(float(period.time), tuple(changes)))
-    raise_together(problems, str(source))
-    return Experiment(row.id, tuple(periods), carries=True)
+def _conditions(sheet: Sheet, aliases: Aliases, problems: list[str], uses: Uses) -> dict[str, list[tuple[str, Change]]]:
+    """What each condition sets, with where that stands."""
+    found: dict[str, list[tuple[str, Change]]] = {}
+    for row in sheet.rows:
+        changes = found.setdefault(row.text("conditionId"), [])
+        target = row.text("targetId")
+        if target:
+            uses.targets.append((f"{row.where}: targetId", _named(target, aliases)))
+        value = gathered(problems, _target_value, row) if "targetValue" in row else None
+        if value is None or not target:
+            uses.whole = False
+            continue
+        value = substitute(value, aliases)
+        uses.values.append((f"{row.where}: targetValue", frozenset(symbols(value))))
+        changes.append((f"{row.where}: targetValue", Change(_named(target, aliases), value)))
+    return found
+
+
+def _target_value(row: Row) -> Expr:
+    value = parse(row.text("targetValue"), f"{row.where}: targetValue")
+    if value.op == "number" and not math.isfinite(value.value):
+        raise InputError(f"{row.where}: targetValue is '{row.text('targetValue')}', which is not finite")
+    return value
+
+
+def _experiments(
+    sheet: Sheet, conditions: Mapping[str, list[tuple[str, Change]]], problems: list[str], uses: Uses
+) -> dict[str, Experiment]:
+    """Experiments by id; one without an id takes the model as it is."""
+    periods: dict[str, dict[float, list[str]]] = {}
+    for row in sheet.rows:
+        name, condition, time = row.text("experimentId"), row.text("conditionId"), row.value("time", math.nan)
+        if condition and condition not in conditions:
+            problems.append(f"{row.where}: {unknown('condition', condition, conditions)}")
+        if time == math.inf:
+            problems.append(
+                f"{row.where}: time is '{row.text('time')}'; it must be finite, or -inf for the steady state"
+            )
+        if name and not math.isnan(time):
+            names = periods.setdefault(name, {}).setdefault(time, [])
+            names += [condition] if condition in conditions else []
+    found = {"": Experiment("", (Period(0.0, ()),), carries=True)}
+    for name, by_time in periods.items():
+        chain: list[Period] = []
+        for time, names in sorted(by_time.items()):
+            entries = [entry for one in names for entry in conditions[one]]
+            targets = [change.target for _, change in entries]
+            problems += [
+                f"experiment '{name}', time {time:g}: '{target}' is set more than once"
+                for target in sorted({target for target in targets if targets.count(target) > 1})
+            ]
+            if not chain:
+                uses.first += [(where, frozenset(symbols(change.value))) for where, change in entries]
+            chain.append(Period(time, tuple(change for _, change in entries)))
+        found[name] = Experiment(name, tuple(chain), carries=True)
+    return found
 
 
 def _parts(
-    source: Path, contents: dict[str, Any], observables: dict[str, Observable], experiments: dict[str, Experiment]
-) -> tuple[Part, ...]:
-    table = _measurement_table(source, contents.get("measurement_files") or [])
-    models = contents.get("model_files") or {}
-    if not models:
-        raise InputError(f"{source}: the problem names no model")
-    chosen = table["modelId"] if "modelId" in table else pd.Series([None] * len(table))
-    used = [str(cell) if filled(cell) else next(iter(models)) for cell in chosen]
-    problems = [
-        f"measurement {i + 1}: {unknown('model', name, models)}" for i, name in enumerate(used) if name not in models
-    ]
-    if len(models) > 1:
-        problems += [
-            f"measurement {i + 1}: several models, so modelId must say which"
-            for i, cell in enumerate(chosen)
-            if not filled(cell)
-        ]
-    raise_together(problems, str(source))
-    parts = []
-    for name, entry in models.items():
-        if entry["language"] != "sbml":
-            raise UnsupportedModelError(
-                f"{source}: model '{name}' is written in '{entry['language']}'; pathsim reads PEtab models in sbml"
+    folder: Path,
+    contents: dict[str, Any],
+    sheet: Sheet,
+    observables: dict[str, Observable | None],
+    experiments: dict[str, Experiment],
+    shared: Uses,
+    problems: list[str],
+    refused: list[UnsupportedModelError],
+) -> tuple[tuple[Part, ...], list[Uses]]:
+    """One part for each model, and the names that the tables use with it."""
+    files = contents.get("model_files") or {}
+    if not files:
+        problems.append("the problem names no model")
+    chosen: dict[str, list[Row]] = {name: [] for name in files}
+    for row in sheet.rows:
+        name = row.text("modelId")
+        if name and name not in files:
+            problems.append(f"{row.where}: {unknown('model', name, files)}")
+        elif not name and len(files) > 1:
+            problems.append(f"{row.where}: several models, so modelId must say which")
+        elif files:
+            chosen[name or next(iter(files))].append(row)
+    parts: list[Part] = []
+    uses: list[Uses] = []
+    read = {name: observable for name, observable in observables.items() if observable is not None}
+    frame = sheet.frame()
+    for name, entry in files.items():
+        model = None
+        if entry["language"] == "sbml":
+            model = open_model(folder / entry["location"], problems, refused)
+        else:
+            refused.append(
+                UnsupportedModelError(
+                    f"model '{name}' is written in '{entry['language']}'; pathsim reads PEtab models in sbml"
+                )
             )
-        rows = table[[one == name for one in used]]
-        measurements, problems = _measurements(rows, observables, experiments)
-        raise_together(problems, str(source))
-        parts.append(Part(load_model(source.parent / entry["location"]), observables, experiments, measurements, rows))
-    return tuple(parts)
-
-
-def _measurement_table(source: Path, names: list[str]) -> pd.DataFrame:
-    if not names:
-        raise InputError(f"{source}: the problem names no measurement table")
-    frames = []
-    for name in names:
-        try:
-            frames.append(pd.read_csv(source.parent / name, sep="\t"))
-        except FileNotFoundError:
-            raise InputError(f"{source.parent / name}: no such file") from None
-        missing = [column for column in ("observableId", "time", "measurement") if column not in frames[-1]]
-        raise_together([f"there is no column '{column}'" for column in missing], str(source.parent / name))
-    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+        used = Uses(model, shared.observables, shared.targets, shared.values, [], shared.first, shared.whole)
+        uses.append(used)
+        measurements = _measurements(chosen[name], observables, experiments, problems, used)
+        if model is not None:
+            places = {id(row): i for i, row in enumerate(sheet.rows)}
+            table = frame.iloc[[places[id(row)] for row in chosen[name]]]
+            parts.append(Part(model, read, experiments, measurements, table))
+    return tuple(parts), uses
 
 
 def _measurements(
-    table: pd.DataFrame, observables: dict[str, Observable], experiments: dict[str, Experiment]
-) -> tuple[tuple[Measurement, ...], list[str]]:
+    rows: list[Row],
+    observables: dict[str, Observable | None],
+    experiments: dict[str, Experiment],
+    problems: list[str],
+    uses: Uses,
+) -> tuple[Measurement, ...]:
     measurements: list[Measurement] = []
-    problems: list[str] = []
-    columns = {str(name): table[name].tolist() for name in table.columns}
-    empty = [None] * len(table)
-    for i, name in enumerate(columns["observableId"]):
-        observable = observables.get(str(name))
-        cell = columns.get("experimentId", empty)[i]
-        experiment = str(cell) if filled(cell) else ""
-        if observable is None:
-            problems.append(f"measurement {i + 1}: {unknown('observable', str(name), observables)}")
-            continue
+    for row in rows:
+        name, experiment = row.text("observableId"), row.text("experimentId")
         if experiment not in experiments:
-            problems.append(f"measurement {i + 1}: {unknown('experiment', experiment, experiments)}")
+            problems.append(f"{row.where}: {unknown('experiment', experiment, [one for one in experiments if one])}")
+        observable = observables.get(name)
+        if observable is None:
+            if name and name not in observables:
+                problems.append(f"{row.where}: {unknown('observable', name, observables)}")
+            uses.whole = False
             continue
-        overrides = gathered(problems, split_cell, columns.get("observableParameters", empty)[i], i + 1)
-        noise = gathered(problems, split_cell, columns.get("noiseParameters", empty)[i], i + 1)
-        if overrides is None or noise is None:
-            continue
-        problems += check_overrides(i + 1, observable, overrides, noise)
-        time, value = float(columns["time"][i]), float(columns["measurement"][i])
-        measurements.append(Measurement(observable.id, experiment, time, value, overrides, noise))
-    return tuple(measurements), problems
+        overrides = overrides_of(row, observable, problems, uses, formulas=True)
+        numbers = numbers_of(row, observable, problems)
+        if overrides is not None and numbers is not None and experiment in experiments:
+            measurements.append(Measurement(observable.id, experiment, *numbers, *overrides))
+    return tuple(measurements)
