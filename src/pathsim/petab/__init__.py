@@ -10,10 +10,10 @@ In: a problem's YAML file and its tables. Out: a :class:`pathsim.estimation.prob
 
 Faults of all files are collected and raised together, a line each with file, row, cell and what would be right. The
 package ``petab`` parses formulas and checks the YAML file against its schema; its tables and its linter are not used
-here, because they tell one fault at a time, without row and cell, let pandas guess types, and cost more: the 23 problems
-of the published collection are read and checked in 3.3 s here and in 14.8 s by ``petab.v1`` (8.1 s for 2.0 s with 27,000
-measurements), and importing ``petab.v2`` takes another 0.5 s. ``tests/petab/test_linter.py`` holds that nothing that its
-linter finds is accepted here.
+here: they tell one fault at a time, without row and cell, let pandas guess types, and cost more. The 23 problems of the
+published collection are read and checked in 3.3 s here and in 14.8 s by ``petab.v1`` (2.0 s and 8.1 s for the one with
+27,000 measurements); importing ``petab.v2`` takes another 0.5 s. ``tests/petab/test_linter.py`` holds that nothing that
+its linter finds is accepted here.
 """
 
 from __future__ import annotations
