@@ -23,7 +23,7 @@ Used = tuple[str, frozenset[str]]
 class Uses:
     """What the tables beside one model say, as names; ``model`` is None where it could not be read.
 
-    ``targets``: what conditions set; ``values``: names in what they set it to; ``overrides``: names in what measurements
+    ``targets``: what conditions set; ``values``: names in what they set it to; ``overrides``: names that measurements
     fill in; ``first``: names in values that hold from the start of an experiment (version 2). ``whole`` is False where
     something could not be read, so that what seems unused may not be.
     """

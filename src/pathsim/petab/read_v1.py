@@ -15,7 +15,7 @@ from ..model.maths import number, symbol
 from ..stats.noise import Family, Laplace, Log10Laplace, Log10Normal, LogLaplace, LogNormal, Normal, Scale
 from .check import Uses, gathered, name_faults
 from .formulas import parse
-from .rows import bound_faults, overrides_of, finish, numbers_of, observable_faults, open_model
+from .rows import bound_faults, finish, numbers_of, observable_faults, open_model, overrides_of
 from .tables import Kind, Row, Sheet, advice, is_id, number_of, read_sheet
 
 _SCALES: tuple[Scale, ...] = ("lin", "log", "log10")
