@@ -25,7 +25,7 @@ from pathsim.estimation.optimise import Ledger, minimise
 from pathsim.estimation.profile import Held
 from pathsim.estimation.result import Fit
 from pathsim.experiments.readings import simulate_conditions
-from pathsim.lab import Condition
+from pathsim.lab import Condition, Treatment
 
 ANT = """
 model cascade
@@ -59,7 +59,7 @@ def signals(model: ps.Model, truth: dict[str, float], library: ps.Library) -> pd
     """What an ideal blot would show."""
     parameters = tuple(replace(item, value=truth.get(item.id, item.value)) for item in model.parameters)
     changed = replace(model, parameters=parameters, digest=repr(sorted(truth.items())))
-    conditions = [Condition(line, ps.Treatment.parse(text)) for line in LINES.values() for text in TREATMENTS]
+    conditions = [Condition(line, Treatment.parse(text)) for line in LINES.values() for text in TREATMENTS]
     readouts = ["pAKT", "pS6"]
     values = simulate_conditions(changed, conditions, TIMES, readouts, library)
     rows = [
@@ -86,7 +86,7 @@ def noisy(ideal: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def lost_at(fit: Fit, k: int, value: float) -> float:
     """Log likelihood lost when parameter k is held at ``value`` and the others make up for it."""
     held = Held(fit.objective, k, value)
-    ended = minimise(Ledger(held), np.delete(fit.theta, k), ps.TrustRegion(tolerance=1e-3))
+    ended = minimise(Ledger(held), np.delete(fit.theta, k), ps.search.TrustRegion(tolerance=1e-3))
     return ended.value - fit.best.value
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import sys
 
 import pathsim as ps
+from pathsim.experiments.ensemble import on_lines
 from pathsim.plot.glucose import draw_glucose
 
 
 def main(target: str) -> None:
     """One study and the same under ten parameter sets that fit the calibration about as well, summary, figure."""
-    study_of = ps.on_lines(
+    study_of = on_lines(
         lambda lines: ps.glucose_insulin_study("pi3k_mapk", lines[0], "paxalisib 15 mg/kg daily"), ["ATRT"]
     )
     found = ps.prediction_intervals(study_of, [{}, *ps.load_parameter_sets()[:10]])

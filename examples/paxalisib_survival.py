@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 
 import pathsim as ps
+from pathsim.experiments.ensemble import on_lines
 from pathsim.plot.xenograft import draw_xenograft
 from pathsim.workflow.study_intervals import median_interval
 
@@ -21,7 +22,7 @@ PUBLISHED_DAYS = {"vehicle": 40.0, "paxalisib 20 mg/kg daily": 54.0}
 
 def main(target: str) -> None:
     """Run the study at the size of the published one, then ask how many mice it needed."""
-    study = ps.on_lines(lambda lines: ps.xenograft("pi3k_mapk", lines[0], ARMS, mice=8, seed=0), ["ATRT"])
+    study = on_lines(lambda lines: ps.xenograft("pi3k_mapk", lines[0], ARMS, mice=8, seed=0), ["ATRT"])
     found = ps.prediction_intervals(study, [{}, *ps.load_parameter_sets()[:10]])
     trial = found.best
     for row in trial.summary().itertuples():

@@ -21,7 +21,7 @@ TREATMENTS = [
 
 if __name__ == "__main__":
     target = sys.argv[1] if len(sys.argv) > 1 else "resistance_blot.png"
-    table = ps.western_blot("pi3k_mapk", LINES, TREATMENTS, READOUTS, "15 min", noise=ps.BlotNoise(), seed=1)
+    table = ps.western_blot("pi3k_mapk", LINES, TREATMENTS, READOUTS, "15 min", noise=ps.noise.BlotNoise(), seed=1)
     masses = {item.name: item.mass_kDa for item in ps.load_model("pi3k_mapk").annotations if item.mass_kDa}
     draw_blot(table, masses, title="Escape from alpelisib").savefig(target, dpi=200)
     kept = table[table["readout"] == "pS6_S240"].pivot_table(

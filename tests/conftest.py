@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +35,7 @@ SLOW = (
     "solve/test_fuzz.py",
     "solve/test_published_models.py",
     "solve/test_semantic_suite.py",
-    "solve/test_stiff_problems.py",
+    "solve/integrate/test_stiff_problems.py",
     "sweep/test_cluster.py",
     "sweep/test_crowd.py",
     "sweep/test_run.py::test_killed",
@@ -49,6 +50,11 @@ beginnings of names. They are marked ``slow``; everything else together takes ab
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for entry in SLOW:
+        place, _, name = entry.partition("::")
+        path = Path(__file__).parent / place
+        if not path.exists() or (name and f"def {name}" not in path.read_text(encoding="utf-8")):
+            raise pytest.UsageError(f"tests/conftest.py: '{entry}' in SLOW is no test")
     for item in items:
         if item.nodeid.removeprefix("tests/").startswith(SLOW):
             item.add_marker("slow")

@@ -1,12 +1,9 @@
-"""Every public name of pathsim, one line each; ``__init__.py`` reads this file and tests hold each line to exist."""
+"""Every public name of pathsim, one line each; ``names.py`` reads this file and tests hold each line to exist."""
 
 from . import petab as petab
 from . import plot as plot
 from . import sensitivity as sensitivity
 from . import sweep as sweep
-from .assays import BlotNoise as BlotNoise
-from .assays import Plate as Plate
-from .assays import WellNoise as WellNoise
 from .assays import combination_screen as combination_screen
 from .assays import dose_response as dose_response
 from .assays import resistance_blot_protocol as resistance_blot_protocol
@@ -16,7 +13,6 @@ from .errors import PathsimError as PathsimError
 from .errors import SimulationError as SimulationError
 from .estimation import LBFGSB as LBFGSB
 from .estimation import FreeParameter as FreeParameter
-from .estimation import TrustRegion as TrustRegion
 from .estimation import blot_problem as blot_problem
 from .estimation import fit as fit
 from .estimation import identifiability_report as identifiability_report
@@ -29,7 +25,6 @@ from .estimation import read_free_parameters as read_free_parameters
 from .estimation import sample as sample
 from .estimation import search as search
 from .experiments.ensemble import load_parameter_sets as load_parameter_sets
-from .experiments.ensemble import on_lines as on_lines
 from .experiments.ensemble import prediction_intervals as prediction_intervals
 from .experiments.timecourse import iter_simulate_many as iter_simulate_many
 from .experiments.timecourse import simulate as simulate
@@ -42,7 +37,6 @@ from .invivo import xenograft as xenograft
 from .lab import CellLine as CellLine
 from .lab import Drug as Drug
 from .lab import Library as Library
-from .lab import Treatment as Treatment
 from .lab import default_library as default_library
 from .model import Model as Model
 from .model import load_model as load_model
@@ -56,7 +50,6 @@ from .stats import hill as hill
 from .stats import noise as noise
 from .stats import survival as survival
 from .stats import synergy as synergy
-from .table import read_table as read_table
 from .workflow import investigate as investigate
 
 __version__: str

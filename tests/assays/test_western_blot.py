@@ -85,22 +85,20 @@ def test_results_do_not_depend_on_the_process(blot: pd.DataFrame) -> None:
 
 
 def test_noise_belongs_to_the_band_not_to_its_place() -> None:
-    protocol = ps.resistance_blot_protocol()
-    whole = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], replicates=2, noise=ps.BlotNoise(), seed=3)
-    again = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], replicates=2, noise=ps.BlotNoise(), seed=3)
-    other = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], replicates=2, noise=ps.BlotNoise(), seed=4)
+    protocol, noise = ps.resistance_blot_protocol(), ps.noise.BlotNoise()
+    whole = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], replicates=2, noise=noise, seed=3)
+    again = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], replicates=2, noise=noise, seed=3)
+    other = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], replicates=2, noise=noise, seed=4)
     pd.testing.assert_frame_equal(whole, again)
     assert (whole["value"] != other["value"]).all()
-    turned = ps.western_blot(
-        "pi3k_mapk", "T47D", protocol[::-1], READOUTS, [15.0], replicates=2, noise=ps.BlotNoise(), seed=3
-    )
+    turned = ps.western_blot("pi3k_mapk", "T47D", protocol[::-1], READOUTS, [15.0], replicates=2, noise=noise, seed=3)
     keys = ["treatment", "readout", "replicate"]
     both = whole.merge(turned, on=keys, suffixes=("", "_turned"))
     np.testing.assert_array_equal(both["value"], both["value_turned"])
 
 
 def test_loading_errors_cancel_against_the_loading_control() -> None:
-    noise = ps.BlotNoise(loading_cv=0.5, band_cv=0.0, background=0.0, gain_cv=0.0)
+    noise = ps.noise.BlotNoise(loading_cv=0.5, band_cv=0.0, background=0.0, gain_cv=0.0)
     protocol = ps.resistance_blot_protocol()[:2]
     noisy = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0], noise=noise)
     clean = ps.western_blot("pi3k_mapk", "T47D", protocol, READOUTS, [15.0])
@@ -136,4 +134,4 @@ def test_bad_input_is_refused_in_words(change: dict[str, object], says: str) -> 
 
 def test_noise_that_is_no_noise_is_refused() -> None:
     with pytest.raises(ps.InputError, match="band_cv is -1"):
-        ps.BlotNoise(band_cv=-1)
+        ps.noise.BlotNoise(band_cv=-1)

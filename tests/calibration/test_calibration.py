@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_every_table_is_read_and_becomes_the_problem() -> None:
         "growth targets": 10,
     }
     assert (frame["sd"] > 0).all()
-    chosen = targets.selection((frame["cell_line"] == "A375").tolist())
+    chosen = replace(targets, numbers=tuple(item for item in targets.numbers if item.row.place.cell_line == "A375"))
     model, library = ps.load_model("pi3k_mapk"), default_library()
     constants = [item for item in free_constants(model, library, targets) if item.name in ("K_DUSP", "DUSP_max")]
     problem = calibration_problem(model, library, chosen, constants)

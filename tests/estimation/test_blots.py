@@ -13,7 +13,7 @@ import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation import check_blots
 from pathsim.estimation.curves import curves
-from pathsim.lab import Condition
+from pathsim.lab import Condition, Treatment
 from pathsim.plot.fit import draw_blot_fit
 from pathsim.stats.noise import Normal
 
@@ -60,7 +60,7 @@ def blots(model: ps.Model, noise: float = 0.1, seed: int = 0, **changed: float) 
 
     shelf = library()
     conditions = [
-        Condition(shelf.cell_line(line), ps.Treatment.parse(text)) for line in shelf.cell_lines for text in TREATMENTS
+        Condition(shelf.cell_line(line), Treatment.parse(text)) for line in shelf.cell_lines for text in TREATMENTS
     ]
     values = {item.id: changed.get(item.id, item.value) for item in model.parameters}
     truth = model_with(model, values)

@@ -115,10 +115,10 @@ def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ps.InputError, match="members"):
         SuccessiveHalving(members=0)
     with pytest.raises(ps.InputError, match="seconds"):
-        ps.TrustRegion(seconds=0.0)
+        ps.search.TrustRegion(seconds=0.0)
 
 
 def test_a_local_search_ends_when_its_time_is_up() -> None:
-    fit = ps.fit(Valleys(), 1, workers=1, optimiser=ps.TrustRegion(seconds=1e-9), populations=())
+    fit = ps.fit(Valleys(), 1, workers=1, optimiser=ps.search.TrustRegion(seconds=1e-9), populations=())
     assert not fit.best.converged
     assert "were not enough" in fit.best.message

@@ -20,6 +20,7 @@ import pytest
 import pathsim as ps
 from pathsim import units
 from pathsim.errors import PathsimError
+from pathsim.lab import Treatment
 from pathsim.lab.clones import read_clones
 from pathsim.lab.pharmacokinetics import read_pharmacy
 from pathsim.model import check_model, models_folder
@@ -151,7 +152,7 @@ READERS: dict[str, Reader] = {
     "sweep": (ps.sweep.read_spec, ".toml", lambda: [_example_sweep()]),
     "table": (read_table, ".csv", lambda: [BLOTS]),
     "synergy": (lambda path: ps.synergy.read_csv(path, PERCENT), ".csv", lambda: [MATRIX]),
-    "treatment": (_text(lambda text: str(ps.Treatment.parse(text))), ".txt", lambda: [TREATMENT]),
+    "treatment": (_text(lambda text: str(Treatment.parse(text))), ".txt", lambda: [TREATMENT]),
     "quantity": (_text(units.quantity), ".txt", lambda: ["1.5 uM", "10 %", "2 h", "3 mg/kg"]),
     "times": (_text(units.times_min), ".txt", lambda: ["0 15 min 2 h", "0 .. 2 h x 9"]),
     "doses": (_text(units.doses_nM), ".txt", lambda: ["0 nM 100 nM 1 uM", "1 nM .. 10 uM x 9"]),

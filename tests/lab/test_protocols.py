@@ -9,6 +9,7 @@ import pytest
 
 import pathsim as ps
 from pathsim.errors import InputError
+from pathsim.lab import Treatment
 from pathsim.lab.host import glucose_host
 from pathsim.lab.protocols import pathway_map, protocols, read_pathway_map, read_protocols
 from pathsim.model import models_folder
@@ -45,7 +46,7 @@ def test_every_drug_line_and_treatment_reads() -> None:
     for partner in asked.rescue:
         library.drug(partner.drug)
     for text in (*ps.resistance_blot_protocol(), asked.numerics.treatment, asked.glucose_medium):
-        for name in ps.Treatment.parse(text).names:
+        for name in Treatment.parse(text).names:
             library.drug(name)
 
 

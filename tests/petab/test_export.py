@@ -16,7 +16,7 @@ import pathsim as ps
 from pathsim.errors import InputError, UnsupportedModelError
 from pathsim.estimation.free import FreeParameter
 from pathsim.experiments.readings import simulate_conditions
-from pathsim.lab import Condition
+from pathsim.lab import Condition, Treatment
 from pathsim.model import check_model
 from pathsim.petab import export, load
 from pathsim.petab.write import write
@@ -49,7 +49,7 @@ def _plain(table: pd.DataFrame) -> np.ndarray:
     readouts, times = list(dict.fromkeys(table["readout"])), sorted(set(table["time_min"]))
     values = simulate_conditions(
         ps.load_model("pi3k_mapk"),
-        [Condition(library.cell_line(a), ps.Treatment.parse(b)) for a, b in pairs],
+        [Condition(library.cell_line(a), Treatment.parse(b)) for a, b in pairs],
         times,
         readouts,
         library,

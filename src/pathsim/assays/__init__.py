@@ -2,14 +2,12 @@
 
 from .combination import combination_screen
 from .dose_response import dose_response
-from .wells import PLATES, Plate, WellNoise, percent_of_vehicle
-from .western_blot import BlotNoise, resistance_blot_protocol, western_blot
+from .wells import PLATES, Plate, percent_of_vehicle
+from .western_blot import resistance_blot_protocol, western_blot
 
 __all__ = [
     "PLATES",
-    "BlotNoise",
     "Plate",
-    "WellNoise",
     "combination_screen",
     "dose_response",
     "percent_of_vehicle",

@@ -11,6 +11,7 @@ from ..errors import raise_together, unknown
 from ..lab import CellLine, Library, default_library
 from ..model import Model
 from ..solve import Solver
+from ..stats.noise import WellNoise
 from .screen_input import (
     full_medium,
     open_model,
@@ -21,7 +22,7 @@ from .screen_input import (
     read_readout,
     read_times,
 )
-from .wells import Plate, WellNoise, add_doses, assemble, fill_plates, read_signals
+from .wells import Plate, add_doses, assemble, fill_plates, read_signals
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,6 +10,7 @@ from ..errors import raise_together
 from ..lab import CellLine, Library, default_library
 from ..model import Model
 from ..solve import Solver
+from ..stats.noise import WellNoise
 from .screen_input import (
     full_medium,
     open_model,
@@ -20,7 +21,7 @@ from .screen_input import (
     read_readout,
     read_times,
 )
-from .wells import Place, Plate, WellNoise, add_doses, assemble, fill_plates, read_signals
+from .wells import Place, Plate, add_doses, assemble, fill_plates, read_signals
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,9 @@ from ..errors import PathsimError
 from ..experiments.conditions import resting_medium
 from ..lab import CellLine, Library, Treatment
 from ..model import Model, load_model
+from ..stats.noise import WellNoise
 from ..units import doses_nM, number_text, times_min
-from .wells import PLATES, Plate, Readout, Scale, WellNoise, find_readout
+from .wells import PLATES, Plate, Readout, Scale, find_readout
 
 
 def open_model(model: Model | str | Path) -> Model:

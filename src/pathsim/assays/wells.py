@@ -6,7 +6,6 @@ colony area, growth rate) are normalised to the vehicle wells of the same plate,
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -15,14 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import InputError, raise_together, unknown
+from ..errors import InputError, unknown
 from ..experiments.readings import simulate_conditions
 from ..lab import CellLine, Condition, Dose, Library, Treatment
 from ..lab.protocols import protocols
 from ..model import Model
 from ..solve import Solver
 from ..stats import growth_rate
-from ..stats.noise import LogNormal
+from ..stats.noise import WellNoise
 from ..units import UNITS, Quantity
 
 if TYPE_CHECKING:
@@ -58,38 +57,6 @@ ASSAY_READOUTS = {
 what the stained area of a 14-day colony formation assay measures. ``GR``: growth rate inhibition
 (Hafner 2016 Nat Methods), 1 no effect, 0 stasis, below 0 loss of cells.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class WellNoise:
-    """What seeding, pipetting and reading do to a signal.
-
-    ``well_cv``: log-normal error of each well. ``plate_cv``: log-normal gain shared by all wells of a plate, which
-    normalising to its vehicle wells removes. Defaults are those of a good screen (replicate CV about 5 %).
-    """
-
-    well_cv: float = 0.05
-    plate_cv: float = 0.10
-
-    def __post_init__(self) -> None:
-        raise_together(
-            [
-                f"{name} is {value!r}; it must be a finite number that is not negative"
-                for name in ("well_cv", "plate_cv")
-                if not 0 <= (value := getattr(self, name)) < math.inf
-            ],
-            "well noise",
-        )
-
-    @property
-    def well(self) -> LogNormal:
-        """The noise of a well."""
-        return LogNormal.of_cv(self.well_cv)
-
-    @property
-    def plate(self) -> LogNormal:
-        """The spread of the gain of a plate."""
-        return LogNormal.of_cv(self.plate_cv)
 
 
 @dataclass(frozen=True, slots=True)

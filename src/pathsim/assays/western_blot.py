@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,55 +15,12 @@ from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..lab.protocols import protocols
 from ..model import Model, load_model
 from ..solve import Solver
-from ..stats.noise import LogNormal
+from ..stats.noise import BlotNoise
 from ..units import times_min
 from .screen_input import read_line
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True, slots=True)
-class BlotNoise:
-    """What gels, transfers, antibodies and detectors do to a signal; bands become densitometry in arbitrary units.
-
-    ``loading_cv``: log-normal error of the protein loaded in a lane, shared by all its bands, loading control
-    included. ``band_cv``: log-normal error of each band. ``background``: added to every band, as a share of the
-    brightest of its antibody. ``saturation``: signal, in units of the brightest band, at which the detector gives half
-    of its range (infinite: a linear detector). ``gain_cv``: log-normal spread of the gain of each antibody on each gel.
-    Defaults are those of careful densitometry (loading error 10 to 20 %).
-    """
-
-    loading_cv: float = 0.12
-    band_cv: float = 0.10
-    background: float = 0.02
-    saturation: float = float("inf")
-    gain_cv: float = 0.3
-
-    def __post_init__(self) -> None:
-        problems = [
-            f"{name} is {value!r}; it must be a number that is not negative"
-            for name in ("loading_cv", "band_cv", "background", "saturation", "gain_cv")
-            if not (value := getattr(self, name)) >= 0
-        ]
-        if self.saturation == 0:
-            problems.append("saturation is 0: the detector would show nothing")
-        raise_together(problems, "blot noise")
-
-    @property
-    def loading(self) -> LogNormal:
-        """The noise of the protein in a lane."""
-        return LogNormal.of_cv(self.loading_cv)
-
-    @property
-    def band(self) -> LogNormal:
-        """The noise of a band: what :func:`pathsim.blot_problem` assumes when it is told ``noise=BlotNoise().band``."""
-        return LogNormal.of_cv(self.band_cv)
-
-    @property
-    def gain(self) -> LogNormal:
-        """The spread of the scale of an antibody on a gel."""
-        return LogNormal.of_cv(self.gain_cv)
 
 
 def western_blot(

@@ -78,11 +78,6 @@ class Targets:
             }
         )
 
-    def selection(self, rows: Sequence[bool]) -> Targets:
-        """Only the numbers for which ``rows`` holds."""
-        chosen = (item for item, wanted in zip(self.numbers, rows, strict=True) if wanted)
-        return replace(self, numbers=tuple(chosen))
-
 
 def read_targets(config: Path, folder: Path) -> Targets:
     """Read ``calibration.toml`` and the tables it names from ``folder``.

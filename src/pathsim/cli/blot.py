@@ -52,9 +52,10 @@ def blot(
 
     Without arguments: parental T47D and its PTEN-null sister under the standard protocol for PI3K inhibitor resistance.
     """
-    from ..assays import BlotNoise, resistance_blot_protocol, western_blot
+    from ..assays import resistance_blot_protocol, western_blot
     from ..lab.protocols import protocols
     from ..model import load_model
+    from ..stats.noise import BlotNoise
 
     opened, standard = load_model(model), protocols().resistance_blot
 

@@ -59,7 +59,8 @@ def combine(
 
     The table has one row per combination; the summary with its unit and sign goes to stderr. -o DIR gets wells too.
     """
-    from ..assays import WellNoise, combination_screen, percent_of_vehicle
+    from ..assays import combination_screen, percent_of_vehicle
+    from ..stats.noise import WellNoise
 
     if plot is not None and len(drugs) != 2:
         raise InputError(f"--plot draws the matrix of two drugs; {len(drugs)} are named")

@@ -25,31 +25,16 @@ class Posterior:
 
     def __init__(self, setup: Setup) -> None:
         self.setup, self.solver = setup, setup.rosenbrock
+        self.names, self.scales, self.lower, self.upper = setup.names, setup.scales, setup.lower, setup.upper
 
     def __reduce__(self) -> tuple[object, ...]:
         """Other processes make their own plan and machine code."""
         return Posterior, (self.setup,)
 
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        return tuple(parameter.id for parameter in self.setup.estimated)
-
     @property
     def content(self) -> str:
         """What the problem and its solver are, as a text that identifies them."""
         return f"{self.setup.description.content} {self.solver!r}"
-
-    @property
-    def scales(self) -> tuple[str, ...]:
-        return self.setup.scales
-
-    @property
-    def lower(self) -> FloatArray:
-        return self.setup.lower
-
-    @property
-    def upper(self) -> FloatArray:
-        return self.setup.upper
 
     def value(self, theta: FloatArray) -> tuple[float, str]:
         values, failures = self.values(np.asarray(theta)[None])
@@ -117,7 +102,7 @@ class Posterior:
         return self._with_priors(forward_derivatives(self.setup, np.asarray(theta)[None], self.solver)[0], theta)
 
     def derivatives_many(self, thetas: FloatArray) -> list[Derivatives]:
-        """Slopes at many vectors at once, roughly: the error of sensitivities is not controlled."""
+        """Derivatives at many vectors at once, roughly: the error of sensitivities is not controlled."""
         found = forward_derivatives(self.setup, thetas, self._many.solver, refinements=0)
         return [self._with_priors(one, theta) for one, theta in zip(found, thetas, strict=True)]
 

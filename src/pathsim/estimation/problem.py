@@ -91,10 +91,10 @@ class Problem:
         """Rows of the parameter table that are estimated, in order."""
         return self.setup.estimated
 
-    @cached_property
+    @property
     def parameter_ids(self) -> tuple[str, ...]:
         """Names of the estimated parameters: the order of ``theta``."""
-        return tuple(parameter.id for parameter in self.parameters if parameter.estimated)
+        return self.setup.names
 
     @property
     def scales(self) -> tuple[str, ...]:

@@ -75,6 +75,11 @@ class Setup:
         return tuple(parameter for parameter in self.parameters if parameter.estimated)
 
     @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the estimated parameters: the order of theta."""
+        return tuple(parameter.id for parameter in self.estimated)
+
+    @cached_property
     def scales(self) -> tuple[str, ...]:
         """``lin``, ``log`` or ``log10`` for each estimated parameter."""
         return tuple(parameter.scale for parameter in self.estimated)

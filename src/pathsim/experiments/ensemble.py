@@ -136,7 +136,8 @@ def prediction_intervals(
 ) -> Intervals[Study]:
     """Carry out a study under every parameter set: how far what it finds hangs on constants that are not known.
 
-    >>> run = ps.on_lines(lambda lines: ps.western_blot("pi3k_mapk", lines, "vehicle", "pAKT_S473", 0.0), ["T47D"])
+    >>> from pathsim.experiments.ensemble import on_lines
+    >>> run = on_lines(lambda lines: ps.western_blot("pi3k_mapk", lines, "vehicle", "pAKT_S473", 0.0), ["T47D"])
     >>> ps.prediction_intervals(run, [{}, *ps.load_parameter_sets()]).table()
 
     Args:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -25,6 +26,7 @@ import numpy.typing as npt
 from scipy.special import kve, log_ndtr
 
 from ..arrays import FloatArray
+from ..errors import raise_together
 
 SideArray = npt.NDArray[np.int8]
 Scale = Literal["lin", "log", "log10"]
@@ -319,3 +321,80 @@ def bends(family: Family, z: FloatArray, side: SideArray | None = None) -> Float
     with np.errstate(all="ignore"):
         seen = family.density.bend(z)
         return seen if side is None else np.where(side == 0, seen, family.density.bound_bend(side * z))
+
+
+# ------------------------------------------------------------------------------------------------------- of instruments
+
+
+@dataclass(frozen=True, slots=True)
+class BlotNoise:
+    """What gels, transfers, antibodies and detectors do to a signal; bands become densitometry in arbitrary units.
+
+    ``loading_cv``: log-normal error of the protein loaded in a lane, shared by all its bands, loading control
+    included. ``band_cv``: log-normal error of each band. ``background``: added to every band, as a share of the
+    brightest of its antibody. ``saturation``: signal, in units of the brightest band, at which the detector gives half
+    of its range (infinite: a linear detector). ``gain_cv``: log-normal spread of the gain of each antibody on each gel.
+    Defaults are those of careful densitometry (loading error 10 to 20 %).
+    """
+
+    loading_cv: float = 0.12
+    band_cv: float = 0.10
+    background: float = 0.02
+    saturation: float = float("inf")
+    gain_cv: float = 0.3
+
+    def __post_init__(self) -> None:
+        problems = _not_sizes(self, ("loading_cv", "band_cv", "background", "gain_cv"))
+        if not self.saturation > 0:
+            problems.append(f"saturation is {self.saturation!r}; it must be a number above 0, or infinite")
+        raise_together(problems, "blot noise")
+
+    @property
+    def loading(self) -> LogNormal:
+        """The noise of the protein in a lane."""
+        return LogNormal.of_cv(self.loading_cv)
+
+    @property
+    def band(self) -> LogNormal:
+        """The noise of a band: what :func:`pathsim.blot_problem` assumes when it is told ``noise=BlotNoise().band``."""
+        return LogNormal.of_cv(self.band_cv)
+
+    @property
+    def gain(self) -> LogNormal:
+        """The spread of the scale of an antibody on a gel."""
+        return LogNormal.of_cv(self.gain_cv)
+
+
+@dataclass(frozen=True, slots=True)
+class WellNoise:
+    """What seeding, pipetting and reading do to a signal.
+
+    ``well_cv``: log-normal error of each well. ``plate_cv``: log-normal gain shared by all wells of a plate, which
+    normalising to its vehicle wells removes. Defaults are those of a good screen (replicate CV about 5 %).
+    """
+
+    well_cv: float = 0.05
+    plate_cv: float = 0.10
+
+    def __post_init__(self) -> None:
+        raise_together(_not_sizes(self, ("well_cv", "plate_cv")), "well noise")
+
+    @property
+    def well(self) -> LogNormal:
+        """The noise of a well."""
+        return LogNormal.of_cv(self.well_cv)
+
+    @property
+    def plate(self) -> LogNormal:
+        """The spread of the gain of a plate."""
+        return LogNormal.of_cv(self.plate_cv)
+
+
+def _not_sizes(noise: object, names: Sequence[str]) -> list[str]:
+    """What is wrong with sizes of noise."""
+    values = {name: getattr(noise, name) for name in names}
+    return [
+        f"{name} is {value!r}; it must be a finite number that is not negative"
+        for name, value in values.items()
+        if not 0 <= value < math.inf
+    ]
