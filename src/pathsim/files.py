@@ -215,9 +215,12 @@ def _lock(folder: Path) -> int | None:
 def whole_file(path: str | Path) -> Iterator[Path]:
     """A place beside ``path`` to write to, which becomes ``path`` at the end, or vanishes if anything goes wrong.
 
-    The folder is made if need be. Raises :class:`OSError` that names ``path``, for example when the disk is full.
+    The folder is made if need be. Raises :class:`OSError` that names ``path``, for example when the disk is full, and
+    :class:`InputError` when there is a pipe or device.
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # a link stays one
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise InputError(f"{path}: a pipe or device, not a file")
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PARTIAL}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -228,7 +231,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     except BaseException as error:
         partial.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.filename in (None, str(partial)):
-            raise OSError(error.errno, error.strerror or str(error), str(target)) from None
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from None
         raise
 
 

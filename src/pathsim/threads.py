@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from threading import Event
+from threading import Event, Thread
 from typing import Any, TypeVar
+
+from .errors import SimulationError
 
 Result = TypeVar("Result")
 
@@ -31,16 +33,39 @@ def stop_if_asked() -> None:
             raise StoppedError
 
 
+def apart(function: Callable[..., Result], *arguments: Any) -> Result:
+    """``function(*arguments)`` in a thread of its own, for long calls into libraries that cannot look for Ctrl-C.
+
+    Ctrl-C ends the waiting at once; what the thread still does is lost.
+    """
+    found: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            found.set_result(function(*arguments))
+        except BaseException as error:
+            found.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    return found.result()
+
+
 @contextmanager
 def threads(count: int) -> Iterator[Callable[..., Future[Any]]]:
-    """``submit(function, *arguments)`` to ``count`` threads; leaving the block by an exception stops what they do."""
+    """``submit(function, *arguments)`` to ``count`` threads; leaving the block by an exception stops what they do.
+
+    Raises :class:`SimulationError` when the system gives no thread.
+    """
     stop = Event()
     with ThreadPoolExecutor(count) as pool:
 
         def submit(function: Callable[..., Result], *arguments: Any) -> Future[Result]:
             context = copy_context()
             context.run(_asked.set, (*_asked.get(), stop))
-            return pool.submit(context.run, function, *arguments)
+            try:
+                return pool.submit(context.run, function, *arguments)
+            except RuntimeError as error:
+                raise SimulationError(f"a thread could not be started ({error}); ask for fewer workers") from None
 
         try:
             yield submit

@@ -7,12 +7,15 @@ that ``pathsim --help`` stays quick.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar
 
 import typer
 from typer.core import TyperGroup, TyperOption
@@ -20,6 +23,7 @@ from typer.core import TyperGroup, TyperOption
 from .. import __version__
 from ..errors import InputError, PathsimError
 from ..files import whole_file, write_whole
+from . import signals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from ..stats.noise import Family
 
 Study = TypeVar("Study")
-DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 VERBS = (
     "list",
@@ -55,7 +59,7 @@ app = typer.Typer(
     help="A virtual wet lab for PI3K-pathway drug resistance. Tables go to stdout as CSV, progress to stderr, "
     "figures where --plot says.",
     epilog="Every command takes --debug, which shows the traceback of an error. Exit codes: 0 done, 1 failed, "
-    "2 wrong usage, 130 interrupted.",
+    "2 wrong usage, 130 interrupted, 143 terminated.",
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -75,7 +79,9 @@ def new_file(path: str | None) -> str | None:
     if path is not None:
         if os.path.isdir(path):
             raise InputError(f"{path}: a folder; name a file in it")
-        _refuse_place(path, os.path.dirname(path) or ".")
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise InputError(f"{path}: a pipe or device, not a file")
+        _refuse_place(path, os.path.dirname(os.path.realpath(path)))
     return path
 
 
@@ -93,8 +99,13 @@ def _refuse_place(path: str, folder: str) -> None:
         place = os.path.dirname(place)
     if not os.path.isdir(place):
         raise InputError(f"{path}: cannot be written, because {place} is a file and not a folder")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: cannot be written, because {place} may not be written to")
+    try:
+        with tempfile.NamedTemporaryFile(dir=place, prefix=".pathsim"):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written, because {place} may not be written to ({error.strerror or error})"
+        ) from None
 
 
 # Options that mean the same in every verb.
@@ -192,46 +203,55 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    sys.exit(_run(words, debug))
+    with signals.ending_soon():
+        code = _run(words, debug)
+    sys.exit(code)
 
 
 def _run(words: list[str], debug: bool) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # rows run side by side; threads of small matrices only wait
-    for verb in VERBS:
-        import_module(f".{verb}", __package__)
-    command = typer.main.get_command(app)
     try:
-        return int(command.main(spread(command, words), prog_name="pathsim", standalone_mode=False) or DONE)
+        for verb in VERBS:
+            import_module(f".{verb}", __package__)
+        command = typer.main.get_command(app)
+        code = int(command.main(spread(command, words), prog_name="pathsim", standalone_mode=False) or DONE)
+        if code == INTERRUPTED:  # typer has made a code of Ctrl-C
+            raise KeyboardInterrupt
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        _let_go(sys.stdout)
+        return DONE
     except (typer.Abort, KeyboardInterrupt):
         if debug:
             raise
         _say("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except InputError as error:
-        if debug:
-            raise
-        _say(str(error))
-        return WRONG_USAGE
-    except PathsimError as error:
-        if debug:
-            raise
-        _say(str(error))
-        return FAILED
-    except OSError as error:
-        if debug:
-            raise
-        _say(f"{error.filename or 'a file'}: {error.strerror or error}")
-        return FAILED
+    except signals.TerminatedError:
+        _say("terminated")
+        return TERMINATED
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own errors of usage, whose base class is not public
             return _wrong_usage(error)
         if debug:
             raise
-        _say(f"{type(error).__name__}: {error} (a defect of pathsim; --debug shows where)")
-        return FAILED
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    """Say in a line what went wrong; the exit code."""
+    if isinstance(error, InputError):
+        _say(str(error))
+        return WRONG_USAGE
+    if isinstance(error, OSError):
+        _say(f"{error.filename or 'a file'}: {error.strerror or error}")
+    else:
+        _say(str(error) if isinstance(error, PathsimError) else f"{type(error).__name__}: {error} ({_DEFECT})")
+    return FAILED
+
+
+_DEFECT = "a defect of pathsim; --debug shows where"
 
 
 def _wrong_usage(error: Any) -> int:
@@ -247,7 +267,7 @@ def _wrong_usage(error: Any) -> int:
 
 
 def _say(message: str) -> None:
-    print(f"pathsim: {message}", file=sys.stderr)
+    note(f"pathsim: {message}")
 
 
 def spread(command: Any, words: Sequence[str]) -> list[str]:
@@ -289,15 +309,34 @@ def deliver(table: Any, name: str, as_json: bool = False, folder: str | None = N
 
 
 def send(text: str) -> None:
-    """Text to stdout."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    """Text to stdout. Raises :class:`OSError` that names it when it is closed or full."""
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "is closed; -o writes into a folder", "standard output")
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _let_go(sys.stdout)
+        raise OSError(error.errno, error.strerror, "standard output") from None
 
 
-def note(message: str, quiet: bool = False) -> None:
-    """Progress for people, on stderr."""
-    if not quiet:
-        print(message, file=sys.stderr)
+def note(message: str, quiet: bool = False, end: str = "\n") -> None:
+    """Progress for people, on stderr; where that is closed or full the work goes on without."""
+    if quiet or sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(message + end)
+        sys.stderr.flush()
+    except OSError:
+        _let_go(sys.stderr)
+
+
+def _let_go(stream: TextIO | None) -> None:
+    """Send what is still written to a stream that takes nothing more nowhere, so that the end of Python is quiet."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
 
 
 def save_figure(figure: Any, path: str, quiet: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -27,11 +26,11 @@ def check(
         from json import dumps
 
         details = {"conserved totals": report.conserved, "problems": report.problems}
-        sys.stdout.write(dumps({"model": report.model, **counts, **details}, indent=1) + "\n")
+        cli.send(dumps({"model": report.model, **counts, **details}, indent=1) + "\n")
     else:
         counts["conserved totals"] = len(report.conserved)
         counts["problems"] = len(report.problems)
-        sys.stdout.write("what,count\n" + "".join(f"{what},{count}\n" for what, count in counts.items()))
+        cli.send("what,count\n" + "".join(f"{what},{count}\n" for what, count in counts.items()))
         for total in report.conserved:
             cli.note(f"conserved: {total}")
         for problem in report.problems:

@@ -107,11 +107,11 @@ def progress_line(every: float = 10.0) -> Callable[[Progress], None]:
             f"{_clock(now.seconds_left)} left"
         )
         finished = now.chunks == now.of_chunks
-        if sys.stderr.isatty():
-            print(f"\r{text}   ", end="\n" if finished else "", file=sys.stderr, flush=True)
+        if sys.stderr is not None and sys.stderr.isatty():
+            cli.note(f"\r{text}   ", end="\n" if finished else "")
         elif finished or time.monotonic() - last[0] >= every:
             last[0] = time.monotonic()
-            print(text, file=sys.stderr, flush=True)
+            cli.note(text)
 
     return report
 

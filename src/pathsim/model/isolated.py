@@ -75,6 +75,10 @@ class _Child:
             process = self._running()
         except BrokenPipeError:
             return None
+        except OSError as error:
+            raise errors.SimulationError(
+                f"the process that reads models could not be started ({error.strerror or error})"
+            ) from None
         watch = threading.Timer(seconds, process.kill)
         watch.daemon = True
         watch.start()

@@ -11,6 +11,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from ... import cache
+from ...threads import apart
 
 CPU_VARIABLE = "PATHSIM_CPU"
 """Environment variable that forces a target processor (such as ``x86-64`` or ``x86-64-v3``) instead of this one's."""
@@ -68,7 +69,7 @@ def compile_lazily(
     key = cache.key_of("machine code", identity, chosen.cpu, chosen.features, version, f"{optimise} {chosen_effort}")
     kept = cache.recall(key)
     if kept is None:
-        kept = _object_of(write(), optimise, chosen_effort)
+        kept = apart(_object_of, write(), optimise, chosen_effort)
         cache.keep(key, kept)
     return _load(kept)
 
