@@ -33,7 +33,7 @@ def test_intervals_over_a_file_of_parameter_sets(tmp_path: Path, capsys: pytest.
         main([*words, "-o", str(tmp_path), "--plot", str(tmp_path / "x.png")])
     assert ended.value.code == DONE
     assert "parameter set 1 of 1" in capsys.readouterr().err
-    assert len((tmp_path / "outcomes.csv").read_text().splitlines()) == 4
+    assert len((tmp_path / "outcomes.csv").read_text().splitlines()) == 3
     assert "dose_nM_low" in (tmp_path / "history.csv").read_text()
     sets.write_text("SRC_totl\n1\n")
     with pytest.raises(SystemExit) as ended:
