@@ -38,14 +38,14 @@ def problem() -> Problem:
 
 def test_the_spread_of_a_nearly_linear_problem_is_known(problem: Problem) -> None:
     said: list[str] = []
-    fits = perturbed_fits(problem, problem.theta, 30, seed=3, workers=1, report=said.append)
+    fits = perturbed_fits(problem, problem.theta, 16, seed=3, workers=1, report=said.append)
     sd = 1.0 / math.sqrt(problem.objective().derivatives(problem.theta).fisher[0, 0])
-    assert fits.theta.shape == (30, 1)
+    assert fits.theta.shape == (16, 1)
     assert fits.refused == 0
     assert fits.theta.mean() == pytest.approx(problem.theta[0], abs=0.5 * sd)
     assert fits.theta.std(ddof=1) == pytest.approx(sd, rel=0.4)
     assert (fits.misfit > -1e-6).all()
-    assert said[-1] == "30 of 30 fits to perturbed data"
+    assert said[-1] == "16 of 16 fits to perturbed data"
 
 
 def test_a_set_does_not_depend_on_how_many_there_are(problem: Problem) -> None:

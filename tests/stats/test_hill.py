@@ -101,14 +101,14 @@ def test_intervals_cover() -> None:
     truth = falling(doses, 120.0, 1.3, 0.1)
     hits = {"ec50": 0, "h": 0, "ic50": 0, "bottom": 0}
     true = {"ec50": 120.0, "h": 1.3, "ic50": 120.0 * (0.5 / 0.4) ** (1 / 1.3), "bottom": 0.1}
-    runs = 100
+    runs = 60
     for _ in range(runs):
         curve = hill.fit(doses, truth + rng.normal(0, 0.06, len(doses)))
         for name, right in true.items():
             found = getattr(curve, name)
             hits[name] += found.low <= right <= found.high
     for name, count in hits.items():
-        assert 0.89 <= count / runs <= 0.995, name
+        assert 0.88 <= count / runs <= 1.0, name
 
 
 @given(
@@ -126,7 +126,7 @@ def test_exact_curves_are_found_again(ec50: float, h: float, bottom: float, top:
 
 
 @given(factor=st.sampled_from([1e-6, 1e-3, 1e3, 1e6]), seed=st.integers(0, 20))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_unit_of_dose_changes_nothing_else(factor: float, seed: int) -> None:
     y = falling(DOSES, 80.0, 1.1) + np.random.default_rng(seed).normal(0, 0.04, len(DOSES))
     one, other = hill.fit(DOSES, y), hill.fit(DOSES * factor, y)
@@ -136,14 +136,14 @@ def test_unit_of_dose_changes_nothing_else(factor: float, seed: int) -> None:
 
 
 @given(seed=st.integers(0, 200))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_fit_is_no_worse_than_scipy_from_many_starts(seed: int) -> None:
     rng = np.random.default_rng(seed)
     y = falling(DOSES, 10 ** rng.uniform(0, 4), rng.uniform(0.5, 4), rng.uniform(-0.2, 0.9)) + rng.normal(0, 0.1, 10)
     found = logistic.fit_many(DOSES, y[None])
     limits = logistic.bounds(DOSES, y)
     best = math.inf
-    for _ in range(8):
+    for _ in range(6):
         start = [1.0, 0.2, rng.uniform(0, 9), rng.uniform(-0.5, 1.5)]
         result = least_squares(lambda t: logistic.evaluate(DOSES, t[None])[0] - y, start, bounds=(limits[0], limits[1]))
         best = min(best, 2 * result.cost)
@@ -197,8 +197,8 @@ def test_noise_is_called_flat_however_few_the_wells() -> None:
     rng = np.random.default_rng(12)
     for count in (5, 6, 8):
         doses = np.concatenate([[0.0], np.geomspace(1, 1e4, count - 1)])
-        flat = sum(hill.fit(doses, 1 + rng.normal(0, 0.05, count)).flat for _ in range(100))
-        assert flat >= 84
+        flat = sum(hill.fit(doses, 1 + rng.normal(0, 0.05, count)).flat for _ in range(40))
+        assert flat >= 33
 
 
 @pytest.mark.parametrize("responses", [[0, 0, 0, 0, 0], [-1, -1.1, -1.4, -2, -3]])
@@ -260,11 +260,11 @@ def test_band_covers_the_mean_response() -> None:
     rng = np.random.default_rng(9)
     doses, inside = np.repeat(DOSES, 3), 0
     truth, at = falling(doses, 100.0, 1.2), np.array([30.0, 100.0, 400.0])
-    for _ in range(80):
+    for _ in range(50):
         interval = hill.fit(doses, truth + rng.normal(0, 0.05, len(doses))).interval(at)
         assert interval is not None
         inside += int(((interval[0] <= falling(at, 100.0, 1.2)) & (falling(at, 100.0, 1.2) <= interval[1])).sum())
-    assert 0.9 <= inside / 240 <= 0.99
+    assert 0.89 <= inside / 150 <= 0.995
 
 
 def test_bad_rows_are_all_reported_at_once() -> None:

@@ -62,7 +62,7 @@ def test_known_surface_is_found_again() -> None:
 
 
 def test_limits_cover() -> None:
-    inside, runs = 0, 40
+    inside, runs = 0, 24
     for seed in range(runs):
         found = synergy.musyc(noisy(seed=seed))
         inside += found.estimates["alpha12"].low <= 2.0 <= found.estimates["alpha12"].high  # type: ignore[operator]

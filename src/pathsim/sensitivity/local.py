@@ -94,7 +94,7 @@ def set_up(
     names = [readouts] if isinstance(readouts, str) else list(readouts)
     if not names:
         problems.append("no readout is named")
-    line = CellLine("")
+    line = CellLine("unknown")
     moments = [0.0]
     try:
         line = shelf.cell_line(cell_line) if isinstance(cell_line, str) else cell_line
