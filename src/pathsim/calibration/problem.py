@@ -16,6 +16,7 @@ from ..estimation.free import FreeParameter
 from ..estimation.lab_problem import Detector, assemble
 from ..estimation.problem import Problem
 from ..lab import Library
+from ..lab.protocols import protocols
 from ..model import Model
 from ..solve import Rosenbrock
 from .tables import Targets
@@ -24,7 +25,6 @@ SOLVER = Rosenbrock(rtol=1e-5, atol=1e-8)
 """Errors far below those of blots. Steps are differentiated as they are: gradients are exact at any tolerance."""
 PRIOR_SD = math.log(3.0)
 """Constants are known to an order of magnitude: a factor of 3 either way, unless ``calibration.toml`` knows better."""
-SPEED = "cycle_speed"
 SPEED_SD = 0.5
 """Cell cycles of different lines differ less than orders of magnitude."""
 FARTHEST = math.log(30.0)
@@ -65,9 +65,9 @@ def free_constants(model: Model, library: Library, targets: Targets) -> list[Con
         sd = targets.prior_sd.get(note.name, PRIOR_SD)
         free.append(Constant(note.name, value, prior, sd, note.name in targets.shares))
     for line in targets.growing_lines:
-        speed = library.cell_line(line).set.get(SPEED)
+        speed = library.cell_line(line).set.get(protocols().names.cycle_speed)
         if speed is not None:
-            free.append(Constant(f"{SPEED}@{line}", speed, speed, SPEED_SD, False))
+            free.append(Constant(f"{protocols().names.cycle_speed}@{line}", speed, speed, SPEED_SD, False))
     return free
 
 

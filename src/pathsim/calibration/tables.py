@@ -19,6 +19,7 @@ from ..estimation.likelihood import Scaled, ScaledWithOffset
 from ..estimation.observables import doublings_per_day, fold_change, gr_value, not_below, ratio
 from ..estimation.records import Observable
 from ..files import read_toml
+from ..lab.protocols import protocols
 from ..model.maths import Expr, number, symbol
 from ..stats.noise import Robust
 
@@ -167,14 +168,14 @@ def _level(place: Place, readout: str, total: float, value: float, sd: float, ta
 
 def _gr(line: str, treatment: str, minutes: float, value: float, sd: float, table: str) -> Number:
     """A growth rate inhibition value (Hafner 2016)."""
-    observable = Observable("GR", gr_value(_signal("cell_count")), family=GROWTH)
+    observable = Observable("GR", gr_value(_signal(protocols().names.cell_count)), family=GROWTH)
     others = (Place(line, FULL_MEDIUM, 0.0), Place(line, FULL_MEDIUM, minutes))
     return Number(Row("GR", Place(line, treatment, minutes), value, others, sd=sd), observable, table)
 
 
 def _relative(line: str, treatment: str, minutes: float, value: float, sd: float, table: str) -> Number:
     """Viable cells over those of the control."""
-    formula = fold_change(_signal("viability"))
+    formula = fold_change(_signal(protocols().names.viability))
     observable = Observable("viability", formula, family=GROWTH)
     others = (Place(line, FULL_MEDIUM, minutes),)
     return Number(Row("viability", Place(line, treatment, minutes), value, others, sd=sd), observable, table)
@@ -182,9 +183,8 @@ def _relative(line: str, treatment: str, minutes: float, value: float, sd: float
 
 def _doubling(line: str, minutes: float, hours: float, sd: float, table: str) -> Number:
     """Doublings per day in full medium: a doubling time diverges without growth. ``sd`` is of two doublings a day."""
-    observable = Observable(
-        f"doublings per day ({minutes:g} min)", doublings_per_day(_signal("cell_count"), minutes), family=GROWTH
-    )
+    formula = doublings_per_day(_signal(protocols().names.cell_count), minutes)
+    observable = Observable(f"doublings per day ({minutes:g} min)", formula, family=GROWTH)
     others = (Place(line, FULL_MEDIUM, 0.0),)
     place = Place(line, FULL_MEDIUM, minutes)
     return Number(Row(observable.id, place, 24.0 / hours, others, sd=0.5 * sd), observable, table)
@@ -336,7 +336,7 @@ def _marm2(folder: Path, entry: Entry) -> Iterable[Number]:
     (line,) = entry.lines.values()
     for _, row in frame.iterrows():
         drug = entry.treatments["trametinib" if row[7] == -1 else "PD0325901"]
-        readout = entry.readouts["pERK" if row[14] == 1 else "pMEK"]
+        readout = entry.readouts["erk" if row[14] == 1 else "mek"]
         for dose, mean in zip(row[16:26], row[26:36], strict=True):
             place = Place(line, f"{FULL_MEDIUM} + {drug} {dose * 1e3:.4g} nM", 1440.0)
             yield entry.band(place, readout, float(mean), f"{drug} {readout}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..experiments.readings import Reading, take_readings
 from ..files import write_whole
+from ..lab.protocols import protocols
 from ..model import Model, load_model
 
 if TYPE_CHECKING:
@@ -80,8 +81,9 @@ def _with_speeds(text: str, model: Model, report: Callable[[str], None]) -> str:
         if match := _SPEED.search(line):
             wanted[number] = (name, float(match[3]))
     names = [name for name, _ in wanted.values()]
-    readings = [Reading(name, FULL_MEDIUM, day * 1440.0, "cell_count") for name in names for day in (0.0, _DAYS)]
-    sets = [{f"cycle_speed@{name}": float(speed) for name in names} for speed in SPEEDS]
+    symbols = protocols().names
+    readings = [Reading(name, FULL_MEDIUM, day * 1440.0, symbols.cell_count) for name in names for day in (0.0, _DAYS)]
+    sets = [{f"{symbols.cycle_speed}@{name}": float(speed) for name in names} for speed in SPEEDS]
     counts = take_readings(model, readings, sets).reshape(len(SPEEDS), len(wanted), 2)
     doublings = np.log2(counts[..., 1] / counts[..., 0]) / (24.0 * _DAYS)
     for column, (number, (name, hours)) in enumerate(wanted.items()):

@@ -1,4 +1,14 @@
-"""What is done to the cell: drugs, cell lines, treatments, and the conditions they make."""
+"""What is done to the cell: drugs, cell lines, treatments, and the conditions they make.
+
+In: text (treatments, regimens, TOML of the library). Out: :class:`Condition`, a sequence of parameter settings; it
+knows nothing of how equations are solved.
+
+- what treatment text may say: ``treatment.py``; dosing text: ``schedule.py``; what follows from both: ``condition.py``
+- drugs, ligands, media: ``drug.py``; cell lines and alterations: ``cell_line.py``; their files: ``library.py``, read
+  field by field by ``entry.py``; names that become file names: ``names.py``
+- concentrations in the body: ``pharmacokinetics.py``; clones before drug: ``clones.py``; sites and hosts: ``host.py``
+- standard protocols, and the names of a model that assays call upon: ``protocols.py``
+"""
 
 from .cell_line import Alteration, CellLine
 from .condition import FULL_MEDIUM, Condition

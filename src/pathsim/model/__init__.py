@@ -1,4 +1,14 @@
-"""What the cell is: frozen records, the maths tree, and the readers of ``.ant`` and SBML files."""
+"""What the cell is: frozen records, the maths tree, and the readers of ``.ant`` and SBML files.
+
+In: a file, or the name of a bundled model. Out: a :class:`Model` with the meaning SBML gives its parts; no equations.
+
+- where files are found, and which reader takes them: ``loading.py``; in a child process: ``isolated.py``, ``child.py``,
+  ``reading.py``; kept in the cache: ``stored.py``
+- another SBML construct: ``records.py``, ``sbml.py`` (reader), ``sbml_prepare.py`` (what libsbml cannot take); another
+  function of formulas: ``maths.py``; whether parts fit together: ``consistency.py``
+- Antimony: ``antimony.py``; units and sources behind numbers: ``annotations.py``; SBML for others: ``sbml_export.py``
+- ``pathsim check``: ``checks.py``, ``dimensions.py``; conserved totals: ``moieties.py``; the wiring: ``wiring.py``
+"""
 
 from .checks import Report, check_model, without_value
 from .loading import bundled_models, load_model, models_folder

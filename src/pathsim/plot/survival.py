@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -74,40 +74,13 @@ def _draw_arm(
 def _number_at_risk(ax: Axes, names: list[str], arms: list[KaplanMeier]) -> None:
     ticks = [tick for tick in ax.get_xticks() if 0 <= tick <= ax.get_xlim()[1]]
     offset = -38
-    ax.annotate(
-        "at risk",
-        (0, 0),
-        xycoords="axes fraction",
-        xytext=(-14, offset),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=7,
-        color=PALE,
-    )
+    common: dict[str, Any] = {"textcoords": "offset points", "va": "top", "fontsize": 7}
+    beside: dict[str, Any] = {"xycoords": "axes fraction", "ha": "right", **common}
+    ax.annotate("at risk", (0, 0), xytext=(-14, offset), color=PALE, **beside)
     for row, (name, curve) in enumerate(zip(names, arms, strict=True)):
         height = offset - 11 * (row + 1)
         colour = COLOURS[row % len(COLOURS)]
-        ax.annotate(
-            name,
-            (0, 0),
-            xycoords="axes fraction",
-            xytext=(-14, height),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=7,
-            color=colour,
-        )
+        ax.annotate(name, (0, 0), xytext=(-14, height), color=colour, **beside)
         for tick, count in zip(ticks, curve.number_at_risk(ticks), strict=True):
-            ax.annotate(
-                str(count),
-                (tick, 0),
-                xycoords=("data", "axes fraction"),
-                xytext=(0, height),
-                textcoords="offset points",
-                ha="center",
-                va="top",
-                fontsize=7,
-                color=INK,
-            )
+            below = ("data", "axes fraction")
+            ax.annotate(str(count), (tick, 0), xytext=(0, height), xycoords=below, ha="center", color=INK, **common)

@@ -39,20 +39,8 @@ def read_measure(name: str, spec: Mapping[str, Any], where: str, problems: list[
         reason = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else str(error)
         problems.append(f"{where}, measure {name}: {reason}")
         return None
-    known = (
-        "line",
-        "treatment",
-        "time",
-        "times",
-        "over",
-        "vehicle",
-        "drug",
-        "drugs",
-        "doses",
-        "lines",
-        "medium",
-        "suffix",
-    )
+    cells = ("line", "lines", "treatment", "vehicle", "medium", "suffix")
+    known = (*cells, "time", "times", "over", "drug", "drugs", "doses")
     problems += [
         f"{where}, measure {name}: {unknown('key', key, (*known, *MAKERS))}"
         for key in spec

@@ -62,8 +62,6 @@ def sobol_indices(
     Raises:
         InputError: unknown names, bad intervals, a readout that does not vary. SimulationError: a set failed.
     """
-    import pandas as pd
-
     if points < 2 or points & (points - 1):
         raise InputError(f"points is {points}; a Sobol sample needs a power of 2 (512, 1024, ...)")
     if not 0 < confidence < 1:
@@ -78,21 +76,8 @@ def sobol_indices(
     if used < 2:
         raise InputError(f"only {len(whole)} of {points} points could be simulated whole; take more points")
     columns = _indices(_varying(setup, groups[:, whole[:used]]), resamples, confidence, seed)
-    frames = [
-        pd.DataFrame(
-            {
-                **setup.columns,
-                "readout": readout,
-                "parameter": setup.names,
-                **{name: column[i] for name, column in columns.items()},
-                "points": used,
-                "simulations": len(shares),
-                "failed": int(np.isnan(read[:, 0]).sum()),
-            }
-        ).sort_values("total", ascending=False, kind="stable")
-        for i, readout in enumerate(setup.design.readouts)
-    ]
-    return pd.concat(frames, ignore_index=True)
+    by_readout = [{name: column[i] for name, column in columns.items()} for i in range(read.shape[1])]
+    return _table(setup, by_readout, "total", {"points": used}, read)
 
 
 def saltelli(points: int, parameters: int, seed: int) -> FloatArray:
@@ -154,8 +139,6 @@ def morris_effects(
         mu_star_error, sigma, trajectories, simulations, failed``; ``mu_star_error`` is the half width of its interval.
         Largest mu* first.
     """
-    import pandas as pd
-
     try:
         from SALib.analyze import morris as analysis
         from SALib.sample import morris as sampling
@@ -174,26 +157,27 @@ def morris_effects(
         raise InputError(f"only {len(whole)} of {trajectories} trajectories could be simulated whole; take more")
     readings = _varying(setup, groups[whole]).reshape(-1, read.shape[1])
     shares = shares.reshape(trajectories, len(axes) + 1, -1)[whole].reshape(len(readings), -1)
-    frames = []
-    for readout, column in zip(setup.design.readouts, readings.T, strict=True):
+    by_readout = []
+    for column in readings.T:
         found = analysis.analyze(problem, shares, column, num_levels=levels, conf_level=confidence, seed=seed)
-        frames.append(
-            pd.DataFrame(
-                {
-                    **setup.columns,
-                    "readout": readout,
-                    "parameter": setup.names,
-                    "mu": np.asarray(found["mu"]),
-                    "mu_star": np.asarray(found["mu_star"]),
-                    "mu_star_error": np.asarray(found["mu_star_conf"]),
-                    "sigma": np.asarray(found["sigma"]),
-                    "trajectories": len(whole),
-                    "simulations": len(read),
-                    "failed": int(np.isnan(read[:, 0]).sum()),
-                }
-            ).sort_values("mu_star", ascending=False, kind="stable")
-        )
-    return pd.concat(frames, ignore_index=True)
+        effects = {"mu": "mu", "mu_star": "mu_star", "mu_star_error": "mu_star_conf", "sigma": "sigma"}
+        by_readout.append({name: np.asarray(found[theirs]) for name, theirs in effects.items()})
+    return _table(setup, by_readout, "mu_star", {"trajectories": len(whole)}, read)
+
+
+def _table(
+    setup: Setup, by_readout: Sequence[Mapping[str, FloatArray]], order: str, used: Mapping[str, int], read: FloatArray
+) -> pd.DataFrame:
+    """One row per readout and parameter, the largest ``order`` first for each readout."""
+    import pandas as pd
+
+    counts = {**used, "simulations": len(read), "failed": int(np.isnan(read[:, 0]).sum())}
+    frames = [
+        pd.DataFrame({**setup.columns, "readout": readout, "parameter": setup.names, **columns, **counts})
+        for readout, columns in zip(setup.design.readouts, by_readout, strict=True)
+    ]
+    ordered = [frame.sort_values(order, ascending=False, kind="stable") for frame in frames]
+    return pd.concat(ordered, ignore_index=True)
 
 
 def _varying(setup: Setup, readings: FloatArray) -> FloatArray:
