@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar
 import typer
 from typer.core import TyperGroup, TyperOption
 
-from .. import __version__
+from .. import __version__, signals
 from ..errors import InputError, PathsimError
 from ..files import whole_file, write_whole
-from . import signals
 
 if TYPE_CHECKING:
     import pandas as pd
