@@ -156,3 +156,16 @@ def test_verbs_are_the_modules_of_their_folder() -> None:
 def test_outside_data_is_only_read_by_tests_and_benchmarks() -> None:
     for path in (ROOT / "src").rglob("*.py"):
         assert "shared/data" not in path.read_text(encoding="utf-8"), path
+
+
+def test_old_words_do_not_return() -> None:
+    """Conditions, discontinuities, references and forward sensitivities are called that, and bands are of gels."""
+    old = re.compile(r"\b(dish(es)?|twins?|tangents?|stretch(es)?|films?|fillings|drivers?|margins_before|n_modes)\b")
+    files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.py")]
+    found = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for path in files
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if old.search(line.lower())
+    ]
+    assert not found

@@ -26,14 +26,13 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray, SideArray
 from ..errors import InputError
 from ..stats.noise import (
     LN10,
     DoubleExponential,
     Family,
     Gaussian,
-    SideArray,
     bends,
     losses,
     pulls,

@@ -19,10 +19,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from .. import arguments
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IndexArray
 from ..errors import InputError, brief, raise_together
 from . import logistic
 from .curve import PARAMETERS, Curve, Estimate, Potency, t_quantile
@@ -375,13 +374,13 @@ def _turning_back(x: FloatArray, y: FloatArray, theta: FloatArray) -> str | None
     )
 
 
-def _means(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, npt.NDArray[np.intp]]:
+def _means(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, IndexArray]:
     """Distinct doses, their mean responses, and which of them each well has."""
     levels, where = np.unique(x, return_inverse=True)
     return levels, np.bincount(where, y) / np.bincount(where), where
 
 
-def _rows(indices: npt.NDArray[np.intp]) -> str:
+def _rows(indices: IndexArray) -> str:
     shown = ", ".join(str(int(i) + 1) for i in indices[:6])
     return f"row{'s' if len(indices) > 1 else ''} {shown}{', ...' if len(indices) > 6 else ''}"
 

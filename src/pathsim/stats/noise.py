@@ -22,13 +22,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import kve, log_ndtr
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, SideArray
 from ..errors import raise_together
 
-SideArray = npt.NDArray[np.int8]
 Scale = Literal["lin", "log", "log10"]
 
 LN10 = math.log(10.0)

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import qmc
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray, WordArray
 from ..errors import InputError
-
-Words = npt.NDArray[np.uint64]
 
 
 class Method(Enum):
@@ -68,7 +65,7 @@ def _sobol(first: int, last: int, dimensions: int, seed: int) -> FloatArray:
     return np.vstack([start, engine.random(last - 1)]) if last > 1 else start
 
 
-def _latin(numbers: Words, points: int, seed: int, dimension: int) -> FloatArray:
+def _latin(numbers: WordArray, points: int, seed: int, dimension: int) -> FloatArray:
     """One coordinate: each of ``points`` equal intervals holds exactly one point."""
     key = (seed << 20) + 2 * dimension
     place = shuffled(numbers, points, key)
@@ -76,7 +73,7 @@ def _latin(numbers: Words, points: int, seed: int, dimension: int) -> FloatArray
     return np.minimum((place.astype(float) + jitter) / points, np.nextafter(1.0, 0.0))
 
 
-def shuffled(numbers: Words, size: int, key: int) -> Words:
+def shuffled(numbers: WordArray, size: int, key: int) -> WordArray:
     """Where a random permutation of ``range(size)``, chosen by ``key``, sends ``numbers``."""
     half = max(1, -(-(size - 1).bit_length() // 2))
     result = _feistel(numbers, half, key)
@@ -85,7 +82,7 @@ def shuffled(numbers: Words, size: int, key: int) -> Words:
     return result
 
 
-def _feistel(numbers: Words, half: int, key: int) -> Words:
+def _feistel(numbers: WordArray, half: int, key: int) -> WordArray:
     mask = np.uint64((1 << half) - 1)
     left, right = numbers >> np.uint64(half), numbers & mask
     for turn in range(6):
@@ -93,7 +90,7 @@ def _feistel(numbers: Words, half: int, key: int) -> Words:
     return (left << np.uint64(half)) | right
 
 
-def _mix(words: Words, key: int) -> Words:
+def _mix(words: WordArray, key: int) -> WordArray:
     """Random-looking words (the splitmix64 finaliser: Steele, Lea, Flood 2014)."""
     start = np.uint64((key * 0x9E3779B97F4A7C15 + 0xD1B54A32D192ED03) & 0xFFFFFFFFFFFFFFFF)
     with np.errstate(over="ignore"):

@@ -77,10 +77,3 @@ def call_record(
 
 BY_ADDRESS = (call2, call3, call4, call6, call7, call_step, call_record)
 """The functions above; a compiled loop jumps to the address itself."""
-
-
-def forget_calls() -> None:
-    """Drop cached ctypes functions (addresses of freed code may be used again for other code)."""
-    _function.cache_clear()
-    _step.cache_clear()
-    _record.cache_clear()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...arrays import FloatArray
+from ...arrays import FloatArray, IndexArray
 from ...errors import InputError, raise_together, unknown
 from .. import logistic
 from .noise import single_drug
@@ -260,7 +260,7 @@ def _relative_dose(doses: FloatArray, levels: FloatArray, theta: FloatArray) -> 
     return np.asarray(np.where(falling, share, 0.0))
 
 
-def _matrix_index(conditions: Conditions) -> tuple[FloatArray, FloatArray, npt.NDArray[np.intp]]:
+def _matrix_index(conditions: Conditions) -> tuple[FloatArray, FloatArray, IndexArray]:
     """Positive doses of both drugs and the condition at each pair, row and column 0 being the drugs alone."""
     if len(conditions.drugs) != 2:
         raise InputError(f"ZIP is defined for two drugs; these wells have {len(conditions.drugs)}")
@@ -316,7 +316,7 @@ def _fit_from(doses: FloatArray, responses: FloatArray, tops: FloatArray) -> Flo
     return logistic.evaluate(doses, theta).reshape(responses.shape)
 
 
-def _in_order(conditions: Conditions, index: npt.NDArray[np.intp], surface: FloatArray) -> FloatArray:
+def _in_order(conditions: Conditions, index: IndexArray, surface: FloatArray) -> FloatArray:
     """Values of a surface (resamples, doses 1, doses 2) in the order of the combined conditions."""
     place = np.empty(len(conditions.doses), dtype=np.intp)
     inner = index[1:, 1:].reshape(-1)

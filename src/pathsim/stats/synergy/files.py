@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from ...arguments import is_missing, shortened
-from ...arrays import BoolArray, FloatArray
+from ...arrays import BoolArray, FloatArray, IndexArray
 from ...errors import InputError, PathsimError, brief, near_misses, raise_together
 from ...files import read_text
 from ...table import check_columns, numeric_cells
@@ -233,7 +232,7 @@ def _twice(
     return keep, notes
 
 
-def _drug_names(frame: pd.DataFrame, layout: _Layout, rows: npt.NDArray[np.intp], doses: FloatArray) -> list[str]:
+def _drug_names(frame: pd.DataFrame, layout: _Layout, rows: IndexArray, doses: FloatArray) -> list[str]:
     names: list[str] = []
     problems: list[str] = []
     for position, column in enumerate(layout.names):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from ... import arguments
-from ...arrays import FloatArray
+from ...arrays import FloatArray, IndexArray
 from ...errors import InputError, raise_together
 from .. import logistic
 from .excess import read
@@ -262,7 +262,7 @@ def _single_lines(conditions: Conditions) -> tuple[tuple[MedianEffect | None, ..
     return tuple(lines), troubles
 
 
-def _mixtures(conditions: Conditions, combined: npt.NDArray[np.intp]) -> tuple[tuple[Mixture, ...], list[str]]:
+def _mixtures(conditions: Conditions, combined: IndexArray) -> tuple[tuple[Mixture, ...], list[str]]:
     """Constant ratios with two or more usable doses, each with its line, and what was left out."""
     doses = conditions.doses[combined]
     logs = np.log(doses / doses[:, :1])
@@ -290,7 +290,7 @@ def _mixtures(conditions: Conditions, combined: npt.NDArray[np.intp]) -> tuple[t
 
 def _points(
     conditions: Conditions,
-    combined: npt.NDArray[np.intp],
+    combined: IndexArray,
     singles: tuple[MedianEffect | None, ...],
     mixtures: tuple[Mixture, ...],
     confidence: float,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import arguments
-from ...arrays import FloatArray
+from ...arrays import FloatArray, IndexArray
 from ...errors import InputError, brief, raise_together
 from ...table import check_table, numeric_cells
 from .. import logistic
@@ -105,11 +105,11 @@ class Conditions:
     units: tuple[str, ...]
     doses: FloatArray
     means: FloatArray
-    counts: npt.NDArray[np.intp]
-    where: npt.NDArray[np.intp]
+    counts: IndexArray
+    where: IndexArray
 
     @property
-    def combined(self) -> npt.NDArray[np.intp]:
+    def combined(self) -> IndexArray:
         """Which conditions combine drugs (two or more doses above zero)."""
         return np.flatnonzero((self.doses > 0).sum(axis=1) >= 2)
 
@@ -119,7 +119,7 @@ class Conditions:
         found = np.flatnonzero((self.doses == 0).all(axis=1))
         return int(found[0]) if len(found) else None
 
-    def alone(self, drug: int) -> npt.NDArray[np.intp]:
+    def alone(self, drug: int) -> IndexArray:
         """Conditions with only ``drug`` above zero, by rising dose."""
         others = np.delete(self.doses, drug, axis=1)
         return np.flatnonzero((others == 0).all(axis=1) & (self.doses[:, drug] > 0))
@@ -128,7 +128,7 @@ class Conditions:
         """The doses of a condition in words."""
         return _dose_text(self.drugs, self.units, self.doses[condition])
 
-    def partners(self) -> npt.NDArray[np.intp]:
+    def partners(self) -> IndexArray:
         """For each combination and drug, the condition with that drug alone at that dose; -1 where dose is zero.
 
         Raises :class:`InputError` listing every single-drug well that is missing.
@@ -322,7 +322,7 @@ def _sets(doses: Doses, whole: bool) -> list[list[int]]:
     return [pair for pair, mask in zip(pairs, alone, strict=True) if (given[:, pair].all(axis=1) & mask).any()]
 
 
-def _one_experiment(part: pd.DataFrame, rows: npt.NDArray[np.intp], doses: Doses, scale: Response | None) -> Wells:
+def _one_experiment(part: pd.DataFrame, rows: IndexArray, doses: Doses, scale: Response | None) -> Wells:
     said = {str(unit) for unit in part["unit"].dropna().unique()} if "unit" in part.columns else set()
     line, what, time = (part[column].iloc[0] for column in ("cell_line", "readout", "time_min"))
     name = f"{line}, {what}, {float(time):g} min"
