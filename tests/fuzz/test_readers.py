@@ -1,19 +1,31 @@
 """Mutated files and texts given to every reader: what comes out is a result or a :class:`PathsimError`, never another
-exception, a dead process or a run without end.
+exception, a dead process, a run without end or a NaN without a word.
 
 Each input is a good one with a few pieces cut, doubled, moved or replaced by what people and programs get wrong. Seeds
-count up from ``PATHSIM_FUZZ_SEED`` (0); ``PATHSIM_FUZZ_SECONDS`` (60) is shared between the readers, so a long run
-is ``PATHSIM_FUZZ_SECONDS=36000 pytest tests/fuzz``. A failure shows its seed and leaves the input in its folder.
+count up from ``PATHSIM_FUZZ_SEED`` (0); ``PATHSIM_FUZZ_SECONDS`` (60) is shared between the readers. A failure shows
+its seed and leaves the input in its folder. As many inputs as one likes, quick readers more often than slow ones, with
+a log for each reader (inputs, what came out, the slowest, findings) in a folder that keeps the inputs of findings:
+
+    nice python tests/fuzz/test_readers.py 100000 FOLDER
 """
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
+import shutil
+import signal
+import sys
 import time
-from collections.abc import Callable
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -23,15 +35,22 @@ from pathsim.errors import PathsimError
 from pathsim.lab import Treatment
 from pathsim.lab.clones import read_clones
 from pathsim.lab.pharmacokinetics import read_pharmacy
+from pathsim.lab.protocols import read_pathway_map, read_protocols
 from pathsim.model import check_model, models_folder
+from pathsim.scorecard.claims import read_claims
 from pathsim.solve import build_system
-from pathsim.table import read_table
+from pathsim.table import read_csv, read_table
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 SECONDS = float(os.environ.get("PATHSIM_FUZZ_SECONDS", "60"))
 FIRST_SEED = int(os.environ.get("PATHSIM_FUZZ_SEED", "0"))
 SLOWEST = 20.0
+"""Seconds of the processor that one input may take."""
+LONGEST = 300.0
+"""Seconds by the clock, of which a busy machine takes its share."""
+SEPARATOR = "=== "
+"""Begins the line with the name of a file where an input stands for several."""
 
 TOKENS = (
     "", " ", "0", "-1", "1e400", "nan", "-inf", "NaN", "1,5", "<0.1", "24h", "1e-320", "9" * 400, "é", "β", "µ", "\0",
@@ -78,12 +97,80 @@ a,b,0,10,80,nM
 a,b,10,0,70,nM
 a,b,10,10,30,nM
 """
+TIME_COURSE = """cell_line,treatment,time_min,readout,value,sd,replicate
+T47D,IGF1 5 nM,0,pAKT,20,1,1
+T47D,IGF1 5 nM,15,pAKT,60,3,1
+MCF7,inhibitor 300 nM,60,pAKT,11,1,2
+"""
+PLATE = """cell_line,treatment,time_min,readout,value,replicate
+T47D,vehicle,4320,viability,100,1
+T47D,vehicle,4320,viability,97,2
+T47D,inhibitor 1 nM,4320,viability,96,1
+T47D,inhibitor 10 nM,4320,viability,81,1
+T47D,inhibitor 100 nM,4320,viability,52,1
+T47D,inhibitor 1 uM,4320,viability,24,1
+T47D,inhibitor 10 uM,4320,viability,11,1
+"""
+COMBINED = """cell_line,treatment,time_min,readout,value,unit
+T47D,vehicle,4320,viability,100,% of vehicle
+T47D,a 1 nM,4320,viability,80,% of vehicle
+T47D,a 10 nM,4320,viability,60,% of vehicle
+T47D,b 5 nM,4320,viability,70,% of vehicle
+T47D,a 1 nM + b 5 nM,4320,viability,50,% of vehicle
+T47D,a 10 nM + b 5 nM,4320,viability,20,% of vehicle
+"""
+TUMOURS = """cell_line,treatment,time_min,readout,value,sd,replicate
+T47D,vehicle,0,tumour_volume,100,5,1
+T47D,vehicle,1440,tumour_volume,130,9,1
+T47D,inhibitor 300 nM,0,tumour_volume,110,6,2
+T47D,inhibitor 300 nM,1440,tumour_volume,115,6,2
+T47D,inhibitor 300 nM,4320,GR,0.5,0.1,2
+"""
+GELS = """cell_line,treatment,time_min,readout,value,gel,replicate,sd
+T47D,IGF1 5 nM,0,pAKT,1.0,a,1,0.1
+T47D,IGF1 5 nM,0,vinculin,700,a,1,20
+T47D,IGF1 5 nM,15,pAKT,3.1,a,1,0.2
+T47D,IGF1 5 nM,15,vinculin,650,a,1,20
+MCF7,inhibitor 300 nM,60,pAKT,0.7,b,1,0.1
+MCF7,inhibitor 300 nM,60,vinculin,810,b,1,30
+"""
+SURVIVAL = """time_days,event,arm
+10,1,vehicle
+12,1,vehicle
+20,0,vehicle
+25,1,alpelisib
+31,0,alpelisib
+40,1,alpelisib
+"""
+COUNTS = """dose_nM,count,control,start
+0,400,400,100
+1,390,400,100
+10,300,400,100
+100,180,400,100
+1000,90,400,100
+"""
+PARAMETER_SETS = """k_off,growth,AKT_total
+0.2,0.0004,100
+0.25,0.0003,90
+"""
+CULTURE = """
+model culture
+  serum = 0; drug_on_AKT_ATP = 0; IGF1 = 0; passaging = 0;
+  AKT_total = 100; k_on = 0.3; k_off = 0.2; basal = 0.05; growth = 0.0004; death = 0.00005; K = 10;
+  species pAKT, cell_count;
+  pAKT = 1; cell_count = 100;
+  R1: -> pAKT; k_on*(basal + 0.02*serum + IGF1/(1 + IGF1))/(1 + drug_on_AKT_ATP)*(AKT_total - pAKT);
+  R2: pAKT -> ; k_off*pAKT;
+  R3: -> cell_count; (1 - passaging)*growth*pAKT/(K + pAKT)*cell_count;
+  R4: cell_count -> ; (1 - passaging)*death*cell_count;
+end
+"""
 ANTIMONY = """model m
   // a model
   compartment c = 1; species S in c = 2, P in c = 0;
   k = 0.5;  // 1/min | estimate: half a minute
   f := S/(1 + S^2);   // nM | readout: some, 40 kDa
-  R1: S -> P; k*S; P' = 1;
+  R1: S -> P; k*S; species Q in c = 1; Q' = 1;
   E1: at (time > 5), priority = 1: S = 2*S;
   S is "thing"
 end
@@ -113,8 +200,7 @@ lower = 0.01
 upper = 10
 scale = "log10"
 [PTEN_total]
-mean = 50
-sd = 0.5
+prior = { mean = 50, sd = 0.5 }
 """
 
 
@@ -131,6 +217,93 @@ def _text(read: Callable[[str], object]) -> Callable[[Path], object]:
 def _in(folder: str, pattern: str, most: int = 40) -> list[str]:
     files = [path for path in sorted((SHARED / folder).glob(pattern)) if path.stat().st_size < 60_000]
     return [path.read_text(encoding="utf-8", errors="replace") for path in files[:: max(1, len(files) // most)]]
+
+
+def _folders(pattern: str) -> list[str]:
+    """PEtab problems, all files of each in one text."""
+    found = []
+    for folder in sorted(SHARED.glob(pattern)):
+        files = [path for path in sorted(folder.iterdir()) if path.suffix in (".yaml", ".tsv", ".xml")]
+        files = [path for path in files if "solution" not in path.name and "simul" not in path.name]
+        found.append("".join(f"{SEPARATOR}{path.name}\n{path.read_text(encoding='utf-8')}" for path in files))
+    return found
+
+
+def _petab(path: Path) -> list[float]:
+    """Load the problem whose files stand in one text, and evaluate it."""
+    folder = path.with_suffix("")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    main = folder / "none.yaml"
+    for piece in ("\n" + path.read_bytes().decode("utf-8", errors="replace")).split("\n" + SEPARATOR)[1:]:
+        name, _, content = piece.partition("\n")
+        if re.fullmatch(r"[\w.]+", name):
+            (folder / name).write_text(content, encoding="utf-8", errors="replace")
+            main = folder / name if name.endswith(".yaml") else main
+    problem = ps.petab.load(main)
+    return [*_numbers(problem.theta), problem.log_likelihood()]
+
+
+@cache
+def _culture() -> tuple[ps.Model, ps.Library]:
+    """A model and what goes with it, small enough for thousands of problems."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "culture.ant"
+        path.write_text(CULTURE)
+        model = ps.load_model(path)
+    drugs = {
+        "inhibitor": ps.Drug("inhibitor", per_nM={"drug_on_AKT_ATP": 0.01}),
+        "IGF1": ps.Drug("IGF1", kind="ligand", per_nM={"IGF1": 1.0}),
+        "serum": ps.Drug("serum", kind="medium", per_percent={"serum": 1.0}),
+    }
+    lines = {"T47D": ps.CellLine("T47D"), "MCF7": ps.CellLine("MCF7", scale={"AKT_total": 0.5})}
+    return model, ps.Library(drugs, lines, {})
+
+
+def _blots(path: Path) -> list[float]:
+    model, library = _culture()
+    problem = ps.blot_problem(model, ps.read_blots(path), ["k_off"], library=library)
+    return [*_numbers(problem.theta), problem.log_likelihood()]
+
+
+def _measured(path: Path) -> list[float]:
+    model, library = _culture()
+    problem = ps.problem(model, path, ["k_off", "growth"], library=library)
+    return [*_numbers(problem.theta), problem.log_likelihood()]
+
+
+def _plate(path: Path) -> list[float]:
+    rows = ps.hill.fit_table(read_table(path)).to_dict("records")
+    return _numbers(row[name] for row in rows for name in ("top", "bottom"))
+
+
+def _combined(path: Path) -> list[float]:
+    return [ps.synergy.bliss(wells, resamples=0).mean for wells in ps.synergy.experiments(read_table(path))]
+
+
+def _survival(path: Path) -> list[float]:
+    frame = read_csv(path)
+    curves = ps.survival.by_arm(frame)
+    test = ps.survival.log_rank(frame["time_days"], frame["arm"], frame["event"])
+    return [float(point) for curve in curves.values() for point in curve.survival] + ([test.p] if test.p else [])
+
+
+def _counts(path: Path) -> list[float]:
+    frame = read_csv(path)
+    if not {"dose_nM", "count", "control", "start"} <= set(frame.columns):
+        return []
+    found = ps.growth_rate.metrics(frame["dose_nM"], frame["count"], frame["control"], frame["start"])
+    return [found.gr_max, found.gr_aoc]
+
+
+def _parameter_sets(path: Path) -> list[float]:
+    return [value for one in ps.load_parameter_sets(path) for value in one.values()]
+
+
+def _numbers(values: Iterable[float]) -> list[float]:
+    return [float(value) for value in values]
 
 
 LIBRARY = ps.default_library()
@@ -150,7 +323,19 @@ READERS: dict[str, Reader] = {
     ),
     "free parameters": (ps.read_free_parameters, ".toml", lambda: [FREE]),
     "sweep": (ps.sweep.read_spec, ".toml", lambda: [_example_sweep()]),
+    "protocols": (read_protocols, ".toml", lambda: [_bundled("protocols.toml")]),
+    "pathway map": (read_pathway_map, ".toml", lambda: [_bundled("pathway_map.toml")]),
+    "claims": (read_claims, ".toml", lambda: [_bundled("claims.toml")]),
+    "PEtab 1": (_petab, ".txt", lambda: _folders("petab_test_suite/v1*/*")),
+    "PEtab 2": (_petab, ".txt", lambda: _folders("petab_test_suite/v2*/*")),
     "table": (read_table, ".csv", lambda: [BLOTS]),
+    "blots": (_blots, ".csv", lambda: [GELS]),
+    "measured tables": (_measured, ".csv", lambda: [TIME_COURSE, PLATE, TUMOURS, GELS]),
+    "plates": (_plate, ".csv", lambda: [PLATE]),
+    "combinations": (_combined, ".csv", lambda: [COMBINED]),
+    "survival": (_survival, ".csv", lambda: [SURVIVAL]),
+    "cell counts": (_counts, ".csv", lambda: [COUNTS]),
+    "parameter sets": (_parameter_sets, ".csv", lambda: [PARAMETER_SETS]),
     "synergy": (lambda path: ps.synergy.read_csv(path, PERCENT), ".csv", lambda: [MATRIX]),
     "treatment": (_text(lambda text: str(Treatment.parse(text))), ".txt", lambda: [TREATMENT]),
     "quantity": (_text(units.quantity), ".txt", lambda: ["1.5 uM", "10 %", "2 h", "3 mg/kg"]),
@@ -169,27 +354,103 @@ def _example_sweep() -> str:
     return found[0].read_text(encoding="utf-8") if found else 'model = "pi3k_mapk"\n'
 
 
+@dataclass
+class Log:
+    """What came of some inputs of one reader."""
+
+    inputs: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    slowest: float = 0.0
+    slowest_seed: int = 0
+    findings: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{name} {count}" for name, count in self.outcomes.most_common())
+        slow = f"slowest {self.slowest:.2f} s (seed {self.slowest_seed})"
+        return f"{self.inputs} inputs: {shown}; {slow}; {len(self.findings)} findings"
+
+
+class _TooSlowError(Exception):
+    pass
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise _TooSlowError
+
+
+def try_one(name: str, texts: list[str], seed: int, folder: Path, log: Log) -> None:
+    """Give one mutated input to a reader; what came out goes to ``log``."""
+    read, suffix, _ = READERS[name]
+    rng = random.Random(seed)
+    path = folder / f"{name.replace(' ', '_')}{suffix}"
+    path.write_bytes(mutated(rng.choice(texts), rng).encode("utf-8", errors="surrogateescape"))
+    began, outcome, finding = time.process_time(), "read", ""
+    timers = [(signal.ITIMER_PROF, signal.SIGPROF, SLOWEST), (signal.ITIMER_REAL, signal.SIGALRM, LONGEST)]
+    before = [signal.signal(number, _interrupt) for _, number, _ in timers]
+    for timer, _, seconds in timers:
+        signal.setitimer(timer, seconds)
+    try:
+        found = read(path)
+        if isinstance(found, list) and any(isinstance(one, float) and math.isnan(one) for one in found):
+            outcome, finding = "NaN", "a result is NaN without a word"
+    except PathsimError as error:
+        outcome = type(error).__name__
+        if not str(error).strip():
+            finding = "an error without a word"
+    except _TooSlowError:
+        outcome, finding = "hang", f"took over {SLOWEST:g} s"
+    except Exception as error:
+        outcome, finding = type(error).__name__, f"{type(error).__name__}: {error}"
+    finally:
+        for (timer, number, _), handler in zip(timers, before, strict=True):
+            signal.setitimer(timer, 0)
+            signal.signal(number, handler)
+    took = time.process_time() - began
+    log.inputs += 1
+    log.outcomes[outcome] += 1
+    if took > log.slowest:
+        log.slowest, log.slowest_seed = took, seed
+    if finding:
+        kept = path.with_name(f"{path.stem}_{seed}{suffix}")
+        kept.write_bytes(path.read_bytes())
+        log.findings.append(f"{name}, seed {seed}: {finding} (input in {kept})")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers to end a run with")
 @pytest.mark.parametrize("name", READERS)
 def test_only_our_own_errors_come_out(name: str, tmp_path: Path) -> None:
-    read, suffix, texts_of = READERS[name]
-    texts = texts_of()
+    if name.startswith("PEtab"):
+        pytest.importorskip("petab", reason="the package petab is not installed")
+    texts = READERS[name][2]()
     if not texts:
         pytest.skip("the outside data is not there")
-    until = time.monotonic() + SECONDS / len(READERS)
-    seed = FIRST_SEED
-    path = tmp_path / f"input{suffix}"
-    while time.monotonic() < until:
-        rng = random.Random(seed)
-        path.write_bytes(mutated(rng.choice(texts), rng).encode("utf-8", errors="surrogateescape"))
-        began = time.monotonic()
-        try:
-            read(path)
-        except PathsimError:
-            pass
-        except Exception as error:
-            raise AssertionError(f"seed {seed}: {type(error).__name__}: {error} (input in {path})") from error
-        assert time.monotonic() - began < SLOWEST, (
-            f"seed {seed}: took {time.monotonic() - began:.0f} s (input in {path})"
-        )
-        seed += 1
-    assert seed > FIRST_SEED
+    log, until = Log(), time.monotonic() + SECONDS / len(READERS)
+    while log.inputs < 3 or time.monotonic() < until:
+        try_one(name, texts, FIRST_SEED + log.inputs, tmp_path, log)
+    assert not log.findings, "\n".join(log.findings)
+
+
+def run(count: int, folder: Path) -> dict[str, Log]:
+    """``count`` inputs in rounds that give every reader a like share of the processor, with a log in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    warnings.simplefilter("ignore")
+    texts = {name: texts_of() for name, (_, _, texts_of) in READERS.items()}
+    logs = {name: Log() for name in READERS if texts[name]}
+    total = 0
+    while total < count:
+        for name, log in logs.items():
+            until = time.process_time() + 0.1
+            for _ in range(200):
+                try_one(name, texts[name], FIRST_SEED + log.inputs, folder, log)
+                if time.process_time() > until:
+                    break
+        total = sum(log.inputs for log in logs.values())
+        lines = [f"{total} inputs", *(f"{name}: {log}" for name, log in logs.items())]
+        lines += [finding for log in logs.values() for finding in log.findings]
+        (folder / "log.txt").write_text("\n".join(lines) + "\n")
+    return logs
+
+
+if __name__ == "__main__":
+    for reader, found_log in run(int(sys.argv[1]), Path(sys.argv[2])).items():
+        print(f"{reader}: {found_log}")

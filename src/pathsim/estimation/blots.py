@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import words
 from ..errors import PathsimError, raise_together, unknown
 from ..lab import CellLine, Library, Treatment, default_library
 from ..model import Model, load_model
@@ -58,8 +59,8 @@ def blot_problem(
     """
     opened = model if isinstance(model, Model) else load_model(model)
     shelf, where = library or default_library(), str(blots) if isinstance(blots, (str, Path)) else "blot problem"
-    named = list(free)
-    chosen = as_free_parameters(named) if named else []
+    chosen = as_free_parameters(free)
+    background, saturation = words(background, "background"), words(saturation, "saturation")
     table, problems = with_problems(read_frame(blots) if isinstance(blots, (str, Path)) else blots, where)
     family: Family = noise or (Normal() if "sd" in table else LogNormal())
     lines = cell_lines(table, shelf, problems)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import near_misses, raise_together
+from .. import arguments
+from ..errors import InputError, brief, near_misses, raise_together
 from ..files import read_toml
 from ..stats.noise import Scale
 
@@ -72,15 +72,16 @@ def _one(name: str, table: Any, problems: list[str]) -> FreeParameter | None:
     if not isinstance(prior, Mapping) or not set(prior) <= {"mean", "sd"} or (prior and len(prior) < 2):
         problems.append(f"[{name}] prior: write prior = {{mean = value, sd = spread on the scale}}")
         prior = {}
+    numbers: dict[str, float | None] = {}
     for key, value in (*((k, table.get(k)) for k in ("lower", "upper", "nominal")), *prior.items()):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            problems.append(f"[{name}] {key}: '{value}' is not a number")
+        try:
+            numbers[key] = None if value is None else arguments.number(value, key)
+        except InputError as error:
+            problems.append(f"[{name}] {error}")
     if len(problems) > before:
         return None
-    numbers = {key: None if table.get(key) is None else float(table[key]) for key in ("lower", "upper")}
-    made = FreeParameter(
-        name, numbers["lower"], numbers["upper"], table.get("scale", "log10"), prior.get("mean"), prior.get("sd")
-    )
+    ends = (numbers["lower"], numbers["upper"])
+    made = FreeParameter(name, *ends, table.get("scale", "log10"), numbers.get("mean"), numbers.get("sd"))
     problems += [f"[{name}] {problem}" for problem in faults(made)]
     return made
 
@@ -89,30 +90,43 @@ def faults(free: FreeParameter) -> list[str]:
     """What is wrong with a free parameter on its own."""
     found = []
     if free.scale not in SCALES:
-        found.append(f"scale '{free.scale}' is none of {', '.join(SCALES)}")
-    pairs = (("lower", free.lower), ("upper", free.upper), ("mean", free.mean))
-    given = [(key, x) for key, x in pairs if x is not None]
-    for key, x in given:
-        if not math.isfinite(x):
-            found.append(f"{key} {x!r} is not a finite number")
-        elif free.scale != "lin" and x <= 0:
-            found.append(f"{key} {x:g} must be positive on a logarithmic scale")
-    if free.lower is not None and free.upper is not None and not free.lower < free.upper:
-        found.append(f"lower {free.lower:g} is not below upper {free.upper:g}")
+        found.append(f"scale {brief(repr(free.scale))} is none of {', '.join(SCALES)}")
+    pairs = (("lower", free.lower), ("upper", free.upper), ("mean", free.mean), ("sd", free.sd))
+    for key, x in pairs:
+        try:
+            value = None if x is None else arguments.number(x, key)
+        except InputError as error:
+            found.append(str(error))
+            continue
+        if value is not None and value <= 0 and key == "sd":
+            found.append(f"sd {value:g} must be positive")
+        elif value is not None and value <= 0 and free.scale != "lin":
+            found.append(f"{key} {value:g} must be positive on a logarithmic scale")
     if (free.mean is None) != (free.sd is None):
         found.append("a prior needs both mean and sd")
-    if free.sd is not None and not free.sd > 0:
-        found.append(f"sd {free.sd!r} must be positive")
+    if not found and free.lower is not None and free.upper is not None and not free.lower < free.upper:
+        found.append(f"lower {free.lower:g} is not below upper {free.upper:g}")
     return found
 
 
 def as_free_parameters(items: Iterable[str | FreeParameter]) -> list[FreeParameter]:
-    """Names and records alike as records. Raises :class:`InputError` for doubles and for what makes no sense."""
-    found = [FreeParameter(item) if isinstance(item, str) else item for item in items]
-    problems = [f"{free.name}: {problem}" for free in found for problem in faults(free)]
+    """Names and records alike as records.
+
+    Raises :class:`InputError` for what is no list of them, for doubles, and for bounds and priors that make no sense.
+    """
+    if isinstance(items, str | FreeParameter | Mapping) or not isinstance(items, Iterable):
+        raise InputError(
+            f"free is {brief(repr(items))}; give a list of names or FreeParameter records, as free=['k_off']"
+        )
+    found, problems = [], []
+    for item in items:
+        made = FreeParameter(item) if isinstance(item, str) else item
+        if not isinstance(made, FreeParameter) or not isinstance(made.name, str) or not made.parameter:
+            problems.append(f"{brief(repr(item))} is neither the name of a parameter nor a FreeParameter")
+            continue
+        found.append(made)
+        problems += [f"{made.name}: {problem}" for problem in faults(made)]
     names = [free.name for free in found]
     problems += [f"{name} is named twice" for name in dict.fromkeys(names) if names.count(name) > 1]
-    if not found:
-        problems.append("nothing is free: name at least one parameter")
     raise_together(problems, "free parameters")
     return found

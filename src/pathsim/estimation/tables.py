@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import words
 from ..errors import raise_together, unknown
 from ..lab import CellLine, Library, Step, Treatment, default_library
 from ..lab.protocols import protocols
@@ -111,8 +112,8 @@ def problem(
         given = [tables]
     else:
         given = list(tables)
-    named, problems = list(free), ([] if given else ["no table is given"])
-    chosen = as_free_parameters(named) if named else []
+    chosen, problems = as_free_parameters(free), ([] if given else ["no table is given"])
+    background, saturation = words(background, "background"), words(saturation, "saturation")
     lines: dict[str, CellLine] = {}
     made: list[_Table] = []
     for number, one in enumerate(given, start=1):
