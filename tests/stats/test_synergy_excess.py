@@ -105,6 +105,26 @@ def test_a_drug_with_itself_has_no_loewe_excess(drug: tuple[float, float, float]
     assert score.wells["index"].to_numpy() == pytest.approx(np.ones(81), abs=0.02)
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (4, 4), (3, 6), (6, 3)])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_a_drug_with_itself_has_no_loewe_excess_on_sparse_grids(shape: tuple[int, int], ragged: bool) -> None:
+    """Three doses of either drug, at other doses of both and with half of the combinations missing, are enough."""
+    rng = np.random.default_rng(sum(shape) + ragged)
+    for _ in range(5):
+        drug = (float(10 ** rng.uniform(-1, 1)), float(rng.uniform(0.6, 3)), float(rng.choice([0.0, 0.5])))
+        first, second = (np.r_[0.0, drug[0] * np.geomspace(0.1, 10, n) * rng.uniform(0.5, 2)] for n in shape)
+        doses = np.array([(a, b) for a in first for b in second if min(a, b) == 0 or not ragged or rng.random() < 0.5])
+        score = synergy.loewe(doses, fall(doses.sum(axis=1), drug), resamples=0)
+        assert score.wells["excess"].abs().max() < 1e-6
+        assert score.wells["index"].to_numpy() == pytest.approx(np.ones(len(score.wells)), abs=0.02)
+
+
+def test_one_dose_of_a_drug_is_no_curve() -> None:
+    drug, doses = (1.0, 1.5, 0.0), np.array([(a, b) for a in (0, 0.1, 0.3, 1, 3, 10, 30) for b in (0, 1)])
+    with pytest.raises(InputError, match="drug 2 alone was measured at 1 dose"):
+        synergy.loewe(doses, fall(doses.sum(axis=1), drug))
+
+
 @given(first=hills, second=hills)
 @settings(max_examples=25, deadline=None)
 def test_product_surface_has_no_bliss_and_no_zip(
