@@ -155,3 +155,36 @@ def test_the_table_has_one_row_per_start_best_first() -> None:
     assert fit.table["log_likelihood"].is_monotonic_decreasing
     assert fit.table["a"][0] == pytest.approx(10 ** fit.theta[0])
     assert "starts within 0.1" in fit.summary
+
+
+SHORT = ps.search.TrustRegion(radius=0.2)
+
+
+class Valleys:
+    """Two valleys, near 1 and, less deep, near 3."""
+
+    names, scales = ("x",), ("lin",)
+    lower, upper = np.array([-4.0]), np.array([4.0])
+
+    def value(self, theta: FloatArray) -> tuple[float, str]:
+        x = float(theta[0])
+        return (x - 1) ** 2 * (x - 3) ** 2 + 0.2 * x, ""
+
+    def derivatives(self, theta: FloatArray) -> Derivatives:
+        x = float(theta[0])
+        slope = 4 * (x - 1) * (x - 2) * (x - 3) + 0.2
+        return Derivatives(self.value(theta)[0], np.array([slope]), np.array([[4.0]]))
+
+
+def test_a_restart_leaves_a_valley_and_never_loses_what_was_found() -> None:
+    def found(first: float, restarts: int) -> tuple[float, int]:
+        fit = ps.fit(Valleys(), 1, workers=1, optimiser=SHORT, first=[[first]], restarts=restarts)
+        return fit.best.theta[0], fit.best.iterations
+
+    stuck, left, kept = found(3.5, 0), found(3.5, 1), found(0.5, 2)
+    assert stuck[0] == pytest.approx(2.974, abs=1e-2)
+    assert left[0] == pytest.approx(0.974, abs=1e-2)
+    assert left[1] > stuck[1]
+    assert kept[0] == pytest.approx(left[0], abs=1e-4)
+    with pytest.raises(ps.InputError, match="restarts must be 0 or more, not -1"):
+        found(3.5, -1)

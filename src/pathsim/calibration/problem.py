@@ -67,7 +67,8 @@ def free_constants(model: Model, library: Library, targets: Targets) -> list[Con
     for line in targets.growing_lines:
         speed = library.cell_line(line).set.get(protocols().names.cycle_speed)
         if speed is not None:
-            free.append(Constant(f"{protocols().names.cycle_speed}@{line}", speed, speed, SPEED_SD, False))
+            name = f"{protocols().names.cycle_speed}@{line}"
+            free.append(Constant(name, speed, targets.prior_centre.get(name, speed), SPEED_SD, False))
     return free
 
 

@@ -51,12 +51,13 @@ class Number:
 @dataclass(frozen=True)
 class Targets:
     """Everything the fit looks at (``numbers``), the constants it must leave alone, those that are shares (below 1),
-    and priors narrower than usual."""
+    priors narrower than usual, and centres of priors that stand in no comment of the model."""
 
     numbers: tuple[Number, ...]
     held_fixed: frozenset[str] = frozenset()
     shares: frozenset[str] = frozenset()
     prior_sd: Mapping[str, float] = field(default_factory=dict)
+    prior_centre: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def growing_lines(self) -> list[str]:
@@ -109,7 +110,7 @@ def read_targets(config: Path, folder: Path) -> Targets:
     if not weighed:
         raise InputError(f"{config}: the calibration has no data")
     held, shares = frozenset(content["held_fixed"]), frozenset(content["shares"])
-    return Targets(weighed, held, shares, content.get("prior_sd", {}))
+    return Targets(weighed, held, shares, content.get("prior_sd", {}), content.get("prior_centre", {}))
 
 
 @dataclass(frozen=True)

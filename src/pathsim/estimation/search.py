@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -26,7 +26,7 @@ from ..linear_algebra import one_thread
 from .descend import Steerable, SuccessiveHalving, descend
 from .evolve import DifferentialEvolution, Screenable, evolve
 from .objective import Fittable, Objective, as_objective
-from .optimise import LBFGSB, Ledger, Optimiser, QuasiNewton, TrustRegion, minimise
+from .optimise import LBFGSB, Ended, Ledger, Optimiser, QuasiNewton, TrustRegion, minimise
 from .parallel import in_processes
 from .result import HEAD_FILE, STARTS_FILE, Fit, Start, line_of, ordered, read_starts, write_head
 
@@ -74,6 +74,7 @@ def fit(
     candidates: int = 10,
     populations: Sequence[PopulationSearch] = (WIDE, DEEP),
     first: Sequence[npt.ArrayLike] = (),
+    restarts: int = 0,
     folder: str | Path | None = None,
     resume: bool = False,
     report: Report | None = None,
@@ -95,6 +96,8 @@ def fit(
         populations: how starts find where to search from, in turns, for what is best depends on the problem. With none,
             or an objective that cannot be evaluated at many vectors at once, they take the best of ``candidates``.
         first: vectors from which the first starts search at once, without random points: a published optimum, say.
+        restarts: local searches of each start after its first, each from half way between the best so far and the
+            middle of the bounds: out of a valley without forgetting all it has taught. The best of them counts.
         folder: where results are appended as they finish.
         resume: go on from what ``folder`` holds, after any kill.
         report: called with each start as it finishes.
@@ -105,9 +108,10 @@ def fit(
         SimulationError: no start point could be evaluated at all.
     """
     objective = as_objective(problem)
-    _check(objective, starts, candidates)
+    _check(objective, starts, candidates, restarts)
     given = [_vector(objective, theta) for theta in first]
-    job = _Job(objective, seed, optimiser or TrustRegion(), candidates, tuple(populations), given, watch or _silent)
+    search = optimiser or TrustRegion()
+    job = _Job(objective, seed, search, candidates, tuple(populations), given, restarts, watch or _silent)
     with nullcontext() if folder is None else only_user(folder, "a fit"):
         done = _open_folder(objective, folder, resume)
         wanted = [number for number in range(starts) if number not in {start.number for start in done}]
@@ -133,6 +137,7 @@ class _Job:
     candidates: int
     populations: tuple[PopulationSearch, ...]
     first: Sequence[FloatArray]
+    restarts: int
     watch: Watch
 
     def __call__(self, number: int) -> Start:
@@ -161,6 +166,9 @@ class _Job:
             )
         self.watch(f"start {number + 1}: local search" + (f" from {-ledger.best:.2f}" if ledger.evaluations else ""))
         ended = minimise(ledger, begin, self.optimiser)
+        for again in range(self.restarts):
+            self.watch(f"start {number + 1}: restart {again + 1} from {-ended.value:.2f}")
+            ended = self._restarted(ended, ledger)
         return Start(
             number,
             tuple(begin.tolist()),
@@ -175,6 +183,13 @@ class _Job:
             time.perf_counter() - began,
             dict(ledger.failures),
         )
+
+    def _restarted(self, ended: Ended, ledger: Ledger) -> Ended:
+        """The better of ``ended`` and a search from half way to the middle of the bounds; iterations add up."""
+        middle = 0.5 * (self.objective.lower + self.objective.upper)
+        again = minimise(ledger, 0.5 * (ended.theta + middle), self.optimiser)
+        iterations = ended.iterations + again.iterations
+        return replace(again if again.value < ended.value else ended, iterations=iterations)
 
     def _evolved(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
         """Where the best of scouts and of an evolved population has come; nothing where there is no population."""
@@ -276,9 +291,11 @@ def _scattered(rng: np.random.Generator, lower: FloatArray, upper: FloatArray) -
     return theta
 
 
-def _check(objective: Objective, starts: int, candidates: int) -> None:
+def _check(objective: Objective, starts: int, candidates: int, restarts: int) -> None:
     if starts < 1 or candidates < 1:
         raise InputError(f"starts and candidates must be at least 1, not {starts} and {candidates}")
+    if restarts < 0:
+        raise InputError(f"restarts must be 0 or more, not {restarts}")
     unbounded = [
         name
         for name, low, high in zip(objective.names, objective.lower, objective.upper, strict=True)
