@@ -44,37 +44,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def fit(folder: Path, *more: str) -> int:
-    return run(
-        "fit",
-        str(folder / "blots.csv"),
-        "--free",
-        str(folder / "priors.toml"),
-        "--model",
-        str(folder / "decay.ant"),
-        "--cell-lines",
-        str(folder / "lines.toml"),
-        "-o",
-        str(folder / "out"),
-        "--starts",
-        "3",
-        "--workers",
-        "1",
-        *more,
-    )
+def words_of(folder: Path, output: str, table: str = "blots.csv") -> list[str]:
+    """``pathsim fit`` of a table in ``folder`` into a folder inside it."""
+    given = f"{table} --free priors.toml --model decay.ant --cell-lines lines.toml -o {output}".split()
+    return ["fit", *(word if word.startswith("-") else str(folder / word) for word in given)]
 
 
 def test_fit_profile_and_resume(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert fit(folder, "--plot", str(folder / "fit.png")) == 0
+    words = [*words_of(folder, "out"), "--starts", "3", "--workers", "1"]
+    assert run(*words, "--plot", str(folder / "fit.png")) == 0
     best = pd.read_csv(folder / "out" / "best.csv").set_index("parameter")
     assert best.loc["k", "value"] == pytest.approx(0.1, rel=0.02)
     assert len(pd.read_csv(folder / "out" / "starts.csv")) == 3
     assert "predicted" in pd.read_csv(folder / "out" / "predicted.csv").columns
     assert (folder / "fit.png").stat().st_size > 5000
     assert "start 3 of 3" in capsys.readouterr().err
-    assert fit(folder) == 2  # there is a fit already
+    assert run(*words) == 2  # there is a fit already
     assert "already holds a fit" in capsys.readouterr().err
-    assert fit(folder, "--resume") == 0
+    assert run(*words, "--resume") == 0
     assert "start 1 of 3" not in capsys.readouterr().err
     assert run("profile", str(folder / "out"), "--workers", "1", "--plot", str(folder / "profile.png")) == 0
     table = capsys.readouterr().out
@@ -86,48 +73,13 @@ def test_fit_profile_and_resume(folder: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("search", ["trust-region", "l-bfgs-b"])
 def test_every_optimiser_finds_it(folder: Path, search: str) -> None:
     out = folder / search
-    assert (
-        run(
-            "fit",
-            str(folder / "blots.csv"),
-            "--free",
-            str(folder / "priors.toml"),
-            "--model",
-            str(folder / "decay.ant"),
-            "--cell-lines",
-            str(folder / "lines.toml"),
-            "-o",
-            str(out),
-            "--starts",
-            "2",
-            "--workers",
-            "1",
-            "--optimiser",
-            search,
-        )
-        == 0
-    )
+    assert run(*words_of(folder, search), "--starts", "2", "--workers", "1", "--optimiser", search) == 0
     assert pd.read_csv(out / "best.csv").set_index("parameter").loc["k", "value"] == pytest.approx(0.1, rel=0.02)
 
 
 def test_parameter_sets_of_a_fit_are_for_every_verb(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "sets"
-    words = [
-        "fit",
-        str(folder / "noisy.csv"),
-        "--free",
-        str(folder / "priors.toml"),
-        "--model",
-        str(folder / "decay.ant"),
-        "--cell-lines",
-        str(folder / "lines.toml"),
-        "-o",
-        str(out),
-        "--starts",
-        "2",
-        "--workers",
-        "1",
-    ]
+    words = [*words_of(folder, "sets", "noisy.csv"), "--starts", "2", "--workers", "1"]
     table = pd.read_csv(folder / "blots.csv")
     table["value"] *= [1.1, 0.9, 1.0, 1.15, 0.85]
     table.to_csv(folder / "noisy.csv", index=False)
@@ -141,19 +93,8 @@ def test_parameter_sets_of_a_fit_are_for_every_verb(folder: Path, capsys: pytest
     assert len(drawn) == 31  # the best fit first
     assert 0.02 < drawn["k"].std() / drawn["k"].mean() < 1
     capsys.readouterr()
-    assert (
-        run(
-            "simulate",
-            str(folder / "decay.ant"),
-            "--times",
-            "0 10",
-            "--set",
-            "IGF1=1",
-            "--ensemble",
-            str(out / "ensemble.csv"),
-        )
-        == 0
-    )
+    simulate = ["simulate", str(folder / "decay.ant"), "--times", "0 10", "--set", "IGF1=1"]
+    assert run(*simulate, "--ensemble", str(out / "ensemble.csv")) == 0
     last = pd.read_csv(io.StringIO(capsys.readouterr().out)).iloc[-1]
     assert last["S_low"] < last["S"] < last["S_high"]
     if importlib.util.find_spec("emcee") is not None:
@@ -165,18 +106,7 @@ def test_parameter_sets_of_a_fit_are_for_every_verb(folder: Path, capsys: pytest
 
 def test_a_killed_fit_leaves_no_process_and_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "killed"
-    words = [
-        "fit",
-        str(folder / "blots.csv"),
-        "--free",
-        str(folder / "priors.toml"),
-        "--model",
-        str(folder / "decay.ant"),
-        "--cell-lines",
-        str(folder / "lines.toml"),
-        "-o",
-        str(out),
-    ]
+    words = words_of(folder, "killed")
     running = subprocess.Popen(
         [sys.executable, "-m", "pathsim", *words, "--starts", "5000", "--workers", "2"], stderr=subprocess.PIPE
     )
