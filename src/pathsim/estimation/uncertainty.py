@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BLIND = 1e-10
-"""Relative to the stiffest, a direction with less information than this is structurally invisible in the data."""
+"""An eigenvalue of the Fisher information below this share of the largest: structurally invisible in the data."""
 WEAK = 1.0
-"""Information (per unit of scale squared) below which a direction is known to no better than one unit of scale."""
+"""An eigenvalue (per unit of scale squared) below this: its eigenvector is known no better than to a unit of scale."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ def _sentences(fit: Fit, blind: FloatArray) -> dict[str, tuple[str, ...]]:
 
 
 def _seen_elsewhere(fit: Fit, vector: FloatArray, moved: IntArray) -> bool:
-    """Whether the data see a direction where the parameters it moves lie nearer to the middle of their bounds."""
+    """Whether the data see an eigenvector where the parameters it moves lie nearer to the middle of their bounds."""
     middle = 0.5 * (fit.objective.lower + fit.objective.upper)
     for share in (0.3, 0.6, 1.0):
         theta = fit.theta.copy()
@@ -197,7 +197,7 @@ def posterior_ensemble(fit: Fit, size: int = 100, seed: int = 0, draws: int | No
         raise SimulationError(f"the best fit cannot be evaluated any more: {derivatives.failure}")
     values, vectors = np.linalg.eigh(derivatives.fisher)
     span = objective.upper - objective.lower
-    reach = np.abs(vectors.T) @ span  # a direction the data do not see is limited by its bounds
+    reach = np.abs(vectors.T) @ span  # an eigenvector the data do not see is limited by its bounds
     spread = np.minimum(1.0 / np.sqrt(np.maximum(values, 1e-300)), 0.25 * reach)
     count = draws or 10 * size
     z = rng.standard_normal((count, len(values)))

@@ -160,14 +160,14 @@ class Exposure:
         number = interval % len(self.starts)
         end = float(self.starts[number + 1]) if number + 1 < len(self.starts) else start + 40 / float(self.rates.min())
 
-        def slope(time: float) -> float:
+        def change(time: float) -> float:
             return float(-(amplitudes * self.rates) @ np.exp(-self.rates * (time - start)))
 
         grid = np.concatenate([[start], start + np.geomspace((end - start) * 1e-7, end - start, 400)])
-        slopes = np.array([slope(time) for time in grid])
+        changes = np.array([change(time) for time in grid])
         candidates = [start, end]
-        for i in np.flatnonzero((slopes[:-1] > 0) & (slopes[1:] <= 0)):
-            candidates.append(float(brentq(slope, grid[i], grid[i + 1], xtol=1e-12 * (end - start), rtol=1e-15)))
+        for i in np.flatnonzero((changes[:-1] > 0) & (changes[1:] <= 0)):
+            candidates.append(float(brentq(change, grid[i], grid[i + 1], xtol=1e-12 * (end - start), rtol=1e-15)))
         heights = [float(amplitudes @ np.exp(-self.rates * (time - start))) for time in candidates]
         best = int(np.argmax(heights))
         return candidates[best], heights[best]
