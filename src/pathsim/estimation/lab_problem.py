@@ -68,6 +68,11 @@ class Detector:
     saturation: frozenset[str] = field(default_factory=frozenset)
     floor: frozenset[str] = field(default_factory=frozenset)
 
+    def joined(self, other: Detector, suffix: str = "") -> Detector:
+        """What either does; readouts of the other get a suffix."""
+        mine, theirs = (self.background, self.saturation, self.floor), (other.background, other.saturation, other.floor)
+        return Detector(*(a | {name + suffix for name in b} for a, b in zip(mine, theirs, strict=True)))
+
 
 def assemble(
     model: Model,

@@ -135,16 +135,7 @@ def problem(
         observables |= found.observables
         rows += found.rows
         frames.append(found.table)
-        detector = Detector(
-            *(
-                a | b
-                for a, b in zip(
-                    (detector.background, detector.saturation, detector.floor),
-                    (found.detector.background, found.detector.saturation, found.detector.floor),
-                    strict=True,
-                )
-            )
-        )
+        detector = detector.joined(found.detector)
     table = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
     return assemble(
         opened,
@@ -250,16 +241,7 @@ class _Table:
                 made, seen = band_observables(bands, self.family(name), {name} & {*background}, {name} & {*saturation})
                 rows += [replace(row, observable=name + self.suffix) for row in band_rows(bands, self.family(name))]
                 observables[name + self.suffix] = replace(made[name], id=name + self.suffix)
-                detector = Detector(
-                    *(
-                        a | frozenset(item + self.suffix for item in b)
-                        for a, b in zip(
-                            (detector.background, detector.saturation, detector.floor),
-                            (seen.background, seen.saturation, seen.floor),
-                            strict=True,
-                        )
-                    )
-                )
+                detector = detector.joined(seen, self.suffix)
                 frames.append(bands)
         else:
             for readout, own in plain.groupby("readout", sort=False):

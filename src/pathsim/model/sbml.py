@@ -399,64 +399,30 @@ _CONSTANTS: Mapping[int, Expr] = {
     libsbml.AST_CONSTANT_TRUE: number(1),
     libsbml.AST_CONSTANT_FALSE: number(0),
 }
-_OPERATIONS: Mapping[int, str] = {
-    getattr(libsbml, name): op
-    for name, op in {
-        "AST_PLUS": "plus",
-        "AST_TIMES": "times",
-        "AST_DIVIDE": "divide",
-        "AST_POWER": "power",
-        "AST_FUNCTION_POWER": "power",
-        "AST_FUNCTION_EXP": "exp",
-        "AST_FUNCTION_LN": "ln",
-        "AST_FUNCTION_ABS": "abs",
-        "AST_FUNCTION_FLOOR": "floor",
-        "AST_FUNCTION_CEILING": "ceiling",
-        "AST_FUNCTION_FACTORIAL": "factorial",
-        "AST_FUNCTION_PIECEWISE": "piecewise",
-        "AST_FUNCTION_MIN": "min",
-        "AST_FUNCTION_MAX": "max",
-        "AST_FUNCTION_REM": "rem",
-        "AST_FUNCTION_QUOTIENT": "quotient",
-        "AST_RELATIONAL_LT": "lt",
-        "AST_RELATIONAL_LEQ": "le",
-        "AST_RELATIONAL_GT": "gt",
-        "AST_RELATIONAL_GEQ": "ge",
-        "AST_RELATIONAL_EQ": "eq",
-        "AST_RELATIONAL_NEQ": "ne",
-        "AST_LOGICAL_AND": "and",
-        "AST_LOGICAL_OR": "or",
-        "AST_LOGICAL_XOR": "xor",
-        "AST_LOGICAL_NOT": "not",
-        "AST_LOGICAL_IMPLIES": "implies",
-        **{
-            f"AST_FUNCTION_{name.upper()}": name
-            for name in (
-                "sin",
-                "cos",
-                "tan",
-                "sec",
-                "csc",
-                "cot",
-                "sinh",
-                "cosh",
-                "tanh",
-                "sech",
-                "csch",
-                "coth",
-                "arcsin",
-                "arccos",
-                "arctan",
-                "arcsec",
-                "arccsc",
-                "arccot",
-                "arcsinh",
-                "arccosh",
-                "arctanh",
-                "arcsech",
-                "arccsch",
-                "arccoth",
-            )
-        },
-    }.items()
+_FUNCTIONS = (
+    "power",
+    "exp",
+    "ln",
+    "abs",
+    "floor",
+    "ceiling",
+    "factorial",
+    "piecewise",
+    "min",
+    "max",
+    "rem",
+    "quotient",
+)
+_ANGLES = tuple(
+    arc + name + h for arc in ("", "arc") for h in ("", "h") for name in ("sin", "cos", "tan", "sec", "csc", "cot")
+)
+_NAMES = {
+    **{f"AST_{name.upper()}": name for name in ("plus", "times", "divide", "power")},
+    **{f"AST_FUNCTION_{name.upper()}": name for name in (*_FUNCTIONS, *_ANGLES)},
+    **{f"AST_RELATIONAL_{name.upper()}": name for name in ("lt", "gt", "eq")},
+    "AST_RELATIONAL_LEQ": "le",
+    "AST_RELATIONAL_GEQ": "ge",
+    "AST_RELATIONAL_NEQ": "ne",
+    **{f"AST_LOGICAL_{name.upper()}": name for name in ("and", "or", "xor", "not", "implies")},
 }
+_OPERATIONS: Mapping[int, str] = {getattr(libsbml, name): operation for name, operation in _NAMES.items()}

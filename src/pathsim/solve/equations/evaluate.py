@@ -124,49 +124,10 @@ def _exact_gamma(value: float) -> float:
         return math.inf if value > 0 else math.nan
 
 
-_FAST: dict[str, Any] = {
-    "nan": math.nan,
-    "inf": math.inf,
-    "abs": abs,
-    "power": math.pow,
-    "floor": math.floor,
-    "tgamma": math.gamma,
-    "exp": math.exp,
-    "log": math.log,
-    "sqrt": math.sqrt,
-    "sin": math.sin,
-    "cos": math.cos,
-    "tan": math.tan,
-    "asin": math.asin,
-    "acos": math.acos,
-    "atan": math.atan,
-    "sinh": math.sinh,
-    "cosh": math.cosh,
-    "tanh": math.tanh,
-    "asinh": math.asinh,
-    "acosh": math.acosh,
-    "atanh": math.atanh,
-}
-_EXACT: dict[str, Any] = {
-    "nan": math.nan,
-    "inf": math.inf,
-    "abs": abs,
-    "power": np.power,
-    "floor": _exact_floor,
-    "tgamma": _exact_gamma,
-    "exp": np.exp,
-    "log": np.log,
-    "sqrt": np.sqrt,
-    "sin": np.sin,
-    "cos": np.cos,
-    "tan": np.tan,
-    "asin": np.arcsin,
-    "acos": np.arccos,
-    "atan": np.arctan,
-    "sinh": np.sinh,
-    "cosh": np.cosh,
-    "tanh": np.tanh,
-    "asinh": np.arcsinh,
-    "acosh": np.arccosh,
-    "atanh": np.arctanh,
-}
+_SAME = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
+_ARC = ("asin", "acos", "atan", "asinh", "acosh", "atanh")  # numpy calls them arcsin ...
+_COMMON: dict[str, Any] = {"nan": math.nan, "inf": math.inf, "abs": abs}
+_FAST = _COMMON | {"power": math.pow, "floor": math.floor, "tgamma": math.gamma}
+_FAST |= {name: getattr(math, name) for name in (*_SAME, *_ARC)}
+_EXACT = _COMMON | {"power": np.power, "floor": _exact_floor, "tgamma": _exact_gamma}
+_EXACT |= {name: getattr(np, name) for name in _SAME} | {name: getattr(np, f"arc{name[1:]}") for name in _ARC}
