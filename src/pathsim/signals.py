@@ -11,11 +11,14 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 SECONDS = 0.8
 """How long an orderly end may take."""
+
+
+WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 class TerminatedError(BaseException):
@@ -52,9 +55,11 @@ def _terminate(number: int, frame: Any) -> NoReturn:
 def _end_late(heard: int, done: threading.Event) -> None:
     """Wait for a signal that ends, then for the end, and end the process when that does not come."""
     while content := os.read(heard, 1):
-        if content[0] in (signal.SIGINT, signal.SIGTERM):
+        if content[0] in WORDS:
             started = time.monotonic()
             done.wait(SECONDS)
             if not done.is_set() and time.monotonic() - started >= SECONDS:
+                with suppress(OSError):
+                    os.write(2, f"pathsim: {WORDS[content[0]]}\n".encode())
                 os._exit(128 + content[0])
     os.close(heard)

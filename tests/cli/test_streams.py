@@ -72,8 +72,8 @@ def test_signals_end_a_command_within_a_second(verb: str, number: int, code: int
     process.send_signal(number)
     said = process.communicate(timeout=20)[1]
     assert process.returncode == code
-    assert time.monotonic() - began < 1.5  # half a second for a busy machine
-    assert said == ("" if verb == "compute" else "pathsim: interrupted\n" if code == 130 else "pathsim: terminated\n")
+    assert time.monotonic() - began < 2.0  # a second for a busy machine
+    assert said == ("pathsim: interrupted\n" if code == 130 else "pathsim: terminated\n")
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "/proc/new/table", "/dev/null/x"])

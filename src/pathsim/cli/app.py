@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -225,10 +226,10 @@ def _run(words: list[str], debug: bool) -> int:
     except (typer.Abort, KeyboardInterrupt):
         if debug:
             raise
-        _say("interrupted")
+        _say(signals.WORDS[signal.SIGINT])
         return INTERRUPTED
     except signals.TerminatedError:
-        _say("terminated")
+        _say(signals.WORDS[signal.SIGTERM])
         return TERMINATED
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's own errors of usage, whose base class is not public
