@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import arguments
 from .arrays import FloatArray
+from .checked import checked
 from .errors import InputError, brief, near_misses, raise_together
 from .files import read_text
 
@@ -26,6 +27,7 @@ _TEXT = ("cell_line", "treatment", "readout")
 _NUMERIC = ("time_min", "value", "sd")
 
 
+@checked
 def read_table(path: str | Path) -> pd.DataFrame:
     """Read a CSV in the one schema and check every row; rows are numbered as an editor shows them (header = 1).
 

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..checked import checked
 from ..errors import raise_together, unknown
 from ..lab import CellLine, Library, default_library
 from ..model import Model
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Doses = str | Iterable[float | str]
 
 
+@checked
 def combination_screen(
     model: Model | str | Path,
     cell_line: CellLine | str | Sequence[CellLine | str],

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..checked import checked
 from ..errors import raise_together
 from ..lab import CellLine, Library, default_library
 from ..model import Model
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked
 def dose_response(
     model: Model | str | Path,
     cell_line: CellLine | str | Sequence[CellLine | str],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..errors import InputError, PathsimError, raise_together, unknown
 from ..experiments.readings import simulate_conditions
 from ..lab import CellLine, Condition, Library, Treatment, default_library
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked
 def western_blot(
     model: Model | str | Path,
     cell_lines: Sequence[CellLine | str] | CellLine | str,
@@ -189,6 +191,7 @@ def _check_durations(protocols: Iterable[Treatment], moments: Sequence[float]) -
     )
 
 
+@checked
 def resistance_blot_protocol(drug: str | None = None, ligand: str | None = None) -> list[str]:
     """Treatments of the bench protocol for profiling resistance: starve, inhibit, stimulate, with every control.
 

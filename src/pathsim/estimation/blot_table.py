@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arguments import is_missing
+from ..checked import checked
 from ..errors import InputError, PathsimError, brief, raise_together
 from ..lab import Treatment
 from ..lab.protocols import protocols
@@ -32,6 +33,7 @@ def loading_controls() -> frozenset[str]:
     return frozenset({*protocols().loading_controls, TOTAL_PROTEIN})
 
 
+@checked
 def read_blots(path: str | Path) -> pd.DataFrame:
     """Read densitometry: a CSV in the one schema with ``gel`` and ``replicate``.
 

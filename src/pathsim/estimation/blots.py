@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arguments import words
+from ..checked import checked
 from ..errors import PathsimError, raise_together, unknown
 from ..lab import CellLine, Library, Treatment, default_library
 from ..model import Model, load_model
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked
 def blot_problem(
     model: Model | str | Path,
     blots: pd.DataFrame | str | Path,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import arguments
+from ..checked import checked
 from ..errors import InputError, brief, near_misses, raise_together
 from ..files import read_toml
 from ..stats.noise import Scale
@@ -44,6 +45,7 @@ class FreeParameter:
         return self.name.partition("@")[2].strip()
 
 
+@checked
 def read_free_parameters(path: str | Path) -> list[FreeParameter]:
     """Free parameters from a TOML file: one table per parameter.
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..errors import InputError, raise_together, unknown
 from ..files import append_line, only_user
 from ..linear_algebra import one_thread
@@ -118,6 +119,7 @@ class Profiles:
         )
 
 
+@checked
 @one_thread()
 def profile(
     fit: Fit,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..errors import InputError
 from ..files import read_json, write_whole
 from ..stored_records import json_lines, record_of
@@ -131,6 +132,7 @@ class Fit:
         write_whole(target / "best.csv", best.to_csv(index=False))
 
 
+@checked
 def load_fit(folder: str | Path, problem: Objective | Fittable) -> Fit:
     """A saved fit of a problem. Raises :class:`InputError` when the folder holds another problem's."""
     objective = as_objective(problem)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..errors import InputError
 from ..linear_algebra import one_thread
 from .objective import all_values
@@ -67,6 +68,7 @@ class Sampled:
         return Ensemble(self.fit, flat[chosen], float(self.table["effective_draws"].min()))
 
 
+@checked
 @one_thread()
 def sample(
     fit: Fit,

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..errors import InputError, SimulationError
 from ..files import append_line, only_user
 from ..linear_algebra import one_thread
@@ -63,6 +64,7 @@ DEEP = PopulationSearch(DifferentialEvolution(), SuccessiveHalving(members=8, ro
 """Long evolved, few descents: for problems whose optima no descent finds from a random point."""
 
 
+@checked
 @one_thread()
 def fit(
     problem: Objective | Fittable,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arguments import words
+from ..checked import checked
 from ..errors import raise_together, unknown
 from ..lab import CellLine, Library, Step, Treatment, default_library
 from ..lab.protocols import protocols
@@ -74,6 +75,7 @@ RELATIVE = {
 }
 
 
+@checked
 def problem(
     model: Model | str | Path,
     tables: pd.DataFrame | str | Path | Iterable[pd.DataFrame | str | Path],
@@ -130,8 +132,8 @@ def problem(
     observables: dict[str, Observable] = {}
     rows: list[Row] = []
     frames, detector = [], Detector()
-    for checked in made:
-        found = checked.read(background, saturation)
+    for one in made:
+        found = one.read(background, saturation)
         observables |= found.observables
         rows += found.rows
         frames.append(found.table)

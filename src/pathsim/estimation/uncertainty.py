@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
+from ..checked import checked
 from ..errors import InputError, SimulationError
 from ..files import write_whole
 from ..linear_algebra import one_thread
@@ -52,6 +53,7 @@ class IdentifiabilityReport:
         return "\n".join([f"combinations of parameters: {first}", *self.sentences])
 
 
+@checked
 def identifiability_report(fit: Fit) -> IdentifiabilityReport:
     """What the data of a fit know and do not know about its parameters, around the best of them.
 
@@ -182,6 +184,7 @@ class Ensemble:
         write_whole(path, pd.DataFrame(self.constants).to_csv(index=False))
 
 
+@checked
 @one_thread()
 def posterior_ensemble(fit: Fit, size: int = 100, seed: int = 0, draws: int | None = None) -> Ensemble:
     """Parameters the data allow: draws from the normal approximation, weighted by their true likelihood and resampled.

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..errors import InputError, PathsimError, SimulationError, raise_together
 from ..lab import CellLine, Library, default_library
 from ..model import Model, models_folder
@@ -28,6 +29,7 @@ LEVEL = 0.9
 """Intervals are from the 5 to the 95 % quantile over parameter sets, unless asked otherwise."""
 
 
+@checked
 def load_parameter_sets(path: str | Path | None = None) -> list[dict[str, float]]:
     """Parameter sets from a CSV with one column per constant; by default the sets shipped with the bundled model.
 
@@ -128,6 +130,7 @@ class Intervals(Generic[Study]):
         return result
 
 
+@checked
 def prediction_intervals(
     run: Callable[[Constants], Study],
     sets: Iterable[Constants],
@@ -173,6 +176,7 @@ def prediction_intervals(
     return Intervals(tuple(studies), tuple(failures), level)
 
 
+@checked
 def on_lines(
     run: Callable[[Sequence[CellLine | str]], Study], lines: Sequence[str], library: Library | None = None
 ) -> Callable[[Constants], Study]:

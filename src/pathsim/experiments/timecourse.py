@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import arguments
 from ..arrays import FloatArray, IntArray
+from ..checked import checked
 from ..errors import InputError, SimulationError, raise_together
 from ..model import Model, load_model, without_value
 from ..solve import Rosenbrock, Rows, Single, Solver, System, build_system, run_rows
@@ -67,6 +69,8 @@ class Simulator:
         Raises :class:`InputError` for a wrong number of values or NaN, :class:`SimulationError` when the equations
         could not be solved.
         """
+        if type(values) is not list or not all(type(value) is float for value in values):
+            values = arguments.column(values, "a value")
         if len(values) != len(self.vary) or any(value != value for value in values):
             raise InputError(_wrong_values(self.vary, values))
         found, sentence = self._run(values)
@@ -125,6 +129,7 @@ class Simulator:
         return pd.DataFrame(found, index=index, columns=columns, copy=False)
 
 
+@checked
 def simulator(
     model: Model | str | Path,
     times: Iterable[float] | float | str,
@@ -156,6 +161,7 @@ def _prepared(
     return Simulator(system, np.frombuffer(grid), vary, outputs, solver, system.raw())
 
 
+@checked
 def simulate(
     model: Model | str | Path,
     times: Iterable[float] | float | str,
@@ -182,14 +188,13 @@ def simulate(
     system = system_of(_open(model))
     changes = parameters or {}
     grid, names = check_times(times), _names(system, outputs, changes)
-    try:
-        values = [float(value) for value in changes.values()]
-    except (TypeError, ValueError):
-        raise InputError(f"parameters must be numbers, not {dict(changes)}") from None
+    values = list(changes.values())
     if not changes.keys() <= system.slots.keys() or any(value != value for value in values):
         system.raw(changes)  # which says what is wrong
     prepared = _prepared(system, grid.tobytes(), tuple(changes), names, solver or Rosenbrock())
-    return prepared.frame(values)
+    found = prepared.frame(values)
+    _tell_of_coarse(solver, found.to_numpy())
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +230,7 @@ class Batch:
         return frame
 
 
+@checked
 def simulate_many(
     model: Model | str | Path,
     parameters: pd.DataFrame,
@@ -251,9 +257,11 @@ def simulate_many(
     if into is not None:
         _check_target(into, (len(settings), len(grid), len(names)))
     rows = run_rows(system, settings, grid, nodes, solver, columns=columns, workers=workers, into=into)
+    _tell_of_coarse(solver, rows.values)
     return Batch(rows, grid, names)
 
 
+@checked
 def iter_simulate_many(
     model: Model | str | Path,
     parameters: pd.DataFrame | Iterable[pd.DataFrame],
@@ -278,6 +286,23 @@ def iter_simulate_many(
         yield simulate_many(opened, block, grid, outputs, solver, workers)
 
 
+def _tell_of_coarse(solver: Solver | None, values: FloatArray) -> None:
+    """Warn of an absolute tolerance that is larger than everything that came out."""
+    atol = getattr(solver, "atol", None)
+    if atol is None or not values.size:
+        return
+    largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+    if 0.0 < largest < atol:
+        import logging
+
+        logging.getLogger("pathsim").warning(
+            "pathsim: atol is %g, which is larger than every value (the largest is %g), so none of them is accurate; "
+            "leave atol out, and it follows the values",
+            atol,
+            largest,
+        )
+
+
 def _check_target(into: FloatArray, shape: tuple[int, ...]) -> None:
     if into.shape != shape or into.dtype != np.float64 or not into.flags.c_contiguous:
         raise InputError(
@@ -288,11 +313,11 @@ def _check_target(into: FloatArray, shape: tuple[int, ...]) -> None:
 
 def _numbers(parameters: pd.DataFrame) -> FloatArray:
     """The frame as floats. Raises :class:`InputError` naming columns that are not numeric and rows with NaN."""
-    try:
+    if all(dtype.kind in "iuf" for dtype in parameters.dtypes):
         settings = parameters.to_numpy(dtype=float)
-    except (ValueError, TypeError):
-        bad = [str(name) for name in parameters.columns if parameters[name].dtype.kind not in "biuf"]
-        raise InputError(f"parameters must be numbers; column {', '.join(map(repr, bad))} is not") from None
+    else:
+        columns = [arguments.column(parameters.iloc[:, i], f"'{name}'") for i, name in enumerate(parameters.columns)]
+        settings = np.stack(columns, axis=1) if columns else np.empty((len(parameters), 0))
     rows, columns = np.nonzero(np.isnan(settings))
     problems = [
         f"row {row}: parameter '{parameters.columns[column]}' is NaN"

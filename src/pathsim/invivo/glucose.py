@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..assays.screen_input import open_model, read_line
+from ..checked import checked
 from ..errors import PathsimError, raise_together, unknown
 from ..experiments.advance import advance, come_to_rest
 from ..experiments.timecourse import system_of
@@ -45,6 +46,7 @@ class GlucoseStudy:
     summary: pd.DataFrame
 
 
+@checked
 def glucose_insulin_study(
     model: Model | str | Path,
     line: CellLine | str,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..checked import checked
 from ..errors import raise_together
 from ..stats import survival
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from .xenograft import Trial
 
 
+@checked
 def logrank_power(
     trial: Trial,
     arm: str | None = None,

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..assays.screen_input import open_model
+from ..checked import checked
 from ..errors import raise_together, unknown
 from ..experiments.conditions import Constants, with_constants
 from ..lab import Library, Regimen, default_library, default_pharmacy
@@ -157,6 +158,7 @@ class VirtualTrial:
         return (float(near["carried_over"].min()), float(near["carried_over"].max())) if len(near) else None
 
 
+@checked
 def virtual_trial(
     model: Model | str | Path,
     cohort: Cohort | str = "newly diagnosed",

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..assays.screen_input import open_model, read_line
+from ..checked import checked
 from ..errors import PathsimError, raise_together, unknown
 from ..lab import CellLine, Library, Pharmacy, Regimen, default_library, default_pharmacy
 from ..lab.host import Site, find_site
@@ -111,6 +112,7 @@ class Trial:
         return {arm: 100 * (1 - gain / gained[first]) for arm, gain in gained.items()}
 
 
+@checked
 def xenograft(
     model: Model | str | Path,
     line: CellLine | str,

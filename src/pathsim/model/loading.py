@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .. import cache
+from ..checked import checked
 from ..errors import InputError, unknown
 from ..files import read_bytes
 from .records import Model
@@ -32,6 +33,7 @@ def bundled_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(models_folder().glob("*.ant"))}
 
 
+@checked
 def load_model(name_or_path: str | Path) -> Model:
     """Open a bundled model by name (``"pi3k_mapk"``) or a model file by path.
 

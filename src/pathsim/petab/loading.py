@@ -6,12 +6,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..checked import checked
 from ..errors import InputError
 from ..estimation.problem import Problem
 from ..files import read_yaml
 from ..solve import Solver
 
 
+@checked
 def load(path: str | Path, solver: Solver | None = None, workers: int | None = None) -> Problem:
     """Read a PEtab problem, version 1 or 2.
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..assays.dose_response import dose_response
 from ..assays.screen_input import open_model, read_line
+from ..checked import checked
 from ..errors import InputError, PathsimError, raise_together
 from ..files import write_whole
 from ..lab import CellLine, Library, default_library
@@ -121,6 +122,7 @@ class Escalation:
         return [place / name for name in files]
 
 
+@checked
 def escalate(
     model: Model | str | Path,
     cell_line: CellLine | str,
@@ -299,6 +301,7 @@ class _Run:
         )
 
 
+@checked
 def washout(run: Escalation, days: float = 90.0, workers: int | None = None) -> pd.DataFrame:
     """The end culture without drug: ``day, clone, fraction``, expected numbers.
 

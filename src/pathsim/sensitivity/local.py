@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..errors import InputError, PathsimError, SimulationError, raise_together, unknown
 from ..experiments.conditions import resting_medium
 from ..experiments.timecourse import system_of
@@ -123,6 +124,7 @@ def set_up(
     return Setup(design)
 
 
+@checked
 def elasticities(
     model: Model | str | Path,
     cell_line: CellLine | str,

@@ -18,6 +18,7 @@ from scipy import stats
 from scipy.stats import qmc
 
 from ..arrays import FloatArray, IntArray
+from ..checked import checked
 from ..errors import InputError
 from ..lab import CellLine, Library
 from ..model import Model
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 MOST_FAILURES = 0.2
 
 
+@checked
 def sobol_indices(
     model: Model | str | Path,
     cell_line: CellLine | str,
@@ -112,6 +114,7 @@ def _indices(readings: FloatArray, resamples: int, confidence: float, seed: int)
     }
 
 
+@checked
 def morris_effects(
     model: Model | str | Path,
     cell_line: CellLine | str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..checked import check_fields
 from ..errors import InputError
 from .rosenbrock.tableau import RODAS5P, Tableau
 
@@ -26,6 +27,7 @@ class Rosenbrock:
     tableau: Tableau = RODAS5P
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_tolerances(self.rtol, self.atol, self.max_steps)
 
 
@@ -38,6 +40,7 @@ class LSODA:
     max_steps: int = 100_000
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_tolerances(self.rtol, self.atol, self.max_steps)
 
 
@@ -50,6 +53,7 @@ class BDF:
     max_steps: int = 100_000
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_tolerances(self.rtol, self.atol, self.max_steps)
 
 

@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..checked import checked
 from ..errors import InputError
 from ..files import whole_file
 from .chunk import Format
 from .folder import parts
 
 
+@checked
 def merge(folders: Sequence[str | Path], output: str | Path) -> int:
     """Write the whole table of a finished sweep to one file, in the order of its wells; returns the number of chunks.
 

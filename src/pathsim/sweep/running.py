@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..checked import checked
 from ..threads import threads
 from .chunk import Chunk, make_chunk
 from .cluster import connect, on_cluster
@@ -45,6 +46,7 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
+@checked
 def run(
     spec: Spec,
     folder: str | Path,

@@ -48,6 +48,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..checked import checked
 from ..errors import InputError, PathsimError, raise_together, unknown
 from ..experiments.conditions import resting_medium, with_constants
 from ..experiments.ensemble import choose_sets
@@ -81,6 +82,7 @@ _KEYS = ("model", "cell_lines", "alterations", "ensemble", "treatment", "treatme
          "durations", "parameters", "scales", "sample", "output", "solver", "libraries")  # fmt: skip
 
 
+@checked
 def read_spec(path: str | Path) -> Spec:
     """Read a sweep file.
 
@@ -90,6 +92,7 @@ def read_spec(path: str | Path) -> Spec:
     return make_spec(read_toml(path), path.parent, str(path))
 
 
+@checked
 def make_spec(content: Mapping[str, Any], folder: Path = Path(), where: str = "sweep") -> Spec:
     """A sweep from the content of a sweep file; files it names are looked for in ``folder``. Errors as above."""
     reader = _Reader(content, folder, [])

@@ -22,6 +22,7 @@ from ..assays.combination import combination_screen
 from ..assays.dose_response import dose_response
 from ..assays.screen_input import open_model
 from ..assays.western_blot import resistance_blot_protocol, western_blot
+from ..checked import checked
 from ..errors import InputError, PathsimError, raise_together
 from ..experiments.ensemble import interval, load_parameter_sets
 from ..experiments.readings import Reading, take_readings
@@ -89,6 +90,7 @@ class Investigation:
         )
 
 
+@checked
 def investigate(
     model: Model | str | Path,
     cell_line: str,

@@ -109,6 +109,6 @@ def _only_integers(kind: type) -> bool:
 
 
 def _words(array: npt.NDArray[Any]) -> list[int]:
-    if not array.flags.c_contiguous or array.itemsize != 8:
-        raise ValueError("compiled code takes contiguous arrays of 64-bit numbers")
+    if array.dtype.char not in "dlq" or array.itemsize != 8 or not array.flags.c_contiguous:
+        raise ValueError(f"compiled code takes contiguous arrays of 64-bit numbers, not of {array.dtype}")
     return [array.__array_interface__["data"][0], *array.shape, *[0] * (DIMENSIONS - array.ndim)]
