@@ -54,7 +54,8 @@ def checked(function: Callable[Arguments, Result]) -> Callable[Arguments, Result
 
 def check_fields(record: Any) -> None:
     """Check and convert the fields of a frozen dataclass, in its ``__post_init__``."""
-    takers = _takers_of(type(record))
+    kind: Any = type(record)
+    takers = _takers_of(kind)
     for field in fields(record):
         value = getattr(record, field.name)
         if field.name in takers and value is not field.default:
@@ -109,7 +110,7 @@ def _taker(hint: Any) -> Taker | None:
         return _PLAIN[hint]
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        takers = [_taker(one) for one in inner]
+        takers = [_taker(one) for one in inner if not (one is str and Path in inner)]
         return None if None in takers else _any_of([taker for taker in takers if taker is not None])
     if origin is Literal:
         return _one_of(inner)
@@ -119,7 +120,9 @@ def _taker(hint: Any) -> Taker | None:
         return _mapping_of(inner[1])
     if hint is Callable or origin is Callable:
         return _callable
-    return _instance(hint) if isinstance(hint, type) and not getattr(hint, "_is_protocol", False) else None
+    if not isinstance(hint, type):
+        return None
+    return _alike(hint) if getattr(hint, "_is_protocol", False) else _instance(hint)
 
 
 def _any_of(takers: Sequence[Taker]) -> Taker:
@@ -212,10 +215,27 @@ def _instance(kind: type) -> Taker:
     return take
 
 
+def _alike(protocol: type) -> Taker:
+    """What has the methods and attributes of a protocol."""
+    kinds = [kind for kind in protocol.__mro__ if getattr(kind, "_is_protocol", False)]
+    names = {name for kind in kinds for name in (*vars(kind), *vars(kind).get("__annotations__", ()))}
+    wanted = {name for name in names if not name.startswith("_")}
+
+    def take(value: Any, name: str) -> Any:
+        if isinstance(value, type) or not wanted <= {*dir(value)}:
+            raise _OtherKindError
+        return value
+
+    return take
+
+
 def _whole(value: Any, name: str) -> int:
     if isinstance(value, str) or value is None or isinstance(value, Iterable):
         raise _OtherKindError
-    return arguments.count(value, name, MOST, LEAST.get(name, 0))
+    least = LEAST.get(name, 0)
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and least <= value <= MOST:
+        return int(value)  # not by way of a float, which holds 53 bits
+    return arguments.count(value, name, MOST, least)
 
 
 def _real(value: Any, name: str) -> float:
@@ -234,6 +254,8 @@ def _truth(value: Any, name: str) -> bool:
 
 def _path(value: Any, name: str) -> Any:
     if isinstance(value, str | os.PathLike):
+        if "\0" in os.fspath(value):
+            raise InputError(f"{name} is {_shown(value)}: a path holds no null character")
         return value
     raise _OtherKindError
 

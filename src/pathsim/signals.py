@@ -18,7 +18,7 @@ SECONDS = 0.8
 """How long an orderly end may take."""
 
 
-WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+WORDS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 class TerminatedError(BaseException):

@@ -19,6 +19,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from .. import arguments
 from ..arrays import FloatArray
 from ..checked import checked
 from ..errors import InputError, SimulationError
@@ -272,7 +273,7 @@ class _Job:
 
 
 def _vector(objective: Objective, theta: npt.ArrayLike) -> FloatArray:
-    vector = np.asarray(theta, dtype=float)
+    vector = arguments.array(theta, "a number of a first vector")
     if vector.shape != objective.lower.shape or not np.isfinite(vector).all():
         raise InputError(f"a first vector must hold {len(objective.names)} finite numbers, not {vector.shape}")
     return np.asarray(np.clip(vector, objective.lower, objective.upper))

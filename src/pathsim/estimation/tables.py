@@ -132,8 +132,8 @@ def problem(
     observables: dict[str, Observable] = {}
     rows: list[Row] = []
     frames, detector = [], Detector()
-    for one in made:
-        found = one.read(background, saturation)
+    for part in made:
+        found = part.read(background, saturation)
         observables |= found.observables
         rows += found.rows
         frames.append(found.table)

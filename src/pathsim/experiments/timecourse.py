@@ -316,8 +316,8 @@ def _numbers(parameters: pd.DataFrame) -> FloatArray:
     if all(dtype.kind in "iuf" for dtype in parameters.dtypes):
         settings = parameters.to_numpy(dtype=float)
     else:
-        columns = [arguments.column(parameters.iloc[:, i], f"'{name}'") for i, name in enumerate(parameters.columns)]
-        settings = np.stack(columns, axis=1) if columns else np.empty((len(parameters), 0))
+        found = [arguments.column(parameters.iloc[:, i], f"'{name}'") for i, name in enumerate(parameters.columns)]
+        settings = np.stack(found, axis=1)
     rows, columns = np.nonzero(np.isnan(settings))
     problems = [
         f"row {row}: parameter '{parameters.columns[column]}' is NaN"

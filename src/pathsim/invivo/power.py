@@ -10,11 +10,10 @@ import numpy as np
 from ..checked import checked
 from ..errors import raise_together
 from ..stats import survival
+from .xenograft import Trial
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from .xenograft import Trial
 
 
 @checked
