@@ -86,7 +86,7 @@ def test_lists_of_numbers_become_arrays_of_floats() -> None:
         ("count", True, "count is True, not a number"),
         ("count", "3", "count is '3'; give a whole number"),
         ("size", 10**400, "size is a number too large to hold"),
-        ("size", float("nan"), "size is nan; give a finite number"),
+        ("size", Decimal("nan"), "size is Decimal.'NaN'.; give a finite number"),
         ("size", 1 + 2j, "size is .1.2j., not a number"),
         ("size", datetime.timedelta(1), "size is datetime.timedelta.*, not a number"),
         ("size", np.timedelta64(1, "h"), "size is .*, not a number"),

@@ -120,7 +120,7 @@ def _taker(hint: Any) -> Taker | None:
         return _mapping_of(inner[1])
     if hint is Callable or origin is Callable:
         return _callable
-    if not isinstance(hint, type):
+    if hint is Any or not isinstance(hint, type):
         return None
     return _alike(hint) if getattr(hint, "_is_protocol", False) else _instance(hint)
 
@@ -239,7 +239,7 @@ def _whole(value: Any, name: str) -> int:
 
 
 def _real(value: Any, name: str) -> float:
-    if type(value) is float and value == value:  # infinite ones are for the function to refuse
+    if type(value) is float:  # which of these make sense, the function knows
         return value
     if isinstance(value, str) or value is None or (isinstance(value, Iterable) and not isinstance(value, np.ndarray)):
         raise _OtherKindError

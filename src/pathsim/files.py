@@ -157,16 +157,25 @@ def append_line(path: str | Path, line: str) -> None:
     """
     try:
         with open(path, "a+b") as file:
-            file.seek(0, os.SEEK_END)
-            if file.tell():
+            end = file.seek(0, os.SEEK_END)
+            torn = b""
+            if end:
                 file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    file.write(b"\n")
-            file.write(line.encode())
-            file.flush()
+                torn = b"\n" if file.read(1) != b"\n" else b""
+            try:
+                _write_all(file.fileno(), torn + line.encode())
+            except OSError:
+                os.truncate(path, end)  # what was there stays as it was
+                raise
             os.fsync(file.fileno())
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+
+
+def _write_all(handle: int, content: bytes) -> None:
+    """Write without a buffer, which would be written once more when the file is closed."""
+    while content:
+        content = content[os.write(handle, content) :]
 
 
 @contextmanager

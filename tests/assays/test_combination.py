@@ -110,7 +110,7 @@ def test_matrix_on_plates_with_replicates(model: Model, library: Library) -> Non
     ("drugs", "doses", "said"),
     [
         (["alphanib"], [1.0], "two or three drugs"),
-        ("alphanib", [1.0], "two or three drugs"),
+        ("alphanib", [1.0], "drugs is 'alphanib'; give a list of texts"),
         (["alphanib"] * 4, [1.0], "two or three drugs"),
         (["alphanib", "betanob"], [1.0], "did you mean betanib"),
         (["alphanib", "betanib"], {"alphanib": [1.0]}, "no doses are given for betanib"),

@@ -227,3 +227,28 @@ def test_a_species_without_a_value_is_said(tmp_path: Path, caplog: pytest.LogCap
     path.write_text(path.read_text().replace("<ci>k</ci>", "<ci>k</ci><ci>W</ci>"))
     with pytest.raises(InputError, match="'W' has no value; give one"):
         ps.simulate(path, [0, 1])
+
+
+@pytest.mark.parametrize("word", ["at", "in", "ext", "module", "species", "unit", "DNA"])
+def test_reserved_words_as_names_of_species_are_named(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "m.ant"
+    path.write_text(f"model m\n compartment c = 1; species {word} in c = 2; k = 0.1\n J: {word} -> ; k*{word}\nend\n")
+    with pytest.raises(InputError, match=f"line 2: '{word}' is a word of Antimony itself"):
+        ps.load_model(path)
+
+
+def test_a_declaration_without_encoding_is_xml(tmp_path: Path) -> None:
+    path = tmp_path / "m.xml"
+    path.write_text(
+        "<?xml version='1.0' standalone='yes'?>\n"
+        '<sbml xmlns="http://www.sbml.org/sbml/level3/version1/core" level="3" version="1"><model id="m">'
+        '<listOfParameters><parameter id="x" value="1" constant="true"/></listOfParameters></model></sbml>'
+    )
+    assert ps.load_model(path).parameters[0].value == 1.0
+
+
+def test_a_model_whose_species_have_no_values_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "m.ant"
+    path.write_text("model m\n compartment c = 1; species S in c; k = 0.1\n J: S -> ; k*S\nend\n")
+    with pytest.raises(InputError, match=r"m\.ant: 'S' has no value; give one in the file or as a parameter"):
+        ps.simulate(path, [0, 1])

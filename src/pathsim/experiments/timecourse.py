@@ -376,6 +376,8 @@ def _names(system: System, outputs: Sequence[str] | str | None, given: Iterable[
 
         names = ", ".join(f"'{name}'" for name in chosen if name in missing)
         where = system.model.source or system.model.id
+        if missing.issuperset(chosen):
+            raise InputError(f"{where}: {names} has no value; give one in the file or as a parameter")
         logging.getLogger("pathsim").warning("pathsim: %s: %s has no value and is left out", where, names)
     return tuple(name for name in chosen if name not in missing)
 

@@ -45,6 +45,8 @@ _RESERVED = (
     "gene", "has", "import", "in", "is", "maximize", "minimize", "model", "module", "operator", "reaction", "species",
     "substanceOnly", "unit", "var",
 )  # fmt: skip
+_SAME = {"model": "module", "const": "ext"}
+"""Words that Antimony calls by another."""
 _WORD = "|".join(_RESERVED)
 _AS_NAME = re.compile(
     rf"(?:\b(?P<before>{_WORD})\b\s*(?:[='+*/^),;-]|:=|$))|(?:[=+*/^(,>-]\s*\b(?P<after>{_WORD})\b)", re.MULTILINE
@@ -91,8 +93,14 @@ def _located(path: Path, message: str, content: str) -> str:
     where = f"{match[1] or path}, line {match[2]}"
     lines = [] if match[1] else _code(content).split("\n")
     line = lines[int(match[2]) - 1] if int(match[2]) <= len(lines) else ""
-    word = _AS_NAME.search(line)
-    if word is not None and "syntax error" in message and line.strip() != "end":
-        name = word["before"] or word["after"]
-        return f"{where}: '{name}' is a word of Antimony itself and cannot be the name of anything"
+    if "syntax error" in message and line.strip() != "end":
+        unexpected = re.search(r"unexpected \W*(\w+)", message)
+        word = _AS_NAME.search(line)
+        if word is not None:
+            name = word["before"] or word["after"]
+        else:
+            name = unexpected[1] if unexpected is not None else ""
+            name = name if re.search(rf"\b{name}\b", line) else _SAME.get(name, "")
+        if name in _RESERVED:
+            return f"{where}: '{name}' is a word of Antimony itself and cannot be the name of anything"
     return f"{where}: {' '.join(match[3].split())}"

@@ -78,7 +78,9 @@ def _as_utf8(content: bytes, source: str) -> bytes:
         raise InputError(f"{source}, line {line}: not XML: byte {error.start + 1} is not {encoding} text") from None
     except LookupError:
         raise InputError(f"{source}: not XML: unknown encoding: {encoding}") from None
-    return re.sub(r"^(<\?xml[^>]*?encoding\s*=\s*[\"'])[\w.:-]+", r"\1UTF-8", text, count=1).encode(errors="replace")
+    # libsbml wants a declaration that names the encoding, which XML does not
+    text = re.sub(r"^<\?xml\s[^>]*\?>", '<?xml version="1.0" encoding="UTF-8"?>', text, count=1)
+    return text.encode(errors="replace")
 
 
 def _look_through(content: bytes, source: str) -> _Seen:
