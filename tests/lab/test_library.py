@@ -107,7 +107,7 @@ def test_entries_of_the_wrong_kind_are_named(tmp_path: Path, text: str, says: st
         ps.default_library().with_cell_lines(path)
 
 
-@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b", "a\\b", "C:x", ".hidden", "", "two\nlines", 3])
+@pytest.mark.parametrize("name", ["../../x", "/tmp/x", "a/b", "a\\b", "C:x", ".hidden", "", "two\nlines", "$x_{$", 3])
 def test_a_name_that_holds_a_path_is_refused_wherever_it_comes_from(name: str) -> None:
     for kind in (CellLine, Drug, Alteration):
         with pytest.raises(InputError, match=r"the name .* (cannot be used|is no text)"):

@@ -205,6 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     words = [word for word in words if word != "--debug"]
     with signals.ending_soon():
         code = _run(words, debug)
+    if arguments is None and code in (INTERRUPTED, TERMINATED):
+        os._exit(code)  # nothing is left to write, and taking everything down can last as long as the rest
     sys.exit(code)
 
 
