@@ -167,6 +167,23 @@ def test_everything_wrong_with_several_tables_is_said_at_once(model: ps.Model) -
         assert part in message, message
 
 
+def test_volumes_over_day_0_carry_its_error_along(model: ps.Model) -> None:
+    schema = ["cell_line", "treatment", "time_min", "readout", "value", "sd", "replicate"]
+    animal = ("T47D", "serum 10 %")
+    rows = [
+        (*animal, 0.0, "tumour_volume", 100.0, 5.0, "a"),
+        (*animal, END, "tumour_volume", 150.0, 9.0, "a"),
+        (*animal, 0.0, "tumour_volume", 200.0, 12.0, "b"),
+        (*animal, END, "tumour_volume", 220.0, 8.0, "b"),
+    ]
+    problem = ps.problem(model, pd.DataFrame(rows, columns=schema), ["growth"], library=library())
+    (part,) = problem.description.parts
+    wanted = [1.5 * np.hypot(5 / 100, 9 / 150), 1.1 * np.hypot(12 / 200, 8 / 220)]
+    np.testing.assert_allclose([row.value for row in part.measurements], [1.5, 1.1])
+    np.testing.assert_allclose([row.sd for row in part.measurements], wanted)
+    np.testing.assert_allclose(problem.predicted()["sigma"], wanted)
+
+
 def test_an_animal_without_a_first_volume_is_named(model: ps.Model) -> None:
     tumours = tables(model)[4]
     tumours = tumours[(tumours["time_min"] > 0) | (tumours["replicate"] == 1)]

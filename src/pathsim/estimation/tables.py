@@ -223,9 +223,9 @@ class _Table:
                 return self.noise[readout]
         elif self.noise is not None:
             return self.noise
-        if readout in RELATIVE:
-            return RELATIVE[readout].family
-        return Normal() if "sd" in self.frame else LogNormal()
+        if "sd" in self.frame:
+            return Normal()
+        return RELATIVE[readout].family if readout in RELATIVE else LogNormal()
 
     def read(self, background: Collection[str], saturation: Collection[str]) -> _Read:
         """Everything in the table as records. Raises :class:`InputError` for a volume without a day 0."""
@@ -298,16 +298,23 @@ def _places(table: pd.DataFrame) -> list[Place]:
 
 
 def _over_day_0(table: pd.DataFrame) -> pd.DataFrame:
-    """Volumes over that of the same animal at day 0, which tells nothing more.
+    """Volumes over that of the same animal at day 0, which tells nothing more; the relative errors of both, where there
+    is a column ``sd``, add in squares.
 
     Raises :class:`InputError` naming rows of animals without a day 0.
     """
     key = ["cell_line", "treatment", "replicate"]
-    first = table[table["time_min"] == 0].groupby(key)["value"].mean()
-    start = np.array([first.get(animal, math.nan) for animal in table[key].itertuples(index=False, name=None)])
+    animals = list(table[key].itertuples(index=False, name=None))
+    days = table[table["time_min"] == 0]
+    first = days.groupby(key)["value"].mean()
+    start = np.array([first.get(animal, math.nan) for animal in animals])
     missing = table.index[~(start > 0)]
     raise_together([f"row {row}: this animal has no volume at day 0 (time_min 0)" for row in missing[:20]], "tumours")
-    scaled = table.assign(value=table["value"] / start)
+    values = table["value"] / start
+    scaled = table.assign(value=values)
     if "sd" in scaled:
-        scaled["sd"] = scaled["sd"] / start
+        squares = days.assign(sd=days["sd"] ** 2).groupby(key)["sd"].agg(["sum", "count"])
+        errors = np.sqrt(squares["sum"]) / squares["count"]  # of the mean, where day 0 was measured more than once
+        of_start = np.array([errors[animal] for animal in animals])
+        scaled["sd"] = np.hypot(table["sd"] / start, values * of_start / start)
     return scaled[scaled["time_min"] > 0]
