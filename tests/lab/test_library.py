@@ -97,6 +97,10 @@ def test_names_that_hold_a_path_are_refused(tmp_path: Path, name: str) -> None:
         ("[line.x]\nset.AKT_total = { value = true, source = 'x' }\n", r"AKT_total is True, not a finite number"),
         ("[line.x]\nvolume_pL = '2'\ncopies_source = 'x'\ncopies.AKT_total = 5\n", "volume_pL is '2', not a finite"),
         ("[line.x]\ndescription = 5\n", "description is 5, not a text"),
+        (
+            "[line.X]\ndescription = 'x'\nvolume_pL = 1e-320\ncopies_source = 'y'\ncopies = { AKT_total = 1e5 }\n",
+            r"copies need volume_pL \(1e-06 to 1e\+09\)",
+        ),
         ("[alteration.x]\nsource = 'x'\nscale.AKT_total = [2]\n", r"AKT_total is \[2\], not a finite number"),
     ],
 )

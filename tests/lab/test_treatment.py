@@ -64,3 +64,12 @@ def test_what_is_not_a_treatment_is_refused(text: str, says: str) -> None:
 def test_every_problem_at_once() -> None:
     with pytest.raises(InputError, match="3 problems"):
         Treatment.parse("alpelisib -1 uM for 0 h then IGF1 13 mn")
+
+
+def test_long_runs_of_spaces_take_no_time() -> None:
+    assert str(Treatment.parse(f"alpelisib{' ' * 300_000}1 uM {' ' * 300_000}")) == "alpelisib 1 uM"
+    with pytest.raises(InputError, match="is not a dose") as caught:
+        Treatment.parse("vehicle" + " " * 300_000 + "x")
+    assert len(str(caught.value)) < 500
+    with pytest.raises(InputError, match="the treatment is None"):
+        Treatment.parse(None)  # type: ignore[arg-type]

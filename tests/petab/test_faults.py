@@ -106,3 +106,33 @@ def test_all_cells_are_told_at_once(tmp_path: Path, version: int) -> None:
     with pytest.raises(InputError, match=r"3 problems") as caught:
         load(write(tmp_path, version, *changes))
     assert all(text in str(caught.value) for text in ("'<8'", "'2 h'", "'x'"))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_faults_of_all_tables_are_told_at_once(tmp_path: Path, version: int) -> None:
+    """Cells, names, bounds, priors and a model that cannot be read: nothing stops at the first."""
+    prior = (
+        ("objectivePriorType", "objectivePriorParameters") if version == 1 else ("priorDistribution", "priorParameters")
+    )
+    estimated = "\t1\n" if version == 1 else "\ttrue\n"
+    changes = [
+        ("parameters", "estimate\n", f"estimate\t{prior[0]}\t{prior[1]}\n"),
+        ("parameters", estimated, f"{estimated[:-1]}\tnormal\t0.3;0\n"),
+        ("parameters", "0\t10\t2", "10\t0\t2"),
+        ("conditions", "\tA", "\tkk"),
+        ("measurements", "\t8\t", "\t<8\t"),
+        ("measurements", "\t7\ts", "\t7\tzz"),
+        ("observables", "\tA\t", "\tA*(\t"),
+    ]
+    path = write(tmp_path, version, *changes)
+    with pytest.raises(InputError) as caught:
+        load(path)
+    found = str(caught.value)
+    for text in ("'normal' (0.3; 0)", "lowerBound 10 must", "'kk' is neither", "'<8'", "'A*(' cannot be read"):
+        assert text in found
+    (tmp_path / "model.xml").write_text("no model")
+    (tmp_path / "conditions.tsv").unlink()
+    with pytest.raises(InputError) as caught:
+        load(path)
+    for text in ("conditions.tsv: no such file", "model.xml", "'<8'", "lowerBound 10 must"):
+        assert text in str(caught.value)

@@ -82,8 +82,12 @@ reader lets pandas guess types."""
 WITH_REASON = {
     "an estimated parameter whose bounds are equal cannot be searched": r"must lie below upperBound",
     "a value on a logarithmic scale has a logarithm": r"on the scale log(10)? it must be positive",
-    "columns and cells that the standard asks for are there": r"there is no column|Formula is empty|Id is empty",
+    "columns and cells that the standard asks for are there": r"there is no column|(Formula|Id|time) is empty",
     "an experiment that a measurement names exists": r"unknown experiment",
+    "one thing is said once": r"given twice|is set more than once",
+    "names of columns have no spaces around them": r"spaces around its name",
+    "numbers and flags are written as such, whatever Python takes for one": r"'(1_0|nan|true|false)'|estimate is '",
+    "what a condition sets in version 1 is a number or stands in the parameter table": r"not in the parameter table",
     "likelihoods of infinite numbers are no numbers": r"not finite|must be finite|where a number belongs",
     "priors that are no densities, or of which nothing is between the bounds": r"of the prior '|has nothing between|"
     r"the prior '.*' needs|are given, but no (objectivePriorType|priorDistribution)",
@@ -260,7 +264,7 @@ def test_petabs_linter_and_we_agree(tmp_path: Path) -> None:
         if theirs and not ours:
             if not any(pattern.search(theirs) for pattern in PETAB_WRONG.values()):
                 failures.append(f"seed {seed} ({base.name}, version {base.version}): accepted, though petab: {theirs}")
-        elif ours and not theirs and not any(re.search(pattern, ours) for pattern in WITH_REASON.values()):
+        elif ours and not theirs and not any(re.search(pattern, ours, re.I) for pattern in WITH_REASON.values()):
             failures.append(f"seed {seed} ({base.name}, version {base.version}): petab accepts, but: {ours}")
     print()
     print("\n".join(f"{what}: {count}" for what, count in sorted(counts.items())))

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ..arguments import shortened
 from ..arrays import FloatArray
 from ..checked import checked
-from ..errors import InputError, PathsimError, SimulationError, raise_together
+from ..errors import InputError, PathsimError, SimulationError, brief, raise_together
 from ..lab import CellLine, Library, default_library
 from ..model import Model, models_folder
-from ..table import read_csv
+from ..table import numeric_cells, read_csv
 from .conditions import Constants, with_constants
 from .timecourse import system_of
 
@@ -35,19 +36,20 @@ def load_parameter_sets(path: str | Path | None = None) -> list[dict[str, float]
 
     Raises :class:`InputError` naming the file, and every row and column that is not a number.
     """
-    import pandas as pd
-
-    where = Path(path) if path is not None else models_folder() / SHIPPED
+    where = models_folder() / SHIPPED if path is None else path
     frame = read_csv(where, comment="#")
     problems = [] if len(frame) else ["there is no parameter set in it"]
+    sets: list[dict[str, float]] = [{} for _ in range(len(frame))]
     for name in frame.columns:
-        values = pd.to_numeric(frame[name], errors="coerce")
+        values = numeric_cells(frame[name])
         problems += [
-            f"row {row + 2}, column '{name}': '{frame[name].iloc[row]}' is not a number"
-            for row in np.flatnonzero(~np.isfinite(values.to_numpy(dtype=float)))
+            f"row {row + 2}, column '{name}': '{brief(str(frame[name].iloc[row]))}' is not a number"
+            for row in np.flatnonzero(~np.isfinite(values))
         ]
-    raise_together(problems[:20], str(where))
-    return [{str(name): float(value) for name, value in row.items()} for row in frame.to_dict("records")]
+        for one, value in zip(sets, values.tolist(), strict=True):
+            one[str(name)] = value
+    raise_together(shortened(problems), str(where))
+    return sets
 
 
 def choose_sets(model: Model, wanted: int | str | Path) -> list[dict[str, float]]:

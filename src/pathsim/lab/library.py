@@ -154,6 +154,8 @@ def _alteration(name: str, content: Any, problems: list[str]) -> Alteration:
     )
 
 
+_SMALLEST_CELL_PL, _LARGEST_CELL_PL = 1e-6, 1e9
+"""Far beyond a bacterium and an egg."""
 _LINE_KEYS = ("description", "genotype", "volume_pL", "copies_source", "copies", "set", "scale")
 
 
@@ -165,8 +167,10 @@ def _line(name: str, content: Any, problems: list[str]) -> CellLine:
     scale_values, scale_sources = entry.sourced("scale")
     copies = entry.table("copies").numbers()
     volume, counted = entry.number("volume_pL", 0.0), entry.text("copies_source")
-    if copies and (volume <= 0 or not counted.strip()):
-        problems.append(f"{entry.where} copies need volume_pL (positive) and copies_source")
+    if copies and (not _SMALLEST_CELL_PL <= volume <= _LARGEST_CELL_PL or not counted.strip()):
+        problems.append(
+            f"{entry.where} copies need volume_pL ({_SMALLEST_CELL_PL:g} to {_LARGEST_CELL_PL:g}) and copies_source"
+        )
         copies = {}
     for parameter, count in copies.items():
         if count < 0:

@@ -18,7 +18,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ..errors import InputError, PathsimError, raise_together
+from ..arguments import shortened
+from ..errors import InputError, PathsimError, brief, raise_together
 from ..units import Dimension, Quantity, quantity
 
 VEHICLE = "vehicle"
@@ -70,12 +71,15 @@ class Treatment:
 
         Raises :class:`InputError` naming every part that does not read as a step, a dose or a time.
         """
-        if not text.strip():
+        if not isinstance(text, str):
+            raise InputError(f"the treatment is {brief(repr(text))}; write it as text, for example 'alpelisib 1 uM'")
+        words = " ".join(text.split())  # long runs of spaces would take patterns the square of their length
+        if not words:
             raise InputError("the treatment is empty; write for example 'vehicle' or 'alpelisib 1 uM for 1 h'")
         problems: list[str] = []
-        parts = re.split(r"\s+then\s+", text.strip())
+        parts = words.split(" then ")
         steps = tuple(_parse_step(part, last=i == len(parts) - 1, problems=problems) for i, part in enumerate(parts))
-        raise_together(problems, f"treatment '{text.strip()}'")
+        raise_together(shortened(problems), f"treatment '{brief(words, 200)}'")
         return cls(steps)
 
     @property
@@ -114,12 +118,12 @@ def _parse_dose(text: str, problems: list[str]) -> Dose | None:
         return None
     match = _DOSE.match(text)
     if match is None or not _NAME.fullmatch(match["name"]):
-        problems.append(f"'{text}' is not a dose; write name, number and unit, for example 'alpelisib 1 uM'")
+        problems.append(f"'{brief(text)}' is not a dose; write name, number and unit, for example 'alpelisib 1 uM'")
         return None
     try:
         amount = quantity(match["amount"], *_AMOUNTS)
     except PathsimError as error:
-        problems.append(f"'{text}': {error}")
+        problems.append(f"'{brief(text)}': {error}")
         return None
     if amount.value < 0:
         problems.append(f"'{text}' is a negative dose")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -24,8 +24,9 @@ class Uses:
     """What the tables beside one model say, as names; ``model`` is None where it could not be read.
 
     ``targets``: what conditions set; ``values``: names in what they set it to; ``overrides``: names that measurements
-    fill in; ``first``: names in values that hold from the start of an experiment (version 2). ``whole`` is False where
-    something could not be read, so that what seems unused may not be.
+    fill in; ``first``: names in values that hold from the start of an experiment (version 2). ``complete`` is False
+    where a table could not be read, so that what seems unknown may not be; ``whole`` where a table or a row could not,
+    so that what seems unused may not be.
     """
 
     model: Model | None
@@ -35,6 +36,12 @@ class Uses:
     overrides: list[Used] = field(default_factory=list)
     first: list[Used] = field(default_factory=list)
     whole: bool = True
+    complete: bool = True
+
+    def unknown(self, where: str, what: str, name: str, known: Iterable[str], problems: list[str]) -> None:
+        """Say among ``problems`` that nothing in ``known`` has this name, unless it may stand in what was not read."""
+        if self.complete:
+            problems.append(f"{where}: {unknown(what, name, known)}")
 
 
 def gathered(problems: list[str], read: Callable[..., _T], *arguments: Any) -> _T | None:
@@ -72,6 +79,13 @@ def _part_faults(part: Uses, ids: set[str], version: int) -> Iterator[str]:
     if part.model is None:
         return
     inside = set(part.model.symbols)
+    for where, one in part.observables:
+        if one.id in ids:
+            yield f"{where}: '{one.id}' names both an observable and a parameter; ids must be unique"
+        if one.id in inside:
+            yield f"{where}: '{one.id}' names both an observable and a symbol of the model; ids must be unique"
+    if not part.complete:
+        return
     settable = {
         item.id for group in (part.model.parameters, part.model.species, part.model.compartments) for item in group
     }
@@ -84,12 +98,11 @@ def _part_faults(part: Uses, ids: set[str], version: int) -> Iterator[str]:
         elif target not in settable | outputs:
             yield f"{where} '{target}' is neither in the model nor in an observable{_meant(target, settable | outputs)}"
     for where, one in part.observables:
-        if one.id in ids:
-            yield f"{where}: '{one.id}' names both an observable and a parameter; ids must be unique"
-        if one.id in inside:
-            yield f"{where}: '{one.id}' names both an observable and a symbol of the model; ids must be unique"
-        filled = {*one.placeholders, *one.noise_placeholders}
-        yield from _unknown(where, "name", _names(one, version), inside | ids | targets | filled)
+        known = {*inside, *ids, *targets, *one.placeholders}  # placeholders of the noise are filled in there only
+        yield from _unknown(where, "name", frozenset(symbols(one.formula)), known)
+        yield from _unknown(
+            where, "name", _names(one, version), known.union(symbols(one.formula), one.noise_placeholders)
+        )
     for where, names in part.overrides:
         yield from _unknown(where, "parameter", names, ids | targets)
     for where, names in part.values:

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, UnsupportedModelError, unknown
+from ..errors import InputError, UnsupportedModelError
 from ..estimation.priors import check_prior
 from ..estimation.records import Description, Measurement, Observable, Part, Prior, TableParameter
 from ..experiments.experiment import STEADY_STATE, Change, Experiment, Period
@@ -72,7 +72,7 @@ CONDITIONS = Kind(
     required=("conditionId",),
     filled=("conditionId",),
     ids=("conditionId",),
-    tight=("conditionId",),
+    tight=("*",),
 )
 MEASUREMENTS = Kind(
     "measurement",
@@ -182,7 +182,8 @@ def _part(
         kind.name: read_sheet(folder, kind, problem[f"{kind.name}_files"], problems)
         for kind in (CONDITIONS, OBSERVABLES, MEASUREMENTS)
     }
-    uses = Uses(model, whole=all(sheet.whole for sheet in sheets.values()))
+    complete = all(sheet.whole for sheet in sheets.values())
+    uses = Uses(model, whole=complete, complete=complete)
     conditions = _conditions(sheets["condition"], problems, uses)
     observables = _observables(sheets["observable"], problems, uses)
     experiments, measurements = _measurements(sheets["measurement"], observables, conditions, problems, uses)
@@ -269,14 +270,13 @@ def _measurements(
     columns = ("preequilibrationConditionId", "simulationConditionId")
     for row in sheet.rows:
         names = [row.text(column) for column in columns if column in row]
-        problems += [
-            f"{row.where}: {unknown('condition', name, conditions)}" for name in names if name not in conditions
-        ]
+        for missing in (name for name in names if name not in conditions):
+            uses.unknown(row.where, "condition", missing, conditions, problems)
         name = row.text("observableId")
         observable = observables.get(name)
         if observable is None:
             if name and name not in observables:
-                problems.append(f"{row.where}: {unknown('observable', name, observables)}")
+                uses.unknown(row.where, "observable", name, observables, problems)
             uses.whole = False
             continue
         overrides = overrides_of(row, observable, problems, uses, formulas=False)

@@ -97,7 +97,8 @@ def read_v2(source: Path, contents: dict[str, Any]) -> Description:
     aliases = _aliases(sheets["mapping"], problems)
     rows = {row.text("parameterId"): row for row in sheets["parameter"].rows if "parameterId" in row}
     parameters = [(row.where, _parameter(row, aliases, problems)) for row in rows.values()]
-    shared = Uses(None, whole=all(sheet.whole for sheet in sheets.values()))
+    complete = all(sheet.whole for sheet in sheets.values())
+    shared = Uses(None, whole=complete, complete=complete)
     observables = _observables(sheets["observable"], aliases, problems, shared)
     conditions = _conditions(sheets["condition"], aliases, problems, shared)
     experiments = _experiments(sheets["experiment"], conditions, problems, shared)
@@ -240,7 +241,7 @@ def _experiments(
     for row in sheet.rows:
         name, condition, time = row.text("experimentId"), row.text("conditionId"), row.value("time", math.nan)
         if condition and condition not in conditions:
-            problems.append(f"{row.where}: {unknown('condition', condition, conditions)}")
+            uses.unknown(row.where, "condition", condition, conditions, problems)
         if time == math.inf:
             problems.append(
                 f"{row.where}: time is '{row.text('time')}'; it must be finite, or -inf for the steady state"
@@ -302,7 +303,9 @@ def _parts(
                     f"model '{name}' is written in '{entry['language']}'; pathsim reads PEtab models in sbml"
                 )
             )
-        used = Uses(model, shared.observables, shared.targets, shared.values, [], shared.first, shared.whole)
+        used = Uses(
+            model, shared.observables, shared.targets, shared.values, [], shared.first, shared.whole, shared.complete
+        )
         uses.append(used)
         measurements = _measurements(chosen[name], observables, experiments, problems, used)
         if model is not None:
@@ -323,11 +326,11 @@ def _measurements(
     for row in rows:
         name, experiment = row.text("observableId"), row.text("experimentId")
         if experiment not in experiments:
-            problems.append(f"{row.where}: {unknown('experiment', experiment, [one for one in experiments if one])}")
+            uses.unknown(row.where, "experiment", experiment, [one for one in experiments if one], problems)
         observable = observables.get(name)
         if observable is None:
             if name and name not in observables:
-                problems.append(f"{row.where}: {unknown('observable', name, observables)}")
+                uses.unknown(row.where, "observable", name, observables, problems)
             uses.whole = False
             continue
         overrides = overrides_of(row, observable, problems, uses, formulas=True)

@@ -28,7 +28,7 @@ class Kind:
 
     ``unique``: the columns that tell rows apart, an id first; ``required``: columns that must be there; ``filled``:
     cells that must not be empty; ``ids``: cells that hold an id; ``numbers``: cells that hold a number; ``words``: what
-    a cell may say; ``tight``: columns of text where spaces around a cell are part of it.
+    a cell may say; ``tight``: columns of text where spaces around a cell are part of it, ``*`` for all but names.
     """
 
     name: str
@@ -180,7 +180,8 @@ def _either(words: tuple[str, ...]) -> str:
 
 
 def _space_faults(kind: Kind, row: Row, raw: Mapping[str, str], texts: set[str]) -> Iterator[str]:
-    for column in kind.tight:
+    every = [title for title in raw if not title.endswith("Name")]
+    for column in every if kind.tight == ("*",) else kind.tight:
         if column in texts and column in raw and raw[column] != raw[column].strip():
             yield f"{row.where}: {column} is '{brief(row.text(column))}' with spaces around it; they must go"
 
