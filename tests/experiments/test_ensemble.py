@@ -77,7 +77,12 @@ def test_a_set_that_fails_is_left_out_and_said() -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [("k,l\n1,x\n2,\n", "row 2, column 'l': 'x'"), ("k\n", "no parameter set"), ("", "the file is empty")],
+    [
+        ("k,l\n1,x\n2,\n", "row 2, column 'l': 'x'"),
+        ("k\n", "no parameter set"),
+        ("", "the file is empty"),
+        (f"k\n{'9' * 400}\n", "row 2, column 'k'.* is not a number"),
+    ],
 )
 def test_a_bad_file_of_sets_is_refused(tmp_path: Path, content: str, says: str) -> None:
     path = tmp_path / "sets.csv"
