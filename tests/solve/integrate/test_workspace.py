@@ -16,7 +16,8 @@ from pathsim.solve import RODAS5P, Rosenbrock, run_rows
 from pathsim.solve.integrate.batch import engine_of
 from pathsim.solve.integrate.workspace import Idle, Once
 from pathsim.solve.sensitivities.adjoint import adjoint_of, pull_back
-from pathsim.solve.sensitivities.forward import differentiate, forward_of
+from pathsim.solve.sensitivities.forward import differentiate
+from pathsim.solve.sensitivities.forward_machine import forward_of
 from pathsim.solve.sensitivities.recording import record_rows
 
 LENDERS: dict[str, Callable[[], Idle]] = {

@@ -8,7 +8,8 @@ rates and Jacobian; each row is solved by itself, so that a row does not depend 
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,6 +30,10 @@ from .workspace import Workspace
 MOST_CORRECTIONS = 12
 FARTHEST = 1e-2
 """Relative distance that corrections may move a state: more would be another steady state."""
+NEAR = 1e-8
+"""Relative size of a correction after which none is needed."""
+MOST_ENTRIES = 1 << 19
+"""Of matrices that are solved together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,22 +91,26 @@ def refine(
 
     Everything about states is in elimination order. A row where Newton does not converge nearby stays as it is.
     """
-    outputs = (*nodes, *(node for node in _volumes(engine) if node != engine.system.graph.one))
     found = Refined(x.copy(), np.zeros(len(x)), np.zeros(len(x), dtype=np.int64), np.empty((len(x), len(nodes))))
-    with engine.workspaces.lent(len(outputs)) as workspace:
-        lanes = _Lanes(engine, workspace, outputs, solver)
-        for first in range(0, len(x), LANES):
-            piece = slice(first, first + LANES)
-            lanes.load(columns, settings[piece], start_states[piece], x[piece], times[piece])
-            lanes.correct()
-            count = len(x[piece])
-            found.x[piece] = lanes.x[:, :count].T
-            found.residual[piece], found.slowest[piece] = lanes.residual(count)
-            found.values[piece] = lanes.outputs()[: len(nodes), :count].T
+    for piece in pieces(engine, len(x)):
+        with rows_at_rest(
+            engine, columns, settings[piece], start_states[piece], x[piece], times[piece], solver, nodes
+        ) as rows:
+            rows.correct()
+            found.x[piece] = rows.x
+            found.residual[piece], found.slowest[piece] = rows.residual()
+            found.values[piece] = rows.outputs()[:, : len(nodes)]
     return found
 
 
-def _volumes(engine: Engine) -> list[int]:
+def pieces(engine: Engine, n_rows: int) -> list[slice]:
+    """Slices of rows whose matrices fit into the processor's cache together."""
+    size = LANES * max(1, MOST_ENTRIES // (LANES * max(len(engine.order), 1) ** 2))
+    return [slice(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
+
+
+@lru_cache(maxsize=64)
+def volumes_of(engine: Engine) -> tuple[int, ...]:
     """For each state, in elimination order, the node it is multiplied with to give an amount."""
     system = engine.system
     graph, species = system.graph, system.model.species_by_id
@@ -110,43 +119,109 @@ def _volumes(engine: Engine) -> list[int]:
         name = system.states[i]
         amount = system.output(f"amount({name})") if name in species else graph.state(int(i))
         found.append(graph.derivative(amount, graph.state(int(i))))
-    return found
+    return tuple(found)
 
 
-class _Lanes:
-    """Eight rows in a workspace, at rest or nearly so."""
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """What the equations of steady states of a system are made of, in elimination order.
+
+    ``weights`` (totals, states) and ``dependent`` (totals,) are the conserved totals; ``rows`` and ``columns`` say
+    where entries of the compiled Jacobian belong; ``volumes`` are the nodes that states are multiplied with where these
+    are not 1, ``volume_of`` (states,) which of them, or -1.
+    """
+
+    weights: FloatArray
+    dependent: IntArray
+    rows: IntArray
+    columns: IntArray
+    volumes: tuple[int, ...]
+    volume_of: IntArray
+
+
+@lru_cache(maxsize=64)
+def structure_of(engine: Engine) -> Structure:
+    """The structure of a system's steady states."""
+    n = len(engine.order)
+    position = np.empty(n, dtype=np.int64)
+    position[engine.order] = np.arange(n)
+    totals = conserved_totals(engine.system)
+    pairs = [(position[i], position[j]) for i, j in engine.program.jacobian]
+    rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    nodes = volumes_of(engine)
+    distinct = tuple(dict.fromkeys(node for node in nodes if node != engine.system.graph.one))
+    volume_of = np.array([distinct.index(node) if node in distinct else -1 for node in nodes], dtype=np.int64)
+    return Structure(
+        totals.weights[:, engine.order], position[totals.dependent], rows, columns, distinct, volume_of.reshape(-1)
+    )
+
+
+@contextmanager
+def rows_at_rest(
+    engine: Engine,
+    columns: IntArray,
+    settings: FloatArray,
+    start_states: FloatArray,
+    x: FloatArray,
+    times: FloatArray,
+    solver: Rosenbrock,
+    nodes: tuple[int, ...] = (),
+) -> Iterator[RowsAtRest]:
+    """Rows at rest or nearly so, with outputs ``nodes``; arguments as :func:`refine`."""
+    outputs = (*nodes, *structure_of(engine).volumes)
+    with engine.workspaces.lent(len(outputs)) as workspace:
+        yield RowsAtRest(engine, workspace, outputs, columns, settings, start_states, x, times, solver)
+
+
+class RowsAtRest:
+    """States ``x`` (rows, states) with everything about them that their equations need.
+
+    ``start`` (rows, states) are the states that totals are conserved from, ``P`` (groups, parameters and modes, 8) the
+    parameters of eight rows at a time; ``scaled`` (rows, totals, states) weigh states to conserved amounts. The volumes
+    are the last of the outputs.
+    """
 
     def __init__(
-        self, engine: Engine, workspace: Workspace[Layout], outputs: tuple[int, ...], solver: Rosenbrock
+        self,
+        engine: Engine,
+        workspace: Workspace[Layout],
+        outputs: tuple[int, ...],
+        columns: IntArray,
+        settings: FloatArray,
+        start_states: FloatArray,
+        x: FloatArray,
+        times: FloatArray,
+        solver: Rosenbrock,
     ) -> None:
-        self.engine, self.workspace, self.solver = engine, workspace, solver
-        self.atol = np.zeros((len(engine.system.states), LANES))
+        self.engine, self.solver, self.structure = engine, solver, structure_of(engine)
         self.at: Layout = workspace.layout
         self.F = workspace.F
+        self.first = workspace.rows["J"]
         self.code: Code = engine.addresses(engine.output_code(outputs))
-        self.n_outputs = len(outputs)
-        self.n = len(engine.system.states)
-        volumes = _volumes(engine)
-        self.volume_of = np.array([outputs.index(node) if node in outputs else -1 for node in volumes])
-        position = np.empty(self.n, dtype=np.int64)
-        position[engine.order] = np.arange(self.n)
-        totals = conserved_totals(engine.system)
-        self.weights, self.dependent = totals.weights[:, engine.order], position[totals.dependent]
-        pairs = [(position[i], position[j]) for i, j in engine.program.jacobian]
-        self.rows, self.columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        self.n_outputs, self.n, self.x = len(outputs), len(engine.order), x.copy()
+        count = len(x)
+        self.lanes = np.minimum(np.arange(-(-count // LANES) * LANES), count - 1).reshape(-1, LANES)
+        """The rows in the lanes of each group; spare lanes repeat the last."""
+        at, groups = self.at, len(self.lanes)
+        self.times = times
+        self.P = np.empty((groups, at.n_parameters + at.n_roots, LANES))
+        self.K = np.empty((groups, at.n_hoisted, LANES))
+        self.start = np.empty_like(self.x)
+        for group, rows in enumerate(self.lanes):
+            self._load(group, rows, columns, settings, start_states)
+        volume_of = self.structure.volume_of
+        weights = self.structure.weights[None]
+        if (volume_of >= 0).any():
+            volumes = self.outputs()[:, self.n_outputs - len(self.structure.volumes) :]
+            weights = weights * np.where(volume_of >= 0, volumes[:, volume_of], 1.0)[:, None]
+        self.scaled = np.broadcast_to(weights, (count, *self.structure.weights.shape))
+        self.total = self._totals(self.start)
+        self.atol = self._tolerances()
 
-    @property
-    def x(self) -> FloatArray:
-        """The states, shape (states, lanes)."""
-        return self.F[self.at.y : self.at.y + self.n]
-
-    def load(
-        self, columns: IntArray, settings: FloatArray, start_states: FloatArray, x: FloatArray, times: FloatArray
+    def _load(
+        self, group: int, rows: IntArray, columns: IntArray, settings: FloatArray, start_states: FloatArray
     ) -> None:
-        """Put up to eight rows into the lanes; spare lanes repeat the last."""
         at, F, engine = self.at, self.F, self.engine
-        rows = np.minimum(np.arange(LANES), len(x) - 1)
-        self.count = len(x)
         F[at.raw : at.raw + at.n_raw] = engine.system.defaults[:, None]
         F[at.raw + columns] = settings[rows].T
         F[START_T] = 0.0
@@ -154,96 +229,129 @@ class _Lanes:
         if len(start_states):
             F[at.x_start : at.x_start + self.n] = start_states[rows].T
         F[at.p + at.n_parameters : at.p + at.n_parameters + at.n_roots] = 0.0
-        F[T] = times[rows]
-        self.x[:] = x[rows].T
+        F[T] = self.times[rows]
+        F[at.y : at.y + self.n] = self.x[rows].T
         call2(self.code.prep, place(at, at.p), place(at, at.k))
         if at.n_roots:
             for lane in range(LANES):
                 settle(self.code, at, F, engine.discrete, lane, T, at.y, at.p, at.k, at.nothing_held)
-        volumes = np.where(self.volume_of[:, None] >= 0, self.outputs()[self.volume_of], 1.0)
-        self.scaled = self.weights[None] * volumes.T[:, None, :]  # (lanes, totals, states)
-        start = F[at.x_start : at.x_start + self.n]
-        self.total = np.einsum("lts,sl->lt", self.scaled, start)
+        self.start[rows] = F[at.x_start : at.x_start + self.n].T
+        self.P[group] = F[at.p : at.p + self.P.shape[1]]
+        self.K[group] = F[at.k : at.k + at.n_hoisted]
+
+    def _totals(self, x: FloatArray) -> FloatArray:
+        """Conserved amounts in states (rows, states)."""
+        return np.asarray((self.scaled * x[:, None]).sum(axis=2))
+
+    def _tolerances(self) -> FloatArray:
         if self.solver.atol is not None:
-            self.atol[:] = self.solver.atol
-            return
-        size = np.maximum(np.abs(start), np.abs(self.x))
+            return np.full(self.x.shape, self.solver.atol)
+        size = np.maximum(np.abs(self.start), np.abs(self.x))
         for kind in np.unique(self.engine.discrete.kinds):
             here = self.engine.discrete.kinds == kind
-            size[here] = np.maximum(size[here], LEAST_SHARE * size[here].max(axis=0))
-        self.atol[:] = OWN_SHARE * self.solver.rtol * size + SMALLEST_ATOL
+            size[:, here] = np.maximum(size[:, here], LEAST_SHARE * size[:, here].max(axis=1, keepdims=True))
+        return np.asarray(OWN_SHARE * self.solver.rtol * size + SMALLEST_ATOL)
+
+    def _put(self, group: int) -> None:
+        """Bring a group's rows into the workspace."""
+        at, F, rows = self.at, self.F, self.lanes[group]
+        F[T] = self.times[rows]
+        F[at.y : at.y + self.n] = self.x[rows].T
+        F[at.k : at.k + at.n_hoisted] = self.K[group]
 
     def outputs(self) -> FloatArray:
-        """Outputs at the present states, shape (outputs, lanes)."""
-        at = self.at
-        call4(self.code.outputs, place(at, T), place(at, at.y), place(at, at.p), place(at, at.o))
-        return self.F[at.o : at.o + self.n_outputs].copy()
+        """Outputs at the present states, shape (rows, outputs)."""
+        at, F = self.at, self.F
+        found = np.empty((len(self.x), self.n_outputs))
+        for group, rows in enumerate(self.lanes):
+            self._put(group)
+            F[at.p : at.p + self.P.shape[1]] = self.P[group]
+            call4(self.code.outputs, place(at, T), place(at, at.y), place(at, at.p), place(at, at.o))
+            found[rows] = F[at.o : at.o + self.n_outputs].T
+        return found
 
-    def rates(self) -> FloatArray:
-        """Rates at the present states, shape (states, lanes)."""
-        at = self.at
-        self.F[at.U : at.U + self.n] = 0.0  # the compiled code adds to it
+    def _rates(self, group: int, rates: FloatArray) -> None:
+        at, F = self.at, self.F
+        F[at.U : at.U + self.n] = 0.0  # the compiled code adds to it
         call4(self.code.rates, place(at, T), place(at, at.y), place(at, at.k), place(at, at.U))
-        return self.F[at.U : at.U + self.n].copy()
+        rates[self.lanes[group]] = F[at.U : at.U + self.n].T
 
     def correct(self) -> None:
-        """Newton's method in every lane."""
-        start = self.x.copy()
-        last = np.full(LANES, np.inf)
-        going = np.arange(LANES) < self.count
-        arrived = np.zeros(LANES, dtype=bool)
+        """Newton's method in every row."""
+        start, count = self.x.copy(), len(self.x)
+        last, going, arrived = np.full(count, np.inf), np.ones(count, dtype=bool), np.zeros(count, dtype=bool)
         for _ in range(MOST_CORRECTIONS):
             if not going.any():
                 break
             change = self._changes(going)
-            size = np.max(np.abs(change) / (np.abs(self.x) + self.atol), axis=0, initial=0.0)
+            size = np.max(np.abs(change) / (np.abs(self.x) + self.atol), axis=1, initial=0.0)
             better = going & (size < 0.5 * last)  # a NaN is not
             arrived |= going & ~better & (last < 1e-6)  # rounding is all that is left
-            self.x[:, better] += change[:, better]
-            arrived |= better & (size < 1e-14)
+            self.x[better] += change[better]
+            arrived |= better & (size < NEAR)  # what is left is this squared
             last[better] = size[better]
             going = better & ~arrived
         x, near = self.x, FARTHEST * np.abs(start) + 10 * self.atol
-        lost = ~arrived | (np.abs(x - start) > near).any(axis=0) | ~np.isfinite(x).all(axis=0)
-        x[:, lost] = start[:, lost]
+        lost = ~arrived | (np.abs(x - start) > near).any(axis=1) | ~np.isfinite(x).all(axis=1)
+        x[lost] = start[lost]
         x[(x < 0) & (start >= 0)] = 0.0
 
-    def _changes(self, going: BoolArray) -> FloatArray:
-        """The corrections Newton's method wants, shape (states, lanes); NaN where the equations are singular."""
-        at, first = self.at, self.workspace.rows["J"]
+    def equations(self, wanted: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """The matrices (wanted rows, states, states) of the linearised equations, conserved totals in place of
+        dependent states, and what is left of the equations (wanted rows, states)."""
+        at, F, n = self.at, self.F, self.n
+        entries, rates = np.empty((len(self.x), len(self.structure.rows))), np.empty_like(self.x)
         jacobian = self.engine.code.addresses["jacobian"]
-        call4(jacobian, place(at, T), place(at, at.y), place(at, at.k), place(at, first))
-        rates, x = self.rates(), self.x
-        lanes = np.flatnonzero(going)
-        matrix = np.zeros((len(lanes), self.n, self.n))
-        matrix[:, self.rows, self.columns] = self.F[first : first + len(self.rows), lanes].T
-        right = -rates[:, lanes].T
-        matrix[:, self.dependent] = self.scaled[lanes]
-        right[:, self.dependent] = self.total[lanes] - np.einsum("lts,sl->lt", self.scaled[lanes], x[:, lanes])
-        changes = np.full((self.n, LANES), np.nan)
-        changes[:, lanes] = _solve(matrix, right, (np.abs(x[:, lanes]) + self.atol[:, lanes]).T).T
+        for group, rows in enumerate(self.lanes):
+            if wanted[rows].any():
+                self._put(group)
+                call4(jacobian, place(at, T), place(at, at.y), place(at, at.k), place(at, self.first))
+                entries[rows] = F[self.first : self.first + entries.shape[1]].T
+                self._rates(group, rates)
+        matrix = np.zeros((int(wanted.sum()), n, n))
+        matrix[:, self.structure.rows, self.structure.columns] = entries[wanted]
+        left, dependent = rates[wanted], self.structure.dependent
+        matrix[:, dependent] = self.scaled[wanted]
+        left[:, dependent] = (self._totals(self.x) - self.total)[wanted]
+        return matrix, left
+
+    def _changes(self, going: BoolArray) -> FloatArray:
+        """The corrections Newton's method wants, shape (rows, states); NaN where the equations are singular."""
+        matrix, left = self.equations(going)
+        changes = np.full(self.x.shape, np.nan)
+        changes[going] = solve(matrix, -left[:, :, None], np.abs(self.x[going]) + self.atol[going])[:, :, 0]
         return changes
 
-    def residual(self, count: int) -> tuple[FloatArray, IntArray]:
+    def residual(self) -> tuple[FloatArray, IntArray]:
         """The largest relative rate of each row, and the state it belongs to."""
-        relative = np.abs(self.rates()) / (np.abs(self.x) + self.atol)
+        rates = np.empty_like(self.x)
+        for group in range(len(self.lanes)):
+            self._put(group)
+            self._rates(group, rates)
+        relative = np.abs(rates) / (np.abs(self.x) + self.atol)
         if not self.n:
-            return np.zeros(count), np.full(count, -1)
-        return relative.max(axis=0)[:count], relative.argmax(axis=0)[:count]
+            return np.zeros(len(self.x)), np.full(len(self.x), -1)
+        return relative.max(axis=1), relative.argmax(axis=1)
 
 
-def _solve(matrix: FloatArray, right: FloatArray, unit: FloatArray) -> FloatArray:
-    """Solutions of matrix*y = right, row by row, with unknowns of size ``unit`` and equations of any size; NaN for
-    singular ones. One at a time or all at once gives the same bits."""
+def solve(matrix: FloatArray, right: FloatArray, unit: FloatArray) -> FloatArray:
+    """Solutions of matrix*y = right (rows, n, any), row by row, with unknowns of size ``unit`` (rows, n) and equations
+    of any size; NaN for singular ones. One at a time or all at once gives the same bits."""
     scaled = matrix * unit[:, None, :]
-    largest = np.abs(scaled).max(axis=2)
-    good = np.isfinite(scaled).all(axis=(1, 2)) & (largest > 0).all(axis=1)
-    solution = np.full(right.shape, np.nan)
-    sides = scaled[good] / largest[good][:, :, None], right[good] / largest[good]
+    largest = np.maximum(scaled.max(axis=2, initial=0.0), -scaled.min(axis=2, initial=0.0))[:, :, None]
+    good = (np.isfinite(largest) & (largest > 0)).all(axis=(1, 2))
+    if not good.all():
+        solution = np.full(right.shape, np.nan)
+        if good.any():
+            solution[good] = solve(matrix[good], right[good], unit[good])
+        return solution
+    scaled /= largest
+    sides = right / largest
     try:
-        solution[good] = np.linalg.solve(sides[0], sides[1][:, :, None])[:, :, 0]
+        solution = np.linalg.solve(scaled, sides)
     except np.linalg.LinAlgError:
-        for row, left, side in zip(np.flatnonzero(good), *sides, strict=True):
+        solution = np.full(right.shape, np.nan)
+        for row, (left, side) in enumerate(zip(scaled, sides, strict=True)):
             with suppress(np.linalg.LinAlgError):
-                solution[row] = np.linalg.solve(left, side[:, None])[:, 0]
-    return solution * unit
+                solution[row] = np.linalg.solve(left, side)
+    return np.asarray(solution * unit[:, :, None])

@@ -5,7 +5,8 @@ come derivatives by raw values and start states.
 
 - the recording and its memory: ``recording.py``; in threads, with the adjoint: ``recording_parts.py``.
 - segments between jumps, and the steps samples lie in: ``segments.py``.
-- forward sensitivities: ``forward.py``, their loop over recorded steps ``forward_loop.py``, across switches and events
-  ``forward_jumps.py``.
+- steady states, differentiated by their equations, both ways: ``at_rest.py``.
+- forward sensitivities: ``forward.py``, what is compiled for them and their directions ``forward_machine.py``, their
+  loop over recorded steps ``forward_loop.py``, across switches and events ``forward_jumps.py``.
 - the adjoint: ``adjoint.py``, ``adjoint_loop.py``, ``adjoint_jumps.py``.
 """

@@ -93,7 +93,7 @@ class _Pull:
             elif eventful:
                 for row in rows.tolist():
                     waits[row] = self._over(row, jumps[row][number], waits[row])
-        raw = self._start()
+        raw = to_raw(self.machine, recording.raw, self.S, self.Q, recording.from_states)
         start = np.zeros_like(self.S)
         if recording.from_states:
             start[:, self.place] = self.S
@@ -172,31 +172,25 @@ class _Pull:
         self.S[row], self.Q[row] = moved[:n], moved[n : n + n_p]
         return moved[n + n_p :]
 
-    def _start(self) -> FloatArray:
-        """From initial states and parameters to raw values."""
-        recording, system = self.recording, self.system
-        n_raw, n_p, n = len(system.defaults), len(system.parameters), len(system.states)
-        found = np.zeros((len(self.S), len(self.machine.columns)))
-        memory = [aligned(size) for size in (1, n_raw, n_p + n, found.shape[1])]
-        t, raw, weights, bars = (array.ctypes.data for array in memory)
-        S = np.empty((len(found), 0))
-        if not recording.from_states:
-            S = np.empty_like(self.S)
-            S[:, self.place] = self.S
-        starts = Starts(
-            recording.raw,
-            found,
-            memory[1],
-            memory[2],
-            memory[3],
-            t,
-            raw,
-            weights,
-            bars,
-            self.machine.code.addresses["start_adjoint"],
-        )
-        compiled(start_back)(starts, S, self.Q, np.array([n]))
-        return found
+
+def to_raw(machine: AdjointMachine, raw: FloatArray, S: FloatArray, Q: FloatArray, from_states: bool) -> FloatArray:
+    """From derivatives by initial states (n, states), in elimination order, and parameters (n, p) to those by raw
+    values (n, columns); ``from_states``: rows began from given states."""
+    system, order = machine.engine.system, machine.engine.order
+    n_raw, n_p, n = len(system.defaults), len(system.parameters), len(system.states)
+    found = np.zeros((len(S), len(machine.columns)))
+    memory = [aligned(size) for size in (1, n_raw, n_p + n, found.shape[1])]
+    t, lane_raw, weights, bars = (array.ctypes.data for array in memory)
+    states = np.empty((len(found), 0))
+    if not from_states:
+        states = np.empty(S.shape)
+        states[:, order] = S
+    starts = Starts(
+        raw, found, memory[1], memory[2], memory[3], t, lane_raw, weights, bars,
+        machine.code.addresses["start_adjoint"],
+    )  # fmt: skip
+    compiled(start_back)(starts, states, Q, np.array([n]))
+    return found
 
 
 @cache
@@ -222,8 +216,10 @@ class AdjointMachine:
 
     def __post_init__(self) -> None:
         self._outputs = Once(self._compile_outputs)
-        self.code_of = Once(self._code_of)
+        self.functions_of = Once(self._functions_of)
         """Addresses of all functions for a choice of outputs."""
+        self.code_of: Once[tuple[int, ...], Words] = Once(lambda nodes: Words.of(self.functions_of(nodes)))
+        """The same as the loop over recorded steps takes them."""
         self.workspaces = Idle(self._memory)
         """By the number of outputs."""
 
@@ -244,21 +240,19 @@ class AdjointMachine:
         maths_code()
         return jit.compile_ir(outputs_adjoint_module(self.engine.program, nodes, self.columns, jit.machine().fused))
 
-    def _code_of(self, nodes: tuple[int, ...]) -> Words:
+    def _functions_of(self, nodes: tuple[int, ...]) -> AdjointCode:
         outputs = self._outputs(nodes).addresses["outputs_adjoint"]
         engine, own = self.engine, self.code.addresses
         step, back = step_code(engine.tableau).addresses, _adjoint_step(engine.tableau).addresses
         same = ("gather", "back", "back_dense", "hand", "add", "spread", "spread_more", "clear")
-        return Words.of(
-            AdjointCode(
-                prep=engine.code.addresses["prep"],
-                prep_adjoint=own["prep_adjoint"],
-                restage=back["restage_timed" if engine.program.has_time else "restage"],
-                prepare_dense=step["prepare_dense"],
-                dense=step["dense"],
-                outputs_adjoint=outputs,
-                **{name: back[name] for name in same},
-            )
+        return AdjointCode(
+            prep=engine.code.addresses["prep"],
+            prep_adjoint=own["prep_adjoint"],
+            restage=back["restage_timed" if engine.program.has_time else "restage"],
+            prepare_dense=step["prepare_dense"],
+            dense=step["dense"],
+            outputs_adjoint=outputs,
+            **{name: back[name] for name in same},
         )
 
     def _memory(self, n_outputs: int) -> AdjointMemory:

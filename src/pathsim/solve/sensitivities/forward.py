@@ -2,32 +2,27 @@
 
 The recorded steps are differentiated one by one (internal differentiation: H. G. Bock, in Modelling of Chemical
 Reaction Systems, Springer 1981), through initial values, switches, events and the approach to a steady state alike.
+Where the equations of a steady state say how it moves, it is differentiated by these (:mod:`at_rest`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
 
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
-from ..integrate.batch import Rows, engine_of
-from ..integrate.engine import Engine, maths_code, method_code, step_code
+from ..integrate.batch import Rows, settle_rows
 from ..integrate.recorder import LINK_JUMP, STEP_END, STEP_H, STEP_T
-from ..integrate.workspace import Idle, Once, Workspace
-from ..llvm import jit
-from ..llvm.codegen import MOST_STRAIGHT_LINE
-from ..llvm.forward_code import forward_module, outputs_forward_module
 from ..llvm.layout import LANES
 from ..llvm.loops import compiled
-from ..rosenbrock.forward_step import STEP_POINTERS, forward_step_module
-from ..rosenbrock.tableau import Tableau
 from ..solvers import Rosenbrock
+from .at_rest import forward_at_rest, is_plain
 from .forward_jumps import Crossing, jumps_of
-from .forward_loop import ForwardCode, ForwardLayout, run_tasks, start_tasks
+from .forward_loop import run_tasks
+from .forward_machine import Directions, forward_of, starting
 from .recording import Recording, record_rows, segments_of
 from .segments import NthSegments, segment_by_segment
 
@@ -84,6 +79,8 @@ def run_sensitivities(
         start_seeds: (n, states, d), that of ``start_states``; zero by default.
     """
     chosen = solver or Rosenbrock()
+    if until_steady and is_plain(system, chosen):
+        return _at_rest(system, settings, outputs, seeds, chosen, columns, start_states, start_seeds)
     limits: list[FloatArray] = [np.empty((0, 2))] * len(settings)
     for attempt in range(refinements + 1):
         recording = record_rows(
@@ -106,6 +103,39 @@ def run_sensitivities(
     return Differentiated(recording.rows, found, errors)
 
 
+def _at_rest(
+    system: System,
+    settings: FloatArray,
+    outputs: Sequence[int],
+    seeds: FloatArray,
+    solver: Rosenbrock,
+    columns: IntArray | None,
+    start_states: FloatArray | None,
+    start_seeds: FloatArray | None,
+) -> Differentiated:
+    """Steady states, differentiated by their equations, or along the whole approach where these say too little."""
+    rows = settle_rows(system, settings, outputs, solver, columns=columns, start_states=start_states, workers=1)
+    raw = np.tile(system.defaults, (len(settings), 1))
+    raw[:, slice(None) if columns is None else columns] = settings
+    found = forward_at_rest(rows, raw, outputs, seeds, solver, start_states, start_seeds)
+    values, x = found.values[:, None], found.x
+    others = np.flatnonzero(~found.known & (rows.status == 0))
+    if others.size:
+        recording = record_rows(
+            system,
+            raw[others],
+            np.zeros(1),
+            outputs,
+            solver,
+            start_states=None if start_states is None else start_states[others],
+            until_steady=True,
+        )
+        followed = differentiate(recording, seeds[others], None if start_seeds is None else start_seeds[others], solver)
+        values[others], x[others] = followed.values, followed.x
+    values[rows.status != 0], x[rows.status != 0] = np.nan, np.nan
+    return Differentiated(rows, Sensitivities(values, x), np.zeros(len(rows.status)))
+
+
 def differentiate(
     recording: Recording, seeds: FloatArray, start_seeds: FloatArray | None = None, solver: Rosenbrock | None = None
 ) -> Sensitivities:
@@ -124,19 +154,14 @@ class _Differentiation:
         self.machine = forward_of(recording.system, recording.tableau)
         self.place = np.asarray(self.machine.engine.order)
         n = len(recording.rows.status)
-        moving = (seeds != 0).any(axis=1)
-        if start_seeds is not None:
-            moving |= (start_seeds != 0).any(axis=1)
-        moving[recording.rows.status != 0] = False
-        self.active = [np.flatnonzero(moving[row]) for row in range(n)]
-        self.row = np.array([r for r in range(n) for _ in range(0, len(self.active[r]), LANES)], dtype=np.int64)
-        self.block = np.array([b for r in range(n) for b in range(0, len(self.active[r]), LANES)], dtype=np.int64)
+        self.directions = Directions.of(seeds, start_seeds, recording.rows.status == 0)
+        self.row, self.block = self.directions.row, self.directions.block
         self.shape = (n, recording.times.shape[1], len(recording.outputs))
         self.seeds, self.d = seeds, seeds.shape[2]
 
     def run(self) -> Sensitivities:
         recording, n_states = self.recording, len(self.recording.system.states)
-        most = max([len(active) for active in self.active], default=0)
+        most = max([len(active) for active in self.directions.active], default=0)
         out = np.zeros((*self.shape, -(-most // LANES) * LANES))
         S, Q = self._start()
         segments = self._segments()
@@ -149,10 +174,10 @@ class _Differentiation:
                 self._jump(number, segments[number + 1][0], S, Q)
         values = np.zeros((*self.shape, self.d))
         x = np.zeros((self.shape[0], n_states, self.d))
-        for row, active in enumerate(self.active):
+        for row, active in enumerate(self.directions.active):
             values[row][..., active] = out[row][..., : len(active)]
-        for m, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
-            chosen = self.active[row][block : block + LANES]
+        for m, row in enumerate(self.row):
+            chosen = self.directions.chosen(m)
             x[row][np.ix_(self.place, chosen)] = S[m][:, : len(chosen)]
         failed = recording.rows.status != 0
         values[failed], x[failed] = np.nan, np.nan
@@ -184,37 +209,29 @@ class _Differentiation:
         recording = self.recording
         sizes = np.ones((len(self.row), LANES))
         largest: dict[int, FloatArray] = {}
-        for m, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
+        for m, row in enumerate(self.row.tolist()):
             if row not in largest:
                 largest[row] = _relative(self.seeds[row], recording.raw[row])
                 if self.start_seeds is not None:
                     start = recording.tape.starts[row, : len(self.place)]
                     relative = _relative(self.start_seeds[row][self.place], start)
                     largest[row] = np.maximum(largest[row], np.minimum(relative, 10.0))
-            chosen = self.active[row][block : block + LANES]
+            chosen = self.directions.chosen(m)
             sizes[m, : len(chosen)] = np.where(largest[row][chosen] > 0, largest[row][chosen], 1.0)
         return sizes
 
     def _start(self) -> tuple[FloatArray, FloatArray]:
         """Sensitivities of initial states and parameters of each task, events at the start included."""
         recording, system = self.recording, self.recording.system
-        m = len(self.row)
-        packed = np.zeros((m, len(system.defaults), LANES))
-        S, Q = np.zeros((m, len(system.states), LANES)), np.zeros((m, system.n_parameters, LANES))
-        for i, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
-            chosen = self.active[row][block : block + LANES]
-            packed[i, :, : len(chosen)] = self.seeds[row][:, chosen]
-        tasks = np.zeros((m, 6), dtype=np.int64)
-        tasks[:, 0] = self.row
-        code = self.machine.code_of(recording.outputs)
-        with self.machine.workspaces.lent(len(recording.outputs)) as memory:
-            compiled(start_tasks)(code, memory.layout, memory.F, recording.raw, packed, tasks, S, Q)
-        if recording.from_states:
-            S[:] = 0.0
-            for i, (row, block) in enumerate(zip(self.row, self.block, strict=True)):
-                if self.start_seeds is not None:
-                    chosen = self.active[row][block : block + LANES]
-                    S[i, :, : len(chosen)] = self.start_seeds[row][np.ix_(self.place, chosen)]
+        S, Q = starting(
+            self.machine,
+            recording.outputs,
+            recording.raw,
+            self.seeds,
+            self.start_seeds,
+            self.directions,
+            recording.from_states,
+        )
         self.crossings: dict[int, Crossing] = {}
         if system.discontinuities or system.events:
             self._begin_events(S, Q)
@@ -319,105 +336,3 @@ def _joined(blocks: FloatArray, members: IntArray) -> FloatArray:
 def _split(blocks: FloatArray, members: IntArray, joined: FloatArray) -> None:
     for i, m in enumerate(members):
         blocks[m] = joined[:, i * LANES : (i + 1) * LANES]
-
-
-@cache
-def _forward_step(tableau: Tableau) -> jit.Code:
-    return method_code("forward step", forward_step_module, tableau)
-
-
-@dataclass(eq=False)
-class ForwardMachine:
-    """Compiled forward sensitivities of one system, and the memory they work in."""
-
-    engine: Engine
-
-    def __post_init__(self) -> None:
-        self._outputs = Once(self._compile_outputs)
-        self.code_of = Once(self._code_of)
-        """Addresses of all functions for a choice of outputs."""
-        self.workspaces = Idle(self._workspace)
-        """By the number of outputs."""
-
-    @cached_property
-    def code(self) -> jit.Code:
-        maths_code()
-        small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
-        return jit.compile_ir(forward_module(self.engine.program, jit.machine().fused), effort=1 if small else 0)
-
-    def _compile_outputs(self, nodes: tuple[int, ...]) -> jit.Code:
-        maths_code()
-        return jit.compile_ir(outputs_forward_module(self.engine.program, nodes, jit.machine().fused))
-
-    def _code_of(self, nodes: tuple[int, ...]) -> ForwardCode:
-        outputs = self._outputs(nodes).addresses["outputs_forward"]
-        engine, own = self.engine, self.code.addresses
-        step, along = step_code(engine.tableau).addresses, _forward_step(engine.tableau).addresses
-        return ForwardCode(
-            prep=engine.code.addresses["prep"],
-            prep_forward=own["prep_forward"],
-            start_forward=own["start_forward"],
-            step=along["forward_step"],
-            **{name: along[name] for name in ("fill", "move", "forward_error")},
-            prepare_dense=step["prepare_dense"],
-            dense=step["dense"],
-            outputs_forward=outputs,
-        )
-
-    def _workspace(self, n_outputs: int) -> Workspace[ForwardLayout]:
-        engine, own = self.engine, self.code.addresses
-        system, program, T = engine.system, engine.program, engine.tableau
-        n, n_p, n_raw, n_k = len(system.states), system.n_parameters, len(system.defaults), len(program.hoisted)
-        entries, factors, rows = len(program.jacobian), len(program.elimination.entries), len(T.H)
-        arrays = {
-            "t": 1,
-            "h": 1,
-            "theta": 1,
-            "ts": 1,
-            "ig": 1,
-            "x": 2 * n,
-            "p": 2 * n_p,
-            "raw": 2 * n_raw,
-            "k": n_k,
-            "dk": n_k,
-            "U": T.stages * n,
-            "dU": T.stages * n,
-            "yn": n,
-            "dyn": n,
-            "D": 2 * rows * n,
-            "xs": 2 * n,
-            "o": n_outputs,
-            "size": 2 + n,
-            "u": n,
-            "du": n,
-            "J": entries,
-            "dJ": entries,
-            "A": factors,
-            "d_dfdt": n,
-            "work": n,
-        }
-        functions = engine.step_functions() | {
-            "f_rates_forward": own["rates_forward"],
-            "f_jacobian_forward": own["jacobian_forward"],
-            "f_time_derivative_forward": own.get("time_derivative_forward", 0),
-            "f_matvec": own["matvec"],
-        }
-        counts = {
-            "n": n,
-            "n_parameters": len(system.parameters),
-            "n_raw": n_raw,
-            "n_outputs": n_outputs,
-            "n_stages": T.stages,
-        }
-        aliases = {"y": ("x", 0), "dy": ("x", n), "dD": ("D", rows * n)}
-        return Workspace(ForwardLayout, counts, arrays, STEP_POINTERS, aliases, functions, engine.tables)
-
-
-def forward_of(system: System, tableau: Tableau) -> ForwardMachine:
-    """The forward sensitivities of a system by a method, compiled once."""
-    return _machine(engine_of(system, tableau))
-
-
-@lru_cache(maxsize=64)
-def _machine(engine: Engine) -> ForwardMachine:
-    return ForwardMachine(engine)

@@ -13,9 +13,11 @@ import numpy as np
 from ...arrays import FloatArray
 from ...threads import threads
 from ..equations.system import System
+from ..integrate.batch import Rows, settle_rows
 from ..llvm.layout import LANES
 from ..solvers import Rosenbrock
 from .adjoint import Pulled, pull_back
+from .at_rest import is_plain, pull_at_rest
 from .recording import Recording, record_rows
 
 T = TypeVar("T")
@@ -24,10 +26,41 @@ WORTH_A_THREAD = 2
 
 
 @dataclass(frozen=True, eq=False)
+class AtRest:
+    """Settled rows, whose equations are differentiated instead of their steps; raw values (n, raw values)."""
+
+    rows: Rows
+    raw: FloatArray
+    outputs: Sequence[int]
+    solver: Rosenbrock
+    start_states: FloatArray | None
+
+    def pull_back(self, bars: FloatArray, x_bars: FloatArray, columns: Sequence[int]) -> Pulled:
+        """As :func:`.adjoint.pull_back`, ``bars`` (n, 1, outputs)."""
+        rows, starts = self.rows, self.start_states
+        found = pull_at_rest(rows, self.raw, self.outputs, bars[:, 0], x_bars, columns, self.solver, starts)
+        others = np.flatnonzero(~found.known & (rows.status == 0))
+        if others.size:
+            recording = record_rows(
+                rows.system,
+                self.raw[others],
+                np.zeros(1),
+                self.outputs,
+                self.solver,
+                start_states=None if starts is None else starts[others],
+                until_steady=True,
+                keep_stages=False,
+            )
+            followed = pull_back(recording, bars[others], x_bars[others], columns)
+            found.pulled.raw[others], found.pulled.start[others] = followed.raw, followed.start
+        return found.pulled
+
+
+@dataclass(frozen=True, eq=False)
 class Parts:
     """Recordings of consecutive rows, without stages."""
 
-    recordings: tuple[Recording, ...]
+    recordings: tuple[Recording | AtRest, ...]
 
     @cached_property
     def values(self) -> FloatArray:
@@ -55,7 +88,7 @@ class Parts:
         ends = np.cumsum([len(recording.rows.status) for recording in self.recordings])[:-1]
         pulled = _side_by_side(
             [
-                lambda one=one, bar=bar, x_bar=x_bar: pull_back(one, bar, x_bar, columns)  # type: ignore[misc]
+                lambda one=one, bar=bar, x_bar=x_bar: _pulled(one, bar, x_bar, columns)  # type: ignore[misc]
                 for one, bar, x_bar in zip(self.recordings, np.split(bars, ends), np.split(x_bars, ends), strict=True)
             ]
         )
@@ -83,21 +116,42 @@ def record_parts(
         tuple(
             _side_by_side(
                 [
-                    lambda piece=piece: record_rows(  # type: ignore[misc]
+                    lambda piece=piece: _recorded(  # type: ignore[misc]
                         system,
                         settings[piece],
                         times[piece],
                         outputs,
                         solver,
-                        until_steady=until_steady,
-                        keep_stages=False,
-                        start_states=None if start_states is None else start_states[piece],
+                        None if start_states is None else start_states[piece],
+                        until_steady,
                     )
                     for piece in pieces
                 ]
             )
         )
     )
+
+
+def _pulled(one: Recording | AtRest, bars: FloatArray, x_bars: FloatArray, columns: Sequence[int]) -> Pulled:
+    return one.pull_back(bars, x_bars, columns) if isinstance(one, AtRest) else pull_back(one, bars, x_bars, columns)
+
+
+def _recorded(
+    system: System,
+    settings: FloatArray,
+    times: FloatArray,
+    outputs: Sequence[int],
+    solver: Rosenbrock,
+    start_states: FloatArray | None,
+    until_steady: bool,
+) -> Recording | AtRest:
+    if until_steady and is_plain(system, solver):
+        rows = settle_rows(system, settings, outputs, solver, start_states=start_states, workers=1)
+        return AtRest(rows, settings, outputs, solver, start_states)
+    return record_rows(
+        system, settings, times, outputs, solver,
+        until_steady=until_steady, keep_stages=False, start_states=start_states,
+    )  # fmt: skip
 
 
 def _side_by_side(tasks: Sequence[Callable[[], T]]) -> list[T]:

@@ -1,0 +1,283 @@
+"""Derivatives of steady states, from the equations that hold there instead of the way that led to them.
+
+At rest f(x, p) = 0, with conserved totals w x = w x0 in place of the states that these determine. Differentiated, these
+equations are one linear system for all directions, or, transposed, for the derivatives of one number (the implicit
+function theorem). Rows whose equations determine the state too poorly are left to :mod:`forward` and :mod:`adjoint`,
+which follow the whole approach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...arrays import BoolArray, FloatArray, IntArray
+from ..equations.system import System
+from ..integrate.batch import Rows, engine_of
+from ..integrate.engine import Engine
+from ..integrate.steady_state import RowsAtRest, pieces, rows_at_rest, solve, structure_of
+from ..llvm.calls import call2, call3, call4, call6, call7
+from ..llvm.layout import LANES
+from ..solvers import Rosenbrock
+from .adjoint import Pulled, adjoint_of, to_raw
+from .forward_loop import address
+from .forward_machine import Directions, forward_of, starting
+
+NEAR = 1e-8
+"""How far, relative to its size, a state may be from where its equations hold."""
+LARGEST = 1e9
+"""How much more than its equations a state may move, both relative to their size."""
+
+
+def is_plain(system: System, solver: Rosenbrock) -> bool:
+    """Whether the equations of a system say where it comes to rest: no events, and no volumes that change."""
+    graph = system.graph
+    nodes = structure_of(engine_of(system, solver.tableau)).volumes
+    return not system.events and bool(system.states) and not any(graph.states_of(node) for node in nodes)
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Derivatives along directions: outputs (n, outputs, d) and states (n, states, d), of rows that are ``known``."""
+
+    values: FloatArray
+    x: FloatArray
+    known: BoolArray
+
+
+def forward_at_rest(
+    rows: Rows,
+    raw: FloatArray,
+    outputs: Sequence[int],
+    seeds: FloatArray,
+    solver: Rosenbrock,
+    start_states: FloatArray | None = None,
+    start_seeds: FloatArray | None = None,
+) -> Moved:
+    """Derivatives of settled ``rows`` with raw values ``raw``; seeds as :func:`.forward.run_sensitivities`."""
+    engine = engine_of(rows.system, solver.tableau)
+    n, d = len(raw), seeds.shape[2]
+    found = Moved(
+        np.zeros((n, len(outputs), d)), np.zeros((n, len(engine.order), d)), np.asarray(rows.status == 0).copy()
+    )
+    done = np.flatnonzero(found.known)
+    columns = np.arange(raw.shape[1], dtype=np.int64)
+    starts = np.empty((0, len(engine.order))) if start_states is None else start_states[:, engine.order]
+    for piece in pieces(engine, len(done)):
+        here = done[piece]
+        begun = starts[here] if len(starts) else starts
+        x = rows.x[here][:, engine.order]
+        with rows_at_rest(engine, columns, raw[here], begun, x, rows.time[here], solver) as state:
+            start_seed = None if start_seeds is None else start_seeds[here]
+            values, moved, known = _forward(
+                engine, state, raw[here], tuple(outputs), seeds[here], start_seed, start_states is not None
+            )
+        found.values[here], found.known[here] = values, known
+        found.x[here[:, None], engine.order] = moved
+    return found
+
+
+def _forward(
+    engine: Engine,
+    state: RowsAtRest,
+    raw: FloatArray,
+    outputs: tuple[int, ...],
+    seeds: FloatArray,
+    start_seeds: FloatArray | None,
+    from_states: bool,
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Derivatives of outputs and of states, in elimination order, and which rows are determined."""
+    machine, structure, count = forward_of(engine.system, engine.tableau), state.structure, len(raw)
+    nodes = (*outputs, *structure.volumes)
+    directions = Directions.of(seeds, start_seeds, np.ones(count, dtype=bool))
+    S, Q = starting(machine, nodes, raw, seeds, start_seeds, directions, from_states)
+    code, own = machine.code_of(nodes), machine.code.addresses
+    n, n_p = state.n, Q.shape[1]
+    P = state.P.transpose(0, 2, 1).reshape(-1, n_p)
+    values, x = np.zeros((count, len(outputs), seeds.shape[2])), np.zeros((count, n, seeds.shape[2]))
+    right = np.empty((len(directions.row), n, LANES))
+    with machine.workspaces.lent(len(nodes)) as memory:
+        at, F = memory.layout, memory.F
+
+        def put(task: int, moved: FloatArray | float) -> None:
+            row = int(directions.row[task])
+            F[at.t] = state.times[row]
+            F[at.x : at.x + n] = state.x[row][:, None]
+            F[at.x + n : at.x + 2 * n] = moved
+            F[at.p : at.p + n_p] = P[row][:, None]
+            F[at.p + n_p : at.p + 2 * n_p] = Q[task]
+
+        def read() -> None:
+            call4(code.outputs_forward, *(address(at, place) for place in (at.t, at.x, at.p, at.o)))
+
+        for task, row in enumerate(directions.row.tolist()):
+            put(task, 0.0)
+            call2(code.prep, address(at, at.p), address(at, at.k))
+            call2(code.prep_forward, address(at, at.p), address(at, at.dk))
+            F[at.dyn : at.dyn + n] = 0.0
+            places = (at.t, at.x, at.k, at.p, at.x + n, at.dk, at.dyn)
+            call7(own["rates_forward"], *(address(at, place) for place in places))
+            right[task] = -F[at.dyn : at.dyn + n]
+            totals = state.scaled[row] @ S[task]
+            if structure.volumes:
+                read()
+                grown = (
+                    np.where(structure.volume_of[:, None] >= 0, F[at.o + len(outputs) + structure.volume_of], 0.0)
+                    * (state.start[row] - state.x[row])[:, None]
+                )
+                totals += structure.weights @ grown
+            right[task, structure.dependent] = totals
+        sides = np.zeros((count, n, max((len(one) for one in directions.active), default=0)))
+        for task, row in enumerate(directions.row.tolist()):
+            first, chosen = int(directions.block[task]), directions.chosen(task)
+            sides[row, :, first : first + len(chosen)] = right[task][:, : len(chosen)]
+        solved, known = _determined(state, sides)
+        for task, row in enumerate(directions.row.tolist()):
+            first, chosen = int(directions.block[task]), directions.chosen(task)
+            moved = np.zeros((n, LANES))
+            moved[:, : len(chosen)] = solved[row, :, first : first + len(chosen)]
+            x[row][:, chosen] = moved[:, : len(chosen)]
+            if outputs and known[row]:
+                put(task, moved)
+                read()
+                values[row][:, chosen] = F[at.o : at.o + len(outputs), : len(chosen)]
+    return values, x, known
+
+
+def _determined(state: RowsAtRest, sides: FloatArray, transposed: bool = False) -> tuple[FloatArray, BoolArray]:
+    """Solutions (rows, states, any) of the linearised equations, or their transpose, and which rows they determine."""
+    matrix, left = state.equations(np.ones(len(sides), dtype=bool))
+    unit = np.abs(state.x) + state.atol
+    size = np.abs(matrix * unit[:, None, :]).max(axis=2)
+    probe = np.random.default_rng(0).choice((-1.0, 1.0), state.n) * size
+    checks = np.stack([left, probe], axis=2)
+    if transposed:
+        checked, solved = solve(matrix, checks, unit), _transposed(matrix, sides, unit, size)
+    else:
+        both = solve(matrix, np.concatenate([checks, sides], axis=2), unit)
+        checked, solved = both[:, :, :2], both[:, :, 2:]
+    with np.errstate(invalid="ignore"):
+        farthest = np.abs(checked / unit[:, :, None]).max(axis=1)
+        known = (farthest[:, 0] <= NEAR) & (farthest[:, 1] <= LARGEST)
+    known &= np.isfinite(solved).all(axis=(1, 2))
+    return solved, known
+
+
+def _transposed(matrix: FloatArray, sides: FloatArray, unit: FloatArray, size: FloatArray) -> FloatArray:
+    """Solutions of transpose(matrix)*y = sides, scaled as :func:`solve` scales the equations."""
+    with np.errstate(all="ignore"):
+        scaled = (matrix * unit[:, None, :] / size[:, :, None]).transpose(0, 2, 1)
+        good = np.isfinite(scaled).all(axis=(1, 2))
+        found = np.full(sides.shape, np.nan)
+        for row in np.flatnonzero(good):
+            try:
+                found[row] = np.linalg.solve(scaled[row], unit[row][:, None] * sides[row])
+            except np.linalg.LinAlgError:
+                continue
+        return found / size[:, :, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Pull:
+    """Derivatives of an objective, by raw values (n, columns) and start states, of rows that are ``known``."""
+
+    pulled: Pulled
+    known: BoolArray
+
+
+def pull_at_rest(
+    rows: Rows,
+    raw: FloatArray,
+    outputs: Sequence[int],
+    bars: FloatArray,
+    x_bars: FloatArray,
+    columns: Sequence[int],
+    solver: Rosenbrock,
+    start_states: FloatArray | None = None,
+) -> Pull:
+    """Derivatives of an objective from those by the outputs, ``bars`` (n, outputs), and by the states (n, states)."""
+    engine = engine_of(rows.system, solver.tableau)
+    n, order = len(raw), engine.order
+    made = Pulled(np.full((n, len(columns)), np.nan), np.full((n, len(order)), np.nan))
+    known = np.asarray(rows.status == 0).copy()
+    done = np.flatnonzero(known)
+    slots = np.arange(raw.shape[1], dtype=np.int64)
+    starts = np.empty((0, len(order))) if start_states is None else start_states[:, order]
+    for piece in pieces(engine, len(done)):
+        here = done[piece]
+        begun = starts[here] if len(starts) else starts
+        x = rows.x[here][:, order]
+        with rows_at_rest(engine, slots, raw[here], begun, x, rows.time[here], solver) as state:
+            S, Q, known[here] = _pull(
+                engine, state, tuple(outputs), bars[here], x_bars[here][:, order], tuple(int(c) for c in columns)
+            )
+        machine = adjoint_of(engine.system, engine.tableau, tuple(int(c) for c in columns))
+        made.raw[here] = to_raw(machine, raw[here], S, Q, start_states is not None)
+        made.start[here] = 0.0
+        if start_states is not None:
+            made.start[here[:, None], order] = S
+    return Pull(made, known)
+
+
+def _pull(
+    engine: Engine,
+    state: RowsAtRest,
+    outputs: tuple[int, ...],
+    bars: FloatArray,
+    x_bars: FloatArray,
+    columns: tuple[int, ...],
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Derivatives by start states, in elimination order, and by parameters, and which rows are determined."""
+    machine, structure = adjoint_of(engine.system, engine.tableau, columns), state.structure
+    nodes = (*outputs, *structure.volumes)
+    code, own = machine.functions_of(nodes), machine.code.addresses
+    n, count, n_p = state.n, len(bars), engine.system.n_parameters
+    Q, x = np.zeros((count, n_p)), np.empty((count, n))
+    with machine.workspaces.lent(len(nodes)) as memory:
+        at, F, V = memory.workspace.layout, memory.F, memory.workspace.rows["V"]
+
+        def place(row: int) -> int:
+            return at.base + row * LANES * 8
+
+        def put(group: int, rows: IntArray) -> None:
+            F[at.t] = state.times[rows]
+            F[at.y : at.y + n] = state.x[rows].T
+            F[at.p : at.p + n_p] = state.P[group]
+            F[at.pbar : at.pbar + n_p] = 0.0
+
+        def back_outputs(weights: FloatArray) -> None:
+            F[at.w : at.w + len(nodes)] = weights
+            call6(code.outputs_adjoint, *(place(row) for row in (at.t, at.y, at.p, at.w, at.ybar, at.pbar)))
+
+        none = np.zeros((len(structure.volumes), LANES))
+        for group, rows in enumerate(state.lanes):
+            put(group, rows)
+            F[at.ybar : at.ybar + n] = x_bars[rows].T
+            back_outputs(np.concatenate([bars[rows].T, none]))
+            x[rows], Q[rows] = F[at.ybar : at.ybar + n].T, F[at.pbar : at.pbar + n_p].T
+        solved, known = _determined(state, x[:, :, None], transposed=True)
+        weight = np.where(known[:, None], solved[:, :, 0], 0.0)
+        of_totals = weight[:, structure.dependent]
+        S = np.ascontiguousarray((of_totals[:, :, None] * state.scaled).sum(axis=1))
+        grown = (of_totals[:, :, None] * structure.weights).sum(axis=1) * (state.start - state.x)
+        by_volume = np.zeros((count, len(structure.volumes)))
+        for i, place_of in enumerate(structure.volume_of.tolist()):
+            if place_of >= 0:
+                by_volume[:, place_of] += grown[:, i]
+        weight[:, structure.dependent] = 0.0
+        for group, rows in enumerate(state.lanes):
+            put(group, rows)
+            call2(code.prep, place(at.p), place(at.k))
+            F[V : V + n] = -weight[rows].T
+            F[at.xbar : at.xbar + n] = 0.0
+            F[at.kbar : at.kbar + at.n_hoisted] = 0.0
+            call7(own["rates_adjoint"], *(place(row) for row in (at.t, at.y, at.k, at.p, V, at.xbar, at.kbar)))
+            call3(code.prep_adjoint, place(at.p), place(at.kbar), place(at.pbar))
+            if structure.volumes:
+                F[at.ybar : at.ybar + n] = 0.0
+                back_outputs(np.concatenate([np.zeros((len(outputs), LANES)), by_volume[rows].T]))
+            lanes = np.unique(rows, return_index=True)[1]
+            Q[rows[lanes]] += F[at.pbar : at.pbar + n_p, lanes].T
+    return S, Q, known

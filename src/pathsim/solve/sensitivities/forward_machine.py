@@ -1,0 +1,188 @@
+"""Compiled forward sensitivities of a system: its derivatives along eight directions, and the memory they work in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+
+import numpy as np
+
+from ...arrays import BoolArray, FloatArray, IntArray
+from ..equations.system import System
+from ..integrate.batch import engine_of
+from ..integrate.engine import Engine, maths_code, method_code, step_code
+from ..integrate.workspace import Idle, Once, Workspace
+from ..llvm import jit
+from ..llvm.codegen import MOST_STRAIGHT_LINE
+from ..llvm.forward_code import forward_module, outputs_forward_module
+from ..llvm.layout import LANES
+from ..llvm.loops import compiled
+from ..rosenbrock.forward_step import STEP_POINTERS, forward_step_module
+from ..rosenbrock.tableau import Tableau
+from .forward_loop import ForwardCode, ForwardLayout, start_tasks
+
+
+@cache
+def _forward_step(tableau: Tableau) -> jit.Code:
+    return method_code("forward step", forward_step_module, tableau)
+
+
+@dataclass(eq=False)
+class ForwardMachine:
+    """Compiled forward sensitivities of one system, and the memory they work in."""
+
+    engine: Engine
+
+    def __post_init__(self) -> None:
+        self._outputs = Once(self._compile_outputs)
+        self.code_of = Once(self._code_of)
+        """Addresses of all functions for a choice of outputs."""
+        self.workspaces = Idle(self._workspace)
+        """By the number of outputs."""
+
+    @cached_property
+    def code(self) -> jit.Code:
+        maths_code()
+        small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
+        return jit.compile_ir(forward_module(self.engine.program, jit.machine().fused), effort=1 if small else 0)
+
+    def _compile_outputs(self, nodes: tuple[int, ...]) -> jit.Code:
+        maths_code()
+        return jit.compile_ir(outputs_forward_module(self.engine.program, nodes, jit.machine().fused))
+
+    def _code_of(self, nodes: tuple[int, ...]) -> ForwardCode:
+        outputs = self._outputs(nodes).addresses["outputs_forward"]
+        engine, own = self.engine, self.code.addresses
+        step, along = step_code(engine.tableau).addresses, _forward_step(engine.tableau).addresses
+        return ForwardCode(
+            prep=engine.code.addresses["prep"],
+            prep_forward=own["prep_forward"],
+            start_forward=own["start_forward"],
+            step=along["forward_step"],
+            **{name: along[name] for name in ("fill", "move", "forward_error")},
+            prepare_dense=step["prepare_dense"],
+            dense=step["dense"],
+            outputs_forward=outputs,
+        )
+
+    def _workspace(self, n_outputs: int) -> Workspace[ForwardLayout]:
+        engine, own = self.engine, self.code.addresses
+        system, program, T = engine.system, engine.program, engine.tableau
+        n, n_p, n_raw, n_k = len(system.states), system.n_parameters, len(system.defaults), len(program.hoisted)
+        entries, factors, rows = len(program.jacobian), len(program.elimination.entries), len(T.H)
+        arrays = {
+            "t": 1,
+            "h": 1,
+            "theta": 1,
+            "ts": 1,
+            "ig": 1,
+            "x": 2 * n,
+            "p": 2 * n_p,
+            "raw": 2 * n_raw,
+            "k": n_k,
+            "dk": n_k,
+            "U": T.stages * n,
+            "dU": T.stages * n,
+            "yn": n,
+            "dyn": n,
+            "D": 2 * rows * n,
+            "xs": 2 * n,
+            "o": n_outputs,
+            "size": 2 + n,
+            "u": n,
+            "du": n,
+            "J": entries,
+            "dJ": entries,
+            "A": factors,
+            "d_dfdt": n,
+            "work": n,
+        }
+        functions = engine.step_functions() | {
+            "f_rates_forward": own["rates_forward"],
+            "f_jacobian_forward": own["jacobian_forward"],
+            "f_time_derivative_forward": own.get("time_derivative_forward", 0),
+            "f_matvec": own["matvec"],
+        }
+        counts = {
+            "n": n,
+            "n_parameters": len(system.parameters),
+            "n_raw": n_raw,
+            "n_outputs": n_outputs,
+            "n_stages": T.stages,
+        }
+        aliases = {"y": ("x", 0), "dy": ("x", n), "dD": ("D", rows * n)}
+        return Workspace(ForwardLayout, counts, arrays, STEP_POINTERS, aliases, functions, engine.tables)
+
+
+def forward_of(system: System, tableau: Tableau) -> ForwardMachine:
+    """The forward sensitivities of a system by a method, compiled once."""
+    return _machine(engine_of(system, tableau))
+
+
+@lru_cache(maxsize=64)
+def _machine(engine: Engine) -> ForwardMachine:
+    return ForwardMachine(engine)
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """Directions of rows that move anything, in blocks of eight.
+
+    ``active``: of each row, which of the directions; ``row`` and ``block`` (tasks,): whose each block is, and which of
+    the row's active directions it begins with.
+    """
+
+    active: tuple[IntArray, ...]
+    row: IntArray
+    block: IntArray
+
+    @classmethod
+    def of(cls, seeds: FloatArray, start_seeds: FloatArray | None, wanted: BoolArray) -> Directions:
+        """From derivatives of raw values (n, raw values, d) and start states (n, states, d) of the ``wanted`` rows."""
+        moving = (seeds != 0).any(axis=1)
+        if start_seeds is not None:
+            moving |= (start_seeds != 0).any(axis=1)
+        moving[~wanted] = False
+        active = tuple(np.flatnonzero(one) for one in moving)
+        blocks = [(r, b) for r, one in enumerate(active) for b in range(0, len(one), LANES)]
+        row, block = np.array(blocks, dtype=np.int64).reshape(-1, 2).T
+        return cls(active, np.ascontiguousarray(row), np.ascontiguousarray(block))
+
+    def chosen(self, task: int) -> IntArray:
+        """The directions of a block."""
+        first = self.block[task]
+        chosen: IntArray = self.active[self.row[task]][first : first + LANES]
+        return chosen
+
+    def packed(self, seeds: FloatArray) -> FloatArray:
+        """(n, any, d) -> (tasks, any, 8), zero where a block has no direction."""
+        found = np.zeros((len(self.row), seeds.shape[1], LANES))
+        for task, row in enumerate(self.row.tolist()):
+            chosen = self.chosen(task)
+            found[task, :, : len(chosen)] = seeds[row][:, chosen]
+        return found
+
+
+def starting(
+    machine: ForwardMachine,
+    outputs: tuple[int, ...],
+    raw: FloatArray,
+    seeds: FloatArray,
+    start_seeds: FloatArray | None,
+    directions: Directions,
+    from_states: bool,
+) -> tuple[FloatArray, FloatArray]:
+    """Sensitivities of initial states (tasks, n, 8), in elimination order, and parameters (tasks, p, 8).
+
+    ``raw`` (n, raw values). ``from_states``: rows begin from given states, which ``start_seeds`` move.
+    """
+    system, m = machine.engine.system, len(directions.row)
+    S, Q = np.zeros((m, len(system.states), LANES)), np.zeros((m, system.n_parameters, LANES))
+    tasks = np.zeros((m, 6), dtype=np.int64)
+    tasks[:, 0] = directions.row
+    code = machine.code_of(outputs)
+    with machine.workspaces.lent(len(outputs)) as memory:
+        compiled(start_tasks)(code, memory.layout, memory.F, raw, directions.packed(seeds), tasks, S, Q)
+    if from_states:
+        S[:] = 0.0 if start_seeds is None else directions.packed(start_seeds)[:, machine.engine.order]
+    return S, Q
