@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -17,6 +17,12 @@ from .optimise import Curvature, Eigen, bounded_step
 RADII = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Values cost so much less than derivatives that steps of several lengths are tried at once."""
 SMALLEST = 1e-7
+CONFIRMED = 1.0
+"""Log-likelihood units after which the best of few searches is evaluated exactly on its way."""
+FEW = 2
+"""Searches, when only so many are left."""
+RENEW = 5
+"""Steps after which Fisher information is computed anew, where that costs more than a gradient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,13 @@ class Steerable(Objective, Protocol):
         """Rough derivatives at each of ``thetas``."""
 
 
+class Steered(Steerable, Protocol):
+    """One whose gradients alone may cost less than its derivatives."""
+
+    def steered_many(self, thetas: FloatArray, fishers: FloatArray) -> list[Derivatives]:
+        """As ``derivatives_many``, where quicker with Fisher information ``fishers`` (m, d, d) of points nearby."""
+
+
 @dataclass(frozen=True)
 class Descended:
     """Where the searches ended, best first, and what it took."""
@@ -62,8 +75,13 @@ def descend(
     begin: Sequence[FloatArray],
     settings: SuccessiveHalving,
     tell: Callable[[str], None] | None = None,
+    confirm: Callable[[FloatArray], object] | None = None,
 ) -> Descended:
-    """Search from each of ``begin``; ``tell`` is called with a line whenever searches are given up."""
+    """Search from each of ``begin``.
+
+    ``tell`` is called with a line whenever searches are given up, ``confirm`` with the best point on the way, once few
+    searches are left and whenever it is better by :data:`CONFIRMED`: what is known exactly is never far behind.
+    """
     thetas = np.array(begin)
     walkers = [
         _Walker(theta, derivatives, settings.tolerance)
@@ -71,7 +89,7 @@ def descend(
         if not derivatives.failure
     ]
     evaluations, gradients = 0, len(thetas)
-    kept = list(walkers)
+    kept, confirmed = list(walkers), math.inf
     for iteration in range(1, settings.most + 1):
         active = [walker for walker in kept if not walker.done]
         if not active:
@@ -85,11 +103,13 @@ def descend(
             for i, walker in enumerate(active)
             if walker.choose(made[ends[i] : ends[i + 1]], values[ends[i] : ends[i + 1]])
         ]
-        if moved:
-            found = objective.derivatives_many(np.array([walker.trial for walker in moved]))
-            gradients += len(moved)
-            for walker, derivatives in zip(moved, found, strict=True):
-                walker.arrive(derivatives)
+        for walker, derivatives in _derivatives(objective, moved):
+            walker.arrive(derivatives)
+        gradients += len(moved)
+        best = min(kept, key=lambda walker: walker.derivatives.value)
+        if confirm is not None and len(kept) <= FEW and best.derivatives.value < confirmed - CONFIRMED:
+            confirmed = best.derivatives.value
+            confirm(best.theta)
         if iteration % settings.rounds == 0 and len(kept) > settings.finalists:
             kept = sorted(kept, key=lambda walker: walker.derivatives.value)[
                 : max((len(kept) + 1) // 2, settings.finalists)
@@ -102,13 +122,27 @@ def descend(
     return Descended(tuple(walker.theta for walker in walkers), evaluations, gradients)
 
 
-@dataclass
+def _derivatives(objective: Steerable, walkers: Sequence[_Walker]) -> list[tuple[_Walker, Derivatives]]:
+    """Derivatives where walkers have come, with the Fisher information they know already where they need no new."""
+    old = [walker for walker in walkers if walker.age < RENEW] if hasattr(objective, "steered_many") else []
+    new = [walker for walker in walkers if walker not in old]
+    found: list[tuple[_Walker, Derivatives]] = []
+    if new:
+        found += zip(new, objective.derivatives_many(np.array([walker.trial for walker in new])), strict=True)
+    if old:
+        points, fishers = np.array([w.trial for w in old]), np.array([w.derivatives.fisher for w in old])
+        found += zip(old, cast(Steered, objective).steered_many(points, fishers), strict=True)
+    return found
+
+
+@dataclass(eq=False)
 class _Walker:
     theta: FloatArray
     derivatives: Derivatives
     tolerance: float
     radius: float = 1.0
     calm: int = 0
+    age: int = 0
     done: bool = False
     trial: FloatArray = field(default_factory=lambda: np.empty(0))
 
@@ -117,13 +151,15 @@ class _Walker:
 
     def trials(self, lower: FloatArray, upper: FloatArray) -> FloatArray:
         """Steps of several lengths, with the Fisher information and with what is known of the rest of the Hessian."""
-        hessians: list[tuple[FloatArray, dict[bytes, Eigen]]] = [(self.derivatives.fisher, {})]
+        known: dict[bytes, Eigen] = {}
+        plans = [(self.derivatives.fisher, factor, known) for factor in RADII]
         if self.curvature.rest.any():
-            hessians.append((self.derivatives.fisher + self.curvature.rest, {}))
+            rest: dict[bytes, Eigen] = {}
+            full = self.derivatives.fisher + self.curvature.rest
+            plans = [*plans[::2], *[(full, factor, rest) for factor in RADII[1:-1]]]
         steps = [
-            bounded_step(self.derivatives.gradient, hessian, self.theta, lower, upper, self.radius * factor, known)
-            for hessian, known in hessians
-            for factor in RADII
+            bounded_step(self.derivatives.gradient, hessian, self.theta, lower, upper, self.radius * factor, eigen)
+            for hessian, factor, eigen in plans
         ]
         self.lengths = np.array([float(np.linalg.norm(step)) for step, _ in steps])
         self.expected = np.array([expected for _, expected in steps])
@@ -135,6 +171,9 @@ class _Walker:
         best = int(np.argmin(values))
         self.gain = self.derivatives.value - float(values[best])
         if not self.gain > 0:
+            if self.age > 0:  # the Fisher information is of another point: compute it here
+                self.trial, self.length, self.age = self.theta, self.radius, RENEW
+                return True
             self._shorten()
             return False
         self.trial, self.length = made[best], float(self.lengths[best])
@@ -143,13 +182,18 @@ class _Walker:
     def arrive(self, derivatives: Derivatives) -> None:
         """Go on from the trial."""
         gain = self.derivatives.value - derivatives.value
+        if self.trial is self.theta and not derivatives.failure:
+            self.derivatives, self.age = derivatives, 0
+            return
         if derivatives.failure or not gain > 0:
             self._shorten()
             return
+        old = np.array_equal(derivatives.fisher, self.derivatives.fisher)
         self.curvature.learn(self.trial - self.theta, self.derivatives, derivatives, gain)
         self.theta, self.derivatives = self.trial, derivatives
         self.radius = max(self.length, SMALLEST)
         self.calm = self.calm + 1 if gain < self.tolerance else 0
+        self.age = 0 if not old else RENEW if self.calm else self.age + 1
         self.done = self.calm >= 3
 
     def _shorten(self) -> None:

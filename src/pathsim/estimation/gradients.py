@@ -197,9 +197,10 @@ def _steps_suit(setup: Setup, off: tuple[int, ...]) -> bool:
     return True
 
 
-def adjoint_gradients(setup: Setup, thetas: FloatArray) -> Gradients:
-    """Negative log likelihoods and their gradients at ``thetas`` (m, d)."""
-    pieces = [_adjoint(setup, thetas[i : i + TOGETHER]) for i in range(0, len(thetas), TOGETHER)]
+def adjoint_gradients(setup: Setup, thetas: FloatArray, solver: Rosenbrock | None = None) -> Gradients:
+    """Negative log likelihoods and their gradients at ``thetas`` (m, d); by default with the solver of the problem."""
+    chosen = solver or setup.rosenbrock
+    pieces = [_adjoint(setup, thetas[i : i + TOGETHER], chosen) for i in range(0, len(thetas), TOGETHER)]
     return Gradients(
         np.concatenate([piece.values for piece in pieces]),
         np.concatenate([piece.gradients for piece in pieces]),
@@ -207,7 +208,7 @@ def adjoint_gradients(setup: Setup, thetas: FloatArray) -> Gradients:
     )
 
 
-def _adjoint(setup: Setup, thetas: FloatArray) -> Gradients:
+def _adjoint(setup: Setup, thetas: FloatArray, solver: Rosenbrock) -> Gradients:
     """One run of all simulations of some vectors, forth and back."""
     m = len(thetas)
     table = setup.table(thetas)
@@ -215,7 +216,7 @@ def _adjoint(setup: Setup, thetas: FloatArray) -> Gradients:
     bars, failures = np.zeros_like(numbers), [""] * m
     with np.errstate(all="ignore"):
         for part, moving in zip(setup.parts, setup.moving, strict=True):
-            recorded = part.runner.record(numbers, setup.rosenbrock, setup.workers)
+            recorded = part.runner.record(numbers, solver, setup.workers)
             failures = [why or recorded.outcome.failure(i) for i, why in enumerate(failures)]
             flat_bars = _term_bars(part.terms, recorded.outcome, numbers, total, bars)
             bars += recorded.pull(flat_bars, moving)

@@ -24,8 +24,9 @@ from .likelihood import Given, Local
 from .setup import Setup
 from .terms import Term
 
-ROUGH_RTOL, CAREFUL_RTOL, ROUGHER_ATOL = 1e-4, 1e-6, 100.0
-"""What fails roughly is tried again carefully: states that decay to nearly nothing may overshoot and blow up."""
+ROUGH_RTOL, ROUGHER_RTOL, CAREFUL_RTOL, ROUGHER_ATOL = 1e-4, 1e3, 1e-6, 100.0
+"""Tolerances are so many times those of exact simulations, the relative one at least the first of these. What fails
+roughly is tried again carefully: states that decay to nearly nothing may overshoot and blow up."""
 MOST_STEPS = 1000
 """A vector whose simulation takes more steps than this is not worth starting from."""
 ITERATIONS = 20
@@ -41,7 +42,7 @@ class ManyVectors:
         exact = setup.solver if isinstance(setup.solver, Rosenbrock) else Rosenbrock()
         self.solver = replace(
             exact,
-            rtol=max(exact.rtol, ROUGH_RTOL),
+            rtol=max(exact.rtol * ROUGHER_RTOL, ROUGH_RTOL),
             atol=None if exact.atol is None else exact.atol * ROUGHER_ATOL,
             max_steps=MOST_STEPS,
         )
@@ -66,9 +67,10 @@ class ManyVectors:
         numbers = setup.numbers(setup.table(thetas))
         flats, good = [], np.ones(len(thetas), dtype=bool)
         for part in setup.parts:
-            flat, fine = _simulate(part.runner, numbers, good, self.solver)
-            if (good & ~fine).any():
-                again, better = _simulate(part.runner, numbers, good & ~fine, self.careful)
+            flat, fine, hopeless = _simulate(part.runner, numbers, good, self.solver)
+            failed = good & ~fine & ~hopeless
+            if failed.any():
+                again, better, _ = _simulate(part.runner, numbers, failed, self.careful)
                 flat[:, better], fine = again[:, better], fine | better
             flats.append(flat)
             good &= fine
@@ -84,15 +86,18 @@ class ManyVectors:
 
 def _simulate(
     runner: Runner, numbers: FloatArray, wanted: BoolArray, solver: Rosenbrock
-) -> tuple[FloatArray, BoolArray]:
-    """Outputs (flat, m) of a part for the ``wanted`` columns of ``numbers``, and which of them could be simulated."""
+) -> tuple[FloatArray, BoolArray, BoolArray]:
+    """Outputs (flat, m) of a part for the ``wanted`` columns of ``numbers``, which of them could be simulated, and
+    which took too many steps."""
     chosen = np.flatnonzero(wanted)
     outcome = runner.run(numbers[:, chosen], solver, workers=1, give_up=True)
     flat = np.full((len(outcome.flat), len(wanted)), np.nan)
     flat[:, chosen] = outcome.flat
     fine = wanted.copy()
     fine[[chosen[vector] for failed in outcome.failures for vector, _ in failed]] = False
-    return flat, fine
+    hopeless = np.zeros(len(wanted), dtype=bool)
+    hopeless[chosen[list(outcome.exhausted)]] = True
+    return flat, fine, hopeless
 
 
 class _Columns:

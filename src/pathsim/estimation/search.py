@@ -39,7 +39,7 @@ Report = Callable[[Start], None]
 Watch = Callable[[str], None]
 
 
-SCOUTS = SuccessiveHalving(members=4, rounds=3, finalists=1, tolerance=0.1)
+SCOUTS = SuccessiveHalving(members=4, rounds=2, finalists=1, tolerance=0.1)
 """A few descents from the best of few random points: enough where optima are easily found."""
 
 
@@ -216,7 +216,7 @@ class _Job:
             first = [points[i] for i in order[: chosen.scouts.members] if math.isfinite(rough[i])]
             ledger.evaluations += len(points)
             failed = int((~np.isfinite(rough)).sum())
-            best, value = self._exact(self._descended(first, chosen.scouts, ledger), ledger)
+            best, value = self._exact(self._descended(first, chosen.scouts, ledger, confirm=ledger.refined), ledger)
             tell(f"scouts are at log likelihood {-value:.2f}")
         rng = np.random.default_rng([self.seed, number])
         found = evolve(cast(Screenable, self.objective), chosen.evolution, rng, lambda: scattered(rng))
@@ -237,10 +237,11 @@ class _Job:
         settings: SuccessiveHalving,
         ledger: Ledger,
         tell: Callable[[str], None] | None = None,
+        confirm: Callable[[FloatArray], object] | None = None,
     ) -> tuple[FloatArray, ...]:
         if not begin:
             return ()
-        down = descend(cast(Steerable, self.objective), begin, settings, tell)
+        down = descend(cast(Steerable, self.objective), begin, settings, tell, confirm)
         ledger.evaluations += down.evaluations
         ledger.gradients += down.gradients
         return down.members

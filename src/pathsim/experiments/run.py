@@ -18,6 +18,7 @@ from ..linear_algebra import one_thread
 from ..solve import Rosenbrock, Rows, Solver, run_rows, settle_rows
 from ..solve.sensitivities.forward import MOST_REFINEMENTS, run_sensitivities
 from ..solve.sensitivities.recording_parts import Parts, record_parts
+from ..solve.status import Status
 from .dynamics import Dynamics
 from .plan import KEEP, Group, Plan
 from .starts import Ended, Start
@@ -28,12 +29,13 @@ class Outcome:
     """What a plan gave for m lists of numbers, group by group.
 
     ``failures`` (for each group): (vector, row) -> what happened. The rows' outputs are NaN; a row whose past failed
-    was not run, and carries the sentence of its past.
+    was not run, and carries the sentence of its past. ``exhausted``: vectors of which a simulation took too many steps.
     """
 
     plan: Plan
     groups: tuple[Ended, ...]
     failures: tuple[dict[tuple[int, int], str], ...]
+    exhausted: frozenset[int] = frozenset()
 
     @cached_property
     def flat(self) -> FloatArray:
@@ -157,6 +159,7 @@ class _Progress:
     starts: list[FloatArray | None] = field(default_factory=list)
     live: list[BoolArray] = field(default_factory=list)
     failures: list[dict[tuple[int, int], str]] = field(default_factory=list)
+    exhausted: set[int] = field(default_factory=set)
 
     def begin(self) -> tuple[_Rows, FloatArray, FloatArray | None]:
         """Which rows of the next group are run, raw values of the plan's columns and start states of all."""
@@ -197,7 +200,7 @@ class _Progress:
 
     @property
     def outcome(self) -> Outcome:
-        return Outcome(self.runner.plan, tuple(self.done), tuple(self.failures))
+        return Outcome(self.runner.plan, tuple(self.done), tuple(self.failures), frozenset(self.exhausted))
 
 
 class Runner:
@@ -268,6 +271,8 @@ class Runner:
                     last_states=group.hands_on,
                     workers=workers,
                 )
+            too_long = np.isin(found.status, (Status.TOO_MANY_STEPS, Status.NO_STEADY_STATE))
+            progress.exhausted |= set(np.nonzero(rows.live)[0][too_long].tolist())
             progress.end(raw, found.values, found.x, _sentences(found))
         return progress.outcome
 
