@@ -386,7 +386,14 @@ def test_a_fit_is_resumed_for_the_same_content_only(model: ps.Model, tmp_path: P
     shelf = library()
     ps.fit(ps.blot_problem(model, table, free, library=shelf), starts=1, workers=1, candidates=1, folder=tmp_path)
     again = ps.blot_problem(model, table.copy(), list(free), library=library())
-    assert len(ps.load_fit(tmp_path, again).starts) == 1
+    known = ps.load_fit(tmp_path, again)
+    assert len(known.starts) == 1
+    looked_at = ps.load_fit(tmp_path)
+    pd.testing.assert_frame_equal(looked_at.table, known.table)
+    assert looked_at.parameters == known.parameters
+    with pytest.raises(ps.InputError, match="with_problem"):
+        ps.profile(looked_at, ["k_off"], workers=1)
+    assert looked_at.with_problem(again).objective.value(known.theta) == again.objective().value(known.theta)
     band = table.copy()
     band.loc[3, "value"] *= 1.0 + 1e-9
     other = ps.Library(shelf.drugs, shelf.cell_lines | {"MCF7": ps.CellLine("MCF7", scale={"AKT_total": 0.4})}, {})
@@ -405,6 +412,8 @@ def test_a_fit_is_resumed_for_the_same_content_only(model: ps.Model, tmp_path: P
     ):
         with pytest.raises(ps.InputError, match="another problem"):
             ps.load_fit(tmp_path, changed)
+        with pytest.raises(ps.InputError, match="another problem"):
+            looked_at.with_problem(changed)
 
 
 def prior_free(model: ps.Model) -> ps.FreeParameter:

@@ -17,7 +17,7 @@ from ..checked import checked
 from ..errors import InputError
 from ..files import read_json, write_whole
 from ..stored_records import json_lines, record_of
-from .objective import Fittable, Objective, as_objective
+from .objective import Derivatives, Fittable, Objective, as_objective
 from .scales import values_of
 
 if TYPE_CHECKING:
@@ -112,6 +112,15 @@ class Fit:
             f"{stuck} did not converge; {resampled} start points could not be evaluated and were replaced"
         )
 
+    def with_problem(self, problem: Objective | Fittable) -> Fit:
+        """The same starts with the problem they belong to, for profiles and samples.
+
+        Raises :class:`InputError` for another problem.
+        """
+        objective = as_objective(problem)
+        _refuse_others(head(self.objective), objective, "this fit is of")
+        return Fit(objective, self.starts)
+
     def save(self, folder: str | Path) -> None:
         """Write ``starts.jsonl`` and ``fit.json`` (to go on from), ``starts.csv`` and ``best.csv`` (to look at)."""
         import pandas as pd
@@ -133,10 +142,47 @@ class Fit:
 
 
 @checked
-def load_fit(folder: str | Path, problem: Objective | Fittable) -> Fit:
-    """A saved fit of a problem. Raises :class:`InputError` when the folder holds another problem's."""
-    objective = as_objective(problem)
-    return Fit(objective, ordered(read_starts(Path(folder), objective)))
+def load_fit(folder: str | Path, problem: Objective | Fittable | None = None) -> Fit:
+    """A saved fit, to look at; with its ``problem``, or with :meth:`Fit.with_problem` later, to go on from.
+
+    Raises :class:`InputError` when the folder holds no fit, or that of another problem.
+    """
+    target = Path(folder)
+    objective = SavedObjective.read(target) if problem is None else as_objective(problem)
+    return Fit(objective, ordered(read_starts(target, objective)))
+
+
+@dataclass(frozen=True, eq=False)
+class SavedObjective:
+    """What a folder says about the objective of its fit: enough to look at the fit, not to evaluate anything."""
+
+    names: tuple[str, ...]
+    scales: tuple[str, ...]
+    lower: FloatArray
+    upper: FloatArray
+    digest: str
+
+    @classmethod
+    def read(cls, folder: Path) -> SavedObjective:
+        """From the head of a folder. Raises :class:`InputError` when there is none, or it is not as it was written."""
+        kept = _read_head(folder)
+        try:
+            lower, upper = (np.array(kept[key], dtype=float) for key in ("lower", "upper"))
+            names, scales = (tuple(str(item) for item in kept[key]) for key in ("names", "scales"))
+            digest = str(kept["digest"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{folder / HEAD_FILE}: not the head of a fit: {error}") from None
+        if not len(names) == len(scales) == len(lower) == len(upper):
+            raise InputError(f"{folder / HEAD_FILE}: names, scales and bounds are not equally many")
+        return cls(names, scales, lower, upper, digest)
+
+    def value(self, theta: FloatArray) -> tuple[float, str]:
+        """Raises :class:`InputError`: that takes the problem."""
+        raise InputError("this fit was loaded without its problem: fit.with_problem(problem) gives it one")
+
+    def derivatives(self, theta: FloatArray) -> Derivatives:
+        """Raises :class:`InputError`: that takes the problem."""
+        raise InputError("this fit was loaded without its problem: fit.with_problem(problem) gives it one")
 
 
 def ordered(starts: list[Start]) -> tuple[Start, ...]:
@@ -165,6 +211,8 @@ def fingerprint(objective: Objective) -> str:
 
     Objectives without a ``content`` (of one's own making) are told apart by their value in the middle of their bounds.
     """
+    if isinstance(objective, SavedObjective):
+        return objective.digest
     text = repr((objective.names, objective.scales, objective.lower.tolist(), objective.upper.tolist()))
     content = getattr(objective, "content", None)
     if content is None:
@@ -179,20 +227,28 @@ def line_of(start: Start) -> str:
     return json.dumps(asdict(start)) + "\n"
 
 
-def read_starts(folder: Path, objective: Objective) -> list[Start]:
-    """Starts in a folder; a line torn by a kill is left out.
-
-    Raises :class:`InputError` for the folder of another problem, and for what is not as it was written.
-    """
+def _read_head(folder: Path) -> dict[str, Any]:
     if not (folder / HEAD_FILE).exists():
         raise InputError(f"{folder}: no fit is saved here ({HEAD_FILE} is missing)")
-    kept = read_json(folder / HEAD_FILE, dict)
+    return read_json(folder / HEAD_FILE, dict)
+
+
+def _refuse_others(kept: dict[str, Any], objective: Objective, whose: str) -> None:
+    """Raise :class:`InputError` where ``kept`` is not the head of this objective."""
     wanted = head(objective)
     if kept != wanted:
         called = {"names": "free parameters", "scales": "scales", "lower": "bounds", "upper": "bounds"}
         differ = dict.fromkeys(called[key] for key in called if kept.get(key) != wanted[key])
         what = ", ".join(differ) or "data, model, priors or options"
-        raise InputError(f"{folder} holds the fit of another problem ({what} differ); use a new folder")
+        raise InputError(f"{whose} another problem ({what} differ); use a new folder")
+
+
+def read_starts(folder: Path, objective: Objective) -> list[Start]:
+    """Starts in a folder; a line torn by a kill is left out.
+
+    Raises :class:`InputError` for the folder of another problem, and for what is not as it was written.
+    """
+    _refuse_others(_read_head(folder), objective, f"{folder} holds the fit of")
     found: dict[int, Start] = {}
     path = folder / STARTS_FILE
     for where, content in json_lines(path) if path.exists() else ():
