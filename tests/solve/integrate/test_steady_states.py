@@ -128,3 +128,13 @@ def test_published_models_come_to_the_rest_a_long_time_course_shows(folder: str)
         pytest.skip(f"the model at its own numbers does not come to rest: {rest.sentence(0)}")
     long = run_rows(equations, raw, np.array([0.0, 1e7]), equations.outputs(names), Rosenbrock(1e-9, 1e-12))
     assert np.allclose(rest.values[0, 0], long.values[0, 1], rtol=1e-6, atol=1e-9)
+
+
+def test_a_step_to_the_next_number_is_no_rest() -> None:
+    """An equality of time lands twice, a last bit apart: the change over such a step says nothing; nor is a state at
+    rest where an event acts on it."""
+    text = "x = 2; x' = 1 - 0.5*x; y = 0; y' = 0.1*(x - y); n = 0; at time == 1.7: y = y + 3, n = n + 1;"
+    equations = system(text)
+    done = settle_rows(equations, equations.raw()[None], equations.outputs(["x", "y", "n"]))
+    assert done.status[0] == 0, done.sentence(0)
+    np.testing.assert_allclose(done.values[0, 0], [2, 2, 1], rtol=1e-9)

@@ -26,6 +26,7 @@ from ..llvm.layout import (
     LIMIT,
     LIVE,
     LIVE_ROWS,
+    MAX_STEPS,
     MOST_CALLS,
     NEXT_ROW,
     NO_STEADY_STATE,
@@ -77,6 +78,7 @@ from .start import follow_scales, no_leap, prepare_stage, stage, take
 
 STEADY_RATE = 1e-12  # relative change per time unit that counts as none
 STEADY_CHANGE = 1e-6  # and over a whole step: rounding in conserved totals grows with the step, so not less
+SHORTEST_LOOK = 1e-6  # share of the time so far that a step takes at least whose change says anything
 
 
 def run_lanes(
@@ -262,6 +264,9 @@ def _after_step(
                 arrived |= 1 << lane
     if looks:
         arrived |= find_switches(code, at, F, N, discrete)
+    for lane in range(LANES):
+        if arrived >> lane & 1 and F[AIM, lane] <= F[T_NEXT, lane]:
+            F[LIMIT, lane] = F[TAKEN, lane] + job.settings[MAX_STEPS]  # counted anew from each sample on
     if inside:
         sample_inside(code, at, F, N, job, results)
     if looks and at.n > 0:
@@ -341,6 +346,8 @@ def _find_rest(at: Layout, F: FloatArray, N: IntArray, job: Job) -> int:
     for lane in range(LANES):
         if N[ROW, lane] < 0 or F[ACCEPTED, lane] < 0.5 or N[PENDING, lane] > 0:
             continue
+        if F[STOP, lane] <= F[T_NEXT, lane] and F[STOP, lane] < F[END, lane]:
+            continue  # something may happen right here
         if N[SWITCHED, lane] == NOT_SWITCHED and _is_steady(at, F, job, lane):
             N[SWITCHED, lane] = AT_REST
             found |= 1 << lane
@@ -409,6 +416,8 @@ def _culprit(at: Layout, F: FloatArray, lane: int) -> int:
 
 def _is_steady(at: Layout, F: FloatArray, job: Job, lane: int) -> bool:
     """Whether the step just taken changed nothing: neither per time unit nor as a whole."""
+    if F[H, lane] < SHORTEST_LOOK * F[T_NEXT, lane]:
+        return False
     for i in range(at.n):
         size = abs(F[at.yn + i, lane]) + F[at.atol + i, lane]
         change = abs(F[at.yn + i, lane] - F[at.y + i, lane])

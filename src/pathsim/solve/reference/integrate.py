@@ -110,6 +110,7 @@ class _Simulation:
         self.values = np.full((len(times), len(functions.outputs(0.0, self.x, self.p))), np.nan)
         self.sampled = 0
         self.steps = 0
+        self.limit = solver.max_steps  # counted anew from each sample on
         self.chance = np.random.default_rng(0)
         self.switches_here = 0
         self.last_switch = -math.inf
@@ -151,7 +152,7 @@ class _Simulation:
         self.atol = np.maximum(self.atol, absolute_tolerances(self.solver, self.x))
         stepper = make_stepper(self.f, self.t, self.x, self.p, end, self.solver, self.atol)
         while self.t < end:
-            if self.steps >= self.solver.max_steps:
+            if self.steps >= self.limit:
                 return Status.TOO_MANY_STEPS
             self.steps += 1
             if not stepper.step():
@@ -384,6 +385,7 @@ class _Simulation:
                 return
             self.values[self.sampled] = self.f.outputs(wanted, curve(wanted), self.p)
             self.sampled += 1
+            self.limit = self.steps + self.solver.max_steps
 
     def _culprit(self) -> int:
         """The state that is not finite or changes fastest, for the message."""
