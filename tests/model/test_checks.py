@@ -70,6 +70,11 @@ def test_units_are_exponents() -> None:
             read_dimensions(bad)
 
 
+@pytest.fixture(scope="module")
+def textbook() -> dict[tuple[str, str], Effect]:
+    return {(edge.origin, edge.target): edge.effect for edge in wiring(ps.load_model("pi3k_mapk")).edges}
+
+
 @pytest.mark.parametrize(
     ("origin", "target", "effect"),
     [
@@ -90,9 +95,10 @@ def test_units_are_exponents() -> None:
         ("drug_on_mTORC1_FRB", "mTORC1", Effect.INHIBITS),
     ],
 )
-def test_the_wiring_of_the_bundled_model_is_the_textbook(origin: str, target: str, effect: Effect) -> None:
-    edges = {(edge.origin, edge.target): edge.effect for edge in wiring(ps.load_model("pi3k_mapk")).edges}
-    assert edges[origin, target] is effect
+def test_the_wiring_of_the_bundled_model_is_the_textbook(
+    textbook: dict[tuple[str, str], Effect], origin: str, target: str, effect: Effect
+) -> None:
+    assert textbook[origin, target] is effect
 
 
 def test_the_wiring_of_any_sbml_model() -> None:
