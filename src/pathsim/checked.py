@@ -233,7 +233,7 @@ def _whole(value: Any, name: str) -> int:
     if isinstance(value, str) or value is None or isinstance(value, Iterable):
         raise _OtherKindError
     least = LEAST.get(name, 0)
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and least <= value <= MOST:
+    if isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64) and least <= value <= MOST:
         return int(value)  # not by way of a float, which holds 53 bits
     return arguments.count(value, name, MOST, least)
 

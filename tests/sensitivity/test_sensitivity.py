@@ -12,6 +12,7 @@ from pathsim.errors import InputError, SimulationError
 from pathsim.lab import CellLine, Drug, Library
 from pathsim.model import Model, load_model
 from pathsim.sensitivity import elasticities, morris_effects, sobol_indices
+from pathsim.sensitivity.variance import _indices
 
 ISHIGAMI = """
 model ishigami
@@ -186,3 +187,12 @@ def test_no_elasticity_at_zero(tiny: Model) -> None:
         elasticities(tiny, "plain", "vehicle", "cell_count", "1 h", ["k_in", "drug_on_A"], library=LIBRARY)
     with pytest.raises(InputError, match="readout 'trap' is not above zero"):
         elasticities(tiny, "plain", "vehicle", "trap", "1 h", ["k_in"], library=LIBRARY)
+
+
+def test_one_parameter_of_one_readout_explains_everything() -> None:
+    readings = np.random.default_rng(0).random((3, 64, 1))
+    readings[2] = readings[1]  # A with its only column from B is B
+    found = _indices(readings, 3, 0.9, 0)
+    assert {name: value.shape for name, value in found.items()} == dict.fromkeys(found, (1, 1))
+    both = _indices(np.repeat(readings, 2, axis=2), 3, 0.9, 0)
+    assert all((both[name] == value).all() for name, value in found.items())

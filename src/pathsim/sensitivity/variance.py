@@ -17,6 +17,7 @@ import numpy as np
 from scipy import stats
 from scipy.stats import qmc
 
+from .. import arguments
 from ..arrays import FloatArray, IntArray
 from ..checked import checked
 from ..errors import InputError
@@ -66,8 +67,7 @@ def sobol_indices(
     """
     if points < 2 or points & (points - 1):
         raise InputError(f"points is {points}; a Sobol sample needs a power of 2 (512, 1024, ...)")
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence is {confidence!r}; it must lie between 0 and 1")
+    confidence = arguments.share(confidence, "confidence")
     axes = intervals(values, factors)
     setup = set_up(model, cell_line, treatment, readouts, time, axes, library, solver or Rosenbrock())
     shares = saltelli(points, len(axes), seed)
@@ -93,12 +93,15 @@ def saltelli(points: int, parameters: int, seed: int) -> FloatArray:
 def _indices(readings: FloatArray, resamples: int, confidence: float, seed: int) -> dict[str, FloatArray]:
     """Indices with percentile-bootstrap limits (readouts, parameters); readings (parameters + 2, points, readouts)."""
     f = np.moveaxis(readings, 2, 1)  # (parameters + 2, readouts, points), as scipy wants it
+    readouts = f.shape[1]
+    f = np.repeat(f, 2, axis=1) if readouts == 1 else f  # scipy cannot do one parameter of one readout
     random = np.random.default_rng(seed)
 
     def estimate(pick: IntArray) -> FloatArray:
         func: Any = {"f_A": f[0][:, pick], "f_B": f[1][:, pick], "f_AB": f[2:][:, :, pick]}
         found = stats.sobol_indices(func=func, n=f.shape[2])
-        return np.stack([np.atleast_2d(found.first_order), np.atleast_2d(found.total_order)])
+        orders = [np.reshape(order, (f.shape[1], -1)) for order in (found.first_order, found.total_order)]
+        return np.stack(orders)[:, :readouts]
 
     first, total = estimate(np.arange(f.shape[2], dtype=np.int64))
     picks = random.integers(f.shape[2], size=(resamples, f.shape[2]))
@@ -142,6 +145,7 @@ def morris_effects(
         mu_star_error, sigma, trajectories, simulations, failed``; ``mu_star_error`` is the half width of its interval.
         Largest mu* first.
     """
+    confidence = arguments.share(confidence, "confidence")
     try:
         from SALib.analyze import morris as analysis
         from SALib.sample import morris as sampling

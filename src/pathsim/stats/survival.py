@@ -264,7 +264,7 @@ def hazard_ratio(
 
     moments, labels, seen = _checked_arms(times, arms, events)
     names = list(dict.fromkeys(labels))
-    if reference not in names:
+    if not isinstance(reference, str) or reference not in names:
         raise InputError(f"reference arm {brief(repr(reference))} is not among the arms: {', '.join(names[:8])}")
     confidence = arguments.share(confidence, "confidence")
     others = [name for name in names if name != reference]
@@ -320,6 +320,8 @@ def _checked(
     times: Iterable[float], events: Iterable[bool | int] | None, name: str = "", problems: Sequence[str] = ()
 ) -> tuple[FloatArray, BoolArray]:
     """Times (n,) and whether each is an event; raises with what is wrong in any row, after ``problems``."""
+    if not isinstance(name, str):
+        raise InputError(f"name is {brief(repr(name))}; give a text")
     heading = f"survival of {name}" if name else "survival"
     moments = arguments.column(times, "time")
     if not len(moments):

@@ -95,7 +95,7 @@ def read_spec(path: str | Path) -> Spec:
 @checked
 def make_spec(content: Mapping[str, Any], folder: Path = Path(), where: str = "sweep") -> Spec:
     """A sweep from the content of a sweep file; files it names are looked for in ``folder``. Errors as above."""
-    reader = _Reader(content, folder, [])
+    reader = _Reader(content, Path(folder), [])
     spec = reader.spec()
     raise_together(reader.problems, where)
     assert spec is not None

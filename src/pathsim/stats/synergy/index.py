@@ -152,7 +152,7 @@ def combination_index(
         InputError: wells that cannot be used, a drug that was not measured alone, or no combination of all drugs.
     """
     wells = read(data, responses, **reading)
-    _check_levels(levels, confidence)
+    levels, confidence = _check_levels(levels, confidence)
     conditions = wells.conditions
     singles, troubles = _single_lines(conditions)
     combined = conditions.combined[(conditions.doses[conditions.combined] > 0).all(axis=1)]
@@ -428,10 +428,12 @@ def _line_notes(lines: Sequence[MedianEffect]) -> list[str]:
     return notes
 
 
-def _check_levels(levels: Sequence[float], confidence: float) -> None:
-    arguments.share(confidence, "confidence")
-    problems = [f"effect {fa:g} is not between 0 and 1" for fa in arguments.column(levels, "effect") if not 0 < fa < 1]
+def _check_levels(levels: Sequence[float], confidence: float) -> tuple[list[float], float]:
+    """Both as floats. Raises :class:`InputError` for any that is not between 0 and 1."""
+    found = arguments.column(levels, "effect").tolist()
+    problems = [f"effect {fa:g} is not between 0 and 1" for fa in found if not 0 < fa < 1]
     raise_together(problems, "combination index")
+    return found, arguments.share(confidence, "confidence")
 
 
 def _or_none(value: Any) -> float | None:
