@@ -446,6 +446,9 @@ def test_parameter_vectors_are_checked(tmp_path: Path) -> None:
         found.log_likelihood([1, 2])
     with pytest.raises(InputError, match="unknown estimated parameter"):
         found.log_likelihood({"kk": 1})
+    for odd in ("24h", 1j, 10**400, ["x"], [[1], [1, 2]], {"k": "x"}, {1: 2}, {"k": None}, object()):
+        with pytest.raises(InputError):
+            found.log_likelihood(odd)  # type: ignore[arg-type]
 
 
 def at_rest(tmp_path: Path, start: float, measured: float) -> Problem:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from .. import arguments
 from ..arrays import FloatArray
 from ..errors import InputError, SimulationError, raise_together, unknown
 from ..experiments.run import Outcome
@@ -303,10 +304,10 @@ class Problem:
             place = {name: i for i, name in enumerate(self.parameter_ids)}
             for name, value in (theta or {}).items():
                 if name not in place:
-                    raise unknown("estimated parameter", name, place)
-                vector[place[name]] = value
+                    raise unknown("estimated parameter", str(name), place)
+                vector[place[name]] = arguments.number(value, str(name))
         else:
-            vector = np.asarray(theta, dtype=float)
+            vector = arguments.array(theta, "theta")
             if vector.shape != (len(self.estimated),):
                 raise InputError(f"theta must hold {len(self.estimated)} numbers, not an array of shape {vector.shape}")
         missing = [name for name, value in zip(self.parameter_ids, vector, strict=True) if math.isnan(value)]

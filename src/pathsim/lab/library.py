@@ -56,11 +56,11 @@ class Library:
 
     def with_drugs(self, path: str | Path) -> Library:
         """This library with the drugs of a TOML file added, replacing those of the same name."""
-        return Library({**self.drugs, **_read_drugs(Path(path))}, self.cell_lines, self.alterations)
+        return Library({**self.drugs, **_read_drugs(path)}, self.cell_lines, self.alterations)
 
     def with_cell_lines(self, path: str | Path) -> Library:
         """This library with the lines and alterations of a TOML file added, replacing those of the same name."""
-        lines, alterations = _read_cell_lines(Path(path))
+        lines, alterations = _read_cell_lines(path)
         return Library(self.drugs, {**self.cell_lines, **lines}, {**self.alterations, **alterations})
 
 
@@ -83,7 +83,7 @@ def _find(kind: str, name: str, known: Mapping[str, _Item], note: str = "") -> _
     raise unknown(kind, name, known, note)
 
 
-def _read_drugs(path: Path) -> dict[str, Drug]:
+def _read_drugs(path: str | Path) -> dict[str, Drug]:
     problems: list[str] = []
     drugs = {name: _drug(name, entry, problems) for name, entry in read_toml(path).items()}
     raise_together(problems, str(path))
@@ -122,7 +122,7 @@ def _drug(name: str, content: Any, problems: list[str]) -> Drug:
     )
 
 
-def _read_cell_lines(path: Path) -> tuple[dict[str, CellLine], dict[str, Alteration]]:
+def _read_cell_lines(path: str | Path) -> tuple[dict[str, CellLine], dict[str, Alteration]]:
     problems: list[str] = []
     whole = Entry("", read_toml(path), problems)
     tables = ("line", "alteration")
