@@ -66,7 +66,7 @@ def test_what_is_no_file_of_text_is_refused(tmp_path: Path) -> None:
         (tmp_path, "not a file"),
         (latin, "byte 11 is not UTF-8 text"),
         (wide, "more cells than the header"),
-        (5, "5 is not the path of a file"),
+        (5, "path is 5; give a text or a path"),
         ("http://localhost/a.csv", "no such file"),
         ("a\0b", "no such file"),
     ):

@@ -80,7 +80,8 @@ def count(value: object, what: str, most: int, least: int = 0) -> int:
     """``value`` as a whole number from ``least`` to ``most``. Raises :class:`InputError` when it is none."""
     found = number(value, what)
     if found != math.floor(found) or not least <= found <= most:
-        raise InputError(f"{what} is {brief(repr(value))}; give a whole number from {least} to {most}")
+        span = f"from {least} to {most}" if most < 2**53 else f"of at least {least}, within 64 bits"
+        raise InputError(f"{what} is {brief(repr(value))}; give a whole number {span}")
     return int(found)
 
 

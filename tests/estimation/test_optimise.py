@@ -186,5 +186,5 @@ def test_a_restart_leaves_a_valley_and_never_loses_what_was_found() -> None:
     assert left[0] == pytest.approx(0.974, abs=1e-2)
     assert left[1] > stuck[1]
     assert kept[0] == pytest.approx(left[0], abs=1e-4)
-    with pytest.raises(ps.InputError, match="restarts must be 0 or more, not -1"):
+    with pytest.raises(ps.InputError, match="restarts is -1; give a whole number of at least 0"):
         found(3.5, -1)

@@ -111,7 +111,7 @@ def fit(
         SimulationError: no start point could be evaluated at all.
     """
     objective = as_objective(problem)
-    _check(objective, starts, candidates, restarts)
+    _check(objective, starts, candidates)
     given = [_vector(objective, theta) for theta in first]
     search = optimiser or TrustRegion()
     job = _Job(objective, seed, search, candidates, tuple(populations), given, restarts, watch or _silent)
@@ -295,11 +295,9 @@ def _scattered(rng: np.random.Generator, lower: FloatArray, upper: FloatArray) -
     return theta
 
 
-def _check(objective: Objective, starts: int, candidates: int, restarts: int) -> None:
+def _check(objective: Objective, starts: int, candidates: int) -> None:
     if starts < 1 or candidates < 1:
         raise InputError(f"starts and candidates must be at least 1, not {starts} and {candidates}")
-    if restarts < 0:
-        raise InputError(f"restarts must be 0 or more, not {restarts}")
     unbounded = [
         name
         for name, low, high in zip(objective.names, objective.lower, objective.upper, strict=True)
