@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -159,3 +160,9 @@ def test_an_absolute_tolerance_above_every_value_is_told(model: str, caplog: pyt
     caplog.clear()
     ps.simulate(model, [0, 1], solver=ps.Rosenbrock(atol=1e-9))
     assert caplog.text == ""
+
+
+def test_every_public_function_is_checked() -> None:
+    functions = {name: one for name in ps.__all__ if inspect.isroutine(one := getattr(ps, name))}
+    assert len(functions) > 20
+    assert [name for name, one in functions.items() if not hasattr(one, "__wrapped__")] == []
