@@ -109,6 +109,8 @@ class Traced:
     def __init__(self, objective: Any, seconds: float) -> None:
         self.inner, self.seconds = objective, seconds
         self.began, self.best, self.trace = time.process_time(), float("inf"), list[tuple[float, float]]()
+        self.names, self.scales = objective.names, objective.scales
+        self.lower, self.upper = objective.lower, objective.upper
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.inner, name)  # missing where the version has no such method
