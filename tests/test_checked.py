@@ -82,8 +82,8 @@ def test_lists_of_numbers_become_arrays_of_floats() -> None:
     ("argument", "given", "said"),
     [
         ("count", 2**64, "count is 18446744073709551616; give a whole number"),
-        ("count", -1, "count is -1; give a whole number from 0"),
-        ("seed", -1, "seed is -1; give a whole number from 0"),
+        ("count", -1, "count is -1; give a whole number of at least 0"),
+        ("seed", -1, "seed is -1; give a whole number of at least 0"),
         ("count", True, "count is True, not a number"),
         ("count", "3", "count is '3'; give a whole number"),
         ("size", 10**400, "size is a number too large to hold"),

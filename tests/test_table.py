@@ -68,7 +68,7 @@ def test_what_is_no_file_of_text_is_refused(tmp_path: Path) -> None:
         (wide, "more cells than the header"),
         (5, "path is 5; give a text or a path"),
         ("http://localhost/a.csv", "no such file"),
-        ("a\0b", "no such file"),
+        ("a\0b", "holds no null character"),
     ):
         with pytest.raises(InputError, match=said):
             read_table(path)  # type: ignore[arg-type]
