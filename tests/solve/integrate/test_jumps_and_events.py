@@ -236,6 +236,14 @@ def test_a_safeguard_against_negative_values_is_no_endless_switching(solver: Sol
     assert np.allclose(found, [0.140106897, 0.00567178572, 1.90037779e-5, 0, 0], rtol=3e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("solver", [Rosenbrock(), LSODA()], ids=["default", "reference"])
+def test_a_safeguard_against_a_constant_outflow_is_told(solver: Solver) -> None:
+    """The state is set back to its level for ever: no number, least of all one on the other side, is right."""
+    done = rows("V' = -0.7; V = 1; at V < 0: V = 0;", [0, 1, 5], ["V"], solver, ({},))
+    assert done.status[0] == Status.CHATTERING
+    np.testing.assert_allclose(done.values[0, 1, 0], 0.3, rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("form", "mean"),
     [

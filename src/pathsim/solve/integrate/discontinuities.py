@@ -191,6 +191,22 @@ def _leave_alone(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane
         F[at.noise + m, lane] = width if discrete.roots[m, 1] == 0 and math.isfinite(width) else 0.0
 
 
+def take_sides(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> None:
+    """After an event, branches that are left alone take the side they are on, however near: an event that sets a state
+    back to its level is then seen to act again once the state has left the width, however often."""
+    alone = False
+    for m in range(at.n_roots):
+        alone = alone or F[at.noise + m, lane] > 0.0
+    if not alone:
+        return
+    call4(code.root_functions, place(at, T), place(at, at.y), place(at, at.k), place(at, at.roots))
+    for m in range(at.n_roots):
+        branch, root, kind = at.p + at.n_parameters + m, F[at.roots + m, lane], discrete.roots[m, 0]
+        if F[at.noise + m, lane] > 0.0 and is_wrong(kind, F[branch, lane], root):
+            F[branch, lane] = corrected(kind, F[branch, lane], root)
+    call2(code.prep, place(at, at.p), place(at, at.k))
+
+
 def next_known_switch(code: Code, at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> float:
     """The next time at which a branch that is known in advance turns wrong: the first such double, exactly."""
     call4(code.switches, place(at, T), place(at, at.y), place(at, at.k), place(at, at.switch_line))

@@ -20,7 +20,7 @@ from ..llvm.layout import (
     T,
     place,
 )
-from .discontinuities import release, settle_branches
+from .discontinuities import release, settle_branches, take_sides
 
 
 def happen(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
@@ -118,6 +118,7 @@ def execute(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discre
     _drop(at, F, N, lane, j)
     call2(code.prep, place(at, at.p), place(at, at.k))
     if at.n_roots > 0:
+        take_sides(code, at, F, discrete, lane)
         settle_branches(code, at, F, discrete, lane)
 
 

@@ -322,6 +322,18 @@ class _Simulation:
         up, down = (self.f.root_functions(self.t, self.x + 10 * sign * self.atol, self.p) for sign in (1, -1))
         self.noise = np.nan_to_num(np.abs(np.array(up) - np.array(down)), posinf=0.0)
 
+    def _take_sides(self) -> None:
+        """After an event, branches that are left alone take the side they are on, however near."""
+        first, discontinuities = len(self.system.parameters), self.system.discontinuities
+        roots = self.f.root_functions(self.t, self.x, self.p)
+        self._correct(
+            [
+                i
+                for i, root in enumerate(roots)
+                if self.noise[i] > 0 and discontinuities[i].contradicts(self.p[first + i], root)
+            ]
+        )
+
     def _correct(self, wrong: list[int]) -> None:
         first = len(self.system.parameters)
         roots = self.f.root_functions(self.t, self.x, self.p)
@@ -341,6 +353,7 @@ class _Simulation:
                 self._sample_until(self.t, lambda _: self.x)
                 return Status.OK
             self._execute(self._next_of(due))
+            self._take_sides()
             self._set_branches()
         return Status.CHATTERING
 
