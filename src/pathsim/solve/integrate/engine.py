@@ -156,11 +156,15 @@ class Engine:
         """State at each position of the elimination order."""
         return np.array(self.program.elimination.order, dtype=np.int64)
 
+    @cached_property
+    def _position_of_node(self) -> dict[int, int]:
+        """Position in the elimination order of the state that a node is."""
+        graph, place = self.system.graph, self.program.elimination.place
+        return {graph.state(i): place[i] for i in range(len(self.system.states))}
+
     def direct_outputs(self, nodes: tuple[int, ...]) -> IntArray:
         """Position of the state for each output that is one, else -1."""
-        graph, place = self.system.graph, self.program.elimination.place
-        states = {graph.state(i): place[i] for i in range(len(self.system.states))}
-        return np.array([states.get(node, -1) for node in nodes], dtype=np.int64)
+        return np.array([self._position_of_node.get(node, -1) for node in nodes], dtype=np.int64)
 
     def _compile_outputs(self, nodes: tuple[int, ...]) -> jit.Code:
         maths_code()  # outputs may be loaded before anything else that calls it

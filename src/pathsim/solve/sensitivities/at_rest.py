@@ -91,12 +91,17 @@ def _forward(
     """Derivatives of outputs and of states, in elimination order, and which rows are determined."""
     machine, structure, count = forward_of(engine.system, engine.tableau), state.structure, len(raw)
     nodes = (*outputs, *structure.volumes)
+    n = state.n
+    values, x = np.zeros((count, len(outputs), seeds.shape[2])), np.zeros((count, n, seeds.shape[2]))
+    equations = state.equations(np.ones(count, dtype=bool))
+    known = _determined(state, equations, np.empty((count, n, 0)))[1]
+    if not known.any():
+        return values, x, known
     directions = Directions.of(seeds, start_seeds, np.ones(count, dtype=bool))
     S, Q = starting(machine, nodes, raw, seeds, start_seeds, directions, from_states)
     code, own = machine.code_of(nodes), machine.code.addresses
-    n, n_p = state.n, Q.shape[1]
+    n_p = Q.shape[1]
     P = state.P.transpose(0, 2, 1).reshape(-1, n_p)
-    values, x = np.zeros((count, len(outputs), seeds.shape[2])), np.zeros((count, n, seeds.shape[2]))
     right = np.empty((len(directions.row), n, LANES))
     with machine.workspaces.lent(len(nodes)) as memory:
         at, F = memory.layout, memory.F
@@ -129,26 +134,26 @@ def _forward(
                 )
                 totals += structure.weights @ grown
             right[task, structure.dependent] = totals
-        sides = np.zeros((count, n, max((len(one) for one in directions.active), default=0)))
+        rows, task_of, lane = directions.rows, directions.task, directions.lane
+        sides, moved = np.zeros((count, n, directions.most)), np.zeros_like(right)
+        sides[rows, :, directions.place] = right[task_of, :, lane]
+        solved, known = _determined(state, equations, sides)
+        moved[task_of, :, lane] = x[rows, :, directions.direction] = solved[rows, :, directions.place]
+        given = np.zeros((len(right), len(outputs), LANES))
         for task, row in enumerate(directions.row.tolist()):
-            first, chosen = int(directions.block[task]), directions.chosen(task)
-            sides[row, :, first : first + len(chosen)] = right[task][:, : len(chosen)]
-        solved, known = _determined(state, sides)
-        for task, row in enumerate(directions.row.tolist()):
-            first, chosen = int(directions.block[task]), directions.chosen(task)
-            moved = np.zeros((n, LANES))
-            moved[:, : len(chosen)] = solved[row, :, first : first + len(chosen)]
-            x[row][:, chosen] = moved[:, : len(chosen)]
             if outputs and known[row]:
-                put(task, moved)
+                put(task, moved[task])
                 read()
-                values[row][:, chosen] = F[at.o : at.o + len(outputs), : len(chosen)]
+                given[task] = F[at.o : at.o + len(outputs)]
+        values[rows, :, directions.direction] = given[task_of, :, lane]
     return values, x, known
 
 
-def _determined(state: RowsAtRest, sides: FloatArray, transposed: bool = False) -> tuple[FloatArray, BoolArray]:
+def _determined(
+    state: RowsAtRest, equations: tuple[FloatArray, FloatArray], sides: FloatArray, transposed: bool = False
+) -> tuple[FloatArray, BoolArray]:
     """Solutions (rows, states, any) of the linearised equations, or their transpose, and which rows they determine."""
-    matrix, left = state.equations(np.ones(len(sides), dtype=bool))
+    matrix, left = equations
     unit = np.abs(state.x) + state.atol
     size = np.abs(matrix * unit[:, None, :]).max(axis=2)
     probe = np.random.default_rng(0).choice((-1.0, 1.0), state.n) * size
@@ -257,7 +262,8 @@ def _pull(
             F[at.ybar : at.ybar + n] = x_bars[rows].T
             back_outputs(np.concatenate([bars[rows].T, none]))
             x[rows], Q[rows] = F[at.ybar : at.ybar + n].T, F[at.pbar : at.pbar + n_p].T
-        solved, known = _determined(state, x[:, :, None], transposed=True)
+        equations = state.equations(np.ones(count, dtype=bool))
+        solved, known = _determined(state, equations, x[:, :, None], transposed=True)
         weight = np.where(known[:, None], solved[:, :, 0], 0.0)
         of_totals = weight[:, structure.dependent]
         S = np.ascontiguousarray((of_totals[:, :, None] * state.scaled).sum(axis=1))

@@ -113,27 +113,42 @@ def _at_rest(
     start_states: FloatArray | None,
     start_seeds: FloatArray | None,
 ) -> Differentiated:
-    """Steady states, differentiated by their equations, or along the whole approach where these say too little."""
-    rows = settle_rows(system, settings, outputs, solver, columns=columns, start_states=start_states, workers=1)
+    """Steady states, differentiated by their equations, or along the whole approach where these say too little.
+
+    The approach is recorded at once where the last ones had to be followed.
+    """
     raw = np.tile(system.defaults, (len(settings), 1))
     raw[:, slice(None) if columns is None else columns] = settings
+    machine, recording = forward_of(system, solver.tableau), None
+    if machine.mostly_followed:
+        recording = _approach(system, raw, outputs, solver, start_states)
+        rows = recording.rows
+    else:
+        rows = settle_rows(system, settings, outputs, solver, columns=columns, start_states=start_states, workers=1)
     found = forward_at_rest(rows, raw, outputs, seeds, solver, start_states, start_seeds)
     values, x = found.values[:, None], found.x
     others = np.flatnonzero(~found.known & (rows.status == 0))
+    machine.mostly_followed = bool(others.size) and not found.known.any()
     if others.size:
-        recording = record_rows(
-            system,
-            raw[others],
-            np.zeros(1),
-            outputs,
+        if others.size < len(raw):
+            recording = None  # that of fewer rows
+        followed = differentiate(
+            recording
+            or _approach(system, raw[others], outputs, solver, None if start_states is None else start_states[others]),
+            seeds[others],
+            None if start_seeds is None else start_seeds[others],
             solver,
-            start_states=None if start_states is None else start_states[others],
-            until_steady=True,
         )
-        followed = differentiate(recording, seeds[others], None if start_seeds is None else start_seeds[others], solver)
         values[others], x[others] = followed.values, followed.x
     values[rows.status != 0], x[rows.status != 0] = np.nan, np.nan
     return Differentiated(rows, Sensitivities(values, x), np.zeros(len(rows.status)))
+
+
+def _approach(
+    system: System, raw: FloatArray, outputs: Sequence[int], solver: Rosenbrock, start_states: FloatArray | None
+) -> Recording:
+    """The way to steady states, with every step kept."""
+    return record_rows(system, raw, np.zeros(1), outputs, solver, start_states=start_states, until_steady=True)
 
 
 def differentiate(
@@ -160,25 +175,21 @@ class _Differentiation:
         self.seeds, self.d = seeds, seeds.shape[2]
 
     def run(self) -> Sensitivities:
-        recording, n_states = self.recording, len(self.recording.system.states)
-        most = max([len(active) for active in self.directions.active], default=0)
-        out = np.zeros((*self.shape, -(-most // LANES) * LANES))
+        recording, one, n_states = self.recording, self.directions, len(self.recording.system.states)
+        out = np.zeros((*self.shape, -(-one.most // LANES) * LANES))
         S, Q = self._start()
         segments = self._segments()
         sizes = self._sizes()
-        for number, (here, table, one) in enumerate(segments):
+        for number, (here, table, nth) in enumerate(segments):
             part_S, part_Q = S[here], Q[here]
-            self._carry(number, table, one, part_S, part_Q, out, sizes[here])
+            self._carry(number, table, nth, part_S, part_Q, out, sizes[here])
             S[here] = part_S
             if number + 1 < len(segments):
                 self._jump(number, segments[number + 1][0], S, Q)
         values = np.zeros((*self.shape, self.d))
         x = np.zeros((self.shape[0], n_states, self.d))
-        for row, active in enumerate(self.directions.active):
-            values[row][..., active] = out[row][..., : len(active)]
-        for m, row in enumerate(self.row):
-            chosen = self.directions.chosen(m)
-            x[row][np.ix_(self.place, chosen)] = S[m][:, : len(chosen)]
+        values[one.rows, :, :, one.direction] = out[one.rows, :, :, one.place]
+        x[one.rows[:, None], self.place, one.direction[:, None]] = S[one.task, :, one.lane]
         failed = recording.rows.status != 0
         values[failed], x[failed] = np.nan, np.nan
         return Sensitivities(values, x)
@@ -206,18 +217,14 @@ class _Differentiation:
 
     def _sizes(self) -> FloatArray:
         """Relative size of each direction: its largest relative change of a raw value or start state, (tasks, 8)."""
-        recording = self.recording
-        sizes = np.ones((len(self.row), LANES))
-        largest: dict[int, FloatArray] = {}
-        for m, row in enumerate(self.row.tolist()):
-            if row not in largest:
-                largest[row] = _relative(self.seeds[row], recording.raw[row])
-                if self.start_seeds is not None:
-                    start = recording.tape.starts[row, : len(self.place)]
-                    relative = _relative(self.start_seeds[row][self.place], start)
-                    largest[row] = np.maximum(largest[row], np.minimum(relative, 10.0))
-            chosen = self.directions.chosen(m)
-            sizes[m, : len(chosen)] = np.where(largest[row][chosen] > 0, largest[row][chosen], 1.0)
+        one = self.directions
+        largest = _relative(self.seeds, self.recording.raw)
+        if self.start_seeds is not None:
+            starts = self.recording.tape.starts[:, : len(self.place)]
+            relative = _relative(self.start_seeds[:, self.place], starts)
+            largest = np.maximum(largest, np.minimum(relative, 10.0))
+        sizes, found = np.ones((len(self.row), LANES)), largest[one.rows, one.direction]
+        sizes[one.task, one.lane] = np.where(found > 0, found, 1.0)
         return sizes
 
     def _start(self) -> tuple[FloatArray, FloatArray]:
@@ -322,9 +329,11 @@ class _Differentiation:
 
 
 def _relative(seeds: FloatArray, values: FloatArray) -> FloatArray:
-    """Largest |seed| over |value| of each direction, where the value is a number other than 0."""
+    """Largest |seed| (n, any, d) over |value| (n, any) of each direction, where the value is a number other than 0."""
     usable = np.isfinite(values) & (values != 0)
-    largest: FloatArray = np.max(np.abs(seeds[usable]) / np.abs(values[usable])[:, None], axis=0, initial=0.0)
+    size = np.where(usable, np.abs(values), 1.0)[:, :, None]
+    with np.errstate(all="ignore"):  # rows that failed
+        largest: FloatArray = np.max(np.where(usable[:, :, None], np.abs(seeds), 0.0) / size, axis=1, initial=0.0)
     return largest
 
 

@@ -39,6 +39,8 @@ class ForwardMachine:
         """Addresses of all functions for a choice of outputs."""
         self.workspaces = Idle(self._workspace)
         """By the number of outputs."""
+        self.mostly_followed = False
+        """Whether the equations of the last steady states determined none of their derivatives."""
 
     @cached_property
     def code(self) -> jit.Code:
@@ -128,13 +130,18 @@ def _machine(engine: Engine) -> ForwardMachine:
 class Directions:
     """Directions of rows that move anything, in blocks of eight.
 
-    ``active``: of each row, which of the directions; ``row`` and ``block`` (tasks,): whose each block is, and which of
-    the row's active directions it begins with.
+    ``row`` and ``block`` (tasks,): whose each block is, and which of the row's directions that move it begins with.
+    One entry for each direction of each row that moves: the row (``rows``), the ``direction``, its ``place`` among
+    those of the row, and the ``task`` and ``lane`` it is carried in.
     """
 
-    active: tuple[IntArray, ...]
     row: IntArray
     block: IntArray
+    rows: IntArray
+    direction: IntArray
+    place: IntArray
+    task: IntArray
+    lane: IntArray
 
     @classmethod
     def of(cls, seeds: FloatArray, start_seeds: FloatArray | None, wanted: BoolArray) -> Directions:
@@ -143,23 +150,24 @@ class Directions:
         if start_seeds is not None:
             moving |= (start_seeds != 0).any(axis=1)
         moving[~wanted] = False
-        active = tuple(np.flatnonzero(one) for one in moving)
-        blocks = [(r, b) for r, one in enumerate(active) for b in range(0, len(one), LANES)]
-        row, block = np.array(blocks, dtype=np.int64).reshape(-1, 2).T
-        return cls(active, np.ascontiguousarray(row), np.ascontiguousarray(block))
+        many = moving.sum(axis=1)
+        tasks = -(-many // LANES)
+        first_task = np.cumsum(tasks) - tasks
+        row = np.repeat(np.arange(len(many)), tasks)
+        block = LANES * (np.arange(len(row)) - first_task[row])
+        rows, direction = np.nonzero(moving)
+        place = np.arange(len(rows)) - (np.cumsum(many) - many)[rows]
+        return cls(row, block, rows, direction, place, first_task[rows] + place // LANES, place % LANES)
 
-    def chosen(self, task: int) -> IntArray:
-        """The directions of a block."""
-        first = self.block[task]
-        chosen: IntArray = self.active[self.row[task]][first : first + LANES]
-        return chosen
+    @property
+    def most(self) -> int:
+        """The most directions that move a row."""
+        return int(self.place.max(initial=-1)) + 1
 
     def packed(self, seeds: FloatArray) -> FloatArray:
         """(n, any, d) -> (tasks, any, 8), zero where a block has no direction."""
         found = np.zeros((len(self.row), seeds.shape[1], LANES))
-        for task, row in enumerate(self.row.tolist()):
-            chosen = self.chosen(task)
-            found[task, :, : len(chosen)] = seeds[row][:, chosen]
+        found[self.task, :, self.lane] = seeds[self.rows, :, self.direction]
         return found
 
 
