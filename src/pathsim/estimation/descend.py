@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..errors import InputError
 from .objective import Derivatives, Objective
-from .optimise import Curvature, Eigen, bounded_step
+from .optimise import Curvature, Reduced, bounded_step
 
 RADII = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Values cost so much less than derivatives that steps of several lengths are tried at once."""
@@ -151,10 +151,10 @@ class _Walker:
 
     def trials(self, lower: FloatArray, upper: FloatArray) -> FloatArray:
         """Steps of several lengths, with the Fisher information and with what is known of the rest of the Hessian."""
-        known: dict[bytes, Eigen] = {}
+        known: dict[bytes, Reduced] = {}
         plans = [(self.derivatives.fisher, factor, known) for factor in RADII]
         if self.curvature.rest.any():
-            rest: dict[bytes, Eigen] = {}
+            rest: dict[bytes, Reduced] = {}
             full = self.derivatives.fisher + self.curvature.rest
             plans = [*plans[::2], *[(full, factor, rest) for factor in RADII[1:-1]]]
         steps = [

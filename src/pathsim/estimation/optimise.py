@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arrays import FloatArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError
 from .objective import Derivatives, Differentiable, Objective, Refinable
 
@@ -296,7 +296,7 @@ def bounded_step(
     lower: FloatArray,
     upper: FloatArray,
     radius: float,
-    known: dict[bytes, Eigen] | None = None,
+    known: dict[bytes, Reduced] | None = None,
 ) -> tuple[FloatArray, float]:
     """The step that minimises the quadratic model within ``radius`` and the bounds, and the decrease it promises.
 
@@ -311,20 +311,21 @@ def bounded_step(
         if not free.any():
             break
         key = free.tobytes()
-        if free.all():
-            if key not in known:
-                known[key] = Eigen.of(hessian)
-            step = region_step(gradient, known[key], radius)
+        one = known.get(key)
+        if one is None:
+            one = known[key] = Reduced.of(hessian, free)
+        if not len(one.held):
+            step = region_step(gradient, one.eigen, radius)
         else:
-            inner = gradient[free] + hessian[np.ix_(free, ~free)] @ step[~free]
-            room = math.sqrt(max(radius**2 - float(step[~free] @ step[~free]), (0.1 * radius) ** 2))
-            if key not in known:
-                known[key] = Eigen.of(hessian[np.ix_(free, free)])
-            step[free] = region_step(inner, known[key], room)
-        over = free & ((theta + step < lower) | (theta + step > upper))
+            held = step[one.held]
+            inner = gradient[one.free] + one.across @ held
+            room = math.sqrt(max(radius**2 - float(held @ held), (0.1 * radius) ** 2))
+            step[one.free] = region_step(inner, one.eigen, room)
+        end = theta + step
+        over = free & ((end < lower) | (end > upper))
         if not over.any():
             break
-        step[over] = np.clip(theta + step, lower, upper)[over] - theta[over]
+        step[over] = np.minimum(np.maximum(end, lower), upper)[over] - theta[over]
         free &= ~over
     expected = -float(gradient @ step + 0.5 * step @ hessian @ step)
     if expected <= 0 and (~at_bound).any():  # holding variables at bounds may spoil it: fall back to steepest descent
@@ -354,6 +355,21 @@ class Eigen(NamedTuple):
         return cls(np.maximum(values, tiny), vectors)
 
 
+class Reduced(NamedTuple):
+    """A Hessian where some variables are held: the others decomposed, and its entries across (free, held)."""
+
+    eigen: Eigen
+    free: IntArray
+    held: IntArray
+    across: FloatArray
+
+    @classmethod
+    def of(cls, hessian: FloatArray, free: BoolArray) -> Reduced:
+        here, held = np.flatnonzero(free), np.flatnonzero(~free)
+        inner = hessian[here[:, None], here] if len(held) else hessian
+        return cls(Eigen.of(inner), here, held, hessian[here[:, None], held])
+
+
 def region_step(gradient: FloatArray, hessian: Eigen, radius: float) -> FloatArray:
     """argmin g s + s H s / 2 with |s| <= radius, for a symmetric H; negative curvature leads to the edge.
 
@@ -372,7 +388,7 @@ def region_step(gradient: FloatArray, hessian: Eigen, radius: float) -> FloatArr
         if length <= radius * (1 + 1e-3):
             break
         shift += (length - radius) / radius * length**2 / float((terms / shifted).sum())
-    return -hessian.vectors @ (parts / (hessian.values + shift))
+    return -(hessian.vectors @ (parts / (hessian.values + shift)))
 
 
 # ----------------------------------------------------------------------------------------------------------- L-BFGS-B

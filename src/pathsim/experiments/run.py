@@ -271,8 +271,9 @@ class Runner:
                     last_states=group.hands_on,
                     workers=workers,
                 )
-            too_long = np.isin(found.status, (Status.TOO_MANY_STEPS, Status.NO_STEADY_STATE))
-            progress.exhausted |= set(np.nonzero(rows.live)[0][too_long].tolist())
+            too_long = (found.status == Status.TOO_MANY_STEPS) | (found.status == Status.NO_STEADY_STATE)
+            if too_long.any():
+                progress.exhausted |= set(np.nonzero(rows.live)[0][too_long].tolist())
             progress.end(raw, found.values, found.x, _sentences(found))
         return progress.outcome
 

@@ -128,7 +128,7 @@ class Structure:
 
     ``weights`` (totals, states) and ``dependent`` (totals,) are the conserved totals; ``rows`` and ``columns`` say
     where entries of the compiled Jacobian belong; ``volumes`` are the nodes that states are multiplied with where these
-    are not 1, ``volume_of`` (states,) which of them, or -1.
+    are not 1, ``volume_of`` (states,) which of them, or -1. ``alike`` are the states of each kind.
     """
 
     weights: FloatArray
@@ -137,6 +137,7 @@ class Structure:
     columns: IntArray
     volumes: tuple[int, ...]
     volume_of: IntArray
+    alike: tuple[IntArray, ...]
 
 
 @lru_cache(maxsize=64)
@@ -151,8 +152,15 @@ def structure_of(engine: Engine) -> Structure:
     nodes = volumes_of(engine)
     distinct = tuple(dict.fromkeys(node for node in nodes if node != engine.system.graph.one))
     volume_of = np.array([distinct.index(node) if node in distinct else -1 for node in nodes], dtype=np.int64)
+    kinds = engine.discrete.kinds
     return Structure(
-        totals.weights[:, engine.order], position[totals.dependent], rows, columns, distinct, volume_of.reshape(-1)
+        totals.weights[:, engine.order],
+        position[totals.dependent],
+        rows,
+        columns,
+        distinct,
+        volume_of.reshape(-1),
+        tuple(np.flatnonzero(kinds == kind) for kind in np.unique(kinds)),
     )
 
 
@@ -247,8 +255,7 @@ class RowsAtRest:
         if self.solver.atol is not None:
             return np.full(self.x.shape, self.solver.atol)
         size = np.maximum(np.abs(self.start), np.abs(self.x))
-        for kind in np.unique(self.engine.discrete.kinds):
-            here = self.engine.discrete.kinds == kind
+        for here in self.structure.alike:
             size[:, here] = np.maximum(size[:, here], LEAST_SHARE * size[:, here].max(axis=1, keepdims=True))
         return np.asarray(OWN_SHARE * self.solver.rtol * size + SMALLEST_ATOL)
 
