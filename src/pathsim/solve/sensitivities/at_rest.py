@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -156,7 +157,7 @@ def _determined(
     matrix, left = equations
     unit = np.abs(state.x) + state.atol
     size = np.abs(matrix * unit[:, None, :]).max(axis=2)
-    probe = np.random.default_rng(0).choice((-1.0, 1.0), state.n) * size
+    probe = _signs(state.n) * size
     checks = np.stack([left, probe], axis=2)
     if transposed:
         checked, solved = solve(matrix, checks, unit), _transposed(matrix, sides, unit, size)
@@ -168,6 +169,14 @@ def _determined(
         known = (farthest[:, 0] <= NEAR) & (farthest[:, 1] <= LARGEST)
     known &= np.isfinite(solved).all(axis=(1, 2))
     return solved, known
+
+
+@lru_cache(maxsize=64)
+def _signs(n: int) -> FloatArray:
+    """n random signs, always the same."""
+    signs: FloatArray = np.random.default_rng(0).choice((-1.0, 1.0), n)
+    signs.flags.writeable = False
+    return signs
 
 
 def _transposed(matrix: FloatArray, sides: FloatArray, unit: FloatArray, size: FloatArray) -> FloatArray:
