@@ -66,7 +66,7 @@ def test_a_study_has_the_band_of_the_ensemble(tmp_path: Path, capsys: pytest.Cap
     ("words", "says"),
     [(["--ensemble", "9999"], "60 are shipped"), (["--ensemble", "-1"], "-1 parameter sets"),
      (["--ensemble", "no.csv"], "neither a number"), (["--power", "--ensemble", "2"], "one of them"),
-     (["--mice", "0"], "at least 1 animal"), (["--arm", "paxalisib"], "is not a schedule"),
+     (["--mice", "0"], "whole number of at least 1"), (["--arm", "paxalisib"], "is not a schedule"),
      (["--table", "mouse"], "unknown table")],
 )  # fmt: skip
 def test_wrong_usage_is_one_sentence(words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,4 +40,4 @@ def test_the_same_job_twice_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pathsim", "sweep", str(toml(tmp_path, TEXT)), "-q", "--workers", "1", "--resume"]
     jobs = [subprocess.Popen([*command, "-o", str(tmp_path / "shared")]) for _ in range(2)]
     assert [job.wait(timeout=180) for job in jobs] == [0, 0]
-    assert len(parts(tmp_path / "shared")) == 51
+    assert len(parts(tmp_path / "shared")) == 52

@@ -153,8 +153,6 @@ def xenograft(
     cell_line = read_line(line, shelf, problems)
     place = _site(site, cell_line, untreated_days, dosing_from_days, problems)
     regimens = _regimens(arms, shelf, drugs, problems)
-    if mice < 1:
-        problems.append(f"mice is {mice}; an arm needs at least 1 animal")
     if place is not None and not place.dosing_from_days < days < math.inf:
         problems.append(f"the study ends on day {days:g}, before dosing starts on day {place.dosing_from_days:g}")
     if not 0 <= lysate_hours <= 48 or not 0 < lysate_day < math.inf:
