@@ -183,7 +183,7 @@ def _differences(equations: System, periods: list[Period], seeds: FloatArray, st
 def check(seed: int) -> Compared:
     """:func:`compare`, failing where the three disagree."""
     found = compare(seed)
-    assert found.adjoint < 1e-8, (seed, found, draw_model(seed))
+    assert found.adjoint < 1e-7, (seed, found, draw_model(seed))  # weighted sums may cancel
     assert found.differences < 3e-5, (seed, found, draw_model(seed))
     return found
 
