@@ -127,13 +127,11 @@ class Posterior:
         found = adjoint_gradients(setup, thetas, self._many.solver)
         made = []
         for i, theta in enumerate(thetas):
-            value, gradient, why = found.values[i], found.gradients[i].copy(), found.failures[i]
-            if why:
-                made.append(Derivatives.failed(len(theta), why))
+            if found.failures[i]:
+                made.append(Derivatives.failed(len(theta), found.failures[i]))
                 continue
-            for j, prior, x, steepness in setup.priors(theta):
-                gradient[j] -= priors.derivative(prior, x) * steepness
-            made.append(checked(Derivatives(float(value) - self._log_prior(theta), gradient, fishers[i])))
+            value, gradient = self._less_priors(float(found.values[i]), found.gradients[i], theta)
+            made.append(checked(Derivatives(value, gradient, fishers[i])))
         return made
 
     def gradient(self, theta: FloatArray) -> tuple[float, FloatArray, str]:
@@ -141,22 +139,26 @@ class Posterior:
         value, gradient, why = likelihood_gradient(self.setup, theta)
         if why:
             return math.inf, np.zeros(len(theta)), why
+        return *self._less_priors(value, gradient, theta), ""
+
+    def _less_priors(self, value: float, gradient: FloatArray, theta: FloatArray) -> tuple[float, FloatArray]:
+        """A negative log likelihood and its gradient with the priors taken in."""
+        gradient = gradient.copy()
         for i, prior, x, steepness in self.setup.priors(theta):
             gradient[i] -= priors.derivative(prior, x) * steepness
-        return value - self._log_prior(theta), gradient, ""
+        return value - self._log_prior(theta), gradient
 
     def _with_priors(self, found: Derivatives, theta: FloatArray) -> Derivatives:
         if found.failure:
             return found
-        gradient, fisher = found.gradient.copy(), found.fisher.copy()
+        fisher = found.fisher.copy()
         for i, prior, x, steepness in self.setup.priors(theta):
             step = 1e-5 * max(abs(x), 1e-3)
             bend = (
                 -(priors.derivative(prior, x + step) - priors.derivative(prior, x - step)) / (2 * step) * steepness**2
             )
-            gradient[i] -= priors.derivative(prior, x) * steepness
             fisher[i, i] += max(bend, 0.0)
-        return checked(Derivatives(found.value - self._log_prior(theta), gradient, fisher))
+        return checked(Derivatives(*self._less_priors(found.value, found.gradient, theta), fisher))
 
 
 class _Around:
