@@ -139,7 +139,7 @@ def write_whole(path: str | Path, content: str | bytes) -> None:
 def write_first(path: str | Path, content: str | bytes) -> bool:
     """As :func:`write_whole`, unless the file is there; whether it was not. Of several processes one is the first."""
     target = Path(path)
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PARTIAL}")
+    partial = _beside(target)
     try:
         write_whole(partial, content)
         os.link(partial, target)
@@ -148,6 +148,11 @@ def write_first(path: str | Path, content: str | bytes) -> bool:
     finally:
         partial.unlink(missing_ok=True)
     return True
+
+
+def _beside(target: Path) -> Path:
+    """A file beside ``target`` that is nobody's yet; its name says that it is not whole."""
+    return target.with_name(f".{target.name}.{uuid.uuid4().hex}{PARTIAL}")
 
 
 def append_line(path: str | Path, line: str) -> None:
@@ -230,7 +235,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))  # a link stays one
     if target.exists() and not (target.is_file() or target.is_dir()):
         raise InputError(f"{path}: a pipe or device, not a file")
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}{PARTIAL}")
+    partial = _beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield partial

@@ -119,8 +119,8 @@ def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) ->
     mine = [chunk for chunk in range(manifest.chunks) if chunk in shard]
     noted = _noted(folder, manifest)
     there = [chunk for chunk in mine if chunk_path(folder, manifest, chunk).exists()]
-    whole = {chunk for chunk in there if not _damage(chunk_path(folder, manifest, chunk), noted[chunk])}
-    left = [chunk for chunk in mine if chunk not in whole]
+    damage = {chunk: _damage(chunk_path(folder, manifest, chunk), noted[chunk]) for chunk in there}
+    left = [chunk for chunk in mine if damage.get(chunk) != ""]
     if len(left) < len(mine) and not resume:
         raise InputError(
             f"{folder} holds {len(mine) - len(left)} of {len(mine)} chunks of this sweep; "
@@ -129,9 +129,8 @@ def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) ->
     if not (folder / MANIFEST).exists():
         put(folder / MANIFEST, manifest.text().encode())
     _begin_checksums(folder, manifest)
-    for chunk in there:
-        if chunk not in whole and noted[chunk] is not None:
-            said = _damage(chunk_path(folder, manifest, chunk), noted[chunk])
+    for chunk, said in damage.items():
+        if said and noted[chunk] is not None:
             logging.getLogger("pathsim").warning("pathsim: %s; it is made again", said)
     return left
 
