@@ -15,7 +15,7 @@ from ..model.maths import number, symbol
 from ..stats.noise import Family, Laplace, Log10Laplace, Log10Normal, LogLaplace, LogNormal, Normal, Scale
 from .check import Uses, gathered, name_faults
 from .formulas import parse
-from .rows import bound_faults, finish, numbers_of, observable_faults, open_model, overrides_of
+from .rows import bound_faults, finish, measurement_of, numbers_in, observables_of, open_model
 from .tables import Kind, Row, Sheet, advice, is_id, number_of, read_sheet
 
 _SCALES: tuple[Scale, ...] = ("lin", "log", "log10")
@@ -143,13 +143,8 @@ def _parameter(row: Row, estimated: bool | None, problems: list[str]) -> TablePa
 def _prior(row: Row, use: str, estimated: bool) -> Prior | None:
     """The prior in the columns of one ``use``: ``objective`` or ``initialization``."""
     kind, text = row.text(f"{use}PriorType"), row.text(f"{use}PriorParameters")
-    values = tuple(number_of(part) for part in text.split(";")) if text else ()
-    for part, value in zip(text.split(";"), values, strict=False):
-        if value is None:
-            raise InputError(
-                f"{row.where}: {use}PriorParameters is '{text}', where numbers between semicolons belong{advice(part)}"
-            )
-    if text and len(values) != 2:
+    numbers = numbers_in(row, f"{use}PriorParameters")
+    if text and len(numbers) != 2:
         raise InputError(f"{row.where}: {use}PriorParameters is '{text}'; every prior takes 2 numbers")
     if not kind:
         if text and use == "objective":
@@ -160,7 +155,6 @@ def _prior(row: Row, use: str, estimated: bool) -> Prior | None:
     if not text:
         raise InputError(f"{row.where}: the prior '{kind}' needs its {use}PriorParameters")
     distribution, on_scale = _PRIORS[kind]
-    numbers = tuple(value for value in values if value is not None)
     sampled = use == "initialization" and kind == "parameterScaleUniform"
     if sampled and row.text("parameterScale") != "lin" and 0.0 in numbers:
         raise InputError(f"{row.where}: initializationPriorParameters is '{text}', but 0 has no logarithm")
@@ -185,7 +179,7 @@ def _part(
     complete = all(sheet.whole for sheet in sheets.values())
     uses = Uses(model, whole=complete, complete=complete)
     conditions = _conditions(sheets["condition"], problems, uses)
-    observables = _observables(sheets["observable"], problems, uses)
+    observables = observables_of(sheets["observable"], _observable, problems, uses)
     experiments, measurements = _measurements(sheets["measurement"], observables, conditions, problems, uses)
     if model is None:
         return None, uses
@@ -217,21 +211,6 @@ def _conditions(sheet: Sheet, problems: list[str], uses: Uses) -> dict[str, tupl
                 problems.append(f"{row.where}: {target} is '{text}', which is not finite")
             changes.append(Change(target, symbol(text) if value is None else number(value)))
         found[row.text("conditionId")] = tuple(changes)
-    return found
-
-
-def _observables(sheet: Sheet, problems: list[str], uses: Uses) -> dict[str, Observable | None]:
-    found: dict[str, Observable | None] = {}
-    for row in sheet.rows:
-        name = row.text("observableId")
-        found[name] = (
-            gathered(problems, _observable, row) if "observableFormula" in row and "noiseFormula" in row else None
-        )
-        observable = found[name]
-        if observable is None:
-            uses.whole = False
-        else:
-            observable_faults(row, observable, problems, uses)
     return found
 
 
@@ -272,21 +251,13 @@ def _measurements(
         names = [row.text(column) for column in columns if column in row]
         for missing in (name for name in names if name not in conditions):
             uses.unknown(row.where, "condition", missing, conditions, problems)
-        name = row.text("observableId")
-        observable = observables.get(name)
-        if observable is None:
-            if name and name not in observables:
-                uses.unknown(row.where, "observable", name, observables, problems)
-            uses.whole = False
+        key = " then ".join(names) if names and all(name in conditions for name in names) else None
+        measurement = measurement_of(row, key, observables, problems, uses, formulas=False)
+        if measurement is None or key is None:
             continue
-        overrides = overrides_of(row, observable, problems, uses, formulas=False)
-        numbers = numbers_of(row, observable, problems)
-        if overrides is None or numbers is None or not names or any(name not in conditions for name in names):
-            continue
-        key = " then ".join(names)
+        measurements.append(measurement)
         if key not in experiments:
             starts = (STEADY_STATE, 0.0)[-len(names) :]
             periods = tuple(Period(start, conditions[one]) for start, one in zip(starts, names, strict=True))
             experiments[key] = Experiment(key, periods, carries=False)
-        measurements.append(Measurement(observable.id, key, *numbers, *overrides))
     return experiments, tuple(measurements)

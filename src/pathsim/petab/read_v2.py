@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from ..model.maths import Expr, substitute, symbol, symbols
 from ..stats.noise import Family, Laplace, LogLaplace, LogNormal, Normal
 from .check import Uses, gathered, name_faults
 from .formulas import parse
-from .rows import bound_faults, finish, numbers_of, observable_faults, open_model, overrides_of
-from .tables import Kind, Row, Sheet, advice, is_id, number_of, read_sheet
+from .rows import bound_faults, finish, measurement_of, numbers_in, observables_of, open_model
+from .tables import Kind, Row, Sheet, is_id, read_sheet
 
 _NOISE: dict[str, Family] = {
     "normal": Normal(),
@@ -99,7 +100,8 @@ def read_v2(source: Path, contents: dict[str, Any]) -> Description:
     parameters = [(row.where, _parameter(row, aliases, problems)) for row in rows.values()]
     complete = all(sheet.whole for sheet in sheets.values())
     shared = Uses(None, whole=complete, complete=complete)
-    observables = _observables(sheets["observable"], aliases, problems, shared)
+    read = partial(_observable, aliases=aliases)
+    observables = observables_of(sheets["observable"], read, problems, shared)
     conditions = _conditions(sheets["condition"], aliases, problems, shared)
     experiments = _experiments(sheets["experiment"], conditions, problems, shared)
     parts, uses = _parts(folder, contents, sheets["measurement"], observables, experiments, shared, problems, refused)
@@ -155,36 +157,15 @@ def _parameter(row: Row, aliases: Aliases, problems: list[str]) -> TableParamete
 
 def _prior(row: Row, estimated: bool) -> Prior | None:
     distribution, text = row.text("priorDistribution"), row.text("priorParameters")
-    parts = text.split(";") if text else []
-    values = [number_of(part) for part in parts]
-    for part, value in zip(parts, values, strict=True):
-        if value is None:
-            raise InputError(
-                f"{row.where}: priorParameters is '{text}', where numbers between semicolons belong{advice(part)}"
-            )
+    numbers = numbers_in(row, "priorParameters")
     if not distribution:
         if text:
             raise InputError(f"{row.where}: priorParameters are given, but no priorDistribution")
         return None
     if distribution not in ARITY:
         return None  # told with the cell
-    numbers = tuple(value for value in values if value is not None)
     check_prior(distribution, numbers, row.where)
     return Prior(distribution, numbers, truncated=True) if estimated else None
-
-
-def _observables(sheet: Sheet, aliases: Aliases, problems: list[str], uses: Uses) -> dict[str, Observable | None]:
-    found: dict[str, Observable | None] = {}
-    for row in sheet.rows:
-        name = row.text("observableId")
-        filled = "observableFormula" in row and "noiseFormula" in row
-        found[name] = gathered(problems, _observable, row, aliases) if filled else None
-        observable = found[name]
-        if observable is None:
-            uses.whole = False
-        else:
-            observable_faults(row, observable, problems, uses)
-    return found
 
 
 def _observable(row: Row, aliases: Aliases) -> Observable:
@@ -324,17 +305,10 @@ def _measurements(
 ) -> tuple[Measurement, ...]:
     measurements: list[Measurement] = []
     for row in rows:
-        name, experiment = row.text("observableId"), row.text("experimentId")
+        experiment = row.text("experimentId")
         if experiment not in experiments:
             uses.unknown(row.where, "experiment", experiment, [one for one in experiments if one], problems)
-        observable = observables.get(name)
-        if observable is None:
-            if name and name not in observables:
-                uses.unknown(row.where, "observable", name, observables, problems)
-            uses.whole = False
-            continue
-        overrides = overrides_of(row, observable, problems, uses, formulas=True)
-        numbers = numbers_of(row, observable, problems)
-        if overrides is not None and numbers is not None and experiment in experiments:
-            measurements.append(Measurement(observable.id, experiment, *numbers, *overrides))
+        known = experiment if experiment in experiments else None
+        measurement = measurement_of(row, known, observables, problems, uses, formulas=True)
+        measurements += [] if measurement is None else [measurement]
     return tuple(measurements)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from ..errors import InputError, UnsupportedModelError, raise_together
-from ..estimation.records import Observable
+from ..estimation.records import Measurement, Observable
 from ..model import Model, load_model
 from ..model.maths import Expr, symbols
 from .check import Uses, gathered, positive_fault
 from .formulas import parse
-from .tables import Row, advice, is_id, number_of
+from .tables import Row, Sheet, advice, is_id, number_of
 
 
 def open_model(path: Path, problems: list[str], refused: list[UnsupportedModelError]) -> Model | None:
@@ -55,7 +55,37 @@ def bound_faults(row: Row, scale: str, estimated: bool) -> Iterator[str]:
         yield f"{row.where}: lowerBound {lower:g} must lie below upperBound {upper:g}"
 
 
-def observable_faults(row: Row, observable: Observable, problems: list[str], uses: Uses) -> None:
+def numbers_in(row: Row, column: str) -> tuple[float, ...]:
+    """The numbers between semicolons in a cell, none where it is empty. Raises :class:`InputError` for what is none."""
+    found = []
+    text = row.text(column)
+    for part in text.split(";") if text else ():
+        value = number_of(part)
+        if value is None:
+            raise InputError(
+                f"{row.where}: {column} is '{text}', where numbers between semicolons belong{advice(part)}"
+            )
+        found.append(value)
+    return tuple(found)
+
+
+def observables_of(
+    sheet: Sheet, read: Callable[[Row], Observable], problems: list[str], uses: Uses
+) -> dict[str, Observable | None]:
+    """Observables by id as ``read`` from their rows; None, and why among ``problems``, for rows that are at fault."""
+    found: dict[str, Observable | None] = {}
+    for row in sheet.rows:
+        filled = "observableFormula" in row and "noiseFormula" in row
+        observable = gathered(problems, read, row) if filled else None
+        found[row.text("observableId")] = observable
+        if observable is None:
+            uses.whole = False
+        else:
+            _note_observable(row, observable, problems, uses)
+    return found
+
+
+def _note_observable(row: Row, observable: Observable, problems: list[str], uses: Uses) -> None:
     """Note an observable and the names that it uses; a number that is not finite is among ``problems``."""
     for column, formula in (("observableFormula", observable.formula), ("noiseFormula", observable.noise)):
         if formula is not None and formula.op == "number" and not math.isfinite(formula.value):
@@ -63,7 +93,32 @@ def observable_faults(row: Row, observable: Observable, problems: list[str], use
     uses.observables.append((row.where, observable))
 
 
-def numbers_of(row: Row, observable: Observable, problems: list[str]) -> tuple[float, float] | None:
+def measurement_of(
+    row: Row,
+    experiment: str | None,
+    observables: Mapping[str, Observable | None],
+    problems: list[str],
+    uses: Uses,
+    formulas: bool,
+) -> Measurement | None:
+    """A row as a measurement in an experiment; None, with its faults among ``problems``, where it or the experiment
+    has any. ``formulas`` as in :func:`_overrides`.
+    """
+    name = row.text("observableId")
+    observable = observables.get(name)
+    if observable is None:
+        if name and name not in observables:
+            uses.unknown(row.where, "observable", name, observables, problems)
+        uses.whole = False
+        return None
+    overrides = _overrides(row, observable, problems, uses, formulas)
+    numbers = _numbers(row, observable, problems)
+    if overrides is None or numbers is None or experiment is None:
+        return None
+    return Measurement(observable.id, experiment, *numbers, *overrides)
+
+
+def _numbers(row: Row, observable: Observable, problems: list[str]) -> tuple[float, float] | None:
     """Time and value of a measurement; None, and why among ``problems`` unless told elsewhere, where there are none."""
     time, value = row.value("time", math.nan), row.value("measurement", math.nan)
     if time == -math.inf:
@@ -78,7 +133,7 @@ def numbers_of(row: Row, observable: Observable, problems: list[str]) -> tuple[f
     return None
 
 
-def overrides_of(
+def _overrides(
     row: Row, observable: Observable, problems: list[str], uses: Uses, formulas: bool
 ) -> tuple[tuple[Expr, ...], tuple[Expr, ...]] | None:
     """What fills the placeholders of formula and noise; None, and why among ``problems``, where it does not fit.
