@@ -17,7 +17,7 @@ from ..rosenbrock.tableau import RODAS5P, Tableau
 from ..solvers import Rosenbrock, Solver
 from ..status import Status
 from .engine import Engine, run
-from .steady_state import refine
+from .steady_state import Settled, refine
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,12 +115,11 @@ def _refined(
 ) -> Rows:
     """Steady states with Newton's last digits, where there are any."""
     engine = engine_of(rows.system, solver.tableau)
-    order, done = engine.order, np.flatnonzero(rows.status == Status.OK)
+    order = engine.order
+    done, settled = settled_of(engine, rows, columns, settings, start_states)
     if not done.size or not order.size:
         return rows
-    starts = np.empty((0, len(order))) if start_states is None else start_states[done][:, order]
-    x, times = rows.x[done][:, order], rows.time[done]
-    found = refine(engine, columns, settings[done], starts, x, times, nodes, solver)
+    found = refine(engine, settled, nodes, solver)
     rows.x[done[:, None], order] = found.x
     rows.values[done, 0] = found.values
     rows.state[done] = order[found.slowest]
@@ -210,6 +209,15 @@ def _by_reference(
         rows.state[i] = done.state if done.status else -1
         if len(rows.x):
             rows.x[i] = done.x
+
+
+def settled_of(
+    engine: Engine, rows: Rows, columns: IntArray, settings: FloatArray, start_states: FloatArray | None
+) -> tuple[IntArray, Settled]:
+    """Which rows are at rest, and these; ``settings`` (rows, columns) and ``start_states`` as they were run with."""
+    order, done = engine.order, np.flatnonzero(rows.status == Status.OK)
+    starts = np.empty((0, len(order))) if start_states is None else start_states[done][:, order]
+    return done, Settled(columns, settings[done], starts, rows.x[done][:, order], rows.time[done])
 
 
 def engine_of(system: System, tableau: Tableau = RODAS5P) -> Engine:

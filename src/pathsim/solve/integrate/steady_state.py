@@ -9,7 +9,7 @@ rates and Jacobian; each row is solved by itself, so that a row does not depend 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -76,37 +76,36 @@ class Refined:
     values: FloatArray
 
 
-@one_thread()
-def refine(
-    engine: Engine,
-    columns: IntArray,
-    settings: FloatArray,
-    start_states: FloatArray,
-    x: FloatArray,
-    times: FloatArray,
-    nodes: tuple[int, ...],
-    solver: Rosenbrock,
-) -> Refined:
-    """Refine ``x``, where rows with these settings and start states (none: the model's own) came to rest at ``times``.
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """Rows that have come to rest or nearly so, everything about states in elimination order.
 
-    Everything about states is in elimination order. A row where Newton does not converge nearby stays as it is.
+    ``settings`` (rows, columns) of the raw values ``columns``; ``start_states`` (rows, states), or (0, states) for the
+    model's own; states ``x`` (rows, states) at ``times`` (rows,).
     """
+
+    columns: IntArray
+    settings: FloatArray
+    start_states: FloatArray
+    x: FloatArray
+    times: FloatArray
+
+    def part(self, here: slice) -> Settled:
+        """Some of the rows."""
+        return Settled(self.columns, self.settings[here], self.start_states[here], self.x[here], self.times[here])
+
+
+@one_thread()
+def refine(engine: Engine, settled: Settled, nodes: tuple[int, ...], solver: Rosenbrock) -> Refined:
+    """Refine the states of rows, with outputs ``nodes``. A row where Newton does not converge nearby stays as it is."""
+    x = settled.x
     found = Refined(x.copy(), np.zeros(len(x)), np.zeros(len(x), dtype=np.int64), np.empty((len(x), len(nodes))))
-    for piece in pieces(engine, len(x)):
-        with rows_at_rest(
-            engine, columns, settings[piece], start_states[piece], x[piece], times[piece], solver, nodes
-        ) as rows:
-            rows.correct()
-            found.x[piece] = rows.x
-            found.residual[piece], found.slowest[piece] = rows.residual()
-            found.values[piece] = rows.outputs()[:, : len(nodes)]
+    for piece, rows in rows_at_rest(engine, settled, solver, nodes):
+        rows.correct()
+        found.x[piece] = rows.x
+        found.residual[piece], found.slowest[piece] = rows.residual()
+        found.values[piece] = rows.outputs()[:, : len(nodes)]
     return found
-
-
-def pieces(engine: Engine, n_rows: int) -> list[slice]:
-    """Slices of rows whose matrices fit into the processor's cache together."""
-    size = LANES * max(1, MOST_ENTRIES // (LANES * max(len(engine.order), 1) ** 2))
-    return [slice(first, min(first + size, n_rows)) for first in range(0, n_rows, size)]
 
 
 @lru_cache(maxsize=64)
@@ -164,21 +163,16 @@ def structure_of(engine: Engine) -> Structure:
     )
 
 
-@contextmanager
 def rows_at_rest(
-    engine: Engine,
-    columns: IntArray,
-    settings: FloatArray,
-    start_states: FloatArray,
-    x: FloatArray,
-    times: FloatArray,
-    solver: Rosenbrock,
-    nodes: tuple[int, ...] = (),
-) -> Iterator[RowsAtRest]:
-    """Rows at rest or nearly so, with outputs ``nodes``; arguments as :func:`refine`."""
-    outputs = (*nodes, *structure_of(engine).volumes)
-    with engine.workspaces.lent(len(outputs)) as workspace:
-        yield RowsAtRest(engine, workspace, outputs, columns, settings, start_states, x, times, solver)
+    engine: Engine, settled: Settled, solver: Rosenbrock, nodes: tuple[int, ...] = ()
+) -> Iterator[tuple[slice, RowsAtRest]]:
+    """Rows with outputs ``nodes``, so many at a time that their matrices fit into the processor's cache together."""
+    outputs, n_rows = (*nodes, *structure_of(engine).volumes), len(settled.x)
+    size = LANES * max(1, MOST_ENTRIES // (LANES * max(len(engine.order), 1) ** 2))
+    for first in range(0, n_rows, size):
+        piece = slice(first, min(first + size, n_rows))
+        with engine.workspaces.lent(len(outputs)) as workspace:
+            yield piece, RowsAtRest(engine, workspace, outputs, settled.part(piece), solver)
 
 
 class RowsAtRest:
@@ -194,11 +188,7 @@ class RowsAtRest:
         engine: Engine,
         workspace: Workspace[Layout],
         outputs: tuple[int, ...],
-        columns: IntArray,
-        settings: FloatArray,
-        start_states: FloatArray,
-        x: FloatArray,
-        times: FloatArray,
+        settled: Settled,
         solver: Rosenbrock,
     ) -> None:
         self.engine, self.solver, self.structure = engine, solver, structure_of(engine)
@@ -206,17 +196,17 @@ class RowsAtRest:
         self.F = workspace.F
         self.first = workspace.rows["J"]
         self.code: Code = engine.addresses(engine.output_code(outputs))
-        self.n_outputs, self.n, self.x = len(outputs), len(engine.order), x.copy()
-        count = len(x)
+        self.n_outputs, self.n, self.x = len(outputs), len(engine.order), settled.x.copy()
+        count = len(self.x)
         self.lanes = np.minimum(np.arange(-(-count // LANES) * LANES), count - 1).reshape(-1, LANES)
         """The rows in the lanes of each group; spare lanes repeat the last."""
         at, groups = self.at, len(self.lanes)
-        self.times = times
+        self.times = settled.times
         self.P = np.empty((groups, at.n_parameters + at.n_roots, LANES))
         self.K = np.empty((groups, at.n_hoisted, LANES))
         self.start = np.empty_like(self.x)
         for group, rows in enumerate(self.lanes):
-            self._load(group, rows, columns, settings, start_states)
+            self._load(group, rows, settled)
         volume_of = self.structure.volume_of
         weights = self.structure.weights[None]
         if (volume_of >= 0).any():
@@ -226,16 +216,14 @@ class RowsAtRest:
         self.total = self._totals(self.start)
         self.atol = self._tolerances()
 
-    def _load(
-        self, group: int, rows: IntArray, columns: IntArray, settings: FloatArray, start_states: FloatArray
-    ) -> None:
+    def _load(self, group: int, rows: IntArray, settled: Settled) -> None:
         at, F, engine = self.at, self.F, self.engine
         F[at.raw : at.raw + at.n_raw] = engine.system.defaults[:, None]
-        F[at.raw + columns] = settings[rows].T
+        F[at.raw + settled.columns] = settled.settings[rows].T
         F[START_T] = 0.0
         call4(self.code.start, place(at, START_T), place(at, at.raw), place(at, at.p), place(at, at.x_start))
-        if len(start_states):
-            F[at.x_start : at.x_start + self.n] = start_states[rows].T
+        if len(settled.start_states):
+            F[at.x_start : at.x_start + self.n] = settled.start_states[rows].T
         F[at.p + at.n_parameters : at.p + at.n_parameters + at.n_roots] = 0.0
         F[T] = self.times[rows]
         F[at.y : at.y + self.n] = self.x[rows].T

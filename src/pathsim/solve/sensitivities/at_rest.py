@@ -16,13 +16,13 @@ import numpy as np
 
 from ...arrays import BoolArray, FloatArray, IntArray
 from ..equations.system import System
-from ..integrate.batch import Rows, engine_of
+from ..integrate.batch import Rows, engine_of, settled_of
 from ..integrate.engine import Engine
-from ..integrate.steady_state import RowsAtRest, pieces, rows_at_rest, solve, structure_of
+from ..integrate.steady_state import RowsAtRest, rows_at_rest, solve, structure_of
 from ..llvm.calls import call2, call3, call4, call6, call7
 from ..llvm.layout import LANES
 from ..solvers import Rosenbrock
-from .adjoint import Pulled, adjoint_of, to_raw
+from .adjoint import AdjointMachine, Pulled, adjoint_of, to_raw
 from .forward_loop import address
 from .forward_machine import Directions, forward_of, starting
 
@@ -60,21 +60,14 @@ def forward_at_rest(
     """Derivatives of settled ``rows`` with raw values ``raw``; seeds as :func:`.forward.run_sensitivities`."""
     engine = engine_of(rows.system, solver.tableau)
     n, d = len(raw), seeds.shape[2]
-    found = Moved(
-        np.zeros((n, len(outputs), d)), np.zeros((n, len(engine.order), d)), np.asarray(rows.status == 0).copy()
-    )
-    done = np.flatnonzero(found.known)
-    columns = np.arange(raw.shape[1], dtype=np.int64)
-    starts = np.empty((0, len(engine.order))) if start_states is None else start_states[:, engine.order]
-    for piece in pieces(engine, len(done)):
+    found = Moved(np.zeros((n, len(outputs), d)), np.zeros((n, len(engine.order), d)), np.zeros(n, dtype=bool))
+    done, settled = settled_of(engine, rows, np.arange(raw.shape[1], dtype=np.int64), raw, start_states)
+    for piece, state in rows_at_rest(engine, settled, solver):
         here = done[piece]
-        begun = starts[here] if len(starts) else starts
-        x = rows.x[here][:, engine.order]
-        with rows_at_rest(engine, columns, raw[here], begun, x, rows.time[here], solver) as state:
-            start_seed = None if start_seeds is None else start_seeds[here]
-            values, moved, known = _forward(
-                engine, state, raw[here], tuple(outputs), seeds[here], start_seed, start_states is not None
-            )
+        start_seed = None if start_seeds is None else start_seeds[here]
+        values, moved, known = _forward(
+            engine, state, raw[here], tuple(outputs), seeds[here], start_seed, start_states is not None
+        )
         found.values[here], found.known[here] = values, known
         found.x[here[:, None], engine.order] = moved
     return found
@@ -94,8 +87,8 @@ def _forward(
     nodes = (*outputs, *structure.volumes)
     n = state.n
     values, x = np.zeros((count, len(outputs), seeds.shape[2])), np.zeros((count, n, seeds.shape[2]))
-    equations = state.equations(np.ones(count, dtype=bool))
-    known = _determined(state, equations, np.empty((count, n, 0)))[1]
+    matrix, left = state.equations(np.ones(count, dtype=bool))
+    known = _determined(state, matrix, left)
     if not known.any():
         return values, x, known
     directions = Directions.of(seeds, start_seeds, np.ones(count, dtype=bool))
@@ -138,7 +131,8 @@ def _forward(
         rows, task_of, lane = directions.rows, directions.task, directions.lane
         sides, moved = np.zeros((count, n, directions.most)), np.zeros_like(right)
         sides[rows, :, directions.place] = right[task_of, :, lane]
-        solved, known = _determined(state, equations, sides)
+        solved = solve(matrix, sides, np.abs(state.x) + state.atol)
+        known &= np.isfinite(solved).all(axis=(1, 2))
         moved[task_of, :, lane] = x[rows, :, directions.direction] = solved[rows, :, directions.place]
         given = np.zeros((len(right), len(outputs), LANES))
         for task, row in enumerate(directions.row.tolist()):
@@ -150,25 +144,14 @@ def _forward(
     return values, x, known
 
 
-def _determined(
-    state: RowsAtRest, equations: tuple[FloatArray, FloatArray], sides: FloatArray, transposed: bool = False
-) -> tuple[FloatArray, BoolArray]:
-    """Solutions (rows, states, any) of the linearised equations, or their transpose, and which rows they determine."""
-    matrix, left = equations
+def _determined(state: RowsAtRest, matrix: FloatArray, left: FloatArray) -> BoolArray:
+    """Which rows the linearised equations determine: they hold there, and no small change moves the state far."""
     unit = np.abs(state.x) + state.atol
-    size = np.abs(matrix * unit[:, None, :]).max(axis=2)
-    probe = _signs(state.n) * size
-    checks = np.stack([left, probe], axis=2)
-    if transposed:
-        checked, solved = solve(matrix, checks, unit), _transposed(matrix, sides, unit, size)
-    else:
-        both = solve(matrix, np.concatenate([checks, sides], axis=2), unit)
-        checked, solved = both[:, :, :2], both[:, :, 2:]
+    probe = _signs(state.n) * np.abs(matrix * unit[:, None, :]).max(axis=2)
+    checked = solve(matrix, np.stack([left, probe], axis=2), unit)
     with np.errstate(invalid="ignore"):
         farthest = np.abs(checked / unit[:, :, None]).max(axis=1)
-        known = (farthest[:, 0] <= NEAR) & (farthest[:, 1] <= LARGEST)
-    known &= np.isfinite(solved).all(axis=(1, 2))
-    return solved, known
+        return np.asarray((farthest[:, 0] <= NEAR) & (farthest[:, 1] <= LARGEST))
 
 
 @lru_cache(maxsize=64)
@@ -179,8 +162,9 @@ def _signs(n: int) -> FloatArray:
     return signs
 
 
-def _transposed(matrix: FloatArray, sides: FloatArray, unit: FloatArray, size: FloatArray) -> FloatArray:
+def _solve_transposed(matrix: FloatArray, sides: FloatArray, unit: FloatArray) -> FloatArray:
     """Solutions of transpose(matrix)*y = sides, scaled as :func:`solve` scales the equations."""
+    size = np.abs(matrix * unit[:, None, :]).max(axis=2)
     with np.errstate(all="ignore"):
         scaled = (matrix * unit[:, None, :] / size[:, :, None]).transpose(0, 2, 1)
         good = np.isfinite(scaled).all(axis=(1, 2))
@@ -190,7 +174,7 @@ def _transposed(matrix: FloatArray, sides: FloatArray, unit: FloatArray, size: F
                 found[row] = np.linalg.solve(scaled[row], unit[row][:, None] * sides[row])
             except np.linalg.LinAlgError:
                 continue
-        return found / size[:, :, None]
+        return np.asarray(found / size[:, :, None])
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,19 +199,12 @@ def pull_at_rest(
     engine = engine_of(rows.system, solver.tableau)
     n, order = len(raw), engine.order
     made = Pulled(np.full((n, len(columns)), np.nan), np.full((n, len(order)), np.nan))
-    known = np.asarray(rows.status == 0).copy()
-    done = np.flatnonzero(known)
-    slots = np.arange(raw.shape[1], dtype=np.int64)
-    starts = np.empty((0, len(order))) if start_states is None else start_states[:, order]
-    for piece in pieces(engine, len(done)):
+    known = np.zeros(n, dtype=bool)
+    done, settled = settled_of(engine, rows, np.arange(raw.shape[1], dtype=np.int64), raw, start_states)
+    machine = adjoint_of(engine.system, engine.tableau, tuple(int(c) for c in columns))
+    for piece, state in rows_at_rest(engine, settled, solver):
         here = done[piece]
-        begun = starts[here] if len(starts) else starts
-        x = rows.x[here][:, order]
-        with rows_at_rest(engine, slots, raw[here], begun, x, rows.time[here], solver) as state:
-            S, Q, known[here] = _pull(
-                engine, state, tuple(outputs), bars[here], x_bars[here][:, order], tuple(int(c) for c in columns)
-            )
-        machine = adjoint_of(engine.system, engine.tableau, tuple(int(c) for c in columns))
+        S, Q, known[here] = _pull(machine, state, tuple(outputs), bars[here], x_bars[here][:, order])
         made.raw[here] = to_raw(machine, raw[here], S, Q, start_states is not None)
         made.start[here] = 0.0
         if start_states is not None:
@@ -236,18 +213,13 @@ def pull_at_rest(
 
 
 def _pull(
-    engine: Engine,
-    state: RowsAtRest,
-    outputs: tuple[int, ...],
-    bars: FloatArray,
-    x_bars: FloatArray,
-    columns: tuple[int, ...],
+    machine: AdjointMachine, state: RowsAtRest, outputs: tuple[int, ...], bars: FloatArray, x_bars: FloatArray
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Derivatives by start states, in elimination order, and by parameters, and which rows are determined."""
-    machine, structure = adjoint_of(engine.system, engine.tableau, columns), state.structure
+    structure = state.structure
     nodes = (*outputs, *structure.volumes)
     code, own = machine.functions_of(nodes), machine.code.addresses
-    n, count, n_p = state.n, len(bars), engine.system.n_parameters
+    n, count, n_p = state.n, len(bars), machine.engine.system.n_parameters
     Q, x = np.zeros((count, n_p)), np.empty((count, n))
     with machine.workspaces.lent(len(nodes)) as memory:
         at, F, V = memory.workspace.layout, memory.F, memory.workspace.rows["V"]
@@ -271,8 +243,9 @@ def _pull(
             F[at.ybar : at.ybar + n] = x_bars[rows].T
             back_outputs(np.concatenate([bars[rows].T, none]))
             x[rows], Q[rows] = F[at.ybar : at.ybar + n].T, F[at.pbar : at.pbar + n_p].T
-        equations = state.equations(np.ones(count, dtype=bool))
-        solved, known = _determined(state, equations, x[:, :, None], transposed=True)
+        matrix, left = state.equations(np.ones(count, dtype=bool))
+        solved = _solve_transposed(matrix, x[:, :, None], np.abs(state.x) + state.atol)
+        known = _determined(state, matrix, left) & np.isfinite(solved).all(axis=(1, 2))
         weight = np.where(known[:, None], solved[:, :, 0], 0.0)
         of_totals = weight[:, structure.dependent]
         S = np.ascontiguousarray((of_totals[:, :, None] * state.scaled).sum(axis=1))
