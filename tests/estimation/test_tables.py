@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from culture import culture_library, culture_model
 
 import pathsim as ps
 from pathsim.arrays import FloatArray
@@ -19,18 +19,6 @@ from pathsim.experiments.readings import Reading, take_readings
 from pathsim.model.maths import evaluate, substitute, symbol
 from pathsim.stats.noise import LogNormal, Normal, Robust
 
-ANT = """
-model culture
-  serum = 0; drug_on_AKT_ATP = 0; IGF1 = 0; passaging = 0;
-  AKT_total = 100; k_on = 0.3; k_off = 0.2; basal = 0.05; growth = 0.0004; death = 0.00005; K = 10;
-  species pAKT, cell_count;
-  pAKT = 1; cell_count = 100;
-  R1: -> pAKT; k_on*(basal + 0.02*serum + IGF1/(1 + IGF1))/(1 + drug_on_AKT_ATP)*(AKT_total - pAKT);
-  R2: pAKT -> ; k_off*pAKT;
-  R3: -> cell_count; (1 - passaging)*growth*pAKT/(K + pAKT)*cell_count;
-  R4: cell_count -> ; (1 - passaging)*death*cell_count;
-end
-"""
 TIGHT = ps.Rosenbrock(rtol=1e-9, atol=1e-12)
 FREE = ["k_off", "growth", "death", "AKT_total@MCF7"]
 DOSES = (30.0, 300.0, 3000.0)
@@ -38,24 +26,12 @@ END = 4320.0
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> ps.Model:
-    path = tmp_path / "culture.ant"
-    path.write_text(ANT)
-    return ps.load_model(path)
-
-
-def library() -> ps.Library:
-    drugs = {
-        "inhibitor": ps.Drug("inhibitor", per_nM={"drug_on_AKT_ATP": 0.01}),
-        "IGF1": ps.Drug("IGF1", kind="ligand", per_nM={"IGF1": 1.0}),
-        "serum": ps.Drug("serum", kind="medium", per_percent={"serum": 1.0}),
-    }
-    lines = {"T47D": ps.CellLine("T47D"), "MCF7": ps.CellLine("MCF7", scale={"AKT_total": 0.5})}
-    return ps.Library(drugs, lines, {})
+def model() -> ps.Model:
+    return culture_model()
 
 
 def read(model: ps.Model, line: str, treatment: str, time: float, readout: str, **changed: float) -> float:
-    found = take_readings(model, [Reading(line, treatment, time, readout)], [changed], library(), TIGHT)
+    found = take_readings(model, [Reading(line, treatment, time, readout)], [changed], culture_library(), TIGHT)
     return float(found[0, 0])
 
 
@@ -123,13 +99,13 @@ def test_gradients_of_mixed_tables_agree_with_differences(model: ps.Model, noise
     made = tables(model, k_off=0.25)
     if isinstance(noise, Robust):
         made = [table for table in made if "GR" not in set(table["readout"])]
-    problem = ps.problem(model, made, FREE, noise, background=["pAKT"], library=library(), solver=TIGHT)  # type: ignore[arg-type]
+    problem = ps.problem(model, made, FREE, noise, background=["pAKT"], library=culture_library(), solver=TIGHT)  # type: ignore[arg-type]
     check_gradients(problem, problem.theta + 0.05)
 
 
 def test_each_row_is_compared_with_what_it_should_be(model: ps.Model) -> None:
     made = tables(model, noise=0.0)
-    problem = ps.problem(model, made, FREE, library=library(), solver=TIGHT)
+    problem = ps.problem(model, made, FREE, library=culture_library(), solver=TIGHT)
     assert np.abs(problem.agreement()["residual"]).max() < 1e-3  # measured from the model as it is
     simulated = problem.simulate()
     gr = simulated[simulated["readout"] == "GR"]["value"].to_numpy()
@@ -141,7 +117,7 @@ def test_each_row_is_compared_with_what_it_should_be(model: ps.Model) -> None:
 
 def test_known_parameters_are_found_again(model: ps.Model) -> None:
     made = tables(model, noise=0.02, k_off=0.3, growth=0.0006)
-    problem = ps.problem(model, made, FREE, library=library())
+    problem = ps.problem(model, made, FREE, library=culture_library())
     fit = ps.fit(problem, starts=1, workers=1)
     assert fit.parameters["k_off"] == pytest.approx(0.3, rel=0.1)
     assert fit.parameters["growth"] == pytest.approx(0.0006, rel=0.1)
@@ -150,7 +126,7 @@ def test_known_parameters_are_found_again(model: ps.Model) -> None:
 def test_problems_travel_to_other_processes(model: ps.Model) -> None:
     import pickle
 
-    problem = ps.problem(model, tables(model), FREE, library=library())
+    problem = ps.problem(model, tables(model), FREE, library=culture_library())
     assert pickle.loads(pickle.dumps(problem)).log_likelihood() == problem.log_likelihood()
     posterior = pickle.loads(pickle.dumps(problem.objective()))
     assert posterior.value(problem.theta)[0] == problem.objective().value(problem.theta)[0]
@@ -161,7 +137,7 @@ def test_everything_wrong_with_several_tables_is_said_at_once(model: ps.Model) -
     made[2].loc[1, "treatment"] = "serum 10 % + inhibitr 30 nM"
     made[3].loc[2, "readout"] = "GRR"
     with pytest.raises(InputError) as caught:
-        ps.problem(model, made, ["k_of"], library=library())
+        ps.problem(model, made, ["k_of"], library=culture_library())
     message = str(caught.value)
     for part in ("table 3: row 3: unknown drug 'inhibitr'", "table 4: row 4: unknown readout 'GRR'", "'k_of'"):
         assert part in message, message
@@ -176,7 +152,7 @@ def test_volumes_over_day_0_carry_its_error_along(model: ps.Model) -> None:
         (*animal, 0.0, "tumour_volume", 200.0, 12.0, "b"),
         (*animal, END, "tumour_volume", 220.0, 8.0, "b"),
     ]
-    problem = ps.problem(model, pd.DataFrame(rows, columns=schema), ["growth"], library=library())
+    problem = ps.problem(model, pd.DataFrame(rows, columns=schema), ["growth"], library=culture_library())
     (part,) = problem.description.parts
     wanted = [1.5 * np.hypot(5 / 100, 9 / 150), 1.1 * np.hypot(12 / 200, 8 / 220)]
     np.testing.assert_allclose([row.value for row in part.measurements], [1.5, 1.1])
@@ -188,7 +164,7 @@ def test_an_animal_without_a_first_volume_is_named(model: ps.Model) -> None:
     tumours = tables(model)[4]
     tumours = tumours[(tumours["time_min"] > 0) | (tumours["replicate"] == 1)]
     with pytest.raises(InputError, match="row 6: this animal has no volume at day 0"):
-        ps.problem(model, tumours.reset_index(drop=True), FREE, library=library())
+        ps.problem(model, tumours.reset_index(drop=True), FREE, library=culture_library())
 
 
 FORMULAS = {
@@ -228,7 +204,7 @@ def test_formulas_of_several_rows(name: str) -> None:
 @pytest.mark.parametrize("name", FORMULAS)
 def test_gradients_of_formulas_of_several_rows(model: ps.Model, name: str) -> None:
     """A problem from parts, on the experiments of another."""
-    base = ps.problem(model, tables(model), FREE, library=library(), solver=TIGHT)
+    base = ps.problem(model, tables(model), FREE, library=culture_library(), solver=TIGHT)
     formula, others = FORMULAS[name]
     formula = substitute(formula, {"x": symbol("cell_count"), "y": symbol("pAKT")})
     part = base.description.parts[0]

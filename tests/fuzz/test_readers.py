@@ -6,7 +6,7 @@ count up from ``PATHSIM_FUZZ_SEED`` (0); ``PATHSIM_FUZZ_SECONDS`` (60) is shared
 its seed and leaves the input in its folder. As many inputs as one likes, quick readers more often than slow ones, with
 a log for each reader (inputs, what came out, the slowest, findings) in a folder that keeps the inputs of findings:
 
-    nice python tests/fuzz/test_readers.py 100000 FOLDER
+    PYTHONPATH=tests/estimation nice python tests/fuzz/test_readers.py 100000 FOLDER
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
+from culture import culture_library, culture_model
 
 import pathsim as ps
 from pathsim import units
@@ -153,18 +154,6 @@ PARAMETER_SETS = """k_off,growth,AKT_total
 0.2,0.0004,100
 0.25,0.0003,90
 """
-CULTURE = """
-model culture
-  serum = 0; drug_on_AKT_ATP = 0; IGF1 = 0; passaging = 0;
-  AKT_total = 100; k_on = 0.3; k_off = 0.2; basal = 0.05; growth = 0.0004; death = 0.00005; K = 10;
-  species pAKT, cell_count;
-  pAKT = 1; cell_count = 100;
-  R1: -> pAKT; k_on*(basal + 0.02*serum + IGF1/(1 + IGF1))/(1 + drug_on_AKT_ATP)*(AKT_total - pAKT);
-  R2: pAKT -> ; k_off*pAKT;
-  R3: -> cell_count; (1 - passaging)*growth*pAKT/(K + pAKT)*cell_count;
-  R4: cell_count -> ; (1 - passaging)*death*cell_count;
-end
-"""
 ANTIMONY = """model m
   // a model
   compartment c = 1; species S in c = 2, P in c = 0;
@@ -247,19 +236,7 @@ def _petab(path: Path) -> list[float]:
 @cache
 def _culture() -> tuple[ps.Model, ps.Library]:
     """A model and what goes with it, small enough for thousands of problems."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "culture.ant"
-        path.write_text(CULTURE)
-        model = ps.load_model(path)
-    drugs = {
-        "inhibitor": ps.Drug("inhibitor", per_nM={"drug_on_AKT_ATP": 0.01}),
-        "IGF1": ps.Drug("IGF1", kind="ligand", per_nM={"IGF1": 1.0}),
-        "serum": ps.Drug("serum", kind="medium", per_percent={"serum": 1.0}),
-    }
-    lines = {"T47D": ps.CellLine("T47D"), "MCF7": ps.CellLine("MCF7", scale={"AKT_total": 0.5})}
-    return model, ps.Library(drugs, lines, {})
+    return culture_model(), culture_library()
 
 
 def _blots(path: Path) -> list[float]:
