@@ -225,6 +225,12 @@ def _lock(folder: Path) -> int | None:
     return handle
 
 
+def refuse_device(path: str | Path) -> None:
+    """Raise :class:`InputError` where there is a pipe or device, which no file may take the place of."""
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise InputError(f"{path}: a pipe or device, not a file")
+
+
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
     """A place beside ``path`` to write to, which becomes ``path`` at the end, or vanishes if anything goes wrong.
@@ -232,9 +238,8 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     The folder is made if need be. Raises :class:`OSError` that names ``path``, for example when the disk is full, and
     :class:`InputError` when there is a pipe or device.
     """
+    refuse_device(path)
     target = Path(os.path.realpath(path))  # a link stays one
-    if target.exists() and not (target.is_file() or target.is_dir()):
-        raise InputError(f"{path}: a pipe or device, not a file")
     partial = _beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ from typer.core import TyperGroup, TyperOption
 
 from .. import __version__, signals
 from ..errors import InputError, PathsimError
-from ..files import whole_file, write_whole
+from ..files import refuse_device, whole_file, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,8 +79,7 @@ def new_file(path: str | None) -> str | None:
     if path is not None:
         if os.path.isdir(path):
             raise InputError(f"{path}: a folder; name a file in it")
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise InputError(f"{path}: a pipe or device, not a file")
+        refuse_device(path)
         _refuse_place(path, os.path.dirname(os.path.realpath(path)))
     return path
 
