@@ -74,7 +74,11 @@ def test_claims_marked_as_used_are_those_the_fit_lists() -> None:
     fit = read_toml(CONFIG)
     rows = [entry for kind in ("table", "ratio", "level", "growth", "sign") for entry in fit[kind]]
     listed = {name for entry in rows for name in entry.get("claims", ())} | set(fit["watched"])
-    marked = {item["id"] for item in read_toml(models_folder() / "claims.toml")["claim"] if item.get("calibrated")}
+    marked = {
+        item["id"]
+        for item in read_toml(models_folder() / "claims.toml")["claim"]
+        if item.get("used") in ("fit", "watched")
+    }
     assert listed == marked
 
 

@@ -49,7 +49,7 @@ basis = "test"
 experiment = "astrology"
 [[claim.check]]
 value = "stars"
-above = 1
+above = 2
 """
 
 
@@ -78,6 +78,31 @@ def test_independent_drugs_have_no_bliss_excess() -> None:
     np.testing.assert_allclose(measure.value(readings[None, :]), [0.0], atol=1e-12)
     readings[6:] *= 0.5
     assert measure.value(readings[None, :])[0] > 0
+    peak = read_measure("p", {"bliss_peak": spec["bliss"], "doses": spec["doses"]}, "here", [])
+    assert peak is not None
+    np.testing.assert_allclose(peak.value(readings[None, :]), [50 * np.outer(a, b).max()])
+
+
+def test_a_drug_with_itself_is_additive_by_loewe_and_by_the_index() -> None:
+    doses = np.geomspace(1.0, 100.0, 5)
+    both = [0.0, *doses, *doses, *np.add.outer(doses, doses).ravel()]
+    viability = 1.0 / (1.0 + (np.array(both) / 10.0) ** 1.3)
+    found = {}
+    for name in ("loewe", "index"):
+        spec = {name: ["alpelisib", "SN38"], "doses": ["1 nM .. 100 nM x 5", "1 nM .. 100 nM x 5"]}
+        measure = read_measure("m", spec, "here", [])
+        assert measure is not None
+        found[name] = measure.value(3.0 * viability[None, :])[0]
+    assert found["loewe"] == pytest.approx(0.0, abs=1e-3)
+    assert found["index"] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_colonies_are_cells_after_two_weeks() -> None:
+    measure = read_measure("k", {"colony": "serum 10 % + SN38 5 nM"}, "here", [])
+    assert measure is not None
+    (treated, vehicle) = measure.readings("T47D")
+    assert (treated.time_min, treated.readout, vehicle.treatment) == (14 * 1440.0, "cell_count", "serum 10 %")
+    np.testing.assert_allclose(measure.value(np.array([[3.0, 4.0]])), [0.75])
 
 
 def test_verdicts_pass_fail_and_name_what_did_not_run(tmp_path: Path) -> None:
@@ -100,10 +125,12 @@ def test_verdicts_pass_fail_and_name_what_did_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ('value = "stars"\nabove = 1', 'value = "stars"\nabove = 2\nbelow = 1', "accepts nothing"),
+        ('value = "stars"\nabove = 2', 'value = "stars"\nabove = 2\nbelow = 1', "accepts nothing"),
         ('value = "a"\nbelow', 'value = "q"\nbelow', "unknown measure 'q'"),
         ('id = "X2"', 'id = "X1"', "stands twice"),
-        ('kind = "interval"', 'kind = "guess"', "one of direction, interval, report"),
+        ('kind = "interval"', 'kind = "guess"', "one of direction, interval, identity, report"),
+        ('kind = "interval"', 'kind = "interval"\nused = "maybe"', "one of fit, watched, by hand"),
+        ('value = "a"\nbelow = 0.9', 'value = "a"\nbelow = 0.95', "less than a tenth from no change"),
         ('fold = "pAKT_S473", treatment', 'folds = "pAKT_S473", treatment', "needs one of fold"),
     ],
 )
@@ -113,6 +140,17 @@ def test_what_is_wrong_with_a_claim_is_said(tmp_path: Path, old: str, new: str, 
     path.write_text(CLAIMS.replace(old, new, 1))
     with pytest.raises(InputError, match=says):
         read_claims(path)
+
+
+def test_the_score_counts_directions_and_intervals_apart_and_no_identities(tmp_path: Path) -> None:
+    path = tmp_path / "claims.toml"
+    sure = CLAIMS.split("[[claim]]")[1].replace("X1", "X0").replace('"direction"', '"identity"')
+    path.write_text(f"[[claim]]{sure}{CLAIMS}")
+    card = validate(read_claims(path))
+    row = card.summary().iloc[0]
+    assert (row["scope"], row["directions"], row["directions_right"]) == ("all claims", 2, 0.5)
+    assert (row["intervals"], row["intervals_right"]) == (1, 0.0)
+    assert list(card.to_frame()["id"]) == ["X2", "X3", "X1", "X0"]
 
 
 def test_the_shipped_claims_are_well_formed() -> None:

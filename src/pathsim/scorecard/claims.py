@@ -14,19 +14,31 @@ from ..model import models_folder
 from .expressions import names_in
 from .measures import Measure, read_measure
 
-KINDS = ("direction", "interval", "report")
+SCORED = ("direction", "interval")
+KINDS = (*SCORED, "identity", "report")
+"""``direction``: a sign, counted among directions. ``interval``: a size from data, counted among intervals.
+``identity``: follows from the wiring, from the software or from constants chosen to give it, so it can hardly fail:
+printed, never counted. ``report``: printed, never judged."""
+USED: Mapping[str, str] = {
+    "fit": "tables it rests on were fitted",
+    "watched": "watched while the model was built",
+    "by hand": "constants were set to give it",
+}
+"""Why a claim is no prediction, by the word in the file; a claim without any is one."""
 CONFIDENCE = {"H": 3, "M": 2, "L": 1}
 """Weights of the confidence that a biological fact is right."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """``value``, arithmetic on measures, must lie between ``low`` and ``high``."""
+    """``value``, arithmetic on measures, must lie between ``low`` and ``high``. ``stated``: the words of the claim that
+    let it stand nearer than a tenth to no change."""
 
     value: str
     low: float
     high: float
     label: str
+    stated: str = ""
 
     @property
     def accepted(self) -> str:
@@ -42,9 +54,9 @@ class Check:
 class Claim:
     """A statement about the biology as a statement about simulations.
 
-    ``lines``: cell lines it is tested on; ``required``: share of them on which every check must hold. ``calibrated``:
-    whether its numbers were used in the fit. ``hypotheses``: switches or presets it rests on. ``experiment``: name of
-    a function of :mod:`.experiments` that measures what readings cannot. ``separates``: should fail without feedback.
+    ``kind``: one of :data:`KINDS`; ``used``: one of :data:`USED`. ``lines``: cell lines it is tested on; ``required``:
+    share of them on which every check must hold. ``hypotheses``: switches or presets it rests on. ``experiment``: name
+    of a function of :mod:`.experiments` that measures what readings cannot. ``separates``: to fail without feedback.
     """
 
     id: str
@@ -52,7 +64,7 @@ class Claim:
     kind: str
     confidence: str
     basis: str
-    calibrated: bool
+    used: str
     lines: tuple[str, ...]
     required: float
     measures: tuple[Measure, ...]
@@ -61,6 +73,11 @@ class Claim:
     experiment: str
     separates: bool
     comment: str
+
+    @property
+    def scored(self) -> bool:
+        """Whether the score counts it."""
+        return self.kind in SCORED
 
 
 def read_claims(path: str | Path | None = None) -> list[Claim]:
@@ -81,7 +98,7 @@ def read_claims(path: str | Path | None = None) -> list[Claim]:
     return claims
 
 
-_KEYS = ("id", "statement", "kind", "confidence", "basis", "calibrated", "lines", "required", "measure", "check",
+_KEYS = ("id", "statement", "kind", "confidence", "basis", "used", "lines", "required", "measure", "check",
          "hypotheses", "experiment", "separates", "comment")  # fmt: skip
 
 
@@ -92,11 +109,20 @@ def _claim(entry: Mapping[str, Any], problems: list[str]) -> Claim:
     problems += [f"claim {name}: '{key}' is missing" for key in needed if key not in entry]
     if entry.get("kind") not in KINDS:
         problems.append(f"claim {name}: kind is {entry.get('kind')!r}; one of {', '.join(KINDS)}")
+    if entry.get("used", "") not in ("", *USED):
+        problems.append(f"claim {name}: used is {entry['used']!r}; one of {', '.join(USED)}, or left out")
     if entry.get("confidence") not in CONFIDENCE:
         problems.append(f"claim {name}: confidence is {entry.get('confidence')!r}; one of H, M, L")
     read = [read_measure(key, spec, f"claim {name}", problems) for key, spec in entry.get("measure", {}).items()]
     measures = [measure for measure in read if measure is not None]
     checks = [_check(spec, name, problems) for spec in entry.get("check", ())]
+    if entry.get("kind") == "direction":
+        problems += [
+            f"claim {name}: check '{check.value}' accepts {check.accepted}, less than a tenth from no change; "
+            "move it, or give the words of the claim as 'stated'"
+            for check in checks
+            if _too_near(check) and not check.stated
+        ]
     known = {measure.name for measure in measures}
     if not entry.get("experiment"):
         problems += [
@@ -111,7 +137,7 @@ def _claim(entry: Mapping[str, Any], problems: list[str]) -> Claim:
         kind=str(entry.get("kind", "")),
         confidence=str(entry.get("confidence", "L")),
         basis=str(entry.get("basis", "")),
-        calibrated=bool(entry.get("calibrated", False)),
+        used=str(entry.get("used", "")),
         lines=tuple(entry.get("lines", ("T47D",))),
         required=float(entry.get("required", 1.0)),
         measures=tuple(measures),
@@ -132,4 +158,12 @@ def _check(spec: Mapping[str, Any], claim: str, problems: list[str]) -> Check:
         problems.append(f"claim {claim}: {error}")
     if not low < high:
         problems.append(f"claim {claim}: check '{value}' accepts nothing (above {low:g}, below {high:g})")
-    return Check(value, low, high, str(spec.get("label", value)))
+    return Check(value, low, high, str(spec.get("label", value)), str(spec.get("stated", "")))
+
+
+def _too_near(check: Check) -> bool:
+    """Whether a fold (compared with 1) or a difference (compared with 0) is accepted nearer than a tenth to it."""
+    if not math.isinf(check.low) and not math.isinf(check.high):
+        return False  # a band about no change
+    bound = check.low if math.isinf(check.high) else check.high
+    return min(abs(bound), abs(bound - 1.0)) < 0.1 - 1e-9

@@ -8,14 +8,16 @@ import numpy as np
 
 from ..experiments.readings import Reading, take_readings
 from ..experiments.timecourse import simulate
-from ..invivo.xenograft import xenograft
+from ..invivo.xenograft import Trial, xenograft
 from ..lab import Library, Regimen, Treatment, default_pharmacy
+from ..lab.clones import Clone, default_clones
 from ..lab.pharmacokinetics import expose
 from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from ..model import Model
-from ..resistance.escalation import escalate
+from ..resistance.escalation import Rules, escalate, washout
 from ..solve import LSODA, Rosenbrock
+from ..stats.survival import log_rank
 from .measures import crossing
 from .patients import gbm_cohort, host_insulin
 
@@ -106,57 +108,118 @@ def self_combination(model: Model, library: Library) -> Numbers:
 
 
 def paxalisib_pk(model: Model, library: Library) -> Numbers:
-    """Half-life and steady-state peak of paxalisib 45 mg daily in humans."""
+    """Half-life, steady-state peak and free brain level over free plasma of paxalisib 45 mg daily in humans."""
     kinetics = default_pharmacy().find("paxalisib", "human", library)
     (course,) = Regimen.parse("paxalisib 45 mg daily").courses
     exposure = expose(kinetics, course, 14 * DAY)
     slowest = float(kinetics.exponentials()[0].min())
-    return {"halflife_h": float(np.log(2.0)) / slowest / 60.0, "cmax_uM": exposure.peak()[1] / 1e3}
+    return {
+        "halflife_h": float(np.log(2.0)) / slowest / 60.0,
+        "cmax_uM": exposure.peak()[1] / 1e3,
+        "free_brain_over_plasma": kinetics.tissue["brain"],
+    }
+
+
+ARM, STUDIES = 8, 25
+"""Mice per arm of a virtual study, and how many studies the share of significant ones is taken over."""
 
 
 def xenograft_trial(model: Model, library: Library) -> Numbers:
-    """Orthotopic AT/RT tumours under vehicle, paxalisib 20 and 60 mg/kg, and the combination; 12 mice per arm."""
-    arms = (
-        "vehicle",
-        "paxalisib 20 mg/kg daily",
-        "paxalisib 60 mg/kg daily",
-        "paxalisib 20 mg/kg daily + mirdametinib 5 mg/kg daily",
+    """Orthotopic AT/RT tumours under vehicle, paxalisib 20 to 60 mg/kg, and the combination: medians over all studies,
+    and the share of studies of :data:`ARM` mice per arm in which paxalisib 20 mg/kg beats vehicle (log-rank)."""
+    low, middle, high = (f"paxalisib {dose} mg/kg daily" for dose in (20, 40, 60))
+    arms = ("vehicle", low, middle, high, f"{low} + mirdametinib 5 mg/kg daily")
+    days, size = 200.0, ARM * STUDIES
+    trial = xenograft(model, "ATRT", arms, mice=size, seed=0, days=days, library=library, readouts=())
+    medians = trial.summary().set_index("arm")["median_days"].astype(float).fillna(days)
+    return {
+        "control_days": float(medians[arms[0]]),
+        "paxalisib_over_control": float(medians[low] / medians[arms[0]]),
+        "combination_over_paxalisib": float(medians[arms[4]] / medians[low]),
+        "survival_40_over_20": float(medians[middle] / medians[low]),
+        "survival_60_over_40": float(medians[high] / medians[middle]),
+        "significant_studies": _significant(trial, arms[0], low),
+    }
+
+
+def _significant(trial: Trial, control: str, arm: str) -> float:
+    """Share of studies with p below 0.05 and the longer survival in ``arm``. Animals of one number share their traits
+    over the arms, so each study takes its controls from the animals of the next."""
+    import pandas as pd
+
+    times = {name: part.sort_values("mouse") for name, part in trial.mice.groupby("arm")}
+    shifted = times[control].iloc[np.roll(np.arange(ARM * STUDIES), -ARM)]
+    found = []
+    for first in range(0, ARM * STUDIES, ARM):
+        both = pd.concat([shifted.iloc[first : first + ARM], times[arm].iloc[first : first + ARM]])
+        test = log_rank(both["time_days"], both["arm"], both["event"])
+        longer = both[both["arm"] == arm]["time_days"].median() > both[both["arm"] == control]["time_days"].median()
+        found.append(test.p is not None and test.p < 0.05 and longer)
+    return float(np.mean(found))
+
+
+def glioma_mice(model: Model, library: Library) -> Numbers:
+    """Orthotopic GBM under paxalisib 15 mg/kg: survival over control, deaths, and pAKT in the tumour an hour after a
+    dose, when the drug peaks."""
+    arms, days, (asked, *_) = ("vehicle", "paxalisib 15 mg/kg daily"), 120.0, protocols().xenograft_lysate
+    trial = xenograft(
+        model, "GBM", arms, mice=40, seed=0, days=days, lysate_hours=1.0, library=library, readouts=(asked,)
     )
-    days, asked = 200.0, protocols().xenograft_lysate[:1]
-    trial = xenograft(model, "ATRT", arms, mice=12, seed=0, days=days, library=library, readouts=asked)
     frame = trial.summary().set_index("arm")
     medians = frame["median_days"].astype(float).fillna(days)
     lysate = trial.lysate.set_index("treatment")["value"]
     return {
-        "control_days": float(medians[arms[0]]),
-        "paxalisib_over_control": float(medians[arms[1]] / medians[arms[0]]),
-        "combination_over_paxalisib": float(medians[arms[3]] / medians[arms[1]]),
-        "survival_60_over_20": float(medians[arms[2]] / medians[arms[1]]),
-        "log_rank_p": float(frame["log_rank_p"].astype(float)[arms[1]]),
+        "survival_over_control": float(medians[arms[1]] / medians[arms[0]]),
+        "deaths": float(frame["events"][arms[1]] / frame["mice"][arms[1]]),
         "pakt_suppression": 1.0 - float(lysate[arms[1]] / lysate[arms[0]]),
     }
 
 
 def escalation(model: Model, library: Library) -> Numbers:
-    """A T47D culture under alpelisib raised step by step: how long it takes, and the GR50 of the clone that wins."""
+    """A T47D culture under alpelisib raised step by step: how long it takes, the GR50 of the clone that wins and its
+    pAKT under drug; and what three months without drug leave of clones of one change only, fading and inherited."""
     done = escalate(model, "T47D", "alpelisib", stochastic=False, library=library)
     doses = np.geomspace(30.0, 30e3, 13)
     times = (("serum 10 %", 0.0), ("serum 10 %", 4320.0))
-    cell_count = protocols().names.cell_count
-    found = []
-    for line in (done.parental, done.line, done.washed):
+    cell_count, (pakt, *_) = protocols().names.cell_count, protocols().numerics.readouts
+    found, signal = [], []
+    for line in (done.parental, done.line):
         readings = [Reading("flask", text, time, cell_count) for text, time in times]
         readings += [Reading("flask", f"serum 10 % + alpelisib {dose:.6g} nM", 4320.0, cell_count) for dose in doses]
-        counts = take_readings(model, readings, library=library, lines={"flask": line})[0]
+        readings.append(Reading("flask", "serum 10 % + alpelisib 1 uM", 1440.0, pakt))
+        values = take_readings(model, readings, library=library, lines={"flask": line})[0]
+        counts = values[:-1]
         growth = np.log2(counts[2:] / counts[0]) / np.log2(counts[1] / counts[0])
         found.append(float(crossing(doses, (2.0**growth - 1.0)[None, :], 0.5)[0]))
-    parental, resistant, washed = found
+        signal.append(float(values[-1]))
     return {
         "months": done.days / 30.4,
         "reached": float(done.reached),
-        "gr50_fold": resistant / parental,
-        "gr50_fold_washed": washed / parental,
+        "gr50_fold": found[1] / found[0],
+        "pakt_fold": signal[1] / signal[0],
+        **{f"kept_{name}": _kept(model, library, clone) for name, clone in _fading_and_inherited().items()},
     }
+
+
+def _fading_and_inherited() -> dict[str, Clone]:
+    """A clone that fades without drug and one that is inherited, the most frequent of each kind."""
+    clones = sorted(default_clones(), key=lambda clone: -clone.frequency)
+    return {
+        "fading": next(clone for clone in clones if not clone.genetic),
+        "inherited": next(clone for clone in clones if clone.genetic),
+    }
+
+
+def _kept(model: Model, library: Library, clone: Clone) -> float:
+    """Share of ``clone`` three months after the end of an escalation in which nothing else arises, over that share at
+    the end."""
+    rules = Rules(max_days=180.0)
+    run = escalate(
+        model, "T47D", "alpelisib", rules=rules, clones=(clone,), most_changes=1, stochastic=False, library=library
+    )
+    table = washout(run, 90.0)
+    carried = table[table["clone"].str.contains(clone.alteration, regex=False)].set_index("day")["fraction"]
+    return float(carried.iloc[-1] / carried.iloc[0])
 
 
 CARRIERS, SMALLEST, LARGEST, SEEN = 0.25, 1e-6, 0.1, 0.05
@@ -191,6 +254,7 @@ EXPERIMENTS: Mapping[str, Callable[[Model, Library], Numbers]] = {
     "self_combination": self_combination,
     "paxalisib_pk": paxalisib_pk,
     "xenograft_trial": xenograft_trial,
+    "glioma_mice": glioma_mice,
     "escalation": escalation,
     "virtual_trial": virtual_trial,
     "gbm_cohort": gbm_cohort,

@@ -13,6 +13,7 @@ from ..assays.screen_input import read_doses
 from ..errors import InputError, unknown
 from ..experiments.readings import Reading
 from ..lab.protocols import protocols
+from ..stats.synergy import Wells, bliss, combination_index, loewe
 from ..units import times_min
 
 FULL = "serum 10 %"
@@ -116,16 +117,17 @@ def _gr(spec: Mapping[str, Any]) -> _Parts:
     return readings, lambda x: _gr_values(x[:, 0], x[:, 1], x[:, 2])
 
 
-def _relative(spec: Mapping[str, Any]) -> _Parts:
-    """``viability``: ATP of a culture under a treatment over that under ``vehicle`` (full medium)."""
-    treatment, vehicle, time = str(spec["viability"]), str(spec.get("vehicle", FULL)), _minutes(spec, "72 h")
-    return (
-        lambda line: [
-            Reading(line, treatment, time, _atp()),
-            Reading(line, vehicle, time, _atp()),
-        ],
-        lambda x: x[:, 0] / x[:, 1],
-    )
+def _over_vehicle(key: str, readout: Callable[[], str], usual: str) -> Callable[[Mapping[str, Any]], _Parts]:
+    """A readout of a culture under a treatment over that under ``vehicle`` (full medium)."""
+
+    def make(spec: Mapping[str, Any]) -> _Parts:
+        treatment, vehicle, time = str(spec[key]), str(spec.get("vehicle", FULL)), _minutes(spec, usual)
+        return (
+            lambda line: [Reading(line, text, time, readout()) for text in (treatment, vehicle)],
+            lambda x: x[:, 0] / x[:, 1],
+        )
+
+    return make
 
 
 def _series(spec: Mapping[str, Any], drug: str, doses: str) -> tuple[FloatArray, list[str]]:
@@ -191,26 +193,35 @@ def _ec50(spec: Mapping[str, Any]) -> _Parts:
     return readings, lambda x: crossing(doses, x[:, 1:] / x[:, :1], 0.5)
 
 
-def _bliss(spec: Mapping[str, Any]) -> _Parts:
-    """``bliss``: mean excess over independence on a dose matrix, in points of viability (SynergyFinder convention)."""
-    first, second = (str(name) for name in spec["bliss"])
-    a, first_texts = _series(spec, first, str(spec["doses"][0]))
-    b, _ = _series(spec, second, str(spec["doses"][1]))
-    medium, time = str(spec.get("medium", FULL)), _minutes(spec, "72 h")
-    second_texts = [f"{medium} + {second} {amount:.6g} nM" for amount in b]
-    both = [f"{text} + {second} {amount:.6g} nM" for text in first_texts for amount in b]
+def _matrix(key: str, score: Callable[[Wells], float]) -> Callable[[Mapping[str, Any]], _Parts]:
+    """A number of a dose matrix of two drugs, in viability over untreated."""
 
-    def readings(line: str) -> list[Reading]:
-        return [Reading(line, text, time, _atp()) for text in (medium, *first_texts, *second_texts, *both)]
+    def make(spec: Mapping[str, Any]) -> _Parts:
+        drugs = tuple(str(name) for name in spec[key])
+        (a, first), (b, second) = (
+            _series(spec, name, str(doses)) for name, doses in zip(drugs, spec["doses"], strict=True)
+        )
+        medium, time = str(spec.get("medium", FULL)), _minutes(spec, "72 h")
+        added = [text.removeprefix(medium) for text in second]
+        both = [f"{text}{more}" for text in first for more in added]
+        alone = [[(0.0, 0.0)], [(x, 0.0) for x in a], [(0.0, y) for y in b], [(x, y) for x in a for y in b]]
+        doses = np.array([pair for part in alone for pair in part])
 
-    def value(x: FloatArray) -> FloatArray:
-        alive = x[:, 1:] / x[:, :1]
-        alone_a, alone_b = alive[:, : len(a)], alive[:, len(a) : len(a) + len(b)]
-        matrix = alive[:, len(a) + len(b) :].reshape(len(x), len(a), len(b))
-        expected = alone_a[:, :, None] * alone_b[:, None, :]
-        return np.asarray(100.0 * (expected - matrix).mean(axis=(1, 2)))
+        def readings(line: str) -> list[Reading]:
+            return [Reading(line, text, time, _atp()) for text in (medium, *first, *second, *both)]
 
-    return readings, value
+        def value(x: FloatArray) -> FloatArray:
+            return np.array([score(Wells(drugs, ("nM", "nM"), doses, row / row[0])) for row in x])
+
+        return readings, value
+
+    return make
+
+
+def _index(wells: Wells) -> float:
+    """The combination index at half effect (Chou & Talalay 1984); NaN where a drug has no median-effect line."""
+    mean = combination_index(wells).row()["mean"]
+    return float("nan") if mean is None else float(mean)
 
 
 def _t80(spec: Mapping[str, Any]) -> _Parts:
@@ -260,11 +271,15 @@ MAKERS: Mapping[str, Callable[[Mapping[str, Any]], _Parts]] = {
     "fold": _fold,
     "rise": _rise,
     "gr": _gr,
-    "viability": _relative,
+    "viability": _over_vehicle("viability", _atp, "72 h"),
+    "colony": _over_vehicle("colony", _counted, "14 d"),
     "gr50": _gr50,
     "gr_max": _gr_max,
     "ec50": _ec50,
-    "bliss": _bliss,
+    "bliss": _matrix("bliss", lambda wells: bliss(wells, resamples=0).mean),
+    "bliss_peak": _matrix("bliss_peak", lambda wells: bliss(wells, resamples=0).max),
+    "loewe": _matrix("loewe", lambda wells: loewe(wells, resamples=0).mean),
+    "index": _matrix("index", _index),
     "t80": _t80,
     "correlation": _correlation,
     "readout": _readout,

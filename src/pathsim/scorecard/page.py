@@ -6,6 +6,7 @@ from html import escape
 
 import numpy as np
 
+from .claims import USED
 from .scoring import Scorecard, Verdict, predicted
 
 _STYLE = """
@@ -20,9 +21,10 @@ ul{margin:.1rem 0;padding-left:1rem}.wide{overflow-x:auto}
 
 def html_page(card: Scorecard) -> str:
     """The whole table, failed claims first, under the scores of the model and of the null models."""
-    order = sorted(card.verdicts, key=lambda item: (item.claim.kind == "report", item.passed))
     others = {name: {item.claim.id: item for item in verdicts} for name, verdicts in card.nulls.items()}
-    rows = "\n".join(_row(item, {name: found.get(item.claim.id) for name, found in others.items()}) for item in order)
+    rows = "\n".join(
+        _row(item, {name: found.get(item.claim.id) for name, found in others.items()}) for item in card.in_order()
+    )
     heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in others)
     switches = sorted({name for item in card.verdicts for name in item.claim.hypotheses})
     separating = ", ".join(card.separating()) or "none"
@@ -31,7 +33,8 @@ def html_page(card: Scorecard) -> str:
 <html lang="en"><head><meta charset="utf-8"><title>pathsim scorecard</title><style>{_STYLE}</style></head><body>
 <h1>pathsim scorecard</h1>
 <p>{len(card.verdicts)} claims on the bundled model; intervals are the 5 to 95 % range over {card.sets} parameter sets
-that fit the calibration data as well. Failures stay in the table.</p>
+that fit the calibration data as well. Failures stay in the table. An identity follows from the wiring, from the
+software or from constants chosen to give it: it is run and not counted. Claims marked as used are no predictions.</p>
 <h2>Scores</h2><div class="wide">{_scores(card)}</div>
 <p>Claims the model passes and its feedback-free version fails: {escape(separating)}.<br>
 Claims about feedback that the feedback-free version passes, so that they do not discriminate: {escape(undecided)}.<br>
@@ -47,16 +50,13 @@ def _scores(card: Scorecard) -> str:
     cells = []
     for _, row in frame.iterrows():
         shares = "".join(
-            f'<td class="n">{_percent(row[name])}</td>' for name in ("directions_right", "weighted", "intervals_right")
+            f'<td class="n">{_percent(value) if isinstance(value, float) else value}</td>' for value in row.iloc[2:]
         )
         name = escape(str(row["model"]).replace("_", " "))
-        cells.append(
-            f'<tr><td>{name}</td><td>{escape(str(row["scope"]))}</td><td class="n">{row["claims"]}</td>'
-            f'<td class="n">{row["intervals"]}</td>{shares}</tr>'
-        )
+        cells.append(f"<tr><td>{name}</td><td>{escape(str(row['scope']))}</td>{shares}</tr>")
     return (
-        "<table><tr><th>model</th><th>scope</th><th>claims</th><th>with interval</th><th>directions right</th>"
-        f"<th>weighted by confidence</th><th>intervals right</th></tr>{''.join(cells)}</table>"
+        "<table><tr><th>model</th><th>scope</th><th>directions</th><th>right</th><th>weighted by confidence</th>"
+        f"<th>intervals</th><th>right</th><th>sign right</th></tr>{''.join(cells)}</table>"
     )
 
 
@@ -77,7 +77,7 @@ def _mark(item: Verdict) -> str:
 def _row(item: Verdict, others: dict[str, Verdict | None]) -> str:
     claim = item.claim
     notes = [claim.kind, f"confidence {claim.confidence}", claim.basis]
-    notes += ["used in calibration"] if claim.calibrated else []
+    notes += [USED[claim.used]] if claim.used else []
     notes += [f"rests on {name}" for name in claim.hypotheses]
     cross = "<b class=fail>&#10007;</b> "
     values = "".join(

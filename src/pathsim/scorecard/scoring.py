@@ -16,7 +16,7 @@ from ..experiments.readings import Reading, take_readings
 from ..lab import CellLine, Library, default_library
 from ..model import Model, load_model
 from ..solve import Rosenbrock
-from .claims import CONFIDENCE, Claim
+from .claims import CONFIDENCE, SCORED, Claim
 from .experiments import EXPERIMENTS
 from .expressions import evaluate
 from .null_models import feedback_free, without_drug_effects
@@ -61,12 +61,12 @@ class Scorecard:
     sets: int
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per claim, failed ones first; columns ``id, verdict, statement, predicted, accepted, ...``."""
+        """One row per claim as :meth:`in_order`; columns ``id, verdict, statement, predicted, accepted, ...``."""
         import pandas as pd
 
         others = {name: {item.claim.id: item.passed for item in verdicts} for name, verdicts in self.nulls.items()}
         rows = []
-        for item in sorted(self.verdicts, key=lambda v: (v.claim.kind == "report", v.passed)):
+        for item in self.in_order():
             row = {
                 "id": item.claim.id,
                 "verdict": "report" if item.claim.kind == "report" else ("pass" if item.passed else "FAIL"),
@@ -75,40 +75,47 @@ class Scorecard:
                 "confidence": item.claim.confidence,
                 "predicted": "; ".join(predicted(found) for found in item.findings),
                 "accepted": "; ".join(dict.fromkeys(f"{found.label}: {found.accepted}" for found in item.findings)),
-                "calibrated": item.claim.calibrated,
+                "used": item.claim.used,
                 "hypotheses": ", ".join(item.claim.hypotheses),
                 "basis": item.claim.basis,
                 "reason": item.reason,
             }
             for name, passed in others.items():
-                counts = item.claim.kind != "report" and item.claim.id in passed
+                counts = item.claim.scored and item.claim.id in passed
                 row[name] = ("pass" if passed[item.claim.id] else "fail") if counts else ""
             rows.append(row)
         return pd.DataFrame(rows)
 
+    def in_order(self) -> list[Verdict]:
+        """Verdicts: scored claims before identities before reports, failed ones first."""
+        return sorted(self.verdicts, key=lambda v: (not v.claim.scored, v.claim.kind == "report", v.passed))
+
     def summary(self) -> pd.DataFrame:
-        """Shares of right directions and accepted intervals, overall, by confidence, and without calibrated claims."""
+        """Claims and shares that hold, directions and intervals apart: all, those no constant was chosen for, and by
+        confidence. ``intervals_sign_right`` counts intervals that miss the size with the sign right as well. Identities
+        and reports do not count."""
         import pandas as pd
 
         rows = []
         for name, verdicts in {"model": self.verdicts, **self.nulls}.items():
-            scored = [item for item in verdicts if item.claim.kind != "report"]
+            scored = [item for item in verdicts if item.claim.scored]
             for scope, chosen in (
                 ("all claims", scored),
-                ("not used in calibration", [item for item in scored if not item.claim.calibrated]),
+                ("not used", [item for item in scored if not item.claim.used]),
                 *((f"confidence {c}", [item for item in scored if item.claim.confidence == c]) for c in CONFIDENCE),
             ):
-                intervals = [item for item in chosen if item.claim.kind == "interval"]
-                weights = [CONFIDENCE[item.claim.confidence] for item in chosen]
+                directions, intervals = ([v for v in chosen if v.claim.kind == kind] for kind in SCORED)
+                weights = [CONFIDENCE[item.claim.confidence] for item in directions]
                 rows.append(
                     {
                         "model": name,
                         "scope": scope,
-                        "claims": len(chosen),
-                        "directions_right": _share([item.direction_right for item in chosen]),
-                        "weighted": _share([item.direction_right for item in chosen], weights),
+                        "directions": len(directions),
+                        "directions_right": _share([item.passed for item in directions]),
+                        "weighted": _share([item.passed for item in directions], weights),
                         "intervals": len(intervals),
                         "intervals_right": _share([item.passed for item in intervals]),
+                        "intervals_sign_right": _share([item.direction_right for item in intervals]),
                     }
                 )
         return pd.DataFrame(rows)
@@ -119,7 +126,7 @@ class Scorecard:
         return [
             item.claim.id
             for item in self.verdicts
-            if item.passed and item.claim.kind != "report" and other.get(item.claim.id) is False
+            if item.passed and item.claim.scored and other.get(item.claim.id) is False
         ]
 
     def undecided(self) -> list[str]:
@@ -240,9 +247,11 @@ def _judge(
             failed = next((column for column in columns if isinstance(column, str)), None)
             if failed is not None:
                 return Verdict(claim, tuple(findings), False, False, f"did not run: {failed}")
-            values[item.name] = item.value(
-                np.stack([column for column in columns if not isinstance(column, str)], axis=1)
-            )
+            numbers = np.stack([column for column in columns if not isinstance(column, str)], axis=1)
+            try:
+                values[item.name] = item.value(numbers)
+            except PathsimError as error:
+                return Verdict(claim, tuple(findings), False, False, f"did not run: {line}: {error}")
         found = [
             _find(line, check.label, evaluate(check.value, values), check.low, check.high, check.accepted)
             for check in claim.checks
@@ -257,8 +266,10 @@ def _judge(
 
 def _find(line: str, label: str, values: FloatArray, low: float, high: float, accepted: str) -> Finding:
     value = float(values[0])
-    spread = interval(values)
-    ends = (float(spread.low), float(spread.high)) if len(values) > 4 else (np.nan, np.nan)
+    ends = (np.nan, np.nan)
+    if len(values) > 4 and not np.isnan(values).all():
+        spread = interval(values)
+        ends = (float(spread.low), float(spread.high))
     passed = bool(low <= value <= high)
     sign = passed or (bool(value > 1.0) if low >= 1.0 else bool(value < 1.0) if high <= 1.0 else False)
     return Finding(line, label, value, *ends, accepted, passed, sign)
