@@ -16,6 +16,7 @@ class Status(IntEnum):
     CHATTERING = 5
     NO_STEADY_STATE = 6
     QUEUE_FULL = 7
+    UNDEFINED_RATE = 8
 
     def sentence(self, state: str, time: float, time_unit: str = "") -> str:
         """What happened to which state when, and what to try."""
@@ -49,5 +50,9 @@ _SENTENCES = {
     Status.QUEUE_FULL: (
         "more than a million executions of delayed events wait {when}: an event triggers itself faster than its delay "
         "carries it out. Check the triggers of the events with delays"
+    ),
+    Status.UNDEFINED_RATE: (
+        "a rate takes a root or a broken power of a negative number {when}, which is not a number. Look "
+        "at '{state}' there, and at what makes and consumes it; or write max(0, ...) around the base if that is meant"
     ),
 }

@@ -17,6 +17,10 @@ from pathsim.solve import LSODA, Rosenbrock, Solver, build_system, run_rows
 from pathsim.solve.equations.evaluate import python_function
 from pathsim.solve.equations.graph import Graph
 from pathsim.solve.equations.lowering import Lowering
+from pathsim.solve.equations.system import jacobian
+from pathsim.solve.sensitivities.adjoint import pull_back
+from pathsim.solve.sensitivities.forward import differentiate
+from pathsim.solve.sensitivities.recording import record_rows
 
 solvers = pytest.mark.parametrize(
     "solver", [TIGHT, Rosenbrock(), LSODA(1e-10, 1e-13)], ids=["tight", "default", "scipy"]
@@ -259,3 +263,34 @@ def test_negative_bases_are_seen_where_they_are_asked_for() -> None:
     )
     assert np.isnan(found.values[0, :, 0]).all()
     assert list(found.values[0, :, 1]) == [1, 1]
+
+
+@pytest.mark.parametrize("n", [0.0, 1.0, 2.0, 3.0, 1.5])
+@pytest.mark.parametrize("form", ["x^n", "x^n/(K^n + x^n)", "1/(1 + (x/K)^n)", "(x/K)^n*x"])
+def test_derivatives_at_zero_whatever_the_value_of_the_exponent(form: str, n: float) -> None:
+    """d/dx at x = 0 in the evaluator, the compiled Jacobian, forward sensitivities and the adjoint, and d/dn."""
+    text = f"x = 0; y = 0; K = 1.6; n = {n!r}; x' = 0; y' = {form};"
+    mp, K = mpmath.mp, mpmath.mpf("1.6")
+    exact = {
+        "x^n": lambda x, m: x**m, "x^n/(K^n + x^n)": lambda x, m: x**m / (K**m + x**m),
+        "1/(1 + (x/K)^n)": lambda x, m: 1 / (1 + (x / K) ** m), "(x/K)^n*x": lambda x, m: (x / K) ** m * x,
+    }[form]  # fmt: skip
+    with mp.workdps(60):
+        small, m = mpmath.mpf("1e-45"), mpmath.mpf(n)
+        by_x = float((exact(small, m) - exact(mpmath.mpf(0), m)) / small)
+    by_n = 0.0 if n else None  # 0^n has no derivative at n = 0
+    equations = system(text)
+    raw, nodes, x, k = equations.raw(), equations.outputs(["y"]), equations.slot("x"), equations.slot("n")
+    graph = equations.graph
+    entry = jacobian(equations).get((1, 0), graph.zero)
+    p = [raw[equations.slot(name)] for name in equations.parameters]
+    assert python_function(graph, [entry])(0, [0, 0], p)[0] == pytest.approx(by_x, rel=1e-12, abs=1e-12)
+    recorded = record_rows(equations, raw[None], np.array([0.0, 2.0]), nodes, Rosenbrock(1e-8, 1e-10))
+    seeds = np.zeros((1, len(raw), 2))
+    seeds[0, x, 0] = seeds[0, k, 1] = 1
+    forward = differentiate(recorded, seeds).values[0, 1, 0]
+    back = pull_back(recorded, np.array([[[0.0], [1.0]]])).raw[0]
+    for value in (forward[0], back[x]):
+        assert value == pytest.approx(2 * by_x, rel=1e-7, abs=1e-12)
+    for value in (forward[1], back[k]):
+        assert by_n is None or value == pytest.approx(by_n, abs=1e-12)

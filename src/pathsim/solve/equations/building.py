@@ -12,6 +12,7 @@ from ...model.maths import Expr, deep_recursion
 from ...model.records import Event, Species
 from .graph import Graph
 from .lowering import DiscontinuityTable, Lowering, linear_in_time
+from .negative_bases import negative_under_broken_powers
 from .system import EventCode, System, Target
 
 
@@ -77,7 +78,19 @@ class _Builder:
             discontinuities=tuple(self.discontinuity_table.discontinuities),
             events=events,
             direct=self.direct,
+            undefined=self._undefined(),
         )
+
+    def _undefined(self) -> int:
+        """Where rates as they are written take a broken power of a negative number that a step would take for zero: in
+        the branches that a step is taken in, and that hold at its end."""
+        if not self.graph.clamped:
+            return self.graph.zero
+        graph, result = self.graph, self.graph.one
+        for view in (self.direct, Lowering(graph, self, self.discontinuity_table, located=self.located)):
+            rates = [graph.number(self._stored_rate(view, name)) for name in self.states]
+            result = graph.both(result, negative_under_broken_powers(graph, rates))
+        return result
 
     def _courses_of_conditions(self) -> list[int]:
         """How fast conditions move by time alone, for those that do so in any way but at a constant speed."""

@@ -40,6 +40,8 @@ class Graph:
         self.unbounded: list[bool] = []
         self._index: dict[Node, int] = {}
         self._derivatives: dict[tuple[int, int], int] = {}
+        self.clamped = False
+        """Whether any negative base counts as zero, see :meth:`pow_inside_a_step`."""
         self.zero = self.const(0.0)
         self.one = self.const(1.0)
 
@@ -184,16 +186,22 @@ class Graph:
         whole = y is not None and (not math.isfinite(y) or y == math.floor(y))
         if x is not None or self.masks[a] == 0 or whole:
             return self.pow(a, b)
-        below = self.less(a, self.zero)
-        if y is None:
-            below = self.both(below, self.negate(self.equal(b, self.call("floor", b))))
-        terms = self._terms(a)
+        below = self.both(self.less(a, self.zero), self.broken(b))
+        terms = self.terms(a)
         if len(terms) > 1:
             size = self.mul(self.const(-JUST_BELOW), self.total(self.absolute(term) for term in terms))
             below = self.both(below, self.less(size, a))
+        self.clamped = True
         return self.pow(self.select(below, self.zero, a), b)
 
-    def _terms(self, node: int) -> list[int]:
+    def broken(self, exponent: int) -> int:
+        """Whether a power with this exponent is no number where its base is negative."""
+        y = self.value(exponent)
+        if y is not None:
+            return self.const(float(math.isfinite(y) and y != math.floor(y)))
+        return self.negate(self.equal(exponent, self.call("floor", exponent)))
+
+    def terms(self, node: int) -> list[int]:
         """What a sum adds up, signs aside; a node that is no sum alone."""
         found, stack = [], [node]
         while stack:
@@ -403,12 +411,11 @@ class Graph:
         return [self._function_partial(op, node, args[0])]
 
     def _power_partials(self, node: int, base: int, exponent: int) -> list[int | None]:
+        """x^n with n < 1 has no derivative at 0, and 0^n none in n where n is 0: they are left out."""
         by_base = self.mul(exponent, self.pow(base, self.sub(exponent, self.one)))
-        at_zero = self.equal(
-            base, self.zero
-        )  # x^n with n < 1 has no derivative at 0, and 0^n none in n: leave them out
+        at_zero = self.equal(base, self.zero)
         return [
-            self.select(at_zero, self.zero, by_base),
+            self.select(self.both(at_zero, self.less(exponent, self.one)), self.zero, by_base),
             self.select(at_zero, self.zero, self.mul(node, self.call("log", base))),
         ]
 

@@ -59,6 +59,9 @@ class System:
 
     Vectors: states ``x`` (n,), effective parameters ``p`` (parameters, then branches). A *raw* vector (parameters, then
     initial values of states) is what users override: NaN there means "as the model computes it".
+
+    ``undefined`` is true where a rate takes a broken power of a number that is negative: inside a step that counts as
+    zero, a state that has got there is told.
     """
 
     model: Model
@@ -72,6 +75,7 @@ class System:
     discontinuities: tuple[Discontinuity, ...]
     events: tuple[EventCode, ...]
     direct: Lowering
+    undefined: int
 
     @cached_property
     def slots(self) -> dict[str, int]:

@@ -176,7 +176,7 @@ class Engine:
         return Code(
             **{
                 name: model.get(name, 0)
-                for name in ("start", "prep", "rates", "root_functions", "switches", "triggers", "effects")
+                for name in ("start", "prep", "rates", "root_functions", "switches", "triggers", "effects", "refuse")
             },
             **{name: step[name] for name in ("step", "record", "prepare_dense", "dense", "commit")},
             outputs=outputs.addresses["outputs"],
@@ -201,6 +201,7 @@ class Engine:
             "yn": n,
             "xs": n,
             "atol": n,
+            "peak": n,
             "U": T.stages * n,
             "D": len(T.H) * n,
             "k": n_k,
@@ -233,7 +234,8 @@ class Engine:
         scalars = {"t": rows.T, "h": rows.H, "ts": rows.INNER_TS, "ig": rows.IG, "old_error": rows.OLD_ERROR,
                    "was_rejected": rows.WAS_REJECTED, "stop": rows.STOP, "aim": rows.AIM, "accepted": rows.ACCEPTED,
                    "wish": rows.WISH, "h_next": rows.H_NEXT, "t_next": rows.T_NEXT, "lands": rows.LANDS,
-                   "target": rows.TARGET, "live": rows.LIVE, "taken": rows.TAKEN, "limit": rows.LIMIT}  # fmt: skip
+                   "target": rows.TARGET, "live": rows.LIVE, "taken": rows.TAKEN, "limit": rows.LIMIT,
+                   "tolerance": rows.TOLERANCE, "refused": rows.REFUSED}  # fmt: skip
         counts = {
             "n": n,
             "n_parameters": n_parameters,
@@ -272,6 +274,7 @@ class Engine:
             "f_time_derivative": model.get("time_derivative", 0),
             "f_factor": model.get("factor", step_code(self.tableau).addresses["table_factor"]),
             "f_solve": model["solve"],
+            "f_refuse": model.get("refuse", 0),
         }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 
 from ...arrays import FloatArray, IntArray
-from ..llvm.calls import call2, call4, call_step
+from ..llvm.calls import call2, call4, call8, call_step
 from ..llvm.layout import (
     ACCEPTED,
     AIM,
@@ -37,6 +37,7 @@ from ..llvm.layout import (
     OLD_ERROR,
     OWN_SHARE,
     PENDING,
+    REFUSED,
     ROW,
     RTOL,
     SAMPLED,
@@ -52,7 +53,9 @@ from ..llvm.layout import (
     TARGET,
     TIME,
     TINY_STEP,
+    TOLERANCE,
     TOO_MANY_STEPS,
+    UNDEFINED_RATE,
     UNDER_WAY,
     UNTIL_STEADY,
     WAS_REJECTED,
@@ -190,6 +193,8 @@ def _begin(
     for i in range(at.n):
         if status == OK and not math.isfinite(F[at.y + i, lane]):
             status = NOT_FINITE
+    if status == OK and _is_undefined(code, at, F, at.y, lane):
+        status = UNDEFINED_RATE
     if status == OK:
         if job.settings[OWN_SHARE] > 0.0:
             follow_scales(at, F, discrete, job.settings[OWN_SHARE], lane, at.y, at.atol)
@@ -297,7 +302,9 @@ def _advance(
         if status == OK and F[TAKEN, lane] >= F[LIMIT, lane]:
             status = TOO_MANY_STEPS
         if status != OK:
-            if status == STEP_TOO_SMALL and not _has_finite_rates(code, at, F, lane):
+            if status == STEP_TOO_SMALL and _is_undefined(code, at, F, at.yn, lane):
+                status = UNDEFINED_RATE
+            elif status == STEP_TOO_SMALL and not _has_finite_rates(code, at, F, lane):
                 status = NOT_FINITE
             _finish(at, F, N, results, lane, status)
             done += 1
@@ -328,6 +335,8 @@ def _at_stop(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discr
         status = happen(code, at, F, N, discrete, lane)
     if own > 0.0:
         follow_scales(at, F, discrete, own, lane, at.y, at.atol)
+    if status == OK and _is_undefined(code, at, F, at.y, lane):
+        status = UNDEFINED_RATE
     if status == OK and at.n > 0 and F[T, lane] < F[END, lane]:
         for i in range(at.n):
             for other in range(LANES):
@@ -364,7 +373,7 @@ def _finish(at: Layout, F: FloatArray, N: IntArray, results: Results, lane: int,
     results.ends[row, TIME] = F[T, lane]
     results.ends[row, STEPS_TAKEN] = F[TAKEN, lane]
     if status != OK:
-        results.ends[row, STATE] = _culprit(at, F, lane)
+        results.ends[row, STATE] = _below_zero(at, F, lane) if status == UNDEFINED_RATE else _culprit(at, F, lane)
         for j in range(N[SAMPLED, lane], results.values.shape[1]):
             for i in range(at.n_outputs):
                 results.values[row, j, i] = math.nan
@@ -386,7 +395,8 @@ def _finish(at: Layout, F: FloatArray, N: IntArray, results: Results, lane: int,
 
 
 def _has_finite_rates(code: Code, at: Layout, F: FloatArray, lane: int) -> bool:
-    """Whether the rates of a lane are numbers; those that are not are left in its error for :func:`_culprit`."""
+    """Whether the rates of a lane, and where its last attempt led, are numbers; what is not one is left in its error,
+    for :func:`_culprit`."""
     for i in range(at.n):
         for other in range(LANES):
             F[at.D + i, other] = 0.0
@@ -397,7 +407,38 @@ def _has_finite_rates(code: Code, at: Layout, F: FloatArray, lane: int) -> bool:
     if not finite:
         for i in range(at.n):
             F[at.error + i, lane] = F[at.D + i, lane]
+    for i in range(at.n):
+        finite = finite and math.isfinite(F[at.yn + i, lane])
     return finite
+
+
+def _is_undefined(code: Code, at: Layout, F: FloatArray, x: int, lane: int) -> bool:
+    """Whether a rate takes a broken power of a number that is clearly negative at the states in row ``x``."""
+    if code.refuse == 0 or at.n == 0:
+        return False
+    call8(
+        code.refuse,
+        place(at, T),
+        place(at, at.y),
+        place(at, x),
+        place(at, at.k),
+        place(at, at.atol),
+        place(at, at.peak),
+        place(at, TOLERANCE),
+        place(at, REFUSED),
+    )
+    return bool(F[REFUSED, lane] > 0.5)
+
+
+def _below_zero(at: Layout, F: FloatArray, lane: int) -> int:
+    """Of the states under broken powers (those with a peak) the one that is furthest below zero for its size."""
+    worst, where = math.inf, -1
+    for i in range(at.n):
+        if F[at.peak + i, lane] > 0.0:
+            size = F[at.y + i, lane] / F[at.peak + i, lane]
+            if size < worst:
+                worst, where = size, i
+    return where
 
 
 def _culprit(at: Layout, F: FloatArray, lane: int) -> int:

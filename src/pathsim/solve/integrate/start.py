@@ -32,6 +32,7 @@ from ..llvm.layout import (
     SWITCH_TIME,
     SWITCHED,
     TAKEN,
+    TOLERANCE,
     TS,
     WAS_REJECTED,
     WISH,
@@ -213,5 +214,7 @@ def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, l
         F[at.noise + m, lane] = 0.0
     for i in range(at.n):
         F[at.atol + i, lane] = F[at.atol_start + i, slot]
+        F[at.peak + i, lane] = 0.0
+    F[TOLERANCE, lane] = job.settings[RTOL]
     for e in range(at.n_events):
         N[at.was_true + e, lane] = discrete.events[e, 1]

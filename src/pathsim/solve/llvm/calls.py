@@ -52,6 +52,11 @@ def call7(address: int, a: int, b: int, c: int, d: int, e: int, f: int, g: int) 
     _function(address, 7)(a, b, c, d, e, f, g)
 
 
+def call8(address: int, a: int, b: int, c: int, d: int, e: int, f: int, g: int, h: int) -> None:
+    """``f(a, b, c, d, e, f, g, h)``."""
+    _function(address, 8)(a, b, c, d, e, f, g, h)
+
+
 def call_step(address: int, table: int, n8: int, most: int, rtol: float, own: float, share: float) -> None:
     """``step(table, n8, most, rtol, own, share)``."""
     _step(address)(table, n8, most, rtol, own, share)
@@ -75,5 +80,5 @@ def call_record(
     _record(address)(table, n8, most, rtol, own, share, block, width, advance, stages, attempts)
 
 
-BY_ADDRESS = (call2, call3, call4, call6, call7, call_step, call_record)
+BY_ADDRESS = (call2, call3, call4, call6, call7, call8, call_step, call_record)
 """The functions above; a compiled loop jumps to the address itself."""

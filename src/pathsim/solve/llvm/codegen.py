@@ -9,9 +9,11 @@ from functools import cached_property
 from ..equations.elimination import Elimination, eliminate
 from ..equations.lowering import linear_in_time
 from ..equations.system import System, jacobian, time_derivative
-from .vector_ir import Function, ReadLeaf, join_module, splat, write_nodes
+from .vector_ir import MASK, VECTOR, Function, ReadLeaf, join_module, splat, write_nodes
 
 FACTOR_ARGUMENTS = ("J", "ig", "A", "lu")
+CLEARLY = 100.0
+"""Errors that one step may make by which a state is clearly below zero."""
 MOST_IN_ONE_FUNCTION = 500  # multiply-adds
 MOST_STRAIGHT_LINE = 2000
 """Multiply-adds up to which the factorisation is written out at once; beyond, loops over index tables spare the
@@ -88,6 +90,7 @@ class Program:
             *(one.root for one in system.discontinuities),
             *(event.trigger for event in system.events),
             *switch,
+            system.undefined,
         ]
 
 
@@ -123,7 +126,8 @@ def model_module(program: Program, fused: bool) -> str:
     ``start(t, raw, p, x)``; ``prep(p, k)``; ``rates(t, x, k, o)`` adds the rates to o; ``jacobian(t, x, k, J)``;
     ``time_derivative(t, x, k, o)`` d rates / dt; ``factor(J, ig, A)`` when written out at once; ``solve(A, b)``;
     ``root_functions(t, x, k, o)``; ``switches(k, o)`` slope and start of those timed; ``triggers(t, x, k, o)``;
-    ``effects(t, x, p, o)``, see :func:`effect_nodes`.
+    ``effects(t, x, p, o)``, see :func:`effect_nodes`; ``refuse(t, y, x, k, atol, peak, rtol, o)``, see
+    :func:`_write_refusal`.
     """
     writer = Writer(program, fused)
     system, graph = program.system, program.system.graph
@@ -171,6 +175,8 @@ def model_module(program: Program, fused: bool) -> str:
     if system.events:
         located("triggers", [event.trigger for event in system.events])
         direct("effects", effect_nodes(system))
+    if system.undefined != graph.zero:
+        _write_refusal(writer, program)
     return writer.text()
 
 
@@ -188,6 +194,29 @@ def output_module(program: Program, nodes: Sequence[int], fused: bool) -> str:
     outputs = [("o", i, node) for i, node in enumerate(nodes)]
     write_nodes(written, writer.graph, outputs, _reader(program.elimination.place))
     return writer.text()
+
+
+def _write_refusal(writer: Writer, program: Program) -> None:
+    """Whether a step from ``y`` to ``x`` is refused, a rate there being no number: a broken power of a negative one.
+
+    States that are no further below zero than errors of steps add up to count as zero; ``peak`` holds the largest value
+    that each has had.
+    """
+    place = program.elimination.place
+
+    def read(f: Function, kind: str, i: int) -> str:
+        if kind != "x":
+            return f.load(kind, i)
+        new, row = f.load("x", place[i]), place[i]
+        peak = f.intrinsic("maxnum", f.load("peak", row), f.intrinsic("fabs", f.load("y", row)))
+        f.store("peak", row, peak)
+        error = f.multiply_add(f.load("rtol", 0), peak, f.load("atol", row))
+        limit = f.binary("fmul", splat(-CLEARLY), error)
+        near = f.emit(f"fcmp oge {VECTOR} {new}, {limit}")
+        return f.emit(f"select {MASK} {near}, {VECTOR} {f.intrinsic('maxnum', new, splat(0.0))}, {VECTOR} {new}")
+
+    written = writer.literal("refuse", ["t", "y", "x", "k", "atol", "peak", "rtol", "o"])
+    write_nodes(written, writer.graph, [("o", 0, program.system.undefined)], read, program.hoisted)
 
 
 def _reader(place: dict[int, int]) -> ReadLeaf:

@@ -63,15 +63,19 @@ LaneIntegers = Annotated[IntArray, Shape(2, LANES)]
     START_T,
     START_H,
     START_END,
-) = range(26)
-N_SCALARS = 26
+    TOLERANCE,
+    REFUSED,
+) = range(28)
+N_SCALARS = 28
 # rows of N
 ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY = range(7)
 N_INTEGERS = 7
 # values of N[SWITCHED]
 NOT_SWITCHED, AT_DISCONTINUITY, AT_REST = range(3)
 # statuses, as in pathsim.solve.status
-OK, STEP_TOO_SMALL, TOO_MANY_STEPS, NOT_FINITE, SINGULAR, CHATTERING, NO_STEADY_STATE, QUEUE_FULL = range(8)
+OK, STEP_TOO_SMALL, TOO_MANY_STEPS, NOT_FINITE, SINGULAR, CHATTERING, NO_STEADY_STATE, QUEUE_FULL, UNDEFINED_RATE = (
+    range(9)
+)
 # kinds of discontinuities
 LT, LE, FLOOR, EQ = range(4)
 # positions in Job.settings
@@ -106,6 +110,7 @@ class Code(NamedTuple):
     switches: int
     triggers: int
     effects: int
+    refuse: int
 
 
 class Layout(NamedTuple):
@@ -129,6 +134,7 @@ class Layout(NamedTuple):
     yn: int
     xs: int
     atol: int
+    peak: int
     U: int
     D: int
     error: int

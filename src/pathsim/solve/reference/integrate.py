@@ -23,6 +23,7 @@ from .steps import absolute_tolerances, make_stepper
 
 MOST_SWITCHES_AT_ONE_TIME = 1000
 FEW_SWITCHES_AT_ONE_TIME = 30
+CLEARLY = 100.0  # errors that one step may make by which a state is clearly below zero
 LONGEST = 1e9  # time units within which a steady state must be reached
 STEADY = 1e-12  # relative change per time unit that counts as none
 
@@ -105,6 +106,7 @@ class _Simulation:
         self.atol = absolute_tolerances(
             solver, self.x, self.f.rates(start_time, self.x, self.p), times[-1] - start_time
         )
+        self.peak = np.abs(self.x)
         self.was_true = [event.initially_true for event in system.events]
         self.pending: list[_Pending] = []
         self.values = np.full((len(times), len(functions.outputs(0.0, self.x, self.p))), np.nan)
@@ -160,6 +162,9 @@ class _Simulation:
             start, stop, curve = self.t, stepper.t, stepper.dense_output()
             switch = self._first_switch(start, stop, curve)
             reached = stop if switch is None else switch
+            self.peak = np.maximum(self.peak, np.abs(self.x))
+            if self._is_undefined(reached, stepper.y if switch is None else curve(switch)):
+                return self._stop_where_undefined(start, reached, curve)
             due_here = any(item.time <= reached for item in self.pending)
             # at the end of the segment events may still act, and a sample taken there must see them
             self._sample_until(reached, curve, inclusive=switch is None and not due_here)
@@ -174,6 +179,26 @@ class _Simulation:
                 self.values[:] = self.f.outputs(self.t, self.x, self.p)
                 return Status.OK
         return Status.OK
+
+    def _is_undefined(self, t: float, x: FloatArray) -> bool:
+        """Whether a rate takes a broken power of a number that is clearly negative; states that are no further below
+        zero than errors of steps add up to count as zero."""
+        limit = CLEARLY * (self.atol + self.solver.rtol * self.peak)
+        return bool(self.f.undefined(t, np.where((x < 0) & (x >= -limit), 0.0, x), self.p)[0])
+
+    def _stop_where_undefined(self, early: float, late: float, curve: Callable[[float], FloatArray]) -> Status:
+        """Go on to the first moment of a step at which a rate is no number."""
+        while True:
+            middle = early + 0.5 * (late - early)
+            if middle <= early or middle >= late:
+                break
+            if self._is_undefined(middle, curve(middle)):
+                late = middle
+            else:
+                early = middle
+        self._sample_until(early, curve)
+        self.t, self.x = late, curve(late)
+        return Status.UNDEFINED_RATE
 
     def _is_steady(self) -> bool:
         """Whether every state changes by less than STEADY of itself per time unit, rounding in the rates aside."""
@@ -350,6 +375,8 @@ class _Simulation:
             if not due:
                 if self._release():
                     continue
+                if self._is_undefined(self.t, self.x):
+                    return Status.UNDEFINED_RATE
                 self._sample_until(self.t, lambda _: self.x)
                 return Status.OK
             self._execute(self._next_of(due))
@@ -401,9 +428,12 @@ class _Simulation:
             self.limit = self.steps + self.solver.max_steps
 
     def _culprit(self) -> int:
-        """The state that is not finite or changes fastest, for the message."""
+        """The state that is not finite, takes a rate where it is none, or changes fastest, for the message."""
         if not len(self.x):
             return -1
+        if self._is_undefined(self.t, self.x):
+            under = self.system.graph.states_of(self.system.undefined)
+            return min(under, key=lambda i: float(self.x[i] / max(self.peak[i], 1e-300)), default=-1)
         bad = np.flatnonzero(~np.isfinite(self.x))
         if bad.size:
             return int(bad[0])

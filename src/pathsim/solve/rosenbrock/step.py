@@ -20,16 +20,18 @@ from .tableau import Tableau
 POINTERS = (
     "t", "h", "ts", "ig", "y", "atol", "k", "J", "A", "U", "u", "yn", "dfdt",
     "error", "old_error", "was_rejected", "stop", "aim", "accepted", "wish", "h_next", "t_next", "lands", "target",
-    "live", "taken", "limit", "f_rates", "f_jacobian", "f_time_derivative", "f_factor", "f_solve", "lu",
+    "live", "taken", "limit", "peak", "tolerance", "refused", "f_rates", "f_jacobian", "f_time_derivative", "f_factor",
+    "f_solve", "f_refuse", "lu",
 )  # fmt: skip
-"""The table a step reads its pointers from, in this order. ``f_time_derivative`` may be null; ``error`` is the last
-stage where that is the error."""
+"""The table a step reads its pointers from, in this order. ``f_time_derivative`` and ``f_refuse`` may be null;
+``error`` is the last stage where that is the error."""
 
 LARGEST_GROWTH = 8.0
 SMALLEST_GROWTH = 0.2
 SMALLEST_SHRINKAGE = 0.1
 SAFETY = 0.85
 ERROR_FLOOR = 0.2
+REFUSED_ERROR = 1e100
 SMALLEST_RELATIVE_STEP = 4e-16
 SMALLEST_STEP = 1e-290
 WORTH_LANDING = 0.3
@@ -124,6 +126,10 @@ def _attempt(name: str, T: Tableau, fused: bool, timed: bool) -> Function:
         f.lines.append(f"call void %f_rates(ptr %ts, ptr {target}, ptr %k, ptr {U[i]})")
         f.lines.append(f"call void %f_solve(ptr %A, ptr {U[i]}, ptr %lu)")
     square = f.sum_loop(_error_term(f, T, U, _spread(f, "%rtol"), _spread(f, "%own")), splat(0.0))
+    may_refuse = f.emit("icmp ne ptr %f_refuse, null")
+    refusal = "ptr %ts, ptr %y, ptr %yn, ptr %k, ptr %atol, ptr %peak, ptr %tolerance, ptr %refused"
+    f.when(may_refuse, lambda: f.lines.append(f"call void %f_refuse({refusal})"))
+    square = f.choose("ogt", f.read("%refused"), splat(0.5), splat(REFUSED_ERROR), square)
     _control(f, T, f.binary("fmul", square, _spread(f, "%share")), t, h)
     return f
 
