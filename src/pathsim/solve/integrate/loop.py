@@ -407,8 +407,11 @@ def _has_finite_rates(code: Code, at: Layout, F: FloatArray, lane: int) -> bool:
     if not finite:
         for i in range(at.n):
             F[at.error + i, lane] = F[at.D + i, lane]
+    grows = False
     for i in range(at.n):
-        finite = finite and math.isfinite(F[at.yn + i, lane])
+        grows = grows or abs(F[at.y + i, lane]) > 1e100  # overflow is all that is wrong there
+    for i in range(at.n):
+        finite = finite and (grows or math.isfinite(F[at.yn + i, lane]))
     return finite
 
 
