@@ -160,14 +160,23 @@ class Exposure:
         number = interval % len(self.starts)
         end = float(self.starts[number + 1]) if number + 1 < len(self.starts) else start + 40 / float(self.rates.min())
 
-        def change(time: float) -> float:
-            return float(-(amplitudes * self.rates) @ np.exp(-self.rates * (time - start)))
+        def changes(times: FloatArray) -> FloatArray:
+            return np.asarray(
+                -(amplitudes * self.rates * np.exp(-np.multiply.outer(times - start, self.rates))).sum(-1)
+            )
 
         grid = np.concatenate([[start], start + np.geomspace((end - start) * 1e-7, end - start, 400)])
-        changes = np.array([change(time) for time in grid])
+        found = changes(grid)
         candidates = [start, end]
-        for i in np.flatnonzero((changes[:-1] > 0) & (changes[1:] <= 0)):
-            candidates.append(float(brentq(change, grid[i], grid[i + 1], xtol=1e-12 * (end - start), rtol=1e-15)))
+        for i in np.flatnonzero((found[:-1] > 0) & (found[1:] <= 0)):
+            top = brentq(
+                lambda time: float(changes(np.array([time]))[0]),
+                grid[i],
+                grid[i + 1],
+                xtol=1e-12 * (end - start),
+                rtol=1e-15,
+            )
+            candidates.append(float(top))
         heights = [float(amplitudes @ np.exp(-self.rates * (time - start))) for time in candidates]
         best = int(np.argmax(heights))
         return candidates[best], heights[best]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,20 @@ def _yaml(source: Path) -> dict[str, Any]:
     if not isinstance(contents, dict):
         raise InputError(f"{source}: not a PEtab problem file")
     try:
-        validate_yaml_syntax(contents)
+        validate_yaml_syntax(contents, _schemas().get(str(contents.get("format_version"))))
     except Exception as error:
         raise InputError(f"{source}: not a PEtab problem file: {' '.join(str(error).split())[:200]}") from None
     return contents
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    """The schemas of the package petab by version as files write it; reading them takes longer than a problem does."""
+    from petab.v1.yaml import SCHEMAS, load_yaml
+
+    found = {}
+    for version, path in SCHEMAS.items():
+        schema = load_yaml(path)
+        texts = (f"{version[0]}", ".".join(map(str, version)), ".".join(map(str, (*version, 0))))
+        found.update(dict.fromkeys(texts, schema))
+    return found
