@@ -62,6 +62,26 @@ DRAWING = """<layout:listOfLayouts><layout:layout layout:id="l"><layout:dimensio
         .replace("s:ci", "ci"),
         level_3().replace("\n", "\r\n"),
         "\ufeff" + level_3(),
+        level_3(
+            "<notes>no namespace</notes><annotation/><annotation>text</annotation><notes><p>twice</p></notes>" + BODY
+        ),
+        level_3(BODY.replace("<listOfReactions>", "<listOfRules/><listOfEvents/><listOfReactions>", 1)),
+        level_3(BODY.replace("<kineticLaw>", '<listOfModifiers/><kineticLaw timeUnits="second">')),
+        level_3(
+            '<listOfUnitDefinitions><unitDefinition id="u"><listOfUnits><unit kind="mole" exponent="x"/>'
+            '<unit kind="Celsius" exponent="1" scale="0" multiplier="1"/></listOfUnits></unitDefinition>'
+            f"</listOfUnitDefinitions>{BODY}"
+        ),
+        level_3(BODY.replace('id="k"', 'id="k" units="1/min" sboTerm="252" metaid="1 2"')).replace('"m"', '"my model"'),
+        level_3(
+            BODY.replace("<species ", '<species v:colour="red > 1" ') + "<v:many><v:one/></v:many>",
+            'xmlns:v="http://vendor.com/x" v:required="false"',
+        ),
+        level_3(
+            BODY.replace("<species ", '<species n:a="1" ') + "<n:b/>",
+            f'xmlns:n="{CORE}/new/version1" n:required="false"',
+        ),
+        level_3(BODY, 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="a b"'),
     ],
     ids=[
         "plain",
@@ -77,6 +97,14 @@ DRAWING = """<layout:listOfLayouts><layout:layout layout:id="l"><layout:dimensio
         "prefixed",
         "CRLF",
         "BOM",
+        "notes",
+        "empty lists",
+        "empty modifiers",
+        "unit definitions",
+        "labels",
+        "vendor",
+        "new package",
+        "schema location",
     ],
 )
 def test_what_others_write_is_read(tmp_path: Path, text: str) -> None:
@@ -137,6 +165,21 @@ def test_rate_of_as_copasi_writes_it(tmp_path: Path) -> None:
         ps.load_model(path)
 
 
+def function(name: str, arguments: str, body: str) -> str:
+    bound = "".join(f"<bvar><ci>{one}</ci></bvar>" for one in arguments)
+    return f'<functionDefinition id="{name}"><math {MATH}><lambda>{bound}{body}</lambda></math></functionDefinition>'
+
+
+FUNCTIONS = (
+    "<listOfFunctionDefinitions>"
+    + function("f", "x", "<apply><ci>g</ci><ci>x</ci></apply>")
+    + function("g", "x", "<apply><ci>f</ci><ci>x</ci></apply>")
+    + function("h", "f", "<apply><ci>f</ci><ci>f</ci></apply>")
+    + "</listOfFunctionDefinitions>"
+)
+CALLS = BODY.replace("<apply><times/><ci>k</ci><ci>S</ci></apply>", "<apply><ci>FIRST</ci><ci>S</ci></apply>")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -148,8 +191,34 @@ def test_rate_of_as_copasi_writes_it(tmp_path: Path) -> None:
         ("<!doctype html>\n<html><br></html>", "a page in HTML"),
         (level_3("<annotation>" + "<a>" * 6000 + "</a>" * 6000 + "</annotation>" + BODY), "nested more than"),
         (level_3(BODY.replace("</listOfSpecies>", "<specie/></listOfSpecies>")), r"line \d+: .*specie"),
+        (level_3(BODY + "<q:a/>", f'xmlns:q="{CORE}/qual/version1" q:required="false"'), "package 'qual' is outside"),
+        (
+            level_3().replace('"2"', '"2" initialAmount="3"'),
+            "initial amount 3 and, which is another, the .* 2; give one",
+        ),
+        (
+            level_3().replace('Condition="false" constant="false"', 'Condition="false" constant="true"'),
+            "'S' is constant, but",
+        ),
+        (level_3(FUNCTIONS + CALLS.replace("FIRST", "f")), r"line \d+: reaction 'R' calls 'f', which calls itself"),
+        (level_3(FUNCTIONS + CALLS.replace("FIRST", "h")), "'h', which calls its own argument 'f'"),
+        (level_3().replace("1998/Math/MathML", "1998/Math/MathML/"), "MathML namespace .* was not found"),
     ],
-    ids=["fast", "qual", "multi", "no law", "doctype", "html", "deep", "unknown element"],
+    ids=[
+        *(
+            "fast",
+            "qual",
+            "multi",
+            "no law",
+            "doctype",
+            "html",
+            "deep",
+            "unknown element",
+            "qual elements",
+            "two values",
+        ),
+        *("constant", "recursion", "function of functions", "namespace of formulas"),
+    ],
 )
 def test_what_is_refused_is_named(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "m.xml"
@@ -252,3 +321,22 @@ def test_a_model_whose_species_have_no_values_says_so(tmp_path: Path) -> None:
     path.write_text("model m\n compartment c = 1; species S in c; k = 0.1\n J: S -> ; k*S\nend\n")
     with pytest.raises(InputError, match=r"m\.ant: 'S' has no value; give one in the file or as a parameter"):
         ps.simulate(path, [0, 1])
+
+
+def test_outputs_that_are_no_numbers_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "m.ant"
+    path.write_text("model m\n S = 1; S' = -S; w := piecewise(1, time < 3);\nend\n")
+    ps.simulate(path, [0, 2, 4], outputs=["S"])
+    assert caplog.text == ""
+    ps.simulate(path, [0, 2, 4], outputs=["S", "w"])
+    assert "m.ant: 'w' is not a number at time 4" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("trigger", "when"), [("time", 0.0), ("floor(time/3.3)", 3.3), ("S - 2", 0.0), ("!max(0, 3.3 - time)", 3.3)]
+)
+def test_numbers_as_conditions_hold_where_they_are_not_zero(tmp_path: Path, trigger: str, when: float) -> None:
+    path = tmp_path / "m.ant"
+    path.write_text(f"model m\n S = 2; q = -1; S' = -0.5*S; at ({trigger}), t0 = true: q = time;\nend\n")
+    found = ps.simulate(path, np.linspace(0, 10, 41), outputs=["q"])["q"].to_numpy()
+    np.testing.assert_allclose(found, np.where(np.linspace(0, 10, 41) > when, when, -1), atol=1e-9)

@@ -194,6 +194,7 @@ def simulate(
     prepared = _prepared(system, grid.tobytes(), tuple(changes), names, solver or Rosenbrock())
     found = prepared.frame(values)
     _tell_of_coarse(solver, found.to_numpy())
+    _tell_of_nan(system, found.to_numpy(), names, grid)
     return found
 
 
@@ -300,6 +301,20 @@ def _tell_of_coarse(solver: Solver | None, values: FloatArray) -> None:
             "leave atol out, and it follows the values",
             atol,
             largest,
+        )
+
+
+def _tell_of_nan(system: System, values: FloatArray, names: Sequence[str], times: FloatArray) -> None:
+    """Warn of outputs that are no numbers: rules outside the domain of what they use, or no case of them holds."""
+    missing = np.isnan(values)
+    if not missing.any():
+        return
+    import logging
+
+    where = system.model.source or system.model.id
+    for column in np.flatnonzero(missing.any(axis=0)):
+        logging.getLogger("pathsim").warning(
+            "pathsim: %s: '%s' is not a number at time %g", where, names[column], times[missing[:, column].argmax()]
         )
 
 

@@ -12,7 +12,7 @@ from .records import Model
 
 def inconsistencies(model: Model) -> list[str]:
     """One sentence for each name that is undefined, defined twice or determined twice."""
-    return [*_undefined(model), *_misplaced(model), *_repeated(model)]
+    return [*_undefined(model), *_misplaced(model), *_repeated(model), *_held(model)]
 
 
 def _undefined(model: Model) -> Iterator[str]:
@@ -54,6 +54,18 @@ def _misplaced(model: Model) -> Iterator[str]:
             close = near_misses(name, names)
             advice = f"; did you mean {close[0]}?" if close else ""
             yield f"{model.source}: {what} '{name}', which is not defined{advice}"
+
+
+def _held(model: Model) -> Iterator[str]:
+    """Species that nothing may change and a reaction changes: held by some tools, changed by others."""
+    held = {item.id for item in model.species if item.constant and not item.boundary}
+    for reaction in model.reactions:
+        named = {participant.species for participant in (*reaction.reactants, *reaction.products)}
+        for name in sorted(named & held):
+            yield (
+                f"{model.source}: species '{name}' is constant, but reaction '{reaction.id}' changes it; "
+                "say of one that is held from outside that it is a boundary condition"
+            )
 
 
 def _repeated(model: Model) -> Iterator[str]:

@@ -153,7 +153,10 @@ def _vertices(rows: Sequence[Row], members: Sequence[int]) -> Iterable[Row]:
     balance = np.zeros((len(columns), len(members)))
     for k, i in enumerate(members):
         for j, value in rows[i].items():
-            balance[columns[j], k] = value
+            try:
+                balance[columns[j], k] = value
+            except OverflowError:  # beyond what the programme below can hold
+                return
     bounds: list[tuple[float, float | None]] = [(0.0, None)] * len(members)
     for k in range(len(members)):
         bounds[k] = 1.0, 1.0

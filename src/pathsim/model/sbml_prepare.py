@@ -4,8 +4,8 @@ What comes in is the bytes of a file; what goes out is text in UTF-8 that
 
 - is XML, begins with an ``sbml`` element whose namespace, level and version belong together, names no other document
   (so that reading never opens an address) and nests no deeper than formulas do;
-- holds no package that is not required for the maths (drawings, groups): their elements and attributes are blanked,
-  line by line, so that messages name the lines of the file;
+- holds nothing that is not required for the maths (drawings, groups, what vendors add, notes and annotations): it is
+  blanked, line by line, so that messages name the lines of the file;
 - has the usual prefix of the package ``comp``, the only one libsbml can flatten.
 
 Packages that change what a model means are refused in one line.
@@ -14,6 +14,7 @@ Packages that change what a model means are refused in one line.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -27,12 +28,20 @@ _NAMESPACES = {
     **{(2, version): f"{_BASE}level2/version{version}" for version in (2, 3, 4, 5)},
     **{(3, version): f"{_BASE}level3/version{version}/core" for version in (1, 2)},
 }
+_CORES = frozenset(_NAMESPACES.values())
 _PACKAGE = re.compile(rf"{re.escape(_BASE)}level3/version\d+/(?P<name>\w+)/version\d+$")
 _DRAWINGS = ("http://projects.eml.org/bcb/sbml/level2", "http://projects.eml.org/bcb/sbml/render/level2")
 """Layout and rendering as they were written before Level 3."""
 _UNDERSTOOD = ("comp", "l3v2extendedmath")
 _BESIDES = ("fbc", "groups", "layout", "render")
 """Packages that leave an ODE model as it is, whatever they say of being required."""
+_QUALITATIVE = "qual"
+"""The package whose elements are the model, so that without them nothing is left of it."""
+_MATHS = "http://www.w3.org/1998/Math/MathML"
+_CONTEXT = ("http://www.w3.org/XML/1998/namespace", _MATHS)
+_REMARKS = ("notes", "annotation", "message")
+_OURS = re.compile(rb"""class\s*=\s*["']pathsim|sbml\.org/annotations/symbols""")
+"""What notes and annotations are kept for: comments of exported models, and symbols that stand for others."""
 DEEPEST = 5000
 
 
@@ -45,6 +54,9 @@ class _Seen:
     depth: int = 0
     blanks: list[tuple[int, int]] = field(default_factory=list)  # first and last byte of elements to leave out
     open_blank: int = -1  # depth at which one of them began
+    remark: bool = False  # whether it is one of notes, annotations and messages
+    maths: int = 0  # formulas that are open
+    refused: set[str] = field(default_factory=set)  # packages
     problem: str = ""
 
 
@@ -98,17 +110,31 @@ def _look_through(content: bytes, source: str) -> _Seen:
         seen.depth += 1
         if seen.depth > DEEPEST and not seen.problem:
             seen.problem = f"line {parser.CurrentLineNumber}: elements nested more than {DEEPEST} levels deep"
-        if seen.open_blank < 0 and seen.depth > 1 and _is_beside(name.rpartition(" ")[0]):
-            seen.open_blank = seen.depth
+        place, _, tag = name.rpartition(" ")
+        seen.maths += tag == "math"
+        if seen.open_blank >= 0:
+            return
+        package = _PACKAGE.match(place)
+        if package is not None and package["name"] == _QUALITATIVE:
+            seen.refused.add(_QUALITATIVE)
+        remark = place in _CORES and tag in _REMARKS
+        if seen.depth > 1 and (remark or (not seen.maths and _is_beside(place))):
+            seen.open_blank, seen.remark = seen.depth, remark
             seen.blanks.append((parser.CurrentByteIndex, 0))
+        elif any(_is_beside(key.rpartition(" ")[0]) for key in attributes if " " in key):
+            beside = {key.rpartition(" ")[2] for key in attributes if _is_beside(key.rpartition(" ")[0])}
+            seen.blanks += _attributes(content, parser.CurrentByteIndex, beside)
 
     def end(name: str) -> None:
+        seen.maths -= name.rpartition(" ")[2] == "math"
         if seen.depth == seen.open_blank:
             first, last = seen.blanks[-1][0], parser.CurrentByteIndex  # which is behind an empty element
             tag = re.match(rb"[^\s/>]+", content[first + 1 : first + 1000])
             if tag is not None and content.startswith(b"</" + tag[0], last):
                 last = content.index(b">", last) + 1
             seen.blanks[-1] = first, last
+            if seen.remark and _OURS.search(content, first, last):
+                seen.blanks.pop()
             seen.open_blank = -1
         seen.depth -= 1
 
@@ -137,6 +163,18 @@ def _look_through(content: bytes, source: str) -> _Seen:
     return seen
 
 
+_TAG = re.compile(rb"<(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")
+_PREFIXED = re.compile(rb"\s(?!xmlns:)[^\s=:\"'<>/]+:([^\s=:\"'<>/]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
+
+
+def _attributes(content: bytes, first: int, names: set[str]) -> Iterator[tuple[int, int]]:
+    """Where the attributes with a prefix and one of these names stand in the tag that begins at ``first``."""
+    tag = _TAG.match(content, first)
+    for found in _PREFIXED.finditer(content, first, tag.end() if tag is not None else first):
+        if found[1].decode(errors="replace") in names:
+            yield found.span()
+
+
 def _check_root(name: str, attributes: dict[str, str], source: str) -> int:
     """The level of the file, whose namespace, level and version must belong together."""
     namespace, _, tag = name.rpartition(" ")
@@ -155,14 +193,19 @@ def _check_root(name: str, attributes: dict[str, str], source: str) -> int:
 
 
 def _is_beside(namespace: str) -> bool:
-    """Whether elements of this namespace leave the maths of a model as it is."""
+    """Whether elements of this namespace leave the maths of a model as it is. Those of SBML itself do not, nor do
+    those of namespaces that look like it or stand nowhere."""
     package = _PACKAGE.match(namespace)
-    return namespace in _DRAWINGS or (package is not None and package["name"] in _BESIDES)
+    if package is not None:
+        return package["name"] not in _UNDERSTOOD
+    return namespace in _DRAWINGS or bool(namespace and namespace not in _CONTEXT and "sbml.org/sbml" not in namespace)
 
 
 def _refuse_packages(seen: _Seen, level: int, source: str) -> None:
     """Raise for a package that is required and not understood, or that this level of SBML cannot have."""
     assert seen.root is not None
+    for name in seen.refused:
+        raise UnsupportedModelError(f"{source}: the SBML package '{name}' is outside an ODE simulator")
     for name, value in seen.root[1].items():
         namespace, _, attribute = name.rpartition(" ")
         package = _PACKAGE.match(namespace)
@@ -180,7 +223,7 @@ def _plain_root(content: bytes, prefixes: dict[str, str], level: int) -> bytes:
     """The first tag without packages that are left out, and the usual prefixes where submodels have to be flattened."""
     for prefix, uri in prefixes.items():
         package = _PACKAGE.match(uri)
-        if prefix and (_is_beside(uri) or (package is not None and (level < 3 or package["name"] not in _UNDERSTOOD))):
+        if prefix and (uri in _DRAWINGS or (package is not None and (level < 3 or package["name"] not in _UNDERSTOOD))):
             name = re.escape(prefix.encode())
             content = re.sub(
                 rb"\s(?:xmlns:" + name + rb"|" + name + rb":\w+)\s*=\s*(?:\"[^\"]*\"|'[^']*')",

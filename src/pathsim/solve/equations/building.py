@@ -272,7 +272,7 @@ class _Builder:
             targets.append(Target(is_state, index, graph.mul(value, volume), value, volume))
         return EventCode(
             id=event.id,
-            trigger=graph.truth(self.located(event.trigger)),
+            trigger=self.located.condition(event.trigger),
             targets=tuple(targets),
             delay=None if event.delay is None else graph.number(self.direct(event.delay)),
             priority=None if event.priority is None else graph.number(self.direct(event.priority)),

@@ -21,7 +21,7 @@ from typing import Literal, Protocol
 
 from ...errors import InputError
 from ...model.maths import Expr
-from .graph import FUNCTIONS, Graph
+from .graph import BOOLEAN, FUNCTIONS, Graph
 
 _Binary = Callable[[int, int], int]
 DiscontinuityKind = Literal["lt", "le", "floor", "eq"]
@@ -139,16 +139,24 @@ class Lowering:
             return self.power(args[1], graph.div(graph.one, args[0]))
         return _ARITHMETIC[expr.op](graph, args)
 
+    def condition(self, expr: Expr) -> int:
+        """The node for a formula that is asked whether it holds: a number that moves does where it is not zero."""
+        graph = self.graph
+        node = self(expr)
+        if graph.op(node) in BOOLEAN or self.discontinuities is None or not graph.depends_on_state_or_time(node):
+            return graph.truth(node)
+        return graph.negate(self._equal(expr, Expr("number")))
+
     def _piecewise(self, args: tuple[Expr, ...]) -> int:
         graph = self.graph
         result = self(args[-1]) if len(args) % 2 else graph.const(float("nan"))
         for i in range(len(args) // 2 - 1, -1, -1):
-            result = graph.select(self(args[2 * i + 1]), self(args[2 * i]), result)
+            result = graph.select(self.condition(args[2 * i + 1]), self(args[2 * i]), result)
         return result
 
     def _logic(self, expr: Expr) -> int:
         graph = self.graph
-        terms = [self(arg) for arg in expr.args]
+        terms = [self.condition(arg) for arg in expr.args]
         match expr.op:
             case "not":
                 return graph.negate(terms[0])
