@@ -46,6 +46,9 @@ def read_text(path: str | Path) -> str:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         with contextlib.suppress(UnicodeDecodeError):
             return _plain_lines(content.decode("utf-16"))
+    if b"\0" in content:
+        line = content[: content.index(b"\0")].count(b"\n") + 1
+        raise InputError(f"{path}, line {line}: a null character; save the file as UTF-8 text")
     try:
         return _plain_lines(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

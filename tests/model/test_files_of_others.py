@@ -253,7 +253,8 @@ def test_antimony_of_any_editor(tmp_path: Path, content: bytes) -> None:
     [
         ("model m\n\n  β = 3\nend\n".encode(), "line 3: the character 'β'"),
         (b"model m\n  x = 1\n  /* \xe4 */\nend\n", "line 3: byte 22 is not UTF-8 text"),
-        (b"model m\n  x = 1\0\nend\n", r"line 2: the character '\\x00'"),
+        (b"model m\n  x = 1\0\nend\n", "line 2: a null character; save the file as UTF-8"),
+        (ANT.replace("ö", "o").replace("ß", "ss").encode("utf-16-le"), "line 1: a null character"),
         (b"model m\n  // \0\n  x = 1\nend\n", "line 2: a null character"),
     ],
 )
@@ -340,3 +341,19 @@ def test_numbers_as_conditions_hold_where_they_are_not_zero(tmp_path: Path, trig
     path.write_text(f"model m\n S = 2; q = -1; S' = -0.5*S; at ({trigger}), t0 = true: q = time;\nend\n")
     found = ps.simulate(path, np.linspace(0, 10, 41), outputs=["q"])["q"].to_numpy()
     np.testing.assert_allclose(found, np.where(np.linspace(0, 10, 41) > when, when, -1), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("model m; S = 2; k = 0,5; end", "line 1: syntax error"),
+        ("model m; S = 2; E: at time > 1: S = 3 end", "line 1: syntax error"),
+        ("model m; S = 2; S' = -delay(S, 1); end", r"m.ant: rule for 'S' uses delay\(\)"),
+    ],
+)
+def test_neither_word_nor_line_is_made_up(tmp_path: Path, text: str, says: str) -> None:
+    """``end`` ends a model on one line; the lines of the SBML that Antimony makes are in nobody's file."""
+    path = tmp_path / "m.ant"
+    path.write_text(text)
+    with pytest.raises(PathsimError, match=says):
+        ps.load_model(path)

@@ -132,6 +132,15 @@ def test_verdicts_pass_fail_and_name_what_did_not_run(tmp_path: Path) -> None:
         ('kind = "interval"', 'kind = "interval"\nused = "maybe"', "one of fit, watched, by hand"),
         ('value = "a"\nbelow = 0.9', 'value = "a"\nbelow = 0.95', "less than a tenth from no change"),
         ('fold = "pAKT_S473", treatment', 'folds = "pAKT_S473", treatment', "needs one of fold"),
+        ('value = "stars"\nabove', 'value = "stars"\nabov', "unknown key 'abov'"),
+        ('value = "stars"\nabove = 1', 'value = "stars"\nabove = "1"', "above is '1', not a finite number"),
+        (
+            "measure.a",
+            'measure.b = { bliss = ["a", "b"], doses = ["1 nM"] }\nmeasure.a',
+            "doses is .* give one text for each of the two drugs",
+        ),
+        ("measure.a = {", "measure.b = 3\nmeasure.a = {", "measure b: is 3, not a table"),
+        ("[[claim.check]]", "[claim.check]", r"write a table \[\[check\]\] for each"),
     ],
 )
 def test_what_is_wrong_with_a_claim_is_said(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -312,7 +312,7 @@ def _tell_of_nan(system: System, values: FloatArray, names: Sequence[str], times
     import logging
 
     where = system.model.source or system.model.id
-    for column in np.flatnonzero(missing.any(axis=0)):
+    for column in np.flatnonzero(missing.any(axis=0)).tolist():
         logging.getLogger("pathsim").warning(
             "pathsim: %s: '%s' is not a number at time %g", where, names[column], times[missing[:, column].argmax()]
         )

@@ -56,6 +56,14 @@ class Entry:
         self.problems.append(f"{self.where} {key} is {brief(repr(value))}, not a text")
         return default
 
+    def truth(self, key: str) -> bool:
+        """True or false, which it is where it is not given."""
+        value = self.content.get(key, False)
+        if isinstance(value, bool):
+            return value
+        self.problems.append(f"{self.where} {key} is {brief(repr(value))}, not true or false")
+        return False
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts."""
         value = self.content.get(key, [])

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..arguments import LARGEST
 from ..errors import raise_together, unknown
 from ..files import read_toml
 from ..model import models_folder
@@ -204,7 +205,7 @@ class _Table:
 
     def number(self, key: str) -> float:
         """A number."""
-        plain = self._entry(key, lambda value: type(value) in (int, float), f"{key} = a number")
+        plain = self._entry(key, _is_number, f"{key} = a number")
         return 0.0 if plain is None else float(plain)
 
     def table(self, key: str) -> _Table:
@@ -232,6 +233,10 @@ class _Table:
         place = f"in [{self.where.rstrip('.')}]" if self.where else ""
         known = list(dict.fromkeys(self.seen))
         self.problems.extend(str(unknown("entry", key, known, place)) for key in self.content if key not in known)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= LARGEST
 
 
 def _is_texts(value: Any) -> bool:

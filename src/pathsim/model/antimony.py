@@ -65,7 +65,7 @@ def _code(content: str) -> str:
 
 
 def _refuse_other_characters(path: Path, content: str) -> None:
-    """Antimony reads names of ASCII letters only, and nothing behind a null character."""
+    """Antimony reads names of ASCII letters only."""
     for number, line in enumerate(_code(content).split("\n"), start=1):
         for character in line:
             if not (character.isascii() and (character.isprintable() or character in "\t\f\v")):
@@ -73,9 +73,6 @@ def _refuse_other_characters(path: Path, content: str) -> None:
                     f"{path}, line {number}: the character {character!r} cannot stand in a name or formula; Antimony "
                     "knows letters a to z, digits and _"
                 )
-    if "\0" in content:
-        where = content[: content.index("\0")].count("\n") + 1
-        raise InputError(f"{path}, line {where}: a null character; the file is not a text")
 
 
 def _last_error() -> str:
@@ -95,11 +92,12 @@ def _located(path: Path, message: str, content: str) -> str:
     line = lines[int(match[2]) - 1] if int(match[2]) <= len(lines) else ""
     if "syntax error" in message and line.strip() != "end":
         unexpected = re.search(r"unexpected \W*(\w+)", message)
-        word = _AS_NAME.search(line)
+        words = (one for one in _AS_NAME.finditer(line) if one["before"] != "end" or line[one.end() :].strip())
+        word = next(words, None)  # but for the end of a model that stands on one line
         if word is not None:
             name = word["before"] or word["after"]
         else:
-            name = unexpected[1] if unexpected is not None else ""
+            name = unexpected[1] if unexpected is not None and unexpected[1] != "end" else ""
             name = name if re.search(rf"\b{name}\b", line) else _SAME.get(name, "")
         if name in _RESERVED:
             return f"{where}: '{name}' is a word of Antimony itself and cannot be the name of anything"

@@ -17,7 +17,7 @@ def read_model(path: Path) -> Model:
     if path.suffix.lower() != ".ant":
         return read_sbml(path)
     content = read_text(path)
-    model = parse_sbml(antimony_to_sbml(path, content), str(path))
+    model = parse_sbml(antimony_to_sbml(path, content), str(path), written=False)
     return replace(model, annotations=tuple(read_annotations(content).values()))
 
 

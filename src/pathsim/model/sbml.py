@@ -39,12 +39,13 @@ def read_sbml(path: str | Path) -> Model:
     return _read(read_bytes(path), str(path), path)
 
 
-def parse_sbml(content: str, source: str = "SBML text") -> Model:
-    """Read SBML from a string; ``source`` is what messages call it. Raises as :func:`read_sbml`."""
-    return _read(content.encode(), source, None)
+def parse_sbml(content: str, source: str = "SBML text", written: bool = True) -> Model:
+    """Read SBML from a string; ``source`` is what messages call it, with its lines where it is ``written`` so rather
+    than made of something else. Raises as :func:`read_sbml`."""
+    return _read(content.encode(), source, None, written)
 
 
-def _read(content: bytes, source: str, path: Path | None) -> Model:
+def _read(content: bytes, source: str, path: Path | None, written: bool = True) -> Model:
     document = libsbml.readSBMLFromString(prepare_sbml(content, source).decode())
     if path is not None:
         document.setLocationURI(f"file:{path.resolve()}")  # where submodels in other files are looked for
@@ -54,7 +55,7 @@ def _read(content: bytes, source: str, path: Path | None) -> Model:
     if element is None:
         raise InputError(f"{source}: the file holds no model")
     with deep_recursion():
-        return _Reader(element, source).model(hashlib.sha256(content).hexdigest())
+        return _Reader(element, source, written).model(hashlib.sha256(content).hexdigest())
 
 
 def _refuse_broken(document: Any, source: str) -> None:
@@ -119,9 +120,10 @@ def _flatten(document: Any, source: str) -> None:
 class _Reader:
     """Walks one libsbml model."""
 
-    def __init__(self, element: Any, source: str) -> None:
+    def __init__(self, element: Any, source: str, written: bool) -> None:
         self.element = element
         self.source = source
+        self.written = written
         self.functions: dict[str, tuple[list[str], Any]] = {}
         self.bodies: dict[str, Expr] = {}
         self.open: dict[str, list[str]] = {}  # functions that are being written out, with their arguments
@@ -385,7 +387,7 @@ class _Reader:
         )
 
     def _at(self, element: Any, what: str) -> str:
-        line = element.getLine() if element is not None else 0
+        line = element.getLine() if element is not None and self.written else 0
         return f"{self.source}, line {line}: {what}" if line else f"{self.source}: {what}"
 
 

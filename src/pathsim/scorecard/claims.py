@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, raise_together, unknown
+from ..errors import InputError, brief, raise_together, unknown
 from ..files import read_toml
+from ..lab.entry import Entry
 from ..model import models_folder
 from .expressions import names_in
 from .measures import Measure, read_measure
@@ -86,9 +87,8 @@ def read_claims(path: str | Path | None = None) -> list[Claim]:
     Raises :class:`InputError` listing every claim that is not well formed.
     """
     where = Path(path) if path is not None else models_folder() / "claims.toml"
-    content = read_toml(where)
     problems: list[str] = []
-    claims = [_claim(entry, problems) for entry in content.get("claim", ())]
+    claims = [_claim(entry, problems) for entry in _tables(read_toml(where), "claim", "", problems)]
     seen: set[str] = set()
     for claim in claims:
         if claim.id in seen:
@@ -102,21 +102,32 @@ _KEYS = ("id", "statement", "kind", "confidence", "basis", "used", "lines", "req
          "hypotheses", "experiment", "separates", "comment")  # fmt: skip
 
 
-def _claim(entry: Mapping[str, Any], problems: list[str]) -> Claim:
-    name = str(entry.get("id", "(no id)"))
-    problems += [f"claim {name}: {unknown('key', key, _KEYS)}" for key in entry if key not in _KEYS]
+def _tables(content: Mapping[str, Any], key: str, where: str, problems: list[str]) -> list[Any]:
+    """The tables written as ``[[key]]``, none where there are none."""
+    found = content.get(key, [])
+    if isinstance(found, list):
+        return found
+    problems.append(f"{where}{key} is {brief(repr(found))}; write a table [[{key}]] for each")
+    return []
+
+
+def _claim(content: Any, problems: list[str]) -> Claim:
+    name = str(content.get("id", "(no id)")) if isinstance(content, dict) else "(no id)"
+    entry = Entry(f"claim {name}:", content, problems)
+    problems += [f"claim {name}: {unknown('key', key, _KEYS)}" for key in entry.content if key not in _KEYS]
     needed = ("statement", "kind", "confidence", "basis")
-    problems += [f"claim {name}: '{key}' is missing" for key in needed if key not in entry]
-    if entry.get("kind") not in KINDS:
-        problems.append(f"claim {name}: kind is {entry.get('kind')!r}; one of {', '.join(KINDS)}")
-    if entry.get("used", "") not in ("", *USED):
-        problems.append(f"claim {name}: used is {entry['used']!r}; one of {', '.join(USED)}, or left out")
-    if entry.get("confidence") not in CONFIDENCE:
-        problems.append(f"claim {name}: confidence is {entry.get('confidence')!r}; one of H, M, L")
-    read = [read_measure(key, spec, f"claim {name}", problems) for key, spec in entry.get("measure", {}).items()]
+    problems += [f"claim {name}: '{key}' is missing" for key in needed if key not in entry.content]
+    if entry.text("kind") not in KINDS:
+        problems.append(f"claim {name}: kind is {entry.text('kind')!r}; one of {', '.join(KINDS)}")
+    if entry.text("used") not in ("", *USED):
+        problems.append(f"claim {name}: used is {entry.text('used')!r}; one of {', '.join(USED)}, or left out")
+    if entry.text("confidence") not in CONFIDENCE:
+        problems.append(f"claim {name}: confidence is {entry.text('confidence')!r}; one of H, M, L")
+    measured = entry.table("measure").content
+    read = [read_measure(key, spec, f"claim {name}", problems) for key, spec in measured.items()]
     measures = [measure for measure in read if measure is not None]
-    checks = [_check(spec, name, problems) for spec in entry.get("check", ())]
-    if entry.get("kind") == "direction":
+    checks = [_check(spec, name, problems) for spec in _tables(entry.content, "check", f"claim {name}: ", problems)]
+    if entry.text("kind") == "direction":
         problems += [
             f"claim {name}: check '{check.value}' accepts {check.accepted}, less than a tenth from no change; "
             "move it, or give the words of the claim as 'stated'"
@@ -124,41 +135,44 @@ def _claim(entry: Mapping[str, Any], problems: list[str]) -> Claim:
             if _too_near(check) and not check.stated
         ]
     known = {measure.name for measure in measures}
-    if not entry.get("experiment"):
+    experiment = entry.text("experiment")
+    if not experiment:
         problems += [
             f"claim {name}: {unknown('measure', symbol, known)}"
             for check in checks
-            for symbol in names_in(check.value)
+            for symbol in _names(check.value)
             if symbol not in known
         ]
     return Claim(
         id=name,
-        statement=str(entry.get("statement", "")),
-        kind=str(entry.get("kind", "")),
-        confidence=str(entry.get("confidence", "L")),
-        basis=str(entry.get("basis", "")),
-        used=str(entry.get("used", "")),
-        lines=tuple(entry.get("lines", ("T47D",))),
-        required=float(entry.get("required", 1.0)),
+        statement=entry.text("statement"),
+        kind=entry.text("kind"),
+        confidence=entry.text("confidence", "L"),
+        basis=entry.text("basis"),
+        used=entry.text("used"),
+        lines=entry.texts("lines") if "lines" in entry.content else ("T47D",),
+        required=entry.number("required", 1.0),
         measures=tuple(measures),
         checks=tuple(checks),
-        hypotheses=tuple(entry.get("hypotheses", ())),
-        experiment=str(entry.get("experiment", "")),
-        separates=bool(entry.get("separates", False)),
-        comment=str(entry.get("comment", "")),
+        hypotheses=entry.texts("hypotheses"),
+        experiment=experiment,
+        separates=entry.truth("separates"),
+        comment=entry.text("comment"),
     )
 
 
-def _check(spec: Mapping[str, Any], claim: str, problems: list[str]) -> Check:
-    value = str(spec.get("value", ""))
-    low, high = float(spec.get("above", -math.inf)), float(spec.get("below", math.inf))
+def _check(content: Any, claim: str, problems: list[str]) -> Check:
+    entry = Entry(f"claim {claim}: check", content, problems)
+    entry.check_keys(("value", "above", "below", "label", "stated"))
+    value = entry.text("value")
+    low, high = entry.number("above", -math.inf), entry.number("below", math.inf)
     try:
         names_in(value)
     except InputError as error:
         problems.append(f"claim {claim}: {error}")
     if not low < high:
         problems.append(f"claim {claim}: check '{value}' accepts nothing (above {low:g}, below {high:g})")
-    return Check(value, low, high, str(spec.get("label", value)), str(spec.get("stated", "")))
+    return Check(value, low, high, entry.text("label", value), entry.text("stated"))
 
 
 def _too_near(check: Check) -> bool:
@@ -167,3 +181,11 @@ def _too_near(check: Check) -> bool:
         return False  # a band about no change
     bound = check.low if math.isinf(check.high) else check.high
     return min(abs(bound), abs(bound - 1.0)) < 0.1 - 1e-9
+
+
+def _names(text: str) -> list[str]:
+    """Names of measures in an expression, none where it is no arithmetic, which has been told."""
+    try:
+        return names_in(text)
+    except InputError:
+        return []

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..assays.screen_input import read_doses
-from ..errors import InputError, unknown
+from ..errors import InputError, brief, unknown
 from ..experiments.readings import Reading
 from ..lab.protocols import protocols
 from ..stats.synergy import Wells, bliss, combination_index, loewe
@@ -28,8 +28,19 @@ class Measure:
     value: Callable[[FloatArray], FloatArray]
 
 
-def read_measure(name: str, spec: Mapping[str, Any], where: str, problems: list[str]) -> Measure | None:
+_PAIRS = ("bliss", "bliss_peak", "loewe", "index", "correlation", "doses", "drugs", "lines")
+"""What is a list of texts: for two drugs, and for cell lines."""
+
+
+def read_measure(name: str, spec: Any, where: str, problems: list[str]) -> Measure | None:
     """The measure a TOML table describes; what is wrong with it is added to ``problems``."""
+    if not isinstance(spec, dict):
+        problems.append(f"{where}, measure {name}: is {brief(repr(spec))}, not a table")
+        return None
+    for key, value in spec.items():
+        if not (isinstance(value, str) or (key in _PAIRS and _is_texts(value))):
+            problems.append(f"{where}, measure {name}: {key} is {brief(repr(value))}, not a text")
+            return None
     kind = next((key for key in MAKERS if key in spec), None)
     if kind is None:
         problems.append(f"{where}, measure {name}: needs one of {', '.join(MAKERS)}")
@@ -193,14 +204,25 @@ def _ec50(spec: Mapping[str, Any]) -> _Parts:
     return readings, lambda x: crossing(doses, x[:, 1:] / x[:, :1], 0.5)
 
 
+def _two_drugs(spec: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
+    """The two drugs under ``key``, each with its doses."""
+    for what in (key, "doses"):
+        if not isinstance(spec[what], list) or len(spec[what]) != 2:
+            raise InputError(f"{what} is {brief(repr(spec[what]))}; give one text for each of the two drugs")
+    return list(zip(spec[key], spec["doses"], strict=True))
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
 def _matrix(key: str, score: Callable[[Wells], float]) -> Callable[[Mapping[str, Any]], _Parts]:
     """A number of a dose matrix of two drugs, in viability over untreated."""
 
     def make(spec: Mapping[str, Any]) -> _Parts:
-        drugs = tuple(str(name) for name in spec[key])
-        (a, first), (b, second) = (
-            _series(spec, name, str(doses)) for name, doses in zip(drugs, spec["doses"], strict=True)
-        )
+        pairs = _two_drugs(spec, key)
+        drugs = tuple(name for name, _ in pairs)
+        (a, first), (b, second) = (_series(spec, name, doses) for name, doses in pairs)
         medium, time = str(spec.get("medium", FULL)), _minutes(spec, "72 h")
         added = [text.removeprefix(medium) for text in second]
         both = [f"{text}{more}" for text in first for more in added]
@@ -243,10 +265,9 @@ def _t80(spec: Mapping[str, Any]) -> _Parts:
 def _correlation(spec: Mapping[str, Any]) -> _Parts:
     """``correlation``: rank correlation over ``lines`` of the area over the GR curve of two drugs."""
     curves = [
-        _gr_curve({**spec, "drug": drug, "doses": doses}, "drug")
-        for drug, doses in zip(spec["correlation"], spec["doses"], strict=True)
+        _gr_curve({**spec, "drug": drug, "doses": doses}, "drug") for drug, doses in _two_drugs(spec, "correlation")
     ]
-    lines: Sequence[str] = spec["lines"]
+    lines: Sequence[str] = [spec["lines"]] if isinstance(spec["lines"], str) else spec["lines"]
 
     def readings(_: str) -> list[Reading]:
         return [reading for _, make in curves for line in lines for reading in make(line)]
