@@ -65,6 +65,27 @@ def test_the_deepest_valley_wins() -> None:
     assert found.gradients < found.evaluations
 
 
+class Differentiated(Valleys):
+    """The same, of which derivatives cost as little as values."""
+
+    derivatives_suffice = True
+
+
+def test_few_searches_take_derivatives_in_place_of_values() -> None:
+    begin = [np.array([-2.0, 3.0]), np.array([3.0, -2.0])]
+    objective = Differentiated()
+    found = descend(objective, begin, SuccessiveHalving(members=2, tolerance=1e-6))
+    np.testing.assert_allclose(found.members[0], [1.0, 1.0], atol=1e-3)
+    assert (objective.calls, found.evaluations) == (0, 0)
+    many = [np.array([x, 4.0]) for x in np.linspace(-4, 4, 8)]
+    assert descend(objective, many, SuccessiveHalving(rounds=1)).evaluations > 0  # too many at first
+    walled = Differentiated(wall=0.25)
+    found = descend(walled, [np.array([0.0, 4.0]), np.array([0.1, 0.0])], SuccessiveHalving())
+    assert len(found.members) == 1
+    assert found.members[0][1] <= 0.25
+    assert walled.value(found.members[0])[0] < walled.value(np.array([0.1, 0.0]))[0]
+
+
 def test_the_worse_half_is_given_up() -> None:
     begin = [np.array([x, 4.0]) for x in np.linspace(-4, 4, 8)]
     told: list[str] = []

@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from pathsim.arrays import BoolArray, FloatArray
 from pathsim.errors import InputError
-from pathsim.estimation.likelihood import Given, Scaled, ScaledWithOffset, Solved, Unscaled
+from pathsim.estimation.likelihood import Given, GroupSums, Scaled, ScaledWithOffset, Solved, Unscaled
 from pathsim.stats.noise import Family, Laplace, Log10Normal, LogNormal, Normal, Robust, losses, residuals
 
 RNG = np.random.default_rng(0)
@@ -177,3 +177,13 @@ def test_given_sizes_of_noise(family: Family, side: BoolArray | None) -> None:
     by_sigma = derivative(lambda s: given.losses(signal, s), sigma)
     np.testing.assert_allclose(found.by_sigma, by_sigma, rtol=1e-6, atol=1e-7)
     np.testing.assert_array_equal(found.losses, given.losses(signal, sigma))
+
+
+def test_groups_are_summed_whatever_their_order() -> None:
+    rng = np.random.default_rng(0)
+    group = rng.permutation(np.repeat(np.arange(4), (1, 5, 2, 12)))
+    x = rng.standard_normal((20, 3))
+    expected = np.array([x[group == g].sum(axis=0) for g in range(4)])
+    np.testing.assert_allclose(GroupSums(group) @ x, expected, rtol=1e-13)
+    one = np.hstack([GroupSums(group) @ np.ascontiguousarray(x[:, i : i + 1]) for i in range(3)])
+    np.testing.assert_array_equal(GroupSums(group) @ x, one)

@@ -16,9 +16,14 @@ from .optimise import Curvature, Reduced, bounded_step
 
 RADII = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Values cost so much less than derivatives that steps of several lengths are tried at once."""
+FEW_RADII = (0.5, 2.0)
+"""Steps that are differentiated at once where that suffices."""
+FEW_TOGETHER = 4
+"""Searches so few that a call costs more than the derivatives of all their steps."""
 SMALLEST = 1e-7
-CONFIRMED = 1.0
-"""Log-likelihood units after which the best of few searches is evaluated exactly on its way."""
+CONFIRMED, NEARLY = 1.0, 5.0
+"""Log-likelihood units after which the best of few searches is evaluated exactly on its way, once its next step
+promises no more than the second."""
 FEW = 2
 """Searches, when only so many are left."""
 RENEW = 5
@@ -52,6 +57,14 @@ class Steerable(Objective, Protocol):
 
     def derivatives_many(self, thetas: FloatArray) -> list[Derivatives]:
         """Rough derivatives at each of ``thetas``."""
+
+
+class Differentiated(Steerable, Protocol):
+    """One whose derivatives cost little more than its values."""
+
+    @property
+    def derivatives_suffice(self) -> bool:
+        """Whether they do, and a value could not be made any better without simulations."""
 
 
 class Steered(Steerable, Protocol):
@@ -94,20 +107,14 @@ def descend(
         active = [walker for walker in kept if not walker.done]
         if not active:
             break
-        trials = [walker.trials(objective.lower, objective.upper) for walker in active]
-        made, values = objective.refined_many(np.concatenate(trials))
-        evaluations += len(made)
-        ends = np.cumsum([0, *(len(trial) for trial in trials)])
-        moved = [
-            walker
-            for i, walker in enumerate(active)
-            if walker.choose(made[ends[i] : ends[i + 1]], values[ends[i] : ends[i + 1]])
-        ]
-        for walker, derivatives in _derivatives(objective, moved):
-            walker.arrive(derivatives)
-        gradients += len(moved)
+        if len(active) <= FEW_TOGETHER and getattr(objective, "derivatives_suffice", False):
+            gradients += _moved_by_derivatives(objective, active)
+        else:
+            tried, differentiated = _moved_by_values(objective, active)
+            evaluations, gradients = evaluations + tried, gradients + differentiated
         best = min(kept, key=lambda walker: walker.derivatives.value)
-        if confirm is not None and len(kept) <= FEW and best.derivatives.value < confirmed - CONFIRMED:
+        better = best.derivatives.value < confirmed - CONFIRMED and best.promised <= NEARLY
+        if confirm is not None and len(kept) <= FEW and better:
             confirmed = best.derivatives.value
             confirm(best.theta)
         if iteration % settings.rounds == 0 and len(kept) > settings.finalists:
@@ -120,6 +127,32 @@ def descend(
                 )
     walkers.sort(key=lambda walker: walker.derivatives.value)
     return Descended(tuple(walker.theta for walker in walkers), evaluations, gradients)
+
+
+def _moved_by_values(objective: Steerable, walkers: Sequence[_Walker]) -> tuple[int, int]:
+    """A step of each search: many are tried, and the best is differentiated. Returns how many of both that took."""
+    trials = [walker.trials(objective.lower, objective.upper) for walker in walkers]
+    made, values = objective.refined_many(np.concatenate(trials))
+    ends = np.cumsum([0, *(len(trial) for trial in trials)])
+    moved = [
+        walker
+        for i, walker in enumerate(walkers)
+        if walker.choose(made[ends[i] : ends[i + 1]], values[ends[i] : ends[i + 1]])
+    ]
+    for walker, derivatives in _derivatives(objective, moved):
+        walker.arrive(derivatives)
+    return len(made), len(moved)
+
+
+def _moved_by_derivatives(objective: Steerable, walkers: Sequence[_Walker]) -> int:
+    """A step of each search: few are tried, all of them differentiated, in one call. Returns how many."""
+    trials = [walker.few_trials(objective.lower, objective.upper) for walker in walkers]
+    found = iter(objective.derivatives_many(np.concatenate(trials)))
+    for walker, made in zip(walkers, trials, strict=True):
+        own = [next(found) for _ in made]
+        if walker.choose(made, np.array([one.value for one in own])):
+            walker.arrive(min(own, key=lambda one: one.value))
+    return sum(map(len, trials))
 
 
 def _derivatives(objective: Steerable, walkers: Sequence[_Walker]) -> list[tuple[_Walker, Derivatives]]:
@@ -144,6 +177,7 @@ class _Walker:
     calm: int = 0
     age: int = 0
     done: bool = False
+    promised: float = math.inf
     trial: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
@@ -157,12 +191,24 @@ class _Walker:
             rest: dict[bytes, Reduced] = {}
             full = self.derivatives.fisher + self.curvature.rest
             plans = [*plans[::2], *[(full, factor, rest) for factor in RADII[1:-1]]]
+        return self._made(plans, lower, upper)
+
+    def few_trials(self, lower: FloatArray, upper: FloatArray) -> FloatArray:
+        """Steps of two lengths with the Fisher information, which is of here."""
+        known: dict[bytes, Reduced] = {}
+        return self._made([(self.derivatives.fisher, factor, known) for factor in FEW_RADII], lower, upper)
+
+    def _made(
+        self, plans: list[tuple[FloatArray, float, dict[bytes, Reduced]]], lower: FloatArray, upper: FloatArray
+    ) -> FloatArray:
+        """Where steps with these Hessians and radii lead."""
         steps = [
             bounded_step(self.derivatives.gradient, hessian, self.theta, lower, upper, self.radius * factor, eigen)
             for hessian, factor, eigen in plans
         ]
         self.lengths = np.array([float(np.linalg.norm(step)) for step, _ in steps])
-        self.expected = np.array([expected for _, expected in steps])
+        self.shortest = min(factor for _, factor, _ in plans)
+        self.promised = max(expected for _, expected in steps)
         made: FloatArray = np.clip(self.theta + np.array([step for step, _ in steps]), lower, upper)
         return made
 
@@ -197,6 +243,6 @@ class _Walker:
         self.done = self.calm >= 3
 
     def _shorten(self) -> None:
-        self.radius *= 0.05
+        self.radius = 0.5 * min(self.shortest * self.radius, float(self.lengths.min()))
         self.curvature.rest[:] = 0.0
         self.done = self.radius < SMALLEST or not math.isfinite(self.derivatives.value)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import BoolArray, FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray
 from ..experiments.run import Outcome
 from ..experiments.values import scatter_add
 from ..solve import Rosenbrock
@@ -48,21 +48,15 @@ def forward_derivatives(
         return [next(others) if fine else Derivatives.failed(d, NOT_FINITE) for fine in finite]
     table = setup.table(thetas)
     numbers, by_theta = setup.numbers(table), setup.number_derivatives(table)
-    totals = [_Total(d) for _ in range(m)]
-    failures = [""] * m
+    total, failures = _Total(m, d), [""] * m
     for part in setup.parts:
         found = part.runner.forward(numbers, by_theta, solver, refinements)
         failures = [why or found.outcome.failure(i) for i, why in enumerate(failures)]
-        moved = [None if why else found.of(i)[1] for i, why in enumerate(failures)]
+        fine = np.array([not why for why in failures])
+        moved = found.flat
         for term in part.terms:
-            local = term.derivatives(found.outcome.flat, numbers)
-            for i in range(m):
-                if not failures[i]:
-                    totals[i].add(term, local, i, moved[i], by_theta[:, i])
-    return [
-        Derivatives.failed(d, why) if why else checked(total.derivatives)
-        for why, total in zip(failures, totals, strict=True)
-    ]
+            total.add(term, term.derivatives(found.outcome.flat, numbers), fine, moved, by_theta)
+    return [Derivatives.failed(d, why) if why else checked(total.of(i)) for i, why in enumerate(failures)]
 
 
 def fixed_derivatives(setup: Setup, theta: FloatArray, flats: Sequence[FloatArray]) -> Derivatives:
@@ -70,70 +64,89 @@ def fixed_derivatives(setup: Setup, theta: FloatArray, flats: Sequence[FloatArra
     each part."""
     table = setup.table(theta[None])
     numbers, by_theta = setup.numbers(table), setup.number_derivatives(table)
-    total = _Total(len(theta))
+    total = _Total(1, len(theta))
     for part, flat in zip(setup.parts, flats, strict=True):
         for term in part.terms:
-            total.add(term, term.derivatives(flat, numbers), 0, None, by_theta[:, 0])
-    return checked(total.derivatives)
+            total.add(term, term.derivatives(flat, numbers), np.ones(1, dtype=bool), None, by_theta)
+    return checked(total.of(0))
 
 
 class _Total:
-    """A likelihood to second order, added up term by term."""
+    """Likelihoods of m vectors to second order, added up term by term."""
 
-    def __init__(self, d: int) -> None:
-        self.value, self.gradient, self.fisher = 0.0, np.zeros(d), np.zeros((d, d))
+    def __init__(self, m: int, d: int) -> None:
+        self.value, self.gradient, self.fisher = np.zeros(m), np.zeros((m, d)), np.zeros((m, d, d))
 
-    @property
-    def derivatives(self) -> Derivatives:
-        return Derivatives(self.value, self.gradient, self.fisher)
+    def of(self, i: int) -> Derivatives:
+        return Derivatives(float(self.value[i]), self.gradient[i], self.fisher[i])
 
     def add(
         self,
         term: Term,
         found: terms.Derivatives,
-        i: int,
+        wanted: BoolArray,
         flat_derivatives: FloatArray | None,
         number_derivatives: FloatArray,
     ) -> None:
-        """A term at vector ``i``; ``flat_derivatives`` (outputs, d) None means that simulations do not move."""
+        """A term at the ``wanted`` vectors (m,), each by itself; ``flat_derivatives`` (m, outputs, d) None means that
+        simulations do not move; ``number_derivatives`` (numbers, m, d)."""
         local = found.local
-        count, d = len(term.rows), len(self.gradient)
-        by_theta, noise_by_theta = np.zeros((count, d)), np.zeros((count, d))
-        for simulated, places, signal, noise in zip(
+        by_theta, noise_by_theta = self._by_theta(term, found, wanted, flat_derivatives, number_derivatives)
+
+        def of(columns: FloatArray) -> FloatArray:
+            """(measurements, m) -> (wanted, measurements)"""
+            return np.ascontiguousarray(columns.T[wanted])
+
+        self.value[wanted] += of(local.losses).sum(axis=1)
+        self.gradient[wanted] += (of(local.by_signal)[:, None] @ by_theta)[:, 0]
+        rows = of(local.root)[:, :, None] * by_theta
+        fisher = rows.transpose(0, 2, 1) @ rows
+        if local.members is not None:
+            for basis in local.bases:
+                made_up_for = (local.members @ (of(basis)[:, :, None] * rows).transpose(1, 0, 2)).transpose(1, 0, 2)
+                fisher -= made_up_for.transpose(0, 2, 1) @ made_up_for
+        if noise_by_theta.any():
+            self.gradient[wanted] += (of(local.by_sigma)[:, None] @ noise_by_theta)[:, 0]
+            noisy = of(local.noise_root)[:, :, None] * noise_by_theta
+            squares = noisy**2
+            # far from the optimum noise is too small by far, and its curvature grows with the residuals; 1 there
+            weighted = (of(local.sizes)[:, None] @ squares)[:, 0] / np.maximum(squares.sum(axis=1), 1e-300)
+            noisy = noisy * np.sqrt(np.maximum(1.0, weighted))[:, None]
+            fisher += noisy.transpose(0, 2, 1) @ noisy
+        self.fisher[wanted] += fisher
+
+    def _by_theta(
+        self,
+        term: Term,
+        found: terms.Derivatives,
+        wanted: BoolArray,
+        flat_derivatives: FloatArray | None,
+        number_derivatives: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Derivatives of signals and of sizes of noise by theta, (wanted, measurements, d) each."""
+        shape = (int(wanted.sum()), len(term.rows), self.gradient.shape[1])
+        totals = np.zeros(shape), np.zeros(shape)
+        for simulated, places, *weights in zip(
             term.shape.simulated, term.sources, found.signal, found.noise, strict=True
         ):
             if simulated and flat_derivatives is None:
                 continue
-            leaf = (flat_derivatives if simulated and flat_derivatives is not None else number_derivatives)[places]
-            for total, weights in ((by_theta, signal[:, i]), (noise_by_theta, noise[:, i])):
-                used = weights != 0  # a sensitivity that is not finite must not spoil what does not depend on it
+            leaf = None
+            for total, weight in zip(totals, weights, strict=True):
+                if not weight.any():
+                    continue
+                if leaf is None:
+                    if simulated and flat_derivatives is not None:
+                        leaf = flat_derivatives[wanted][:, places]
+                    else:
+                        leaf = number_derivatives.transpose(1, 0, 2)[wanted][:, places]
+                own = weight.T[wanted]
+                used = own != 0  # a sensitivity that is not finite must not spoil what does not depend on it
                 if used.all():
-                    total += weights[:, None] * leaf
-                elif used.any():
-                    total[used] += weights[used, None] * leaf[used]
-        self.value += float(local.losses[:, i].sum())
-        self.gradient += local.by_signal[:, i] @ by_theta
-        rows = local.root[:, i, None] * by_theta
-        self.fisher += rows.T @ rows
-        if local.group is not None:
-            for basis in local.bases:
-                made_up_for = _sums(basis[:, i, None] * rows, local.group)
-                self.fisher -= made_up_for.T @ made_up_for
-        if noise_by_theta.any():
-            self.gradient += local.by_sigma[:, i] @ noise_by_theta
-            noisy = local.noise_root[:, i, None] * noise_by_theta
-            squares = noisy**2
-            # far from the optimum noise is too small by far, and its curvature grows with the residuals; 1 there
-            weighted = (local.sizes[:, i] @ squares) / np.maximum(squares.sum(axis=0), 1e-300)
-            noisy = noisy * np.sqrt(np.maximum(1.0, weighted))
-            self.fisher += noisy.T @ noisy
-
-
-def _sums(rows: FloatArray, group: IntArray) -> FloatArray:
-    """Sums over the rows of each group, (groups, d)."""
-    total = np.zeros((int(group.max()) + 1, rows.shape[1]))
-    np.add.at(total, group, rows)
-    return total
+                    total += own[:, :, None] * leaf
+                else:
+                    total[used] += own[used][:, None] * leaf[used]
+        return totals
 
 
 # ---------------------------------------------------------------------------------------------------------- adjoint

@@ -24,7 +24,6 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-from scipy import sparse
 
 from ..arrays import BoolArray, FloatArray, IntArray, SideArray
 from ..errors import InputError
@@ -48,14 +47,31 @@ RELATIVE = 1e-13
 """A gain below this share of the likelihood is none."""
 
 
+class GroupSums:
+    """Sums over the measurements of each group: ``sums @ x`` as if it were a matrix (groups, measurements).
+
+    Args:
+        group: (measurements,), numbers from 0 of which none is left out.
+    """
+
+    def __init__(self, group: IntArray) -> None:
+        self.group = group
+        order = np.argsort(group, kind="stable")
+        self.order = None if np.array_equal(order, np.arange(len(group))) else order
+        self.first = np.searchsorted(group[order], np.arange(int(group.max()) + 1))
+
+    def __matmul__(self, x: FloatArray) -> FloatArray:
+        return np.asarray(np.add.reduceat(x if self.order is None else x[self.order], self.first, axis=0))
+
+
 @dataclass(frozen=True, eq=False)
 class Local:
     """The likelihood around the signals, to second order.
 
     ``losses``: negative log densities. ``by_signal``, ``by_sigma``: derivatives of their sum. ``root`` and
     ``noise_root``: square roots of the expected second derivatives by signal and by sigma; ``sizes`` are 1 on average
-    where the noise is right. ``bases``: within each ``group``, orthonormal directions of ``root`` times signal that
-    scale and offset make up for.
+    where the noise is right. ``bases``: within each group, orthonormal directions of ``root`` times signal that
+    scale and offset make up for; ``members`` sums over groups.
     """
 
     losses: FloatArray
@@ -65,7 +81,7 @@ class Local:
     noise_root: FloatArray
     sizes: FloatArray
     bases: tuple[FloatArray, ...] = ()
-    group: IntArray | None = None
+    members: GroupSums | None = None
 
 
 class Likelihood(Protocol):
@@ -210,10 +226,9 @@ class Solved:
         return int(self.group.max()) + 1
 
     @cached_property
-    def members(self) -> sparse.csr_array:
-        """Sums over the measurements of each group, (groups, measurements)."""
-        n = len(self.group)
-        return sparse.csr_array((np.ones(n), (self.group, np.arange(n))), shape=(self.groups, n))
+    def members(self) -> GroupSums:
+        """Sums over the measurements of each group."""
+        return GroupSums(self.group)
 
     @cached_property
     def least_sigma(self) -> float:
@@ -225,6 +240,10 @@ class Solved:
     @cached_property
     def _data(self) -> FloatArray:
         return self.data[:, None]
+
+    @cached_property
+    def _scaled_data(self) -> FloatArray:
+        return scaled(self._data, self.family.scale)
 
     @cached_property
     def _side(self) -> SideArray | None:
@@ -267,7 +286,7 @@ class Solved:
                 nothing,
                 z * pull,
                 self._bases(weight, signal, found),
-                self.group,
+                self.members,
             )
 
     def _bases(self, weight: FloatArray, signal: FloatArray, found: Solution) -> tuple[FloatArray, ...]:
@@ -301,12 +320,14 @@ class Solved:
 
     def _shifts(self, signal: FloatArray) -> Solution:
         family, m = self.family, signal.shape[1]
-        gap = scaled(self._data, family.scale) - scaled(signal, family.scale)
+        gap = self._scaled_data - scaled(signal, family.scale)
         plain = isinstance(family.density, Gaussian) and self._side is None
-        weight = np.ones_like(gap) if self._sd is None else np.broadcast_to(1.0 / self._sd**2, gap.shape)
         if isinstance(self.form, Unscaled):
             shift = np.zeros((self.groups, m))
+        elif self._sd is None:
+            shift = (self.members @ gap) / self._counts
         else:
+            weight = 1.0 / self._sd**2
             shift = (self.members @ (weight * gap)) / (self.members @ weight)
         sigma = self._sd if self._sd is not None else self._spread(gap - shift[self.group])
         if not plain:

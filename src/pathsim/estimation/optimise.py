@@ -305,7 +305,7 @@ def bounded_step(
     """
     known = {} if known is None else known
     step = np.zeros(len(theta))
-    at_bound = ((theta <= lower) & (gradient > 0)) | ((theta >= upper) & (gradient < 0))
+    at_bound = np.where(gradient > 0, theta <= lower, (theta >= upper) & (gradient < 0))
     free = ~at_bound
     for _ in range(len(theta)):
         if not free.any():

@@ -73,7 +73,7 @@ class Posterior:
         return self.setup.signals(theta)
 
     def _log_prior(self, theta: FloatArray) -> float:
-        return float(sum(self.setup.log_priors(theta).values()))
+        return float(sum(self.setup.log_priors(theta).values())) if self.setup.has_priors else 0.0
 
     def refined(self, theta: FloatArray) -> tuple[FloatArray, float, str]:
         """``theta`` with what no simulation depends on at its best for the simulations it gives, and the value there.
@@ -102,7 +102,7 @@ class Posterior:
     def refined_many(self, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Many vectors at once, roughly: see :class:`.refine.ManyVectors`."""
         thetas, found = self._many.refined(thetas)
-        if any(parameter.prior is not None for parameter in self.setup.estimated):
+        if self.setup.has_priors:
             for i in np.flatnonzero(np.isfinite(found)):
                 found[i] -= self._log_prior(thetas[i])
         return thetas, found
@@ -114,6 +114,11 @@ class Posterior:
         """Derivatives at many vectors at once, roughly: the error of sensitivities is not controlled."""
         found = forward_derivatives(self.setup, thetas, self._many.solver, refinements=0)
         return [self._with_priors(one, theta) for one, theta in zip(found, thetas, strict=True)]
+
+    @property
+    def derivatives_suffice(self) -> bool:
+        """Whether derivatives cost little more than values, and nothing can be solved for without simulations."""
+        return len(self.names) <= FORWARD_PAYS and not self.setup.outside_simulations.any()
 
     def steered_many(self, thetas: FloatArray, fishers: FloatArray) -> list[Derivatives]:
         """As :meth:`derivatives_many`, with Fisher information ``fishers`` (m, d, d) of points nearby where that is
@@ -149,7 +154,7 @@ class Posterior:
         return value - self._log_prior(theta), gradient
 
     def _with_priors(self, found: Derivatives, theta: FloatArray) -> Derivatives:
-        if found.failure:
+        if found.failure or not self.setup.has_priors:
             return found
         fisher = found.fisher.copy()
         for i, prior, x, steepness in self.setup.priors(theta):

@@ -127,13 +127,13 @@ class _Columns:
     def made_up_for(self, local: Local, rows: Sequence[FloatArray], m: int) -> FloatArray:
         """The Fisher information (k * k, m) that scales and offsets of groups take away again."""
         lost = np.zeros((self.k**2, m))
-        if local.group is None:
+        if local.members is None:
             return lost
-        groups = int(local.group.max()) + 1
+        group, groups = local.members.group, len(local.members.first)
         for basis in local.bases:
             total = np.zeros((groups * self.k, m))
             for (_, columns), row in zip(self.leaves, rows, strict=True):
-                total += _sums(local.group * self.k + columns, columns >= 0, groups * self.k) @ (basis * row)
+                total += _sums(group * self.k + columns, columns >= 0, groups * self.k) @ (basis * row)
             each = total.reshape(groups, self.k, m)
             lost += np.einsum("gam,gbm->abm", each, each).reshape(self.k**2, m)
         return lost

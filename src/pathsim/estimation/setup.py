@@ -60,7 +60,8 @@ class Setup:
         """The same simulations with other measured values, for each part (measurements,), and other priors."""
         other = copy(self)
         other.parameters = parameters
-        other.__dict__.pop("estimated", None)
+        for known in ("estimated", "has_priors"):
+            other.__dict__.pop(known, None)
         other.parts = tuple(
             replace(part, terms=tuple(term.with_data(values[term.rows]) for term in part.terms))
             for part, values in zip(self.parts, data, strict=True)
@@ -184,6 +185,11 @@ class Setup:
         return np.array([not (used & depends).any() for depends in touched], dtype=bool)
 
     # priors
+
+    @cached_property
+    def has_priors(self) -> bool:
+        """Whether any estimated parameter has one."""
+        return any(parameter.prior is not None for parameter in self.estimated)
 
     def log_priors(self, theta: FloatArray) -> dict[str, float]:
         """The log density of each parameter that has a prior."""

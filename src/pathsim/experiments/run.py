@@ -72,6 +72,13 @@ class Sensitivities:
     moved: tuple[Ended, ...]
     error: float
 
+    @cached_property
+    def flat(self) -> FloatArray:
+        """Derivatives of the outputs of all groups for all lists of numbers, (m, outputs, d), in the order of
+        :attr:`Outcome.flat`."""
+        m, d = self.moved[0].outputs.shape[0], self.moved[0].outputs.shape[-1]
+        return np.concatenate([one.outputs.reshape(m, -1, d) for one in self.moved], axis=1)
+
     def of(self, vector: int = 0) -> tuple[FloatArray, FloatArray]:
         """Outputs of all groups for one list of numbers, in the order of :attr:`Outcome.flat`, and their derivatives
         (outputs, d)."""

@@ -12,10 +12,10 @@ from .integrate.loop import run_lanes
 from .integrate.recorder import sort_steps
 from .llvm import shipped
 from .sensitivities.adjoint_loop import back_lanes, start_back
-from .sensitivities.forward_loop import run_tasks, start_tasks
+from .sensitivities.forward_loop import rest_outputs, rest_rates, run_tasks, start_tasks
 from .sensitivities.segments import place_samples
 
-LOOPS = (run_lanes, sort_steps, place_samples, start_tasks, run_tasks, start_back, back_lanes)
+LOOPS = (run_lanes, sort_steps, place_samples, start_tasks, run_tasks, rest_rates, rest_outputs, start_back, back_lanes)
 """Every function that :func:`pathsim.solve.llvm.loops.compiled` is called with."""
 
 

@@ -14,6 +14,7 @@ from small_models import BUSY, draws, system
 from pathsim.arrays import FloatArray
 from pathsim.solve import RODAS5P, Rosenbrock, run_rows
 from pathsim.solve.integrate.batch import engine_of
+from pathsim.solve.integrate.engine import MOST_ARRANGED, arrange
 from pathsim.solve.integrate.workspace import Idle, Once
 from pathsim.solve.sensitivities.adjoint import adjoint_of, pull_back
 from pathsim.solve.sensitivities.forward import differentiate
@@ -114,3 +115,14 @@ def test_threads_change_no_bit() -> None:
         together = list(pool.map(lambda job: job(), jobs))
     for i, found in enumerate(together):
         assert np.array_equal(found, alone[i % 3], equal_nan=True)
+
+
+def test_a_workspace_is_kept_ready_for_few_choices_of_outputs() -> None:
+    equations = system(BUSY)
+    engine, states = engine_of(equations), list(equations.states)
+    for first in range(MOST_ARRANGED + 3):
+        nodes = equations.outputs([states[first % len(states)], states[(first // len(states)) % len(states)]])
+        with engine.workspaces.lent(2) as workspace:
+            ready = arrange(engine, workspace, tuple(nodes), engine.factor_address(1))
+            assert arrange(engine, workspace, tuple(nodes), engine.factor_address(1)) is ready
+            assert len(workspace.arranged) <= MOST_ARRANGED

@@ -12,9 +12,12 @@ import pytest
 import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.experiments.timecourse import system_of
-from pathsim.solve import System, run_rows, settle_rows
+from pathsim.solve import RODAS5P, System, run_rows, settle_rows
+from pathsim.solve.sensitivities.at_rest import ForwardAtRest
 from pathsim.solve.sensitivities.forward import differentiate, run_sensitivities
+from pathsim.solve.sensitivities.forward_machine import forward_of
 from pathsim.solve.sensitivities.recording import record_rows
+from pathsim.solve.sensitivities.recording_parts import record_parts
 
 TIGHT = ps.Rosenbrock(rtol=1e-10, atol=1e-13)
 
@@ -292,3 +295,39 @@ def test_loops_run_as_python_give_the_same_bits(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr(module, "compiled", Plain)
     np.testing.assert_array_equal(gradient(), compiled[0])
     np.testing.assert_array_equal(sensitivities(), compiled[1])
+
+
+BOUND = (  # without its ligand nothing ever moves R, whatever the other states do
+    "species R, B, X; R0 = 3; L = 0; k = 0.5; d = 0.4; f = 0.2; m = 0.7; R = R0; B = 0.2; X = 1;"
+    "b: R -> B; k*L*R*X; u: B -> ; d*B; i: -> X; f*(1 + R); o: X -> ; m*X;"
+)
+
+
+@pytest.fixture(scope="module")
+def bound(tmp_path_factory: pytest.TempPathFactory) -> System:
+    return open_model(tmp_path_factory.mktemp("bound"), BOUND)
+
+
+@pytest.mark.parametrize(("moved", "follows"), [(("R0", "f", "m", "d"), False), (("L", "f"), True)])
+def test_a_state_that_nothing_moves_stays_where_it_starts(bound: System, moved: list[str], follows: bool) -> None:
+    """Its equation says nothing, so its start is one, unless the zero that holds it may move."""
+    raw, nodes = bound.raw()[None], tuple(bound.outputs(["R", "X"]))
+    seeds = np.zeros((1, raw.shape[1], len(moved)))
+    for j, name in enumerate(moved):
+        seeds[0, bound.slot(name), j] = 1.0
+    found = ForwardAtRest.of(forward_of(bound, RODAS5P), raw, nodes, seeds, None, False)
+    rows = settle_rows(bound, raw, nodes, visit=found)
+    assert found.known.all() != follows
+    x = 0.2 * 4 / 0.7
+    np.testing.assert_allclose(rows.values[0, 0], [3.0, x], rtol=1e-12)
+    if not follows:
+        np.testing.assert_allclose(found.values[0], [[1, 0, 0, 0], [0.2 / 0.7, 4 / 0.7, -x / 0.7, 0]], atol=1e-12)
+
+
+def test_the_adjoint_where_a_state_stays_where_it_starts(bound: System) -> None:
+    raw, nodes = bound.raw()[None], bound.outputs(["R", "X"])
+    parts = record_parts(bound, raw, np.zeros((1, 1)), nodes, TIGHT, until_steady=True)
+    columns = [bound.slot(name) for name in ("R0", "f", "m")]
+    pulled = parts.pull_back(np.array([[[1.0, 2.0]]]), np.zeros((1, 3)), columns).raw[0]
+    x = 0.2 * 4 / 0.7
+    np.testing.assert_allclose(pulled, [1 + 2 * 0.2 / 0.7, 2 * 4 / 0.7, -2 * x / 0.7], rtol=1e-10)

@@ -8,7 +8,7 @@ may change that is not a state lives in the parameter vector.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -157,6 +157,26 @@ def jacobian(system: System) -> dict[tuple[int, int], int]:
             if graph.value(entry) != 0:
                 entries[i, j] = entry
     return entries
+
+
+def without_rate(system: System, zeros: Container[int]) -> list[int]:
+    """States whose rates vanish, whatever the states, where the parameters ``zeros`` (positions in p) are zero."""
+    graph, none = system.graph, set[int]()
+    for node in graph.topological(system.rates):
+        op, args = graph.op(node), [child in none for child in graph.args(node)]
+        if op == "p":
+            vanishes = graph.nodes[node][1] in zeros
+        elif op == "mul":
+            vanishes = any(args)
+        elif op == "div":
+            vanishes = args[0]
+        elif op == "sel":
+            vanishes = args[1] and args[2]
+        else:
+            vanishes = graph.value(node) == 0.0 or (op in ("add", "sub", "neg") and all(args))
+        if vanishes:
+            none.add(node)
+    return [i for i, rate in enumerate(system.rates) if rate in none]
 
 
 def time_derivative(system: System) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -17,7 +17,9 @@ from ..rosenbrock.tableau import RODAS5P, Tableau
 from ..solvers import Rosenbrock, Solver
 from ..status import Status
 from .engine import Engine, run
-from .steady_state import Settled, refine
+from .steady_state import RowsAtRest, Settled, refine
+
+Visit = Callable[[IntArray, RowsAtRest], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +80,18 @@ def settle_rows(
     columns: IntArray | None = None,
     start_states: FloatArray | None = None,
     workers: int | None = None,
+    visit: Visit | None = None,
 ) -> Rows:
     """The steady state of each row, as :func:`run_rows` with one sample and the last states kept.
 
-    The one reached from the start states; a row that reaches none has the status NO_STEADY_STATE.
+    The one reached from the start states; a row that reaches none has the status NO_STEADY_STATE. ``visit`` is called
+    with the numbers of rows that came to rest and these rows, some at a time, where the solver is Rosenbrock and the
+    system has no events.
     """
     times = np.array([[LONGEST]])
     rows = _run(system, settings, times, outputs, solver, columns, start_states, True, workers, until_steady=True)
     columns = np.arange(len(system.defaults), dtype=np.int64) if columns is None else columns
-    return at_rest(rows, settings, solver or Rosenbrock(), columns, outputs, start_states)
+    return at_rest(rows, settings, solver or Rosenbrock(), columns, outputs, start_states, visit)
 
 
 def at_rest(
@@ -96,13 +101,14 @@ def at_rest(
     columns: IntArray,
     outputs: Sequence[int],
     start_states: FloatArray | None,
+    visit: Visit | None = None,
 ) -> Rows:
     """Rows that were simulated until steady, with their last digits and the right status."""
     rows.status[rows.status == Status.TOO_MANY_STEPS] = Status.NO_STEADY_STATE
     rows.values[rows.status != Status.OK] = np.nan
     if not isinstance(solver, Rosenbrock) or rows.system.events:
         return rows  # what events did to parameters and totals is not known here
-    return _refined(rows, np.asarray(settings, dtype=float), columns, tuple(outputs), start_states, solver)
+    return _refined(rows, np.asarray(settings, dtype=float), columns, tuple(outputs), start_states, solver, visit)
 
 
 def _refined(
@@ -112,6 +118,7 @@ def _refined(
     nodes: tuple[int, ...],
     start_states: FloatArray | None,
     solver: Rosenbrock,
+    visit: Visit | None,
 ) -> Rows:
     """Steady states with Newton's last digits, where there are any."""
     engine = engine_of(rows.system, solver.tableau)
@@ -119,7 +126,8 @@ def _refined(
     done, settled = settled_of(engine, rows, columns, settings, start_states)
     if not done.size or not order.size:
         return rows
-    found = refine(engine, settled, nodes, solver)
+    visit_piece = None if visit is None else lambda piece, state: visit(done[piece], state)
+    found = refine(engine, settled, nodes, solver, visit_piece)
     rows.x[done[:, None], order] = found.x
     rows.values[done, 0] = found.values
     rows.state[done] = order[found.slowest]

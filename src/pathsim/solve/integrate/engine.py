@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,14 +20,14 @@ from ..llvm import jit
 from ..llvm import layout as rows
 from ..llvm.codegen import MOST_STRAIGHT_LINE, Program, effect_nodes, factor_module, model_module, output_module
 from ..llvm.layout import LANES, Code, Discrete, Job, Layout, Results
-from ..llvm.loops import compiled
+from ..llvm.loops import Words, compiled
 from ..llvm.vector_maths import maths_module
 from ..rosenbrock.factorisation import lu_tables
 from ..rosenbrock.step import POINTERS, step_module
 from ..rosenbrock.tableau import RODAS5P, Tableau
 from . import loop as lanes
-from .recorder import nothing_recorded
-from .workspace import Idle, Once, Workspace
+from .recorder import Tape, nothing_recorded
+from .workspace import Arranged, Idle, Once, Workspace
 
 MANY_ROWS = 4000
 """Rows from which writing out the factorisation of a large model pays for the time it takes to compile."""
@@ -40,6 +41,10 @@ OWN_SHARE = 1e-3
 FIRST_CALLS, MOST_SECONDS = 16, 0.05
 """Calls to the step, doubled until they take so long, after which a loop looks whether it is to stop."""
 
+MOST_ARRANGED = 8
+"""Choices of outputs that a workspace is kept ready for."""
+
+_FACTOR = POINTERS.index("f_factor")
 _KINDS = {"lt": rows.LT, "le": rows.LE, "floor": rows.FLOOR, "eq": rows.EQ}
 
 
@@ -82,6 +87,8 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.output_code = Once(self._compile_outputs)
+        self.code_of: Once[tuple[int, ...], Words] = Once(lambda nodes: Words(self.addresses(self.output_code(nodes))))
+        """All functions for a choice of outputs, as the integration loop takes them."""
         self.workspaces = Idle(self.workspace)
 
     @cached_property
@@ -280,16 +287,41 @@ class Engine:
 
 def arrange(
     engine: Engine, workspace: Workspace[Layout], nodes: tuple[int, ...], factor: int, until_steady: bool = False
-) -> tuple[Layout, IntArray]:
-    """A workspace made ready for these outputs: its layout, and the rows of F where they are found."""
-    workspace.table[POINTERS.index("f_factor")] = factor
+) -> Arranged[Layout]:
+    """A workspace made ready for these outputs."""
+    workspace.table[_FACTOR] = factor
+    found = workspace.arranged.get((nodes, until_steady))
+    if found is not None:
+        return found
     direct = engine.direct_outputs(nodes)
     watched = until_steady or any(pair is None for pair in engine.program.timed_discontinuities)
     attempts = min(1000, max(1, 100_000 // (1 + len(engine.program.elimination.entries))))
     at = workspace.layout._replace(
         n_outputs=len(nodes), computes_outputs=int((direct < 0).any()), attempts_at_once=1 if watched else attempts
     )
-    return at, np.where(direct < 0, at.o + np.arange(len(nodes)), at.y + direct)
+    sources = np.where(direct < 0, at.o + np.arange(len(nodes)), at.y + direct)
+    fixed = (engine.code_of(nodes), *map(Words, (at, workspace.F, workspace.N, engine.discrete)))
+    if len(workspace.arranged) >= MOST_ARRANGED:
+        workspace.arranged.clear()
+    made = workspace.arranged[nodes, until_steady] = Arranged(at, sources, fixed)
+    return made
+
+
+def loop_of(
+    engine: Engine, ready: Arranged[Layout], job: Job, results: Results, tape: Tape | Words
+) -> Callable[[], int]:
+    """The integration loop with these arguments, to be called until the job is done."""
+    if engine.plain:
+        given = (*ready.fixed, job, results, tape)
+        own: list[Any] = [one.argument if isinstance(one, Words) else one for one in given]
+        return partial(lanes.run_lanes, *own)
+    return compiled(lanes.run_lanes).prepared(*ready.fixed, job, results, tape)
+
+
+@cache
+def no_tape() -> Words:
+    """The tape of a plain simulation, as the integration loop takes it."""
+    return Words(nothing_recorded())
 
 
 def settings_of(rtol: float, atol: float | None, max_steps: int, until_steady: bool = False) -> FloatArray:
@@ -338,10 +370,8 @@ def run(
     n_rows = len(values)
     if n_rows == 0:
         return
-    code = engine.addresses(engine.output_code(nodes))
     settings = settings_of(*tolerances, until_steady=until_steady)
     count = min(workers or os.cpu_count() or 1, -(-n_rows // LANES))
-    prepare = partial(partial, lanes.run_lanes) if engine.plain else compiled(lanes.run_lanes).prepared
     factor = engine.factor_address(n_rows)
 
     def simulate(first: int, last: int) -> None:
@@ -349,12 +379,12 @@ def run(
         while waiting:  # not recursive: a function that knows itself would keep its arrays until they are collected
             begin, end = waiting.pop()
             with engine.workspaces.lent(len(nodes)) as workspace:
-                at, sources = arrange(engine, workspace, nodes, factor, until_steady)
+                ready = arrange(engine, workspace, nodes, factor, until_steady)
                 progress = no_progress()
-                piece = (columns, values, start_states, sources, times, settings, progress, begin, end)
-                job, tape = Job(engine.system.defaults, *piece), nothing_recorded()
-                to_the_end(prepare(code, at, workspace.F, workspace.N, engine.discrete, job, results, tape), progress)
-            if engine.makes_room(results.ends[begin:end], at.most_pending):
+                piece = (columns, values, start_states, ready.sources, times, settings, progress, begin, end)
+                job = Job(engine.system.defaults, *piece)
+                to_the_end(loop_of(engine, ready, job, results, no_tape()), progress)
+            if engine.makes_room(results.ends[begin:end], ready.at.most_pending):
                 full = begin + np.flatnonzero(results.ends[begin:end, rows.STATUS] == rows.QUEUE_FULL)
                 waiting += [(row, row + 1) for row in full.tolist()]
 

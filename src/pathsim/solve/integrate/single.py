@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..llvm.layout import STATE, STATUS, TIME, UNDER_WAY, Job, Results
-from ..llvm.loops import compiled, pack
+from ..llvm.loops import Words, compiled
 from ..solvers import Rosenbrock
 from ..status import Status
 from . import loop as lanes
 from .batch import engine_of
-from .engine import arrange, no_progress, settings_of, to_the_end
-from .recorder import nothing_recorded
+from .engine import arrange, no_progress, no_tape, settings_of, to_the_end
 
 
 class Single:
@@ -53,24 +51,13 @@ class Single:
         """A workspace, and everything the loop is called with."""
         engine, nodes = self._engine, self._nodes
         workspace = engine.workspace(len(nodes))
-        at, sources = arrange(engine, workspace, nodes, engine.factor_address(1))
+        ready = arrange(engine, workspace, nodes, engine.factor_address(1))
         nothing = np.empty((0, len(self.system.states)))
-        own = (self._columns, self.settings, nothing, sources, self._grid, self._tolerances, self._progress)
+        own = (self._columns, self.settings, nothing, ready.sources, self._grid, self._tolerances, self._progress)
         job = Job(self._base, *own, 0, 1)
-        code = engine.addresses(engine.output_code(nodes))
-        records: tuple[Any, ...] = (
-            code,
-            at,
-            workspace.F,
-            workspace.N,
-            engine.discrete,
-            job,
-            Results(self._values, self._ends, nothing),
-            nothing_recorded(),
-        )
-        packed = [pack(record) for record in records]
-        self._addresses = [words.ctypes.data for words in packed]
-        self._alive = (workspace, records, packed)
+        packed = (*ready.fixed, Words(job), Words(Results(self._values, self._ends, nothing)), no_tape())
+        self._addresses = [words.address for words in packed]
+        self._alive = (workspace, packed)
 
     def run(self, settings: Sequence[float] | FloatArray) -> tuple[FloatArray, str]:
         """Values (times, outputs) at these raw values of the columns, and a sentence when it failed (else empty)."""

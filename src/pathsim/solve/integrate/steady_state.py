@@ -8,7 +8,7 @@ rates and Jacobian; each row is solved by itself, so that a row does not depend 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +18,7 @@ import numpy as np
 from ...arrays import BoolArray, FloatArray, IntArray
 from ...linear_algebra import one_thread
 from ...model.moieties import Stoichiometry, null_space
-from ..equations.system import System
+from ..equations.system import System, without_rate
 from ..llvm.calls import call2, call4
 from ..llvm.layout import LANES, START_T, Code, Layout, T, place
 from ..solvers import Rosenbrock
@@ -96,8 +96,17 @@ class Settled:
 
 
 @one_thread()
-def refine(engine: Engine, settled: Settled, nodes: tuple[int, ...], solver: Rosenbrock) -> Refined:
-    """Refine the states of rows, with outputs ``nodes``. A row where Newton does not converge nearby stays as it is."""
+def refine(
+    engine: Engine,
+    settled: Settled,
+    nodes: tuple[int, ...],
+    solver: Rosenbrock,
+    visit: Callable[[slice, RowsAtRest], None] | None = None,
+) -> Refined:
+    """Refine the states of rows, with outputs ``nodes``. A row where Newton does not converge nearby stays as it is.
+
+    ``visit`` is called with the refined rows, so many at a time.
+    """
     x = settled.x
     found = Refined(x.copy(), np.zeros(len(x)), np.zeros(len(x), dtype=np.int64), np.empty((len(x), len(nodes))))
     for piece, rows in rows_at_rest(engine, settled, solver, nodes):
@@ -105,6 +114,8 @@ def refine(engine: Engine, settled: Settled, nodes: tuple[int, ...], solver: Ros
         found.x[piece] = rows.x
         found.residual[piece], found.slowest[piece] = rows.residual()
         found.values[piece] = rows.outputs()[:, : len(nodes)]
+        if visit is not None:
+            visit(piece, rows)
     return found
 
 
@@ -163,6 +174,13 @@ def structure_of(engine: Engine) -> Structure:
     )
 
 
+@lru_cache(maxsize=1024)
+def _without_rate(engine: Engine, zeros: bytes) -> BoolArray:
+    """States, in elimination order, that stay where they are while the parameters marked in ``zeros`` are zero."""
+    found = without_rate(engine.system, set(np.flatnonzero(np.frombuffer(zeros, dtype=bool)).tolist()))
+    return np.isin(engine.order, found)
+
+
 def rows_at_rest(
     engine: Engine, settled: Settled, solver: Rosenbrock, nodes: tuple[int, ...] = ()
 ) -> Iterator[tuple[slice, RowsAtRest]]:
@@ -180,7 +198,8 @@ class RowsAtRest:
 
     ``start`` (rows, states) are the states that totals are conserved from, ``P`` (groups, parameters and modes, 8) the
     parameters of eight rows at a time; ``scaled`` (rows, totals, states) weigh states to conserved amounts. The volumes
-    are the last of the outputs.
+    are the last of the outputs. ``fixed`` (rows, states) are states that nothing changes while parameters that are zero
+    stay zero; known once the equations have been asked for.
     """
 
     def __init__(
@@ -195,7 +214,7 @@ class RowsAtRest:
         self.at: Layout = workspace.layout
         self.F = workspace.F
         self.first = workspace.rows["J"]
-        self.code: Code = engine.addresses(engine.output_code(outputs))
+        self.code: Code = engine.code_of(outputs).argument
         self.n_outputs, self.n, self.x = len(outputs), len(engine.order), settled.x.copy()
         count = len(self.x)
         self.lanes = np.minimum(np.arange(-(-count // LANES) * LANES), count - 1).reshape(-1, LANES)
@@ -215,6 +234,8 @@ class RowsAtRest:
         self.scaled = np.broadcast_to(weights, (count, *self.structure.weights.shape))
         self.total = self._totals(self.start)
         self.atol = self._tolerances()
+        self.fixed = np.zeros(self.x.shape, dtype=bool)
+        self._asked = False
 
     def _load(self, group: int, rows: IntArray, settled: Settled) -> None:
         at, F, engine = self.at, self.F, self.engine
@@ -293,7 +314,8 @@ class RowsAtRest:
 
     def equations(self, wanted: BoolArray) -> tuple[FloatArray, FloatArray]:
         """The matrices (wanted rows, states, states) of the linearised equations, conserved totals in place of
-        dependent states, and what is left of the equations (wanted rows, states)."""
+        dependent states and starts in place of rates that vanish, and what is left of the equations (wanted rows,
+        states). All rows are wanted the first time."""
         at, F, n = self.at, self.F, self.n
         entries, rates = np.empty((len(self.x), len(self.structure.rows))), np.empty_like(self.x)
         jacobian = self.engine.code.addresses["jacobian"]
@@ -308,7 +330,28 @@ class RowsAtRest:
         left, dependent = rates[wanted], self.structure.dependent
         matrix[:, dependent] = self.scaled[wanted]
         left[:, dependent] = (self._totals(self.x) - self.total)[wanted]
+        if not self._asked:
+            self.fixed, self._asked = self._fixed(matrix, left), True
+        if self.fixed.any():
+            row, state = np.nonzero(self.fixed[wanted])
+            matrix[row, state, state] = 1.0
+            left[row, state] = (self.x - self.start)[wanted][row, state]
         return matrix, left
+
+    def zeros(self) -> BoolArray:
+        """Which parameters of each row are zero, (rows, parameters and branches)."""
+        found: BoolArray = (self.P == 0.0).transpose(0, 2, 1).reshape(-1, self.P.shape[1])[: len(self.x)]
+        return found
+
+    def _fixed(self, matrix: FloatArray, left: FloatArray) -> BoolArray:
+        """The equations of ``matrix`` and ``left`` that say nothing, of states that have no rate at all."""
+        idle: BoolArray = np.asarray(~matrix.any(axis=2) & (left == 0.0))
+        if not idle.any():
+            return idle
+        zeros = self.zeros()
+        for row in np.flatnonzero(idle.any(axis=1)):
+            idle[row] &= _without_rate(self.engine, zeros[row].tobytes())
+        return idle
 
     def _changes(self, going: BoolArray) -> FloatArray:
         """The corrections Newton's method wants, shape (rows, states); NaN where the equations are singular."""

@@ -5,17 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..llvm.layout import LANES
+from ..llvm.loops import Words
 from ..rosenbrock.factorisation import TABLES
 
 L = TypeVar("L")
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+
+class Arranged(NamedTuple, Generic[L]):
+    """What the integration loop is called with, time and again, for the same outputs in the same workspace.
+
+    ``sources`` are the rows of F where outputs are found, ``fixed`` the loop's first arguments: code, layout, F, N and
+    branches.
+    """
+
+    at: L
+    sources: IntArray
+    fixed: tuple[Words, ...]
 
 
 class Workspace(Generic[L]):
@@ -65,6 +78,8 @@ class Workspace(Generic[L]):
             for name in (*rows, *aliases)
         }
         named = {name: row for name, row in {**places, **integer_rows}.items() if name in kind._fields}  # type: ignore[attr-defined]
+        self.arranged: dict[tuple[tuple[int, ...], bool], Arranged[L]] = {}
+        """What users of before have made ready, by outputs and whether rows are run until steady."""
         self.layout = kind(table=int(self.table.ctypes.data), base=int(self.F.ctypes.data), **named, **counts)
 
     def address(self, name: str, row: int = 0) -> int:

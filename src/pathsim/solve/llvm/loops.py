@@ -11,12 +11,11 @@ import ctypes
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...arrays import IntArray
 from . import jit, shipped
 from .layout import DIMENSIONS
 
@@ -38,16 +37,23 @@ class CompiledLoop:
     def prepared(self, *arguments: Any) -> Callable[[], int]:
         """A call with these arguments, for what is called several times; keep the arguments alive."""
         words: list[int] = []
-        first = []
-        for argument in arguments:
-            first.append(len(words))
-            words += words_of(argument)
+        places: list[int] = []
+        addresses = [0] * len(arguments)
+        for i, argument in enumerate(arguments):
+            if isinstance(argument, Words):
+                addresses[i] = argument.address
+            else:
+                places.append(i)
+                addresses[i] = 8 * len(words)
+                words += words_of(argument)
         packed = np.array(words, dtype=np.int64)
-        addresses = [packed.ctypes.data + 8 * word for word in first]
+        base = address_of(packed)
+        for i in places:
+            addresses[i] += base
 
         def call() -> int:
             assert packed is not None  # kept alive
-            return int(self.run(*addresses))
+            return self.run(*addresses)  # type: ignore[no-any-return]
 
         return call
 
@@ -69,29 +75,29 @@ def compiled(entry: Callable[..., int | None]) -> CompiledLoop:
     return CompiledLoop(entry)
 
 
-class Words(NamedTuple):
-    """An argument as words already, for calls that pass it again and again; ``argument`` keeps its arrays alive."""
+class Words:
+    """An argument packed already, for calls that pass it again and again; ``argument`` keeps its arrays alive.
 
-    words: tuple[int, ...]
-    argument: Any
+    Args:
+        argument: what :func:`words_of` takes.
+    """
 
-    @classmethod
-    def of(cls, argument: Any) -> Words:
-        """The words of an argument."""
-        return cls(tuple(words_of(argument)), argument)
+    __slots__ = ("address", "argument", "memory")
+
+    def __init__(self, argument: Any) -> None:
+        self.argument, self.memory = argument, np.array(words_of(argument), dtype=np.int64)
+        self.address = address_of(self.memory)
 
 
-def pack(argument: Any) -> IntArray:
-    """The words of an argument in memory."""
-    return np.array(words_of(argument), dtype=np.int64)
+def address_of(array: npt.NDArray[Any]) -> int:
+    """Where the first element of an array is."""
+    return int(array.__array_interface__["data"][0])
 
 
 def words_of(argument: Any) -> Sequence[int]:
     """An array, or a named tuple of integers and arrays, as the words compiled code reads; keep the arrays alive."""
     if isinstance(argument, np.ndarray):
         return _words(argument)
-    if isinstance(argument, Words):
-        return argument.words
     if _only_integers(type(argument)):  # type: ignore[arg-type]  # types are hashable
         return argument  # type: ignore[no-any-return]
     words: list[int] = []
@@ -108,7 +114,10 @@ def _only_integers(kind: type) -> bool:
     return all(hint in ("int", int) for hint in kind.__annotations__.values())
 
 
+_MISSING = tuple((0,) * (DIMENSIONS - dimensions) for dimensions in range(DIMENSIONS + 1))
+
+
 def _words(array: npt.NDArray[Any]) -> list[int]:
     if array.dtype.char not in "dlq" or array.itemsize != 8 or not array.flags.c_contiguous:
         raise ValueError(f"compiled code takes contiguous arrays of 64-bit numbers, not of {array.dtype}")
-    return [array.__array_interface__["data"][0], *array.shape, *[0] * (DIMENSIONS - array.ndim)]
+    return [address_of(array), *array.shape, *_MISSING[array.ndim]]

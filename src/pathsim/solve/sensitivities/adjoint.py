@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...arrays import FloatArray, IntArray
+from ...arrays import BoolArray, FloatArray, IntArray
 from ..equations.system import System
 from ..integrate.batch import engine_of
 from ..integrate.engine import Engine, maths_code, method_code, step_code
@@ -70,7 +70,7 @@ class _Pull:
         self.rows = np.flatnonzero(recording.rows.status == 0)
         found = segments_of(recording)
         self.jump_of, self.many = found.cuts[:, 1:] - 1, found.many
-        self.tape = Words.of(recording.tape)
+        self.tape = Words(recording.tape)
         self.segments = segment_by_segment(found, self.rows, recording.times)
         self.machine = adjoint_of(system, recording.tableau, columns)
         self.place = self.machine.engine.order
@@ -218,7 +218,7 @@ class AdjointMachine:
         self._outputs = Once(self._compile_outputs)
         self.functions_of = Once(self._functions_of)
         """Addresses of all functions for a choice of outputs."""
-        self.code_of: Once[tuple[int, ...], Words] = Once(lambda nodes: Words.of(self.functions_of(nodes)))
+        self.code_of: Once[tuple[int, ...], Words] = Once(lambda nodes: Words(self.functions_of(nodes)))
         """The same as the loop over recorded steps takes them."""
         self.workspaces = Idle(self._memory)
         """By the number of outputs."""
@@ -235,6 +235,18 @@ class AdjointMachine:
     def moments_move(self) -> bool:
         """Whether switches have anything to say."""
         return moments_move(self.engine.program, self.columns)
+
+    @cached_property
+    def moves(self) -> BoolArray:
+        """Which parameters (branches last) the raw values of interest move."""
+        system = self.engine.system
+        graph, moved = system.graph, set[int]()
+        for node in graph.topological(system.start_parameters):
+            leaf = graph.op(node) == "p" and graph.nodes[node][1] in self.columns
+            if leaf or any(child in moved for child in graph.args(node)):
+                moved.add(node)
+        branches = [False] * len(system.discontinuities)
+        return np.array([*(node in moved for node in system.start_parameters), *branches], dtype=bool)
 
     def _compile_outputs(self, nodes: tuple[int, ...]) -> jit.Code:
         maths_code()
@@ -300,7 +312,7 @@ class AdjointMachine:
         memory = Workspace(AdjointLayout, counts, arrays, STEP_POINTERS, {}, functions, engine.tables)
         records, still = np.zeros(2 * LANES, dtype=np.int64), np.zeros((LANES, width))
         lanes = Lanes(records, records.ctypes.data, np.zeros(LANES, dtype=np.int64), still, still.ctypes.data)
-        return AdjointMemory(Words.of(memory.layout), memory.F, Words.of(lanes), memory)
+        return AdjointMemory(Words(memory.layout), memory.F, Words(lanes), memory)
 
 
 def adjoint_of(system: System, tableau: Tableau, columns: tuple[int, ...]) -> AdjointMachine:

@@ -17,14 +17,14 @@ import numpy as np
 from ...arrays import BoolArray, FloatArray, IntArray
 from ..equations.system import System
 from ..integrate.batch import Rows, engine_of, settled_of
-from ..integrate.engine import Engine
 from ..integrate.steady_state import RowsAtRest, rows_at_rest, solve, structure_of
-from ..llvm.calls import call2, call3, call4, call6, call7
+from ..llvm.calls import call2, call3, call6, call7
 from ..llvm.layout import LANES
+from ..llvm.loops import compiled
 from ..solvers import Rosenbrock
 from .adjoint import AdjointMachine, Pulled, adjoint_of, to_raw
-from .forward_loop import address
-from .forward_machine import Directions, forward_of, starting
+from .forward_loop import rest_outputs, rest_rates
+from .forward_machine import Directions, ForwardMachine, starting
 
 NEAR = 1e-8
 """How far, relative to its size, a state may be from where its equations hold."""
@@ -40,108 +40,98 @@ def is_plain(system: System, solver: Rosenbrock) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Moved:
-    """Derivatives along directions: outputs (n, outputs, d) and states (n, states, d), of rows that are ``known``."""
+class ForwardAtRest:
+    """Derivatives of rows as they come to rest: :func:`settle_rows` and the like visit it.
 
+    ``raw`` (n, raw values); ``seeds`` (n, raw values, d) and ``start_seeds`` (n, states, d) as of
+    :func:`.forward.run_sensitivities`; ``from_states``: whether rows begin from given states. Filled in are derivatives
+    of outputs ``values`` (n, outputs, d) and states ``x`` (n, states, d), of rows that are ``known``.
+    """
+
+    machine: ForwardMachine
+    raw: FloatArray
+    outputs: tuple[int, ...]
+    seeds: FloatArray
+    start_seeds: FloatArray | None
+    from_states: bool
     values: FloatArray
     x: FloatArray
     known: BoolArray
 
+    @classmethod
+    def of(
+        cls,
+        machine: ForwardMachine,
+        raw: FloatArray,
+        outputs: tuple[int, ...],
+        seeds: FloatArray,
+        start_seeds: FloatArray | None,
+        from_states: bool,
+    ) -> ForwardAtRest:
+        """With nothing known yet."""
+        n, d = len(raw), seeds.shape[2]
+        values, x = np.zeros((n, len(outputs), d)), np.zeros((n, len(machine.engine.order), d))
+        known = np.zeros(n, dtype=bool)
+        return cls(machine, raw, outputs, seeds, start_seeds, from_states, values, x, known)
 
-def forward_at_rest(
-    rows: Rows,
-    raw: FloatArray,
-    outputs: Sequence[int],
-    seeds: FloatArray,
-    solver: Rosenbrock,
-    start_states: FloatArray | None = None,
-    start_seeds: FloatArray | None = None,
-) -> Moved:
-    """Derivatives of settled ``rows`` with raw values ``raw``; seeds as :func:`.forward.run_sensitivities`."""
-    engine = engine_of(rows.system, solver.tableau)
-    n, d = len(raw), seeds.shape[2]
-    found = Moved(np.zeros((n, len(outputs), d)), np.zeros((n, len(engine.order), d)), np.zeros(n, dtype=bool))
-    done, settled = settled_of(engine, rows, np.arange(raw.shape[1], dtype=np.int64), raw, start_states)
-    for piece, state in rows_at_rest(engine, settled, solver):
-        here = done[piece]
-        start_seed = None if start_seeds is None else start_seeds[here]
-        values, moved, known = _forward(
-            engine, state, raw[here], tuple(outputs), seeds[here], start_seed, start_states is not None
-        )
-        found.values[here], found.known[here] = values, known
-        found.x[here[:, None], engine.order] = moved
+    def __call__(self, here: IntArray, state: RowsAtRest) -> None:
+        """The rows ``here`` are at rest."""
+        machine, structure, count, outputs = self.machine, state.structure, len(here), self.outputs
+        matrix, left = state.equations(np.ones(count, dtype=bool))
+        known = _determined(state, matrix, left)
+        if not known.any():
+            return
+        seeds, start_seeds = self.seeds[here], None if self.start_seeds is None else self.start_seeds[here]
+        directions = Directions.of(seeds, start_seeds, known)
+        nodes = (*outputs, *structure.volumes)
+        S, Q = starting(machine, nodes, self.raw[here], seeds, start_seeds, directions, self.from_states)
+        whose = directions.row
+        known &= ~_released(state, _any_of(whose, np.asarray(Q.any(axis=2)), count))
+        P = np.ascontiguousarray(state.P.transpose(0, 2, 1)).reshape(-1, Q.shape[1])
+        right = np.empty_like(S)
+        with machine.workspaces.lent(len(nodes)) as memory:
+            around = (machine.code_of(nodes), memory.layout, memory.F, whose, state.times, state.x, P, Q)
+            compiled(rest_rates)(*around, right)
+            np.negative(right, out=right)
+            totals = state.scaled[whose] @ S
+            if structure.volumes:
+                by_volume = np.empty((len(whose), len(nodes), LANES))
+                compiled(rest_outputs)(*around, np.zeros_like(S), by_volume)
+                grown = np.where(
+                    structure.volume_of[:, None] >= 0, by_volume[:, len(outputs) + structure.volume_of], 0.0
+                )
+                totals += structure.weights @ (grown * (state.start - state.x)[whose][:, :, None])
+            right[:, structure.dependent] = totals
+            fixed = state.fixed[whose]
+            right[fixed] = S[fixed]
+            rows, lane, most = directions.rows, directions.lane, directions.most
+            sides, moved = np.zeros((count, state.n, most)), np.zeros_like(right)
+            sides[rows, :, directions.place] = right[directions.task, :, lane]
+            solved = np.zeros_like(sides)
+            solved[known] = solve(matrix[known], sides[known], (np.abs(state.x) + state.atol)[known])
+            known &= np.isfinite(solved).all(axis=(1, 2))
+            along = solved[rows, :, directions.place]
+            moved[directions.task, :, lane] = along
+            x = np.zeros((count, state.n, seeds.shape[2]))
+            x[rows, :, directions.direction] = along
+            given = np.empty((len(whose), len(outputs), LANES))
+            compiled(rest_outputs)(*around, moved, given)
+        values = np.zeros((count, len(outputs), seeds.shape[2]))
+        values[rows, :, directions.direction] = given[directions.task, :, lane]
+        self.values[here], self.known[here] = values, known
+        self.x[here[:, None], machine.engine.order] = x
+
+
+def _any_of(group: IntArray, marks: BoolArray, count: int) -> BoolArray:
+    """Which columns of ``marks`` (items, columns) are marked in any item of each of ``count`` groups."""
+    found = np.zeros((count, marks.shape[1]), dtype=bool)
+    np.logical_or.at(found, group, marks)
     return found
 
 
-def _forward(
-    engine: Engine,
-    state: RowsAtRest,
-    raw: FloatArray,
-    outputs: tuple[int, ...],
-    seeds: FloatArray,
-    start_seeds: FloatArray | None,
-    from_states: bool,
-) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Derivatives of outputs and of states, in elimination order, and which rows are determined."""
-    machine, structure, count = forward_of(engine.system, engine.tableau), state.structure, len(raw)
-    nodes = (*outputs, *structure.volumes)
-    n = state.n
-    values, x = np.zeros((count, len(outputs), seeds.shape[2])), np.zeros((count, n, seeds.shape[2]))
-    matrix, left = state.equations(np.ones(count, dtype=bool))
-    known = _determined(state, matrix, left)
-    if not known.any():
-        return values, x, known
-    directions = Directions.of(seeds, start_seeds, np.ones(count, dtype=bool))
-    S, Q = starting(machine, nodes, raw, seeds, start_seeds, directions, from_states)
-    code, own = machine.code_of(nodes), machine.code.addresses
-    n_p = Q.shape[1]
-    P = state.P.transpose(0, 2, 1).reshape(-1, n_p)
-    right = np.empty((len(directions.row), n, LANES))
-    with machine.workspaces.lent(len(nodes)) as memory:
-        at, F = memory.layout, memory.F
-
-        def put(task: int, moved: FloatArray | float) -> None:
-            row = int(directions.row[task])
-            F[at.t] = state.times[row]
-            F[at.x : at.x + n] = state.x[row][:, None]
-            F[at.x + n : at.x + 2 * n] = moved
-            F[at.p : at.p + n_p] = P[row][:, None]
-            F[at.p + n_p : at.p + 2 * n_p] = Q[task]
-
-        def read() -> None:
-            call4(code.outputs_forward, *(address(at, place) for place in (at.t, at.x, at.p, at.o)))
-
-        for task, row in enumerate(directions.row.tolist()):
-            put(task, 0.0)
-            call2(code.prep, address(at, at.p), address(at, at.k))
-            call2(code.prep_forward, address(at, at.p), address(at, at.dk))
-            F[at.dyn : at.dyn + n] = 0.0
-            places = (at.t, at.x, at.k, at.p, at.x + n, at.dk, at.dyn)
-            call7(own["rates_forward"], *(address(at, place) for place in places))
-            right[task] = -F[at.dyn : at.dyn + n]
-            totals = state.scaled[row] @ S[task]
-            if structure.volumes:
-                read()
-                grown = (
-                    np.where(structure.volume_of[:, None] >= 0, F[at.o + len(outputs) + structure.volume_of], 0.0)
-                    * (state.start[row] - state.x[row])[:, None]
-                )
-                totals += structure.weights @ grown
-            right[task, structure.dependent] = totals
-        rows, task_of, lane = directions.rows, directions.task, directions.lane
-        sides, moved = np.zeros((count, n, directions.most)), np.zeros_like(right)
-        sides[rows, :, directions.place] = right[task_of, :, lane]
-        solved = solve(matrix, sides, np.abs(state.x) + state.atol)
-        known &= np.isfinite(solved).all(axis=(1, 2))
-        moved[task_of, :, lane] = x[rows, :, directions.direction] = solved[rows, :, directions.place]
-        given = np.zeros((len(right), len(outputs), LANES))
-        for task, row in enumerate(directions.row.tolist()):
-            if outputs and known[row]:
-                put(task, moved[task])
-                read()
-                given[task] = F[at.o : at.o + len(outputs)]
-        values[rows, :, directions.direction] = given[task_of, :, lane]
-    return values, x, known
+def _released(state: RowsAtRest, moved: BoolArray) -> BoolArray:
+    """Rows of which a state stays where it is only until a parameter moves that is ``moved`` (rows, parameters)."""
+    return np.asarray(state.fixed.any(axis=1) & (state.zeros() & moved).any(axis=1))
 
 
 def _determined(state: RowsAtRest, matrix: FloatArray, left: FloatArray) -> BoolArray:
@@ -244,8 +234,10 @@ def _pull(
             back_outputs(np.concatenate([bars[rows].T, none]))
             x[rows], Q[rows] = F[at.ybar : at.ybar + n].T, F[at.pbar : at.pbar + n_p].T
         matrix, left = state.equations(np.ones(count, dtype=bool))
+        fixed = state.fixed
         solved = _solve_transposed(matrix, x[:, :, None], np.abs(state.x) + state.atol)
         known = _determined(state, matrix, left) & np.isfinite(solved).all(axis=(1, 2))
+        known &= ~_released(state, machine.moves)
         weight = np.where(known[:, None], solved[:, :, 0], 0.0)
         of_totals = weight[:, structure.dependent]
         S = np.ascontiguousarray((of_totals[:, :, None] * state.scaled).sum(axis=1))
@@ -255,6 +247,8 @@ def _pull(
             if place_of >= 0:
                 by_volume[:, place_of] += grown[:, i]
         weight[:, structure.dependent] = 0.0
+        S[fixed] += weight[fixed]
+        weight[fixed] = 0.0
         for group, rows in enumerate(state.lanes):
             put(group, rows)
             call2(code.prep, place(at.p), place(at.k))

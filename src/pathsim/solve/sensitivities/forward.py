@@ -14,12 +14,12 @@ import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
-from ..integrate.batch import Rows, settle_rows
+from ..integrate.batch import Rows, Visit, settle_rows
 from ..integrate.recorder import LINK_JUMP, STEP_END, STEP_H, STEP_T
 from ..llvm.layout import LANES
 from ..llvm.loops import compiled
 from ..solvers import Rosenbrock
-from .at_rest import forward_at_rest, is_plain
+from .at_rest import ForwardAtRest, is_plain
 from .forward_jumps import Crossing, jumps_of
 from .forward_loop import run_tasks
 from .forward_machine import Directions, forward_of, starting
@@ -120,12 +120,14 @@ def _at_rest(
     raw = np.tile(system.defaults, (len(settings), 1))
     raw[:, slice(None) if columns is None else columns] = settings
     machine, recording = forward_of(system, solver.tableau), None
+    found = ForwardAtRest.of(machine, raw, tuple(outputs), seeds, start_seeds, start_states is not None)
     if machine.mostly_followed:
-        recording = _approach(system, raw, outputs, solver, start_states)
+        recording = _approach(system, raw, outputs, solver, start_states, found)
         rows = recording.rows
     else:
-        rows = settle_rows(system, settings, outputs, solver, columns=columns, start_states=start_states, workers=1)
-    found = forward_at_rest(rows, raw, outputs, seeds, solver, start_states, start_seeds)
+        rows = settle_rows(
+            system, settings, outputs, solver, columns=columns, start_states=start_states, workers=1, visit=found
+        )
     values, x = found.values[:, None], found.x
     others = np.flatnonzero(~found.known & (rows.status == 0))
     machine.mostly_followed = bool(others.size) and not found.known.any()
@@ -145,10 +147,17 @@ def _at_rest(
 
 
 def _approach(
-    system: System, raw: FloatArray, outputs: Sequence[int], solver: Rosenbrock, start_states: FloatArray | None
+    system: System,
+    raw: FloatArray,
+    outputs: Sequence[int],
+    solver: Rosenbrock,
+    start_states: FloatArray | None,
+    visit: Visit | None = None,
 ) -> Recording:
     """The way to steady states, with every step kept."""
-    return record_rows(system, raw, np.zeros(1), outputs, solver, start_states=start_states, until_steady=True)
+    return record_rows(
+        system, raw, np.zeros(1), outputs, solver, start_states=start_states, until_steady=True, visit=visit
+    )
 
 
 def differentiate(

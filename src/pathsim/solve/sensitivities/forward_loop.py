@@ -30,6 +30,7 @@ class ForwardCode(NamedTuple):
     prepare_dense: int
     dense: int
     outputs_forward: int
+    rates_forward: int
 
 
 class ForwardLayout(NamedTuple):
@@ -99,6 +100,85 @@ def start_tasks(
         for i in range(Q.shape[1]):
             for lane in range(LANES):
                 Q[m, i, lane] = F[at.p + i, lane] if i < at.n_parameters else 0.0
+
+
+def rest_rates(
+    code: ForwardCode,
+    at: ForwardLayout,
+    F: LaneFloats,
+    rows: Integers1,
+    times: Floats1,
+    X: Floats2,
+    P: Floats2,
+    Q: Floats3,
+    right: Floats3,
+) -> None:
+    """What rates change by, ``right`` (tasks, n, 8), when parameters move by ``Q`` (tasks, p, 8) while states stay.
+
+    ``rows`` (tasks,) says whose ``times`` (rows,), states ``X`` (rows, n) and parameters ``P`` (rows, p) each has.
+    """
+    for m in range(rows.shape[0]):
+        _put(at, F, times, X, P, Q, rows[m], m)
+        for i in range(at.n):
+            for lane in range(LANES):
+                F[at.x + at.n + i, lane] = 0.0
+                F[at.dyn + i, lane] = 0.0
+        call2(code.prep, address(at, at.p), address(at, at.k))
+        call2(code.prep_forward, address(at, at.p), address(at, at.dk))
+        call7(
+            code.rates_forward,
+            address(at, at.t),
+            address(at, at.x),
+            address(at, at.k),
+            address(at, at.p),
+            address(at, at.x + at.n),
+            address(at, at.dk),
+            address(at, at.dyn),
+        )
+        for i in range(at.n):
+            for lane in range(LANES):
+                right[m, i, lane] = F[at.dyn + i, lane]
+
+
+def rest_outputs(
+    code: ForwardCode,
+    at: ForwardLayout,
+    F: LaneFloats,
+    rows: Integers1,
+    times: Floats1,
+    X: Floats2,
+    P: Floats2,
+    Q: Floats3,
+    S: Floats3,
+    given: Floats3,
+) -> None:
+    """What outputs change by, ``given`` (tasks, outputs, 8), when states move by ``S`` (tasks, n, 8) and parameters by
+    ``Q``; the rest as :func:`rest_rates`."""
+    for m in range(rows.shape[0]):
+        _put(at, F, times, X, P, Q, rows[m], m)
+        for i in range(at.n):
+            for lane in range(LANES):
+                F[at.x + at.n + i, lane] = S[m, i, lane]
+        call4(code.outputs_forward, address(at, at.t), address(at, at.x), address(at, at.p), address(at, at.o))
+        for i in range(given.shape[1]):
+            for lane in range(LANES):
+                given[m, i, lane] = F[at.o + i, lane]
+
+
+def _put(
+    at: ForwardLayout, F: FloatArray, times: FloatArray, X: FloatArray, P: FloatArray, Q: FloatArray, row: int, m: int
+) -> None:
+    """Time, state and parameters of a row, and how the parameters move in a task."""
+    n_p = P.shape[1]
+    for lane in range(LANES):
+        F[at.t, lane] = times[row]
+    for i in range(at.n):
+        for lane in range(LANES):
+            F[at.x + i, lane] = X[row, i]
+    for i in range(n_p):
+        for lane in range(LANES):
+            F[at.p + i, lane] = P[row, i]
+            F[at.p + n_p + i, lane] = Q[m, i, lane]
 
 
 def run_tasks(

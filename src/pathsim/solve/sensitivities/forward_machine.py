@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ..llvm import jit
 from ..llvm.codegen import MOST_STRAIGHT_LINE
 from ..llvm.forward_code import forward_module, outputs_forward_module
 from ..llvm.layout import LANES
-from ..llvm.loops import compiled
+from ..llvm.loops import Words, compiled
 from ..rosenbrock.forward_step import STEP_POINTERS, forward_step_module
 from ..rosenbrock.tableau import Tableau
 from .forward_loop import ForwardCode, ForwardLayout, start_tasks
@@ -27,6 +28,14 @@ def _forward_step(tableau: Tableau) -> jit.Code:
     return method_code("forward step", forward_step_module, tableau)
 
 
+class ForwardMemory(NamedTuple):
+    """A workspace as loops take it; the last item keeps everything alive."""
+
+    layout: Words
+    F: Words
+    workspace: Workspace[ForwardLayout]
+
+
 @dataclass(eq=False)
 class ForwardMachine:
     """Compiled forward sensitivities of one system, and the memory they work in."""
@@ -35,8 +44,8 @@ class ForwardMachine:
 
     def __post_init__(self) -> None:
         self._outputs = Once(self._compile_outputs)
-        self.code_of = Once(self._code_of)
-        """Addresses of all functions for a choice of outputs."""
+        self.code_of: Once[tuple[int, ...], Words] = Once(lambda nodes: Words(self._code_of(nodes)))
+        """Addresses of all functions for a choice of outputs, as the loops take them."""
         self.workspaces = Idle(self._workspace)
         """By the number of outputs."""
         self.mostly_followed = False
@@ -65,9 +74,10 @@ class ForwardMachine:
             prepare_dense=step["prepare_dense"],
             dense=step["dense"],
             outputs_forward=outputs,
+            rates_forward=own["rates_forward"],
         )
 
-    def _workspace(self, n_outputs: int) -> Workspace[ForwardLayout]:
+    def _workspace(self, n_outputs: int) -> ForwardMemory:
         engine, own = self.engine, self.code.addresses
         system, program, T = engine.system, engine.program, engine.tableau
         n, n_p, n_raw, n_k = len(system.states), system.n_parameters, len(system.defaults), len(program.hoisted)
@@ -113,7 +123,8 @@ class ForwardMachine:
             "n_stages": T.stages,
         }
         aliases = {"y": ("x", 0), "dy": ("x", n), "dD": ("D", rows * n)}
-        return Workspace(ForwardLayout, counts, arrays, STEP_POINTERS, aliases, functions, engine.tables)
+        memory = Workspace(ForwardLayout, counts, arrays, STEP_POINTERS, aliases, functions, engine.tables)
+        return ForwardMemory(Words(memory.layout), Words(memory.F), memory)
 
 
 def forward_of(system: System, tableau: Tableau) -> ForwardMachine:

@@ -12,9 +12,8 @@ import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
-from ..integrate.batch import Rows, at_rest, engine_of
-from ..integrate.engine import Engine, arrange, no_progress, settings_of, to_the_end
-from ..integrate.loop import run_lanes
+from ..integrate.batch import Rows, Visit, at_rest, engine_of
+from ..integrate.engine import Engine, arrange, loop_of, no_progress, settings_of, to_the_end
 from ..integrate.recorder import (
     CALLS,
     JUMPS,
@@ -77,12 +76,14 @@ def record_rows(
     until_steady: bool = False,
     limits: Sequence[FloatArray] | None = None,
     keep_stages: bool = True,
+    visit: Visit | None = None,
 ) -> Recording:
     """Simulate as :func:`pathsim.solve.run_rows` does (or :func:`settle_rows`, ``until_steady``), keeping every step.
 
     The last states are always kept. One thread; what a row gives does not depend on the other rows. ``limits`` are,
     for each row, (l, 2): from which time on no step may be larger than what. Forward sensitivities need the stages of
     every step, many times as many numbers as the adjoint, which works them out again as that costs less.
+    ``visit`` as of :func:`settle_rows`.
     """
     solver = solver or Rosenbrock()
     settings = np.ascontiguousarray(settings, dtype=float)
@@ -112,7 +113,7 @@ def record_rows(
         calls, jumps = max(calls, int(tape.counts[CALLS])), max(jumps, int(tape.counts[JUMPS]))
     rows = _rows(system, results, order)
     if until_steady:
-        rows = at_rest(rows, settings, solver, columns, nodes, start_states)
+        rows = at_rest(rows, settings, solver, columns, nodes, start_states, visit)
     raw = np.tile(system.defaults, (n, 1))
     raw[:, columns] = settings
     memory = tape.steps
@@ -247,17 +248,24 @@ def _record(
     """Record rows; returns how many events had room to wait."""
     if not len(settings):
         return 0
-    code = engine.addresses(engine.output_code(nodes))
     until_steady = bool(tolerances[UNTIL_STEADY])
     with engine.workspaces.lent(len(nodes)) as memory:
-        at, sources = arrange(engine, memory, nodes, engine.factor_address(len(settings)), until_steady)
+        ready = arrange(engine, memory, nodes, engine.factor_address(len(settings)), until_steady)
         progress = no_progress()
         job = Job(
-            engine.system.defaults, columns, settings, starts, sources, grid, tolerances, progress, 0, len(settings)
+            engine.system.defaults,
+            columns,
+            settings,
+            starts,
+            ready.sources,
+            grid,
+            tolerances,
+            progress,
+            0,
+            len(settings),
         )
-        loop = compiled(run_lanes).prepared(code, at, memory.F, memory.N, engine.discrete, job, results, tape)
-        to_the_end(loop, progress)
-    return at.most_pending
+        to_the_end(loop_of(engine, ready, job, results, tape), progress)
+    return ready.at.most_pending
 
 
 def _rows(system: System, results: Results, order: IntArray) -> Rows:
