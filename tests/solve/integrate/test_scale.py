@@ -79,6 +79,26 @@ def test_units_do_not_matter_to_steady_states(factor: float) -> None:
     np.testing.assert_allclose(states[1], states[0], rtol=1e-9)
 
 
+@pytest.mark.parametrize("factor", FACTORS)
+@pytest.mark.parametrize("start", ["A = 3", "A = 0"])
+@pytest.mark.parametrize("events", [False, True])
+def test_the_unit_of_time_does_not_matter_to_steady_states(factor: float, start: str, events: bool) -> None:
+    """A fast exchange, a slow way out seven powers of ten below it, and states that are all empty at first; with events
+    there are no last digits by Newton's method."""
+    solver, states = Rosenbrock(), []
+    for unit in (1.0, factor):
+        equations = system(
+            f"compartment V = 1; species {start}; species B = 0, C = 0, D = 0; f = {1e3 / unit!r}; s = {1e-4 / unit!r};"
+            "r: A -> B; f*A; q: B -> A; 0.5*f*B; w: -> A; 2*s;"
+            "x: B -> C; s*B^2/(B + 1); y: C -> D; 0.3*s*C; z: D -> ; s*D;" + f"at time > {unit!r}: A = A + 1;" * events
+        )
+        done = settle_rows(equations, equations.raw()[None], equations.outputs(["A", "B", "C", "D"]), solver)
+        assert done.status[0] == 0, done.sentence(0)
+        states.append(done.values[0, 0])
+    b = 1 + 3**0.5  # b^2 = 2 (b + 1)
+    np.testing.assert_allclose(states, [[b * 0.5 + 1e-7 * 2, b, 20 / 3, 2]] * 2, rtol=10 * solver.rtol)
+
+
 def test_growth_from_a_trace_in_moles_per_litre() -> None:
     """Everything stays below 1e-9 for most of the time; the closed form of logistic growth."""
     model = "X -> 2 X; r*X*(1 - X/K); Y -> ; k*X*Y; X = 1e-15; Y = 1e-7; r = 0.6; K = 5e-7; k = 1e6;"

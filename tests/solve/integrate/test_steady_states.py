@@ -77,6 +77,16 @@ def test_no_steady_state_is_said_in_words(text: str, name: str) -> None:
     assert "no steady state" in done.sentence(0) or "step size became too small" in done.sentence(0)
 
 
+def test_what_is_known_to_happen_is_waited_for() -> None:
+    """At rest for a million time units, until a dose; what is left of it then is the steady state."""
+    done = settled(
+        "x = 0; y = 0; x' = piecewise(0.5, time > 1e6, 0) - x; y' = x*x - y; at time > 2e6: x = 3;", ["x", "y"]
+    )
+    assert done.status[0] == 0
+    np.testing.assert_allclose(done.values[0, 0], [0.5, 0.25], rtol=1e-6)
+    assert settled("x = 0; x' = rem(floor(time), 2)*x;", ["x"], Rosenbrock(max_steps=500)).status[0] != 0
+
+
 def test_rows_do_not_depend_on_their_neighbours() -> None:
     equations = system(ENZYME)
     rng = np.random.default_rng(1)

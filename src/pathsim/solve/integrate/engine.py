@@ -129,7 +129,7 @@ class Engine:
     @cached_property
     def discrete(self) -> Discrete:
         """Branches and events as tables."""
-        system, place = self.system, self.program.elimination.place
+        system, place, entries = self.system, self.program.elimination.place, self.program.placed_jacobian
         roots = [
             (_KINDS[one.kind], pair is not None)
             for one, pair in zip(system.discontinuities, self.program.timed_discontinuities, strict=True)
@@ -149,6 +149,7 @@ class Engine:
             events=np.array([*events, (first[-1], 0, 0, 0)], dtype=np.int64).reshape(-1, 4),
             targets=np.array(targets, dtype=np.int64).reshape(-1, 2),
             kinds=np.array([self._kind(system.states[i]) for i in self.order], dtype=np.int64),
+            diagonal=np.array([entries.get((i, i), -1) for i in range(len(system.states))], dtype=np.int64),
         )
 
     def _kind(self, state: str) -> int:
@@ -183,7 +184,17 @@ class Engine:
         return Code(
             **{
                 name: model.get(name, 0)
-                for name in ("start", "prep", "rates", "root_functions", "switches", "triggers", "effects", "refuse")
+                for name in (
+                    "start",
+                    "prep",
+                    "rates",
+                    "root_functions",
+                    "switches",
+                    "triggers",
+                    "effects",
+                    "refuse",
+                    "jacobian",
+                )
             },
             **{name: step[name] for name in ("step", "record", "prepare_dense", "dense", "commit")},
             outputs=outputs.addresses["outputs"],

@@ -77,9 +77,10 @@ from .events import happen
 from .recorder import Tape, note_begun, note_ends, note_steps, note_taken, record_attempts
 from .root_functions import find_switches
 from .samples import all_sampled, next_sample, sample_inside, sample_now
-from .start import follow_scales, no_leap, prepare_stage, stage, take
+from .start import fastest_state, follow_scales, no_leap, prepare_stage, stage, take
 
-STEADY_RATE = 1e-12  # relative change per time unit that counts as none
+STEADY_RATE = 1e-14  # relative change in a time of the fastest state that counts as none: a hundred roundings
+LONGEST_SEARCH = 1e14  # times of the fastest state after which whatever still changes never rests
 STEADY_CHANGE = 1e-6  # and over a whole step: rounding in conserved totals grows with the step, so not less
 SHORTEST_LOOK = 1e-6  # share of the time so far that a step takes at least whose change says anything
 
@@ -277,7 +278,7 @@ def _after_step(
     if looks and at.n > 0:
         shorten(code, at, F, N)
     if job.settings[UNTIL_STEADY] > 0.5:
-        arrived |= _find_rest(at, F, N, job)
+        arrived |= _find_rest(at, F, N, discrete)
     if at.n > 0:
         call4(code.commit, place(at, at.y), place(at, at.yn), place(at, ACCEPTED), at.n * LANES)
     return _advance(code, at, F, N, discrete, job, results, arrived)
@@ -349,17 +350,20 @@ def _at_stop(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discr
     return status
 
 
-def _find_rest(at: Layout, F: FloatArray, N: IntArray, job: Job) -> int:
+def _find_rest(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete) -> int:
     """Mark lanes whose step changed nothing any more; returns them as bits."""
     found = 0
     for lane in range(LANES):
         if N[ROW, lane] < 0 or F[ACCEPTED, lane] < 0.5 or N[PENDING, lane] > 0:
             continue
-        if F[STOP, lane] <= F[T_NEXT, lane] and F[STOP, lane] < F[END, lane]:
-            continue  # something may happen right here
-        if N[SWITCHED, lane] == NOT_SWITCHED and _is_steady(at, F, job, lane):
+        if F[STOP, lane] < F[END, lane]:
+            continue  # something is known to happen
+        fastest = fastest_state(at, F, discrete, lane)
+        if N[SWITCHED, lane] == NOT_SWITCHED and _is_steady(at, F, fastest, lane):
             N[SWITCHED, lane] = AT_REST
             found |= 1 << lane
+        elif F[T_NEXT, lane] * fastest > LONGEST_SEARCH:
+            F[LIMIT, lane] = F[TAKEN, lane]
     return found
 
 
@@ -458,13 +462,14 @@ def _culprit(at: Layout, F: FloatArray, lane: int) -> int:
     return where
 
 
-def _is_steady(at: Layout, F: FloatArray, job: Job, lane: int) -> bool:
-    """Whether the step just taken changed nothing: neither per time unit nor as a whole."""
+def _is_steady(at: Layout, F: FloatArray, fastest: float, lane: int) -> bool:
+    """Whether the step just taken changed nothing: neither as a whole nor in what the fastest state takes to change."""
     if F[H, lane] < SHORTEST_LOOK * F[T_NEXT, lane]:
         return False
+    share = STEADY_RATE * F[H, lane] * fastest + 4e-16
     for i in range(at.n):
         size = abs(F[at.yn + i, lane]) + F[at.atol + i, lane]
         change = abs(F[at.yn + i, lane] - F[at.y + i, lane])
-        if change > STEADY_CHANGE * size or change > STEADY_RATE * F[H, lane] * size + 4e-16 * size:
+        if change > STEADY_CHANGE * size or change > share * size:
             return False
     return True

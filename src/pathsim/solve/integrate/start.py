@@ -28,12 +28,14 @@ from ..llvm.layout import (
     START,
     START_END,
     START_H,
+    START_SPAN,
     START_T,
     SWITCH_TIME,
     SWITCHED,
     TAKEN,
     TOLERANCE,
     TS,
+    UNTIL_STEADY,
     WAS_REJECTED,
     WISH,
     Code,
@@ -46,6 +48,8 @@ from ..llvm.layout import (
 from .discontinuities import settle
 
 LONGEST_LEAP = 1e6
+SEARCHED = 1e3
+"""Times of the fastest state that the first step towards a steady state may take, and that scales are made in."""
 LEAST_SHARE = 1e-5  # of the largest absolute tolerance of a kind of states that each of them has
 SMALLEST_ATOL = 1e-300
 
@@ -78,7 +82,33 @@ def stage(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job: Job, f
     if at.n_roots > 0:
         for slot in range(count):
             settle(code, at, F, discrete, slot, START_T, at.x_start, at.p_start, at.k_start, at.nothing_held)
+    _spans(code, at, F, discrete, job, count)
     _first_steps(code, at, F, discrete, job, count)
+
+
+def _spans(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job: Job, count: int) -> None:
+    """The time that first steps and scales are made for: all of it, or, towards a steady state, what the fastest state
+    needs, so that nothing depends on the unit of time."""
+    for slot in range(LANES):
+        F[START_SPAN, slot] = F[START_END, min(slot, count - 1)] - F[START_T, slot]
+    if job.settings[UNTIL_STEADY] < 0.5 or at.n == 0:
+        return
+    call4(code.jacobian, place(at, START_T), place(at, at.x_start), place(at, at.k_start), place(at, at.J))
+    for slot in range(LANES):
+        fastest = fastest_state(at, F, discrete, min(slot, count - 1))
+        if fastest > 0.0:
+            F[START_SPAN, slot] = SEARCHED / fastest
+
+
+def fastest_state(at: Layout, F: FloatArray, discrete: Discrete, lane: int) -> float:
+    """The largest rate at which a state decays or grows by itself (1/time), from the Jacobian in the workspace."""
+    fastest = 0.0
+    for i in range(at.n):
+        if discrete.diagonal[i] >= 0:
+            entry = abs(F[at.J + discrete.diagonal[i], lane])
+            if math.isfinite(entry):
+                fastest = max(fastest, entry)
+    return fastest
 
 
 def _first_steps(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job: Job, count: int) -> None:
@@ -94,7 +124,7 @@ def _first_steps(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job:
         _first_scales(at, F, discrete, job, slot)
     for slot in range(LANES):
         chosen = min(slot, count - 1)
-        span = F[START_END, chosen] - F[START_T, chosen]
+        span = F[START_SPAN, chosen]
         size = speed = 0.0
         for i in range(n):
             inverse = 1.0 / (F[at.atol_start + i, chosen] + rtol * abs(F[at.x_start + i, chosen]) + 1e-300)
@@ -111,7 +141,7 @@ def _first_steps(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job:
             F[at.xs + i, slot] = F[at.x_start + i, chosen] + h * F[at.U + i, chosen]
     call4(code.rates, place(at, TS), place(at, at.xs), place(at, at.k_start), place(at, at.U + n))
     for slot in range(count):
-        span = F[START_END, slot] - F[START_T, slot]
+        span = F[START_SPAN, slot]
         speed = bend = 0.0
         for i in range(n):
             inverse = 1.0 / (F[at.atol_start + i, slot] + rtol * abs(F[at.x_start + i, slot]) + 1e-300)
@@ -139,7 +169,7 @@ def _first_scales(at: Layout, F: FloatArray, discrete: Discrete, job: Job, slot:
     if own <= 0.0:
         return
     follow_scales(at, F, discrete, own, slot, at.x_start, at.atol_start)
-    span = 1e-3 * (F[START_END, slot] - F[START_T, slot])
+    span = 1e-3 * F[START_SPAN, slot]
     for kind in range(KINDS):
         largest = made = 0.0
         for i in range(at.n):

@@ -65,8 +65,9 @@ LaneIntegers = Annotated[IntArray, Shape(2, LANES)]
     START_END,
     TOLERANCE,
     REFUSED,
-) = range(28)
-N_SCALARS = 28
+    START_SPAN,
+) = range(29)
+N_SCALARS = 29
 # rows of N
 ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY = range(7)
 N_INTEGERS = 7
@@ -111,6 +112,7 @@ class Code(NamedTuple):
     triggers: int
     effects: int
     refuse: int
+    jacobian: int
 
 
 class Layout(NamedTuple):
@@ -135,6 +137,7 @@ class Layout(NamedTuple):
     xs: int
     atol: int
     peak: int
+    J: int
     U: int
     D: int
     error: int
@@ -164,12 +167,13 @@ class Layout(NamedTuple):
 class Discrete(NamedTuple):
     """``roots`` (m, 2): kind, known in advance. ``events`` (e + 1, 4): first effect, initially true, persistent,
     values from trigger time. ``targets``: is a state, index; event after event. ``kinds`` (states,): states of one kind
-    have a scale in common."""
+    have a scale in common. ``diagonal`` (states,): where in the Jacobian a state's own entry is, or -1."""
 
     roots: Integers2
     events: Integers2
     targets: Integers2
     kinds: Integers1
+    diagonal: Integers1
 
 
 class Job(NamedTuple):

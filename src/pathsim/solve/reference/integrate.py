@@ -24,8 +24,8 @@ from .steps import absolute_tolerances, make_stepper
 MOST_SWITCHES_AT_ONE_TIME = 1000
 FEW_SWITCHES_AT_ONE_TIME = 30
 CLEARLY = 100.0  # errors that one step may make by which a state is clearly below zero
-LONGEST = 1e9  # time units within which a steady state must be reached
-STEADY = 1e-12  # relative change per time unit that counts as none
+LONGEST = 1e50  # time units within which a steady state must be reached
+STEADY = 1e-14  # relative change in a time of the fastest state that counts as none
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,9 @@ class _Simulation:
         effective = functions.start(start_time, [], raw)
         self.p = np.array(effective[:n_parameters] + [0.0] * len(system.discontinuities))
         self.x = np.array(effective[n_parameters:], dtype=float) if start_state is None else np.array(start_state)
-        self.atol = absolute_tolerances(
-            solver, self.x, self.f.rates(start_time, self.x, self.p), times[-1] - start_time
-        )
+        fastest = np.abs(functions.jacobian(start_time, self.x, self.p)).diagonal().max(initial=0.0)
+        span = 1e3 / fastest if until_steady and fastest > 0 else times[-1] - start_time
+        self.atol = absolute_tolerances(solver, self.x, self.f.rates(start_time, self.x, self.p), span)
         self.peak = np.abs(self.x)
         self.was_true = [event.initially_true for event in system.events]
         self.pending: list[_Pending] = []
@@ -201,10 +201,11 @@ class _Simulation:
         return Status.UNDEFINED_RATE
 
     def _is_steady(self) -> bool:
-        """Whether every state changes by less than STEADY of itself per time unit, rounding in the rates aside."""
+        """Whether every state changes by less than STEADY of itself while the fastest one would, rounding aside."""
         rates = np.abs(np.array(self.f.rates(self.t, self.x, self.p)))
-        rounding = 1e-15 * np.abs(self.f.jacobian(self.t, self.x, self.p)) @ np.abs(self.x)
-        return bool(np.all(rates <= STEADY * (np.abs(self.x) + self.atol) + rounding))
+        jacobian = np.abs(self.f.jacobian(self.t, self.x, self.p))
+        rounding, fastest = 1e-15 * jacobian @ np.abs(self.x), jacobian.diagonal().max(initial=0.0)
+        return bool(np.all(rates <= STEADY * fastest * (np.abs(self.x) + self.atol) + rounding))
 
     def _jump_to(self, end: float) -> Status:
         """Without states nothing but time moves; branches may still switch on the way."""

@@ -105,7 +105,8 @@ class RosenbrockStepper:
         self.f, self.p, self.end, self.solver, self.atol = f, p, end, solver, atol
         self.t: float = t
         self.y: FloatArray = x.copy()
-        self.h = 1e-6 * (end - t)
+        fastest = np.abs(f.jacobian(t, x, p)).diagonal().max(initial=1e-3 / (end - t))
+        self.h = 1e-3 * min(1e-3 * (end - t), 1 / fastest)
         self.last_error = 1e-4
         self._curve: Callable[[float], FloatArray] = lambda _: self.y
 
