@@ -23,6 +23,9 @@ SOLVER = Rosenbrock(rtol=1e-10, atol=1e-13)
 SETTLES = np.array([np.inf])
 TIMES = np.array([0.0, 0.45, 1.03, 1.9, 2.71, 4.2])
 OUTPUTS = ["A", "B", "C", "D", "E", "k1", "V", "W"]
+LARGEST = 1e9
+"""A draw whose numbers, of order one at first, grow beyond this is made again: its events multiply something for ever,
+and central differences and weighted sums then cancel to nothing."""
 DIRECTIONS = ["A", "B", "C", "D", "E", "k1", "k2", "k3", "t1", "t2", "level", "wait", "g", "W"]
 
 
@@ -36,9 +39,9 @@ def finds_rest(seed: int) -> bool:
     return seed % 8 == 2
 
 
-def draw_model(seed: int) -> str:
+def draw_model(seed: int, again: int = 0) -> str:
     """A random model, as Antimony text: D counts amounts, E lives in a compartment of its own."""
-    chance = random.Random(seed)
+    chance = random.Random(seed + 1_000_000 * again)
 
     def number(least: float = 0.2, most: float = 1.5) -> str:
         return f"{chance.uniform(least, most):.3f}"
@@ -91,18 +94,20 @@ def draw_model(seed: int) -> str:
 
 @dataclass
 class Compared:
-    """Of one draw: how many derivatives were compared, how many could not be, and the worst disagreements."""
+    """Of one draw: its model, how many derivatives were compared, how many could not be, the worst disagreements."""
 
+    text: str
     compared: int
     left_out: int
     adjoint: float
     differences: float
 
 
-def compare(seed: int) -> Compared:
+def compare(seed: int, again: int = 0) -> Compared:
     """Forward sensitivities, adjoint and central differences of one draw: of its course, of its course after another
     condition (for a while or until that is at steady state), or of its own steady state, in turn."""
-    equations = system(draw_model(seed))
+    text = draw_model(seed, again)
+    equations = system(text)
     chance = np.random.default_rng(seed)
     raw, nodes = equations.raw(), equations.outputs(OUTPUTS)
     seeds = np.zeros((1, len(raw), len(DIRECTIONS)))
@@ -114,10 +119,13 @@ def compare(seed: int) -> Compared:
     if before is not None:
         other = raw.copy()
         other[equations.slot("k1")] *= 1.5
-        periods.insert(0, (other, before, []))
+        periods.insert(0, (other, before, nodes))
     chain = _record(equations, periods)
+    values = [part for recording in chain for part in (recording.rows.values[0], recording.rows.x[0])]
+    if any(np.nan_to_num(np.abs(part)).max(initial=0.0) > LARGEST for part in values):
+        return compare(seed, again + 1)
     if any(recording.rows.status[0] != 0 for recording in chain):
-        return Compared(0, len(DIRECTIONS), 0.0, 0.0)
+        return Compared(text, 0, len(DIRECTIONS), 0.0, 0.0)
     inside, forwards = None, None
     for recording in chain:
         forwards = differentiate(recording, seeds * _share(recording.raw[0], raw)[:, None], inside, SOLVER)
@@ -132,11 +140,12 @@ def compare(seed: int) -> Compared:
         pulled = pulled + (first.raw[0] * _share(chain[0].raw[0], raw)) @ seeds[0]
     size = np.abs(pushed).max() + 1e-6
     numeric = [_differences(equations, periods, seeds[0], step) for step in (1e-4, 5e-5)]
-    values = np.abs(chain[-1].rows.values[0]).max()
-    scale = np.abs(numeric[1]).max(axis=(0, 1), keepdims=True) + 1e-2 * values
+    largest = np.abs(chain[-1].rows.values[0]).max()
+    scale = np.abs(numeric[1]).max(axis=(0, 1), keepdims=True) + 1e-2 * largest
     known = (np.abs(numeric[0] - numeric[1]) / scale).max(axis=(0, 1)) < 3e-6  # else an event comes or goes there
     worst = (np.abs(forwards.values[0] - numeric[1]) / scale).max(axis=(0, 1))[known]
     return Compared(
+        text,
         int(known.sum()),
         int((~known).sum()),
         float(np.abs(pushed - pulled).max() / size),
@@ -183,8 +192,8 @@ def _differences(equations: System, periods: list[Period], seeds: FloatArray, st
 def check(seed: int) -> Compared:
     """:func:`compare`, failing where the three disagree."""
     found = compare(seed)
-    assert found.adjoint < 1e-7, (seed, found, draw_model(seed))  # weighted sums may cancel
-    assert found.differences < 3e-5, (seed, found, draw_model(seed))
+    assert found.adjoint < 1e-7, (seed, found)  # weighted sums may cancel
+    assert found.differences < 3e-5, (seed, found)
     return found
 
 
