@@ -12,6 +12,7 @@ from ..equations.system import System, jacobian, time_derivative
 from .vector_ir import MASK, VECTOR, Function, ReadLeaf, join_module, splat, write_nodes
 
 FACTOR_ARGUMENTS = ("J", "ig", "A", "lu")
+SOLVE_ARGUMENTS = ("A", "b", "lu")
 CLEARLY = 100.0
 """Errors that one step may make by which a state is clearly below zero."""
 MOST_IN_ONE_FUNCTION = 500  # multiply-adds
@@ -167,7 +168,7 @@ def model_module(program: Program, fused: bool) -> str:
         smooth("time_derivative", [program.time_derivative[i] for i in order])
     if program.elimination.multiply_adds <= MOST_STRAIGHT_LINE:
         _write_factor(writer, program)
-    _write_solve(writer.function("solve", ["A", "b", "lu"]), program.elimination)
+    _write_solve(writer, program.elimination)
     if system.discontinuities:
         located("root_functions", [one.root for one in system.discontinuities])
         pairs = [pair or (graph.zero, graph.zero) for pair in program.timed_discontinuities]
@@ -251,9 +252,7 @@ def _write_factor(writer: Writer, program: Program) -> None:
             work = 0
         _write_factor_row(parts[-1], program, i)
         work += sum(len(elimination.right_of(k)) for k in columns if k < i) + len(columns)
-    whole = writer.function("factor", FACTOR_ARGUMENTS)
-    arguments = ", ".join(f"ptr %{name}" for name in FACTOR_ARGUMENTS)
-    whole.lines += [f"call void @factor_{number}({arguments})" for number in range(len(parts))]
+    _call_in_turn(writer.function("factor", FACTOR_ARGUMENTS), "factor", len(parts))
 
 
 def _write_factor_row(f: Function, program: Program, i: int) -> None:
@@ -273,21 +272,46 @@ def _write_factor_row(f: Function, program: Program, i: int) -> None:
         f.store("A", position[i, j], f.binary("fmul", row[j], diagonal))
 
 
-def _write_solve(f: Function, elimination: Elimination) -> None:
-    """b = (I*ig - J)^-1 b with the factors of :func:`_write_factor`."""
+def _write_solve(writer: Writer, elimination: Elimination) -> None:
+    """b = (I*ig - J)^-1 b with the factors of :func:`_write_factor`; a few rows to a function, as there."""
+    parts: list[Function] = []
     x: dict[int, str] = {}
+    work = MOST_IN_ONE_FUNCTION
 
-    def value(i: int) -> str:
+    def part(more: int) -> Function:
+        nonlocal work
+        if work >= MOST_IN_ONE_FUNCTION:
+            x.clear()
+            parts.append(writer.function(f"solve_{len(parts)}", SOLVE_ARGUMENTS))
+            work = 0
+        work += more
+        return parts[-1]
+
+    def value(f: Function, i: int) -> str:
         if i not in x:
             x[i] = f.load("b", i)
         return x[i]
 
-    for k in range(len(elimination.rows)):
-        for i in elimination.below[k]:
-            x[i] = f.multiply_add(f.load("A", elimination.entries[i, k]), value(k), value(i))
+    for i, columns in enumerate(elimination.rows):
+        if left := [k for k in columns if k < i]:
+            f = part(len(left))
+            total = f.load("b", i)
+            for k in left:
+                total = f.multiply_add(f.load("A", elimination.entries[i, k]), value(f, k), total)
+            x[i] = total
+            f.store("b", i, total)
     for k in reversed(range(len(elimination.rows))):
-        total = f.binary("fmul", value(k), f.load("A", elimination.entries[k, k]))
-        for j in reversed(elimination.right_of(k)):  # what is known longest first: the newest waits for one step only
-            total = f.multiply_add(f.load("A", elimination.entries[k, j]), value(j), total)
+        right = elimination.right_of(k)
+        f = part(1 + len(right))
+        total = f.binary("fmul", value(f, k), f.load("A", elimination.entries[k, k]))
+        for j in reversed(right):  # what is known longest first: the newest waits for one step only
+            total = f.multiply_add(f.load("A", elimination.entries[k, j]), value(f, j), total)
         x[k] = total
         f.store("b", k, total)
+    _call_in_turn(writer.function("solve", SOLVE_ARGUMENTS), "solve", len(parts))
+
+
+def _call_in_turn(whole: Function, name: str, count: int) -> None:
+    """The body of ``whole``: calls of its parts ``name_0``, ``name_1``, ... with its own arguments."""
+    arguments = ", ".join(f"ptr %{pointer}" for pointer in whole.pointers)
+    whole.lines += [f"call void @{name}_{number}({arguments})" for number in range(count)]

@@ -37,6 +37,7 @@ class Function:
 
     def __init__(self, name: str, pointers: Sequence[str], fused: bool) -> None:
         self.fused = fused
+        self.pointers = pointers
         self.lines = [f"define void @{name}({', '.join(f'ptr noalias %{a}' for a in pointers)}) nounwind {{", "entry:"]
         self.declarations: set[str] = set()
         self._count = 0
