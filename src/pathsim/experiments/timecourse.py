@@ -59,7 +59,7 @@ class Simulator:
         self.solver = solver
         self._base = base
         self._columns = np.array(_slots(system, vary), dtype=np.int64)
-        self._nodes = _output_nodes(system, outputs)
+        self._nodes = _output_nodes(system, tuple(outputs))
         if any(name in outputs for name in self._missing_values()):
             self._refuse_missing_values()
 
@@ -250,7 +250,7 @@ def simulate_many(
     """
     system = system_of(_open(model))
     grid, names = check_times(times), _names(system, outputs, map(str, getattr(parameters, "columns", ())))
-    nodes = _output_nodes(system, names)
+    nodes = _output_nodes(system, tuple(names))
     if not hasattr(parameters, "columns"):
         raise InputError("parameters must be a DataFrame: one row per simulation, one column per parameter")
     columns = np.array(_slots(system, [str(name) for name in parameters.columns]), dtype=np.int64)
@@ -290,7 +290,7 @@ def iter_simulate_many(
 def _tell_of_coarse(solver: Solver | None, values: FloatArray) -> None:
     """Warn of an absolute tolerance that is larger than everything that came out."""
     atol = getattr(solver, "atol", None)
-    if atol is None or not values.size:
+    if atol is None or not values.size or (np.abs(values[0]) >= atol).any():
         return
     largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
     if 0.0 < largest < atol:
@@ -328,8 +328,9 @@ def _check_target(into: FloatArray, shape: tuple[int, ...]) -> None:
 
 def _numbers(parameters: pd.DataFrame) -> FloatArray:
     """The frame as floats. Raises :class:`InputError` naming columns that are not numeric and rows with NaN."""
-    if all(dtype.kind in "iuf" for dtype in parameters.dtypes):
-        settings = parameters.to_numpy(dtype=float)
+    plain = parameters.to_numpy()
+    if plain.dtype.kind in "iuf":
+        settings = np.asarray(plain, dtype=float)
     else:
         found = [arguments.column(parameters.iloc[:, i], f"'{name}'") for i, name in enumerate(parameters.columns)]
         settings = np.stack(found, axis=1)
@@ -417,7 +418,8 @@ def _wrong_values(vary: Sequence[str], values: Sequence[float] | FloatArray) -> 
     return f"{', '.join(map(repr, bad))} is set to NaN, which is not a number"
 
 
-def _output_nodes(system: System, names: Sequence[str]) -> list[int]:
+@lru_cache(maxsize=64)
+def _output_nodes(system: System, names: tuple[str, ...]) -> tuple[int, ...]:
     if not names:
         raise InputError("no outputs are asked for; name at least one")
     problems: list[str] = []
@@ -428,4 +430,4 @@ def _output_nodes(system: System, names: Sequence[str]) -> list[int]:
         except InputError as error:
             problems.append(str(error))
     raise_together(problems)
-    return nodes
+    return tuple(nodes)
