@@ -75,15 +75,31 @@ SLOW = (
 beginnings of names. They are marked ``slow``; everything else together takes about a minute and a half."""
 
 
+LONGEST = (
+    "test_house.py::test_static_checks_pass",
+    "solve/test_semantic_suite.py",
+    "cli/test_investigate.py",
+    "sweep/test_cluster.py",
+    "sweep/test_crowd.py",
+    "sweep/test_run.py::test_memory",
+    "stats/test_hill.py::test_noise_is_called_flat",
+    "stats/test_hill.py::test_intervals_cover",
+    "stats/test_synergy_excess.py::test_intervals_of_the_mean",
+    "cli/test_xenograft.py",
+)
+"""What takes ten seconds and more begins first, so that two processes end together."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for entry in SLOW:
+    for entry in (*SLOW, *LONGEST):
         place, _, name = entry.partition("::")
         path = Path(__file__).parent / place
         if not path.exists() or (name and f"def {name}" not in path.read_text(encoding="utf-8")):
-            raise pytest.UsageError(f"tests/conftest.py: '{entry}' in SLOW is no test")
+            raise pytest.UsageError(f"tests/conftest.py: '{entry}' is no test")
     for item in items:
         if item.nodeid.removeprefix("tests/").startswith(SLOW):
             item.add_marker("slow")
+    items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -16,6 +17,11 @@ ROOT = Path(__file__).parents[1]
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
@@ -52,11 +58,7 @@ def test_only_experiments_and_the_solver_run_rows() -> None:
     source, found = ROOT / "src" / "pathsim", []
     for path in source.rglob("*.py"):
         if path.relative_to(source).parts[0] not in ("experiments", "solve"):
-            names = {
-                node.name.rpartition(".")[2]
-                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-                if isinstance(node, ast.alias)
-            }
+            names = {node.name.rpartition(".")[2] for node in ast.walk(tree_of(path)) if isinstance(node, ast.alias)}
             found += [f"{path.relative_to(source)}: {name}" for name in sorted(names & doors)]
     assert not found
 
@@ -70,7 +72,7 @@ def imports_of(source: Path) -> dict[str, set[str]]:
     for path, name in names.items():
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         wanted: list[str] = []
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Import):
                 wanted += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
@@ -109,7 +111,7 @@ def test_no_symbol_of_a_model_is_written_in_python() -> None:
     assert len(symbols) > 600
     found = []
     for path in sorted((ROOT / "src").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in symbols:
                 found.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.value}")
     assert not found
