@@ -102,11 +102,12 @@ def with_problems(frame: pd.DataFrame, where: str, without_gel: Collection[str] 
         cells = list(table[column])
         table[column] = pd.Series([_name(cell) for cell in cells], index=table.index, dtype=object)
     unneeded = table["readout"].isin([*without_gel])
+    told = {problem.split(" is ")[0] for problem in problems}
     for column in KEYS:
         for i in np.flatnonzero((table[column] == "") & ~(unneeded & (column == "gel"))):
-            cell, head = frame[column].iloc[i], f"row {i + 2}: {column} is "
-            if not any(problem.startswith(head) for problem in problems):
-                problems.append(head + ("empty" if is_missing(cell) else f"{brief(repr(cell))}, not a name"))
+            cell, head = frame[column].iloc[i], f"row {i + 2}: {column}"
+            if head not in told:
+                problems.append(f"{head} is {'empty' if is_missing(cell) else f'{brief(repr(cell))}, not a name'}")
     if not len(table):
         problems.append("the table has no rows")
     said = {problem.split(":")[0] for problem in problems}
@@ -170,10 +171,13 @@ def _row_problems(table: pd.DataFrame) -> list[str]:
                 for row in late[late].index
             ]
     key = ["cell_line", "treatment", "time_min", "readout", "gel", "replicate"]
-    doubled = table.duplicated(key, keep="first")
-    for row in table.index[doubled]:
-        same = (table[key] == table.loc[row, key]).all(axis=1)
-        problems.append(f"row {row + 2}: the same band as row {same.idxmax() + 2} (give lanes that repeat a replicate)")
+    bands = table.groupby(key, dropna=False, sort=False).ngroup()
+    first = {band: row for row, band in reversed([*bands.items()])}
+    problems += [
+        f"row {row + 2}: the same band as row {first[band] + 2} (give lanes that repeat a replicate)"
+        for row, band in bands.items()
+        if first[band] != row
+    ]
     if "sd" in table.columns:
         problems += [f"row {row + 2}: sd must be positive" for row in table.index[~(table["sd"] > 0)]]
     return problems
