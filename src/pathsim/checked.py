@@ -7,6 +7,7 @@ says is refused in one line. Hints of other kinds (a class is asked ``isinstance
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import os
 import sys
@@ -74,14 +75,24 @@ def _takers_of(owner: Any) -> dict[str, Taker]:
     for name, hint in owner.__annotations__.items():
         if name == "return":
             continue
-        try:
-            meant = eval(hint, names) if isinstance(hint, str) else hint
-        except NameError:  # imported for type checkers only
-            continue
+        meant = eval(hint, names, _Elsewhere(names)) if isinstance(hint, str) else hint
         taker = _taker(meant)
         if taker is not None:
             found[name] = _said(taker, _words(meant))
     return found
+
+
+class _Elsewhere(dict[str, Any]):
+    """Stands for names that a module imports for type checkers only: classes that are known by their name."""
+
+    def __missing__(self, name: str) -> Any:
+        if hasattr(builtins, name):
+            raise KeyError(name)  # where they are found next
+        return type(name, (_Named,), {})
+
+
+class _Named:
+    """A class that is not imported where a hint names it."""
 
 
 def _said(taker: Taker, wanted: str) -> Taker:
@@ -207,8 +218,10 @@ def _mapping_of(hint: Any) -> Taker:
 
 
 def _instance(kind: type) -> Taker:
+    by_name = issubclass(kind, _Named)
+
     def take(value: Any, name: str) -> Any:
-        if isinstance(value, kind):
+        if isinstance(value, kind) or (by_name and any(one.__name__ == kind.__name__ for one in type(value).__mro__)):
             return value
         raise _OtherKindError
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..checked import checked
 from ..estimation.blots import blot_problem
 from ..estimation.free import FreeParameter
 from ..estimation.tables import problem
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked
 def export(
     model: Model | str | Path,
     table: pd.DataFrame | str | Path,

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..errors import InputError, UnsupportedModelError
 from ..estimation.likelihood import SMALLEST_SIGMA, ScaledWithOffset, Solved, Unscaled
 from ..estimation.observables import ROW
@@ -55,6 +56,7 @@ _DISTRIBUTIONS = {
 """The name of a family in PEtab, and the size of its noise there over that here."""
 
 
+@checked
 def write(problem: Problem, folder: str | Path, theta: FloatArray | None = None) -> Path:
     """Write a problem made from tables of the lab, starting at ``theta`` (default: the nominal values).
 

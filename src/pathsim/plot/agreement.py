@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from .style import COLOURS, INK, PALE, canvas
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ MARKERS = "osD^vP<>"
 MOST_IN_LEGEND = 24
 
 
+@checked
 def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw a table with columns ``observable, measurement, simulation, noise, scale``.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..errors import InputError
 from ..lab import Treatment
 from .style import COLOURS, INK, PALE
@@ -22,6 +23,7 @@ LANE, STRIP, TABLE_ROW = 0.42, 0.46, 0.19  # inches
 _PIXELS = (48, 44)  # of one lane: high, wide
 
 
+@checked
 def draw_blot(
     table: pd.DataFrame, masses_kDa: Mapping[str, int] | None = None, loading: str | None = None, title: str = ""
 ) -> Figure:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..checked import checked
 from ..errors import InputError
 from ..stats import hill
 from ..stats.curve import Curve, Potency, rounded
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _MARKERS = "osD^vP<>"
 
 
+@checked
 def draw_dose_response(
     data: pd.DataFrame | Mapping[str, Curve], ax: Axes | None = None, response_label: str = ""
 ) -> Axes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..checked import checked
 from ..experiments.ensemble import Intervals
 from ..workflow.study_intervals import escalation_tables, picked
 from .style import COLOURS, INK, PALE, canvas
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..resistance.escalation import Escalation
 
 
+@checked
 def draw_escalation(run: Escalation, others: Sequence[Escalation] = ()) -> Figure:
     """Dose staircase and clone fractions over the same days.
 

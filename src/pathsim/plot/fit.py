@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from .style import COLOURS, INK, PALE, canvas
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..estimation import Fit, Profile, Profiles
 
 
+@checked
 def draw_fit(fit: Fit) -> Figure:
     """Waterfall of all starts beside the parameters of the good ones."""
     from matplotlib.figure import Figure
@@ -30,6 +32,7 @@ def draw_fit(fit: Fit) -> Figure:
     return figure
 
 
+@checked
 def draw_waterfall(fit: Fit, ax: Axes | None = None) -> Axes:
     """How far each start stayed behind the best, in log-likelihood units, best first; log scale from 0.01 on."""
     from matplotlib.ticker import MaxNLocator
@@ -69,6 +72,7 @@ def draw_waterfall(fit: Fit, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def draw_parameters(fit: Fit, ax: Axes | None = None, within: float = 10.0) -> Axes:
     """Parameters of the starts within ``within`` of the best, between their bounds; the best in colour."""
     ax = canvas(ax, 4.2, max(2.8, 0.24 * len(fit.names) + 0.8))
@@ -89,6 +93,7 @@ def draw_parameters(fit: Fit, ax: Axes | None = None, within: float = 10.0) -> A
     return ax
 
 
+@checked
 def draw_profiles(profiles: Profiles, columns: int = 4) -> Figure:
     """One small profile per parameter, with the threshold of its confidence interval."""
     from matplotlib.figure import Figure
@@ -107,6 +112,7 @@ def draw_profiles(profiles: Profiles, columns: int = 4) -> Figure:
     return figure
 
 
+@checked
 def draw_profile(profile: Profile, ax: Axes | None = None) -> Axes:
     """The log likelihood lost along one parameter, all others re-optimised."""
     from scipy.stats import chi2
@@ -131,6 +137,7 @@ def draw_profile(profile: Profile, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def draw_blot_fit(
     predicted: pd.DataFrame,
     curves: pd.DataFrame | None = None,

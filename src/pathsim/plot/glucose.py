@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..checked import checked
 from ..experiments.ensemble import interval
 from .style import COLOURS, INK, PALE, canvas
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from ..invivo.glucose import GlucoseStudy
 
 
+@checked
 def draw_glucose(study: GlucoseStudy, hours: float = 24.0, others: Sequence[GlucoseStudy] = ()) -> Figure:
     """Glucose, insulin and every tumour readout over the first ``hours``, one colour per arm, and net growth.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..checked import checked
 from ..stats import synergy
 from .activity_map import draw_activity_map
 from .blot import draw_blot
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..workflow.investigate import Investigation
 
 
+@checked
 def draw_investigation(found: Investigation) -> dict[str, Figure]:
     """Figures by the name of the section they belong to, then a word for what they show."""
     from matplotlib.figure import Figure

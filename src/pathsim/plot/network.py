@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..checked import checked
 from ..lab import Drug
 from ..model import Effect, Kind, Wiring
 from .style import INK, PALE
@@ -26,6 +27,7 @@ class _Box:
     half: float
 
 
+@checked
 def draw_network(wiring: Wiring, drugs: Iterable[Drug] = (), ax: Axes | None = None) -> Axes:
     """Draw the signed influence graph of :func:`pathsim.model.wiring`.
 

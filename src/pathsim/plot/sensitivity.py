@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..checked import checked
 from ..errors import InputError, unknown
 from .style import COLOURS, INK, PALE, canvas
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 RISES, FALLS = COLOURS[0], COLOURS[1]
 
 
+@checked
 def draw_tornado(table: pd.DataFrame, readout: str | None = None, most: int = 15, ax: Axes | None = None) -> Axes:
     """Elasticities of one readout (default the only one), the largest on top.
 
@@ -36,6 +38,7 @@ def draw_tornado(table: pd.DataFrame, readout: str | None = None, most: int = 15
     return ax
 
 
+@checked
 def draw_sobol(table: pd.DataFrame, readout: str | None = None, most: int = 12, ax: Axes | None = None) -> Axes:
     """First-order and total Sobol indices of one readout with their intervals, the largest on top."""
     part = _one_readout(table, readout, "total").head(most).iloc[::-1]
@@ -65,6 +68,7 @@ def draw_sobol(table: pd.DataFrame, readout: str | None = None, most: int = 12, 
     return ax
 
 
+@checked
 def draw_morris(table: pd.DataFrame, readout: str | None = None, most: int = 15, ax: Axes | None = None) -> Axes:
     """Elementary effects of one readout: mu* as bars with their intervals, sigma as points, the largest on top.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..errors import InputError
 from ..stats.survival import KaplanMeier, LogRank
 from .style import COLOURS, INK, PALE, canvas
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def draw_survival(
     curves: Mapping[str, KaplanMeier] | Iterable[KaplanMeier],
     ax: Axes | None = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checked import checked
 from ..errors import InputError
 from ..stats import synergy
 from ..stats.curve import rounded
@@ -22,6 +23,7 @@ SYNERGY_MAP = "PuOr_r"
 """Diverging, safe for every kind of colour blindness: orange above zero, purple below (ColorBrewer)."""
 
 
+@checked
 def draw_dose_matrix(data: synergy.Wells | pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Inhibition (percent) at every dose pair as a heat map with its number; single drugs at dose 0.
 
@@ -51,6 +53,7 @@ def draw_dose_matrix(data: synergy.Wells | pd.DataFrame, ax: Axes | None = None)
     return ax
 
 
+@checked
 def draw_synergy(score: synergy.Score, ax: Axes | None = None) -> Axes:
     """The excess of a Bliss, HSA, Loewe or ZIP score over the dose matrix, zero in the middle of a diverging map.
 
@@ -91,6 +94,7 @@ def draw_synergy(score: synergy.Score, ax: Axes | None = None) -> Axes:
     return ax
 
 
+@checked
 def draw_isobologram(found: synergy.Isobologram, ax: Axes | None = None) -> Axes:
     """Doses of equal effect: the straight line is additivity, points below are synergy, bars the limits of the index.
 
@@ -139,6 +143,7 @@ def draw_isobologram(found: synergy.Isobologram, ax: Axes | None = None) -> Axes
     return ax
 
 
+@checked
 def draw_combination_index(index: synergy.CombinationIndex, ax: Axes | None = None) -> Axes:
     """The fa-CI plot: index against fraction affected, on a logarithmic axis with 1 (additivity) marked.
 
@@ -178,6 +183,7 @@ def draw_combination_index(index: synergy.CombinationIndex, ax: Axes | None = No
     return ax
 
 
+@checked
 def draw_ranking(ranked: pd.DataFrame, ax: Axes | None = None, most: int = 30) -> Axes:
     """Scores of :func:`pathsim.synergy.rank` with their intervals, strongest on top; the null model is a line.
 

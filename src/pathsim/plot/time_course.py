@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..checked import checked
 from .style import canvas, label_ends
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+@checked
 def draw_time_course(frame: pd.DataFrame, ax: Axes | None = None, time_unit: str = "", unit: str = "") -> Axes:
     """Draw a frame of :func:`pathsim.simulate`: index ``time``, one column per output; shaded where ``X`` comes with
     ``X_low`` and ``X_high``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..checked import checked
 from .style import COLOURS, INK, PALE, canvas
 from .survival import draw_survival
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ..invivo.trial import VirtualTrial
 
 
+@checked
 def draw_trial(trial: VirtualTrial) -> Figure:
     """Survival by arm; each simulated trial's hazard ratio against the share of the effect carried over.
 

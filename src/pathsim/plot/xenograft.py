@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
+from ..checked import checked
 from ..experiments.ensemble import interval
 from ..workflow.study_intervals import median_interval, survival_interval
 from .style import COLOURS, INK, PALE, canvas
@@ -23,6 +24,7 @@ ONE_CELL_MM3 = 1e-6
 """No tumour is smaller, whatever a continuous model says."""
 
 
+@checked
 def draw_xenograft(trial: Trial, others: Sequence[Trial] = ()) -> Figure:
     """Survival with intervals and animals at risk, tumour volume of every animal, lysates relative to the first arm.
 
