@@ -36,6 +36,7 @@ SLOW = (
     "petab/test_linter.py",
     "petab/test_suite.py",
     "petab/test_upgrade.py",
+    "plot/test_any_table.py",
     "resistance/",
     "scorecard/",
     "sensitivity/",

@@ -27,7 +27,7 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Taker = Callable[[Any, str], Any]
 
-LEAST: Mapping[str, int] = {"seed": 0, "workers": 1, "mice": 1}
+LEAST: Mapping[str, int] = {"seed": 0, "workers": 1, "mice": 1, "most": 1, "columns": 1}
 """The least that whole numbers of these names may be; others at least 0."""
 MOST = 2**63 - 1
 _LISTS = (Sequence, Iterable, Collection, list, tuple)

@@ -65,6 +65,7 @@ def check_table(frame: pd.DataFrame, where: str = "table", first_row: int = 2) -
     import numpy as np
 
     check_columns(frame, COLUMNS, where)
+    check_columns(frame, [name for name in frame.columns if isinstance(name, str)], where)
     checked, problems = frame.copy(), []
     for column in _TEXT:
         text = frame[column].astype(object)

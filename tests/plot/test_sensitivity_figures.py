@@ -78,5 +78,5 @@ def test_one_readout_at_a_time() -> None:
     assert len(draw_tornado(both, "pAKT_S473").patches) == 3
     with pytest.raises(InputError, match="did you mean pS6_S240"):
         draw_tornado(both, "pS6_S24")
-    with pytest.raises(InputError, match="no column 'total'"):
+    with pytest.raises(InputError, match="column 'total' is missing"):
         draw_sobol(table)

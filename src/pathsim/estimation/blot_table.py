@@ -171,11 +171,11 @@ def _row_problems(table: pd.DataFrame) -> list[str]:
                 for row in late[late].index
             ]
     key = ["cell_line", "treatment", "time_min", "readout", "gel", "replicate"]
-    bands = table.groupby(key, dropna=False, sort=False).ngroup()
-    first = {band: row for row, band in reversed([*bands.items()])}
+    bands = table.groupby(key, dropna=False, sort=False).ngroup().tolist()  # rows count from 0
+    first = {band: row for row, band in reversed([*enumerate(bands)])}
     problems += [
         f"row {row + 2}: the same band as row {first[band] + 2} (give lanes that repeat a replicate)"
-        for row, band in bands.items()
+        for row, band in enumerate(bands)
         if first[band] != row
     ]
     if "sd" in table.columns:

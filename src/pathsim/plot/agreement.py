@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..checked import checked
-from .style import COLOURS, INK, PALE, canvas
+from .style import COLOURS, INK, PALE, canvas, drawable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,7 @@ def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Every observable is divided by its largest measurement, since units differ; bars are one standard deviation of the
     noise. Axes are logarithmic where everything is positive.
     """
+    table = drawable(table, "agreement", ("observable", "scale"), ("measurement", "simulation"), sizes=("noise",))
     names = list(dict.fromkeys(table["observable"]))
     told_apart = 1 < len(names) <= MOST_IN_LEGEND
     ax = canvas(ax, width=8.2 if told_apart else 5.4, height=5.0)

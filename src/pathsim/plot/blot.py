@@ -11,7 +11,7 @@ from ..arrays import FloatArray
 from ..checked import checked
 from ..errors import InputError
 from ..lab import Treatment
-from .style import COLOURS, INK, PALE
+from .style import COLOURS, INK, PALE, drawable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +41,8 @@ def draw_blot(
 
     from ..lab.protocols import protocols
 
+    keys = ("cell_line", "treatment", "readout")
+    table = drawable(table, "blot", keys, ("time_min", "value"), ("low", "high"))
     lanes = table[["cell_line", "treatment", "time_min"]].drop_duplicates().reset_index(drop=True)
     readouts = list(dict.fromkeys(table["readout"]))
     bands = _bands(table, lanes, readouts)

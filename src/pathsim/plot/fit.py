@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import column
 from ..arrays import FloatArray
 from ..checked import checked
-from .style import COLOURS, INK, PALE, canvas
+from ..errors import InputError
+from .style import COLOURS, INK, PALE, canvas, drawable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,6 +158,10 @@ def draw_blot_fit(
     """
     from matplotlib.figure import Figure
 
+    keys = ("cell_line", "treatment", "readout", "gel")
+    predicted = drawable(predicted, "predicted", keys, ("time_min", "value", "predicted"))
+    if curves is not None:
+        curves = drawable(curves, "curves", keys[:3], ("time_min", "predicted"))
     readouts = list(dict.fromkeys(predicted["readout"]))
     conditions = list(dict.fromkeys(zip(predicted["cell_line"], predicted["treatment"], strict=True)))
     columns = min(columns, len(readouts))
@@ -164,7 +170,10 @@ def draw_blot_fit(
     axes = np.atleast_1d(np.asarray(figure.subplots(rows, columns))).ravel()
     lines = (predicted if curves is None else curves).reset_index(drop=True)
     if interval is not None:
-        lines = lines.assign(lower=interval[0], upper=interval[1])
+        ends = [column(end, "an end of the interval") for end in interval]
+        if [len(end) for end in ends] != [len(lines)] * 2:
+            raise InputError(f"interval has {[len(end) for end in ends]} ends; give two for each of {len(lines)} rows")
+        lines = lines.assign(lower=ends[0], upper=ends[1])
     for ax, readout in zip(axes, readouts, strict=False):
         canvas(ax, 0, 0)
         measured = predicted[predicted["readout"] == readout]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..checked import checked
 from ..errors import InputError, unknown
-from .style import COLOURS, INK, PALE, canvas
+from .style import COLOURS, INK, PALE, canvas, drawable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ def draw_tornado(table: pd.DataFrame, readout: str | None = None, most: int = 15
 
     Raises :class:`InputError` when the table holds several readouts and none is chosen.
     """
-    part = _one_readout(table, readout, "elasticity").head(most).iloc[::-1]
+    part = _one_readout(table, readout, ("elasticity",)).head(most).iloc[::-1]
     ax = canvas(ax, 5.2, 0.9 + 0.24 * len(part))
     values = part["elasticity"].to_numpy()
     ax.barh(np.arange(len(part)), values, height=0.7, color=[RISES if value > 0 else FALLS for value in values])
@@ -41,7 +41,7 @@ def draw_tornado(table: pd.DataFrame, readout: str | None = None, most: int = 15
 @checked
 def draw_sobol(table: pd.DataFrame, readout: str | None = None, most: int = 12, ax: Axes | None = None) -> Axes:
     """First-order and total Sobol indices of one readout with their intervals, the largest on top."""
-    part = _one_readout(table, readout, "total").head(most).iloc[::-1]
+    part = _one_readout(table, readout, _SOBOL).head(most).iloc[::-1]
     ax = canvas(ax, 5.2, 1.0 + 0.36 * len(part))
     places = np.arange(len(part))
     kinds = ((0.19, "total", "total", COLOURS[0]), (-0.19, "first", "first order", COLOURS[5]))
@@ -74,7 +74,7 @@ def draw_morris(table: pd.DataFrame, readout: str | None = None, most: int = 15,
 
     A point near or beyond the end of its bar says that the effect depends on the other parameters.
     """
-    part = _one_readout(table, readout, "mu_star").head(most).iloc[::-1]
+    part = _one_readout(table, readout, ("mu_star", "sigma"), ("mu_star_error",)).head(most).iloc[::-1]
     ax = canvas(ax, 5.2, 1.0 + 0.24 * len(part))
     places = np.arange(len(part))
     ax.barh(
@@ -97,16 +97,22 @@ def draw_morris(table: pd.DataFrame, readout: str | None = None, most: int = 15,
     return ax
 
 
-def _one_readout(table: pd.DataFrame, readout: str | None, needed: str) -> pd.DataFrame:
-    if needed not in table.columns:
-        raise InputError(f"the table has no column '{needed}'; it has {', '.join(table.columns)}")
+_NAMES = ("parameter", "readout", "cell_line", "treatment")
+_SOBOL = ("total", "total_low", "total_high", "first", "first_low", "first_high")
+
+
+def _one_readout(
+    table: pd.DataFrame, readout: str | None, needed: tuple[str, ...], sizes: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    """The rows of one readout with these numbers, those largest in the first of them on top."""
+    table = drawable(table, "sensitivities", _NAMES, (*needed, "time_min"), sizes=sizes)
     names = list(dict.fromkeys(table["readout"]))
     if readout is None and len(names) > 1:
         raise InputError(f"the table has {len(names)} readouts; choose one: {', '.join(names)}")
     chosen = names[0] if readout is None else readout
     if chosen not in names:
         raise unknown("readout", chosen, names)
-    return table[table["readout"] == chosen].sort_values(needed, key=np.abs, ascending=False, kind="stable")
+    return table[table["readout"] == chosen].sort_values(needed[0], key=np.abs, ascending=False, kind="stable")
 
 
 def _where(part: pd.DataFrame) -> str:

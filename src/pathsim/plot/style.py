@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import not_finite, row_label, shortened
+from ..errors import InputError, raise_together
+from ..table import check_columns, numeric_cells
+
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 INK = "#222222"
@@ -53,3 +59,34 @@ def label_ends(ax: Axes, most: int = 12) -> None:
             fontsize=8,
             annotation_clip=False,
         )
+
+
+def drawable(
+    table: pd.DataFrame,
+    what: str,
+    names: Sequence[str],
+    numbers: Sequence[str],
+    gaps: Sequence[str] = (),
+    sizes: Sequence[str] = (),
+) -> pd.DataFrame:
+    """The rows of a table, counted anew, with columns of text (``names``) and of finite numbers (``numbers``, and
+    ``sizes``, which are not negative); those of ``gaps``, where they are there at all, may be NaN.
+
+    Raises :class:`InputError` in one line per column or row that is none.
+    """
+    check_columns(table, (*names, *numbers, *sizes), what)
+    check_columns(table, [name for name in table.columns if isinstance(name, str)], what)
+    if not len(table):
+        raise InputError(f"{what}: the table has no rows")
+    found = table.reset_index(drop=True).copy()
+    problems: list[str] = []
+    for name in names:
+        found[name] = found[name].astype(object).map(str)
+    for name in (*numbers, *sizes, *(gap for gap in gaps if gap in found.columns)):
+        found[name] = numeric_cells(found[name])
+        if name not in gaps:
+            problems += not_finite(found[name].to_numpy(), name)
+        if name in sizes:
+            problems += [f"{row_label(i)}: {name} is negative" for i in np.flatnonzero(found[name] < 0).tolist()]
+    raise_together(shortened(problems), what)
+    return found

@@ -12,7 +12,8 @@ from ..errors import InputError
 from ..stats import synergy
 from ..stats.curve import rounded
 from ..stats.synergy.scores import dose_columns, points
-from .style import COLOURS, INK, PALE, canvas
+from ..table import check_columns
+from .style import COLOURS, INK, PALE, canvas, drawable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,6 +193,9 @@ def draw_ranking(ranked: pd.DataFrame, ax: Axes | None = None, most: int = 30) -
 
     Raises :class:`InputError` when nothing in the table has a score.
     """
+    texts = ("experiment", "drugs", "metric", "unit", "synergy_if")
+    ranked = drawable(ranked, "ranking", texts, (), ("mean", "low", "high", "beyond_partners"))
+    check_columns(ranked, ("mean", "low", "high"), "ranking")
     scored = ranked[ranked["mean"].notna()]
     if scored.empty:
         raise InputError("no scored combination to draw")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..arguments import column, not_finite, shortened
 from ..checked import checked
+from ..errors import InputError, raise_together
+from ..table import check_columns, numeric_cells
 from .style import canvas, label_ends
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 def draw_time_course(frame: pd.DataFrame, ax: Axes | None = None, time_unit: str = "", unit: str = "") -> Axes:
     """Draw a frame of :func:`pathsim.simulate`: index ``time``, one column per output; shaded where ``X`` comes with
     ``X_low`` and ``X_high``."""
+    frame = _numbers(frame)
     ax = canvas(ax, width=6.4, height=4.0)
     ends = {end for name in frame.columns for end in (f"{name}_low", f"{name}_high")}
     for name in frame.columns:
@@ -29,3 +33,14 @@ def draw_time_course(frame: pd.DataFrame, ax: Axes | None = None, time_unit: str
     ax.set_xlim(float(frame.index.min()), float(frame.index.max()) or None)
     label_ends(ax)
     return ax
+
+
+def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame in numbers, NaN where there is none. Raises :class:`InputError` for one without rows or columns, or
+    whose index is no time."""
+    check_columns(frame, [name for name in frame.columns if isinstance(name, str)], "time course")
+    if not frame.size:
+        raise InputError("time course: the frame has no rows or no columns")
+    times = column(frame.index, "time")
+    raise_together(shortened(not_finite(times, "time")), "time course")
+    return frame.apply(numeric_cells).set_axis(times)

@@ -323,6 +323,8 @@ def _sets(doses: Doses, whole: bool) -> list[list[int]]:
 
 
 def _one_experiment(part: pd.DataFrame, rows: IndexArray, doses: Doses, scale: Response | None) -> Wells:
+    if part.empty:
+        raise InputError("the table has no rows")
     said = {str(unit) for unit in part["unit"].dropna().unique()} if "unit" in part.columns else set()
     line, what, time = (part[column].iloc[0] for column in ("cell_line", "readout", "time_min"))
     name = f"{line}, {what}, {float(time):g} min"
