@@ -22,8 +22,8 @@ FEW_TOGETHER = 4
 """Searches so few that a call costs more than the derivatives of all their steps."""
 SMALLEST = 1e-7
 CONFIRMED, NEARLY = 1.0, 5.0
-"""Log-likelihood units after which the best of few searches is evaluated exactly on its way, once its next step
-promises no more than the second."""
+"""Log-likelihood units after which the best of few searches is evaluated exactly on its way; where all steps are
+differentiated, once the next one promises no more than the second."""
 FEW = 2
 """Searches, when only so many are left."""
 RENEW = 5
@@ -107,13 +107,15 @@ def descend(
         active = [walker for walker in kept if not walker.done]
         if not active:
             break
-        if len(active) <= FEW_TOGETHER and getattr(objective, "derivatives_suffice", False):
+        quick = len(active) <= FEW_TOGETHER and getattr(objective, "derivatives_suffice", False)
+        if quick:
             gradients += _moved_by_derivatives(objective, active)
         else:
             tried, differentiated = _moved_by_values(objective, active)
             evaluations, gradients = evaluations + tried, gradients + differentiated
         best = min(kept, key=lambda walker: walker.derivatives.value)
-        better = best.derivatives.value < confirmed - CONFIRMED and best.promised <= NEARLY
+        worth = not quick or best.promised <= NEARLY  # where a step costs little more than a confirmation
+        better = worth and best.derivatives.value < confirmed - CONFIRMED
         if confirm is not None and len(kept) <= FEW and better:
             confirmed = best.derivatives.value
             confirm(best.theta)
@@ -243,6 +245,6 @@ class _Walker:
         self.done = self.calm >= 3
 
     def _shorten(self) -> None:
-        self.radius = 0.5 * min(self.shortest * self.radius, float(self.lengths.min()))
+        self.radius *= 0.5 * self.shortest
         self.curvature.rest[:] = 0.0
         self.done = self.radius < SMALLEST or not math.isfinite(self.derivatives.value)

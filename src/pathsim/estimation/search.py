@@ -39,7 +39,7 @@ Report = Callable[[Start], None]
 Watch = Callable[[str], None]
 
 
-SCOUTS = SuccessiveHalving(members=4, rounds=1, finalists=2, tolerance=0.1)
+SCOUTS = SuccessiveHalving(members=4, rounds=2, finalists=1, tolerance=0.1)
 """A few descents from the best of few random points: enough where optima are easily found."""
 
 
