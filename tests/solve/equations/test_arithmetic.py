@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import mpmath
@@ -294,3 +295,19 @@ def test_derivatives_at_zero_whatever_the_value_of_the_exponent(form: str, n: fl
         assert value == pytest.approx(2 * by_x, rel=1e-7, abs=1e-12)
     for value in (forward[1], back[k]):
         assert by_n is None or value == pytest.approx(by_n, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rate", "ends"),
+    [
+        ("abs(sin(time))", lambda t: 2 * (t // math.pi) + 1 - math.cos(t % math.pi)),
+        ("max(0, time - 3.3)", lambda t: max(0.0, t - 3.3) ** 2 / 2),
+        ("min(time, 2, 8 - time)", lambda t: 2 + 8 - (min(t - 6, 50) ** 2 / 2 - 2 * (t - 6)) - 0.0),
+        ("abs(time - 1) - time + 1", lambda t: 1.0),
+    ],
+)
+def test_kinks_in_time_are_located(rate: str, ends: Callable[[float], float]) -> None:
+    """Integrals in closed form, to far less than what a step across the kink would miss."""
+    times = [0, 7, 20]
+    found = course(f"x = 0; x' = {rate};", times, ["x"], Rosenbrock())[1:, 0]
+    np.testing.assert_allclose(found, [ends(t) for t in times[1:]], rtol=2e-7)

@@ -21,7 +21,7 @@ from typing import Literal, Protocol
 
 from ...errors import InputError
 from ...model.maths import Expr
-from .graph import BOOLEAN, FUNCTIONS, Graph
+from .graph import BOOLEAN, FUNCTIONS, TIME_BIT, Graph
 
 _Binary = Callable[[int, int], int]
 DiscontinuityKind = Literal["lt", "le", "floor", "eq"]
@@ -130,6 +130,8 @@ class Lowering:
                 self.discontinuities is not None
             ):
                 return self._periodic(expr)
+            case "abs" | "min" | "max" if self.discontinuities is not None:
+                return self._kinked(expr)
         args = [graph.number(self(arg)) for arg in expr.args]
         if expr.op == "divide":
             return self.divide(args[0], args[1])
@@ -243,6 +245,23 @@ class Lowering:
             case ("cot" | "csc", _):
                 self._half_turns(inner, 0.0)
         return _ARITHMETIC[expr.op](graph, [graph.number(self(inner))])
+
+    def _kinked(self, expr: Expr) -> int:
+        """Functions with a kink, which is located where it follows from time alone; where states move it, the control
+        of the step size is what sees it."""
+        graph = self.graph
+        values = [graph.number(self(arg)) for arg in expr.args]
+        plain = _ARITHMETIC[expr.op](graph, values)
+        if graph.masks[plain] != TIME_BIT:
+            return plain
+        if expr.op == "abs":
+            negative = self._ordered("lt", expr.args[0], Expr("number", value=0.0))
+            return graph.select(negative, graph.neg(values[0]), values[0])
+        best, result = expr.args[0], values[0]
+        for arg, value in zip(expr.args[1:], values[1:], strict=True):
+            better = self._ordered("lt", arg, best) if expr.op == "min" else self._ordered("lt", best, arg)
+            best, result = Expr(expr.op, (best, arg)), graph.select(better, value, result)
+        return result
 
     def _half_turns(self, angle: Expr, shift: float) -> int:
         """How many multiples of pi lie below an angle plus ``shift`` times pi."""
