@@ -41,6 +41,7 @@ from ..llvm.layout import (
     ROW,
     RTOL,
     SAMPLED,
+    SPAN,
     STAGED,
     STATE,
     STATUS,
@@ -77,7 +78,7 @@ from .events import happen
 from .recorder import Tape, note_begun, note_ends, note_steps, note_taken, record_attempts
 from .root_functions import find_switches
 from .samples import all_sampled, next_sample, sample_inside, sample_now
-from .start import fastest_state, follow_scales, no_leap, prepare_stage, stage, take
+from .start import fastest_state, follow_scales, from_rates, no_leap, prepare_stage, stage, take
 
 STEADY_RATE = 1e-14  # relative change in a time of the fastest state that counts as none: a hundred roundings
 LONGEST_SEARCH = 1e14  # times of the fastest state after which whatever still changes never rests
@@ -343,6 +344,8 @@ def _at_stop(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discr
             for other in range(LANES):
                 F[at.D + i, other] = 0.0
         call4(code.rates, place(at, T), place(at, at.y), place(at, at.k), place(at, at.D))
+        if own > 0.0:
+            from_rates(at, F, discrete, own, lane, at.D, at.atol, F[SPAN, lane])
         fastest = 0.0
         for i in range(at.n):
             fastest = max(fastest, abs(F[at.D + i, lane]) / (abs(F[at.y + i, lane]) + F[at.atol + i, lane]))

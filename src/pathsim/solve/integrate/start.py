@@ -25,6 +25,7 @@ from ..llvm.layout import (
     ROW,
     RTOL,
     SAMPLED,
+    SPAN,
     START,
     START_END,
     START_H,
@@ -169,18 +170,24 @@ def _first_scales(at: Layout, F: FloatArray, discrete: Discrete, job: Job, slot:
     if own <= 0.0:
         return
     follow_scales(at, F, discrete, own, slot, at.x_start, at.atol_start)
-    span = 1e-3 * F[START_SPAN, slot]
+    from_rates(at, F, discrete, own, slot, at.U, at.atol_start, F[START_SPAN, slot])
+
+
+def from_rates(
+    at: Layout, F: FloatArray, discrete: Discrete, own: float, lane: int, rates: int, atol: int, span: float
+) -> None:
+    """Absolute tolerances of kinds whose states were all zero so far, from their rates in a thousandth of a span."""
     for kind in range(KINDS):
         largest = made = 0.0
         for i in range(at.n):
             if discrete.kinds[i] == kind:
-                largest = max(largest, F[at.atol_start + i, slot])
-                if math.isfinite(F[at.U + i, slot]):
-                    made = max(made, abs(F[at.U + i, slot]))
-        if largest == 0.0:
+                largest = max(largest, F[atol + i, lane])
+                if math.isfinite(F[rates + i, lane]):
+                    made = max(made, abs(F[rates + i, lane]))
+        if largest <= SMALLEST_ATOL:
             for i in range(at.n):
                 if discrete.kinds[i] == kind:
-                    F[at.atol_start + i, slot] = own * made * span if made > 0.0 else SMALLEST_ATOL
+                    F[atol + i, lane] = own * made * 1e-3 * span if made > 0.0 else SMALLEST_ATOL
 
 
 def follow_scales(at: Layout, F: FloatArray, discrete: Discrete, own: float, lane: int, x: int, atol: int) -> None:
@@ -246,5 +253,6 @@ def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, l
         F[at.atol + i, lane] = F[at.atol_start + i, slot]
         F[at.peak + i, lane] = 0.0
     F[TOLERANCE, lane] = job.settings[RTOL]
+    F[SPAN, lane] = F[START_SPAN, slot]
     for e in range(at.n_events):
         N[at.was_true + e, lane] = discrete.events[e, 1]

@@ -66,8 +66,9 @@ LaneIntegers = Annotated[IntArray, Shape(2, LANES)]
     TOLERANCE,
     REFUSED,
     START_SPAN,
-) = range(29)
-N_SCALARS = 29
+    SPAN,
+) = range(30)
+N_SCALARS = 30
 # rows of N
 ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY = range(7)
 N_INTEGERS = 7
