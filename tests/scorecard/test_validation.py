@@ -133,7 +133,7 @@ def test_verdicts_pass_fail_and_name_what_did_not_run(tmp_path: Path) -> None:
         ('value = "a"\nbelow = 0.9', 'value = "a"\nbelow = 0.95', "less than a tenth from no change"),
         ('fold = "pAKT_S473", treatment', 'folds = "pAKT_S473", treatment', "needs one of fold"),
         ('value = "stars"\nabove', 'value = "stars"\nabov', "unknown key 'abov'"),
-        ('value = "stars"\nabove = 1', 'value = "stars"\nabove = "1"', "above is '1', not a finite number"),
+        ('value = "stars"\nabove = 2', 'value = "stars"\nabove = "1"', "above is '1', not a finite number"),
         (
             "measure.a",
             'measure.b = { bliss = ["a", "b"], doses = ["1 nM"] }\nmeasure.a',

@@ -88,7 +88,7 @@ def read_claims(path: str | Path | None = None) -> list[Claim]:
     """
     where = Path(path) if path is not None else models_folder() / "claims.toml"
     problems: list[str] = []
-    claims = [_claim(entry, problems) for entry in _tables(read_toml(where), "claim", "", problems)]
+    claims = [_claim(entry, problems) for entry in tables_of(read_toml(where), "claim", "", problems)]
     seen: set[str] = set()
     for claim in claims:
         if claim.id in seen:
@@ -102,7 +102,7 @@ _KEYS = ("id", "statement", "kind", "confidence", "basis", "used", "lines", "req
          "hypotheses", "experiment", "separates", "comment")  # fmt: skip
 
 
-def _tables(content: Mapping[str, Any], key: str, where: str, problems: list[str]) -> list[Any]:
+def tables_of(content: Mapping[str, Any], key: str, where: str, problems: list[str]) -> list[Any]:
     """The tables written as ``[[key]]``, none where there are none."""
     found = content.get(key, [])
     if isinstance(found, list):
@@ -123,25 +123,14 @@ def _claim(content: Any, problems: list[str]) -> Claim:
         problems.append(f"claim {name}: used is {entry.text('used')!r}; one of {', '.join(USED)}, or left out")
     if entry.text("confidence") not in CONFIDENCE:
         problems.append(f"claim {name}: confidence is {entry.text('confidence')!r}; one of H, M, L")
-    measured = entry.table("measure").content
-    read = [read_measure(key, spec, f"claim {name}", problems) for key, spec in measured.items()]
-    measures = [measure for measure in read if measure is not None]
-    checks = [_check(spec, name, problems) for spec in _tables(entry.content, "check", f"claim {name}: ", problems)]
+    experiment = entry.text("experiment")
+    measures, checks = read_parts(entry, f"claim {name}", problems, experiment=bool(experiment))
     if entry.text("kind") == "direction":
         problems += [
             f"claim {name}: check '{check.value}' accepts {check.accepted}, less than a tenth from no change; "
             "move it, or give the words of the claim as 'stated'"
             for check in checks
             if _too_near(check) and not check.stated
-        ]
-    known = {measure.name for measure in measures}
-    experiment = entry.text("experiment")
-    if not experiment:
-        problems += [
-            f"claim {name}: {unknown('measure', symbol, known)}"
-            for check in checks
-            for symbol in _names(check.value)
-            if symbol not in known
         ]
     return Claim(
         id=name,
@@ -152,8 +141,8 @@ def _claim(content: Any, problems: list[str]) -> Claim:
         used=entry.text("used"),
         lines=entry.texts("lines") if "lines" in entry.content else ("T47D",),
         required=entry.number("required", 1.0),
-        measures=tuple(measures),
-        checks=tuple(checks),
+        measures=measures,
+        checks=checks,
         hypotheses=entry.texts("hypotheses"),
         experiment=experiment,
         separates=entry.truth("separates"),
@@ -161,17 +150,36 @@ def _claim(content: Any, problems: list[str]) -> Claim:
     )
 
 
-def _check(content: Any, claim: str, problems: list[str]) -> Check:
-    entry = Entry(f"claim {claim}: check", content, problems)
+def read_parts(
+    entry: Entry, where: str, problems: list[str], experiment: bool = False
+) -> tuple[tuple[Measure, ...], tuple[Check, ...]]:
+    """The measures and checks of a table; what is wrong is added to ``problems``. An ``experiment`` measures what no
+    ``measure`` names."""
+    read = [read_measure(key, spec, where, problems) for key, spec in entry.table("measure").content.items()]
+    measures = tuple(measure for measure in read if measure is not None)
+    checks = tuple(_check(spec, where, problems) for spec in tables_of(entry.content, "check", f"{where}: ", problems))
+    known = {measure.name for measure in measures}
+    if not experiment:
+        problems += [
+            f"{where}: {unknown('measure', symbol, known)}"
+            for check in checks
+            for symbol in _names(check.value)
+            if symbol not in known
+        ]
+    return measures, checks
+
+
+def _check(content: Any, where: str, problems: list[str]) -> Check:
+    entry = Entry(f"{where}: check", content, problems)
     entry.check_keys(("value", "above", "below", "label", "stated"))
     value = entry.text("value")
     low, high = entry.number("above", -math.inf), entry.number("below", math.inf)
     try:
         names_in(value)
     except InputError as error:
-        problems.append(f"claim {claim}: {error}")
+        problems.append(f"{where}: {error}")
     if not low < high:
-        problems.append(f"claim {claim}: check '{value}' accepts nothing (above {low:g}, below {high:g})")
+        problems.append(f"{where}: check '{value}' accepts nothing (above {low:g}, below {high:g})")
     return Check(value, low, high, entry.text("label", value), entry.text("stated"))
 
 

@@ -28,8 +28,9 @@ class Measure:
     value: Callable[[FloatArray], FloatArray]
 
 
-_PAIRS = ("bliss", "bliss_peak", "loewe", "index", "correlation", "doses", "drugs", "lines")
-"""What is a list of texts: for two drugs, and for cell lines."""
+_LISTS = ("bliss", "bliss_peak", "loewe", "index", "own_index", "correlation", "highest", "rebound", "doses", "drugs",
+          "lines")  # fmt: skip
+"""What is a list of texts: for drugs, and for cell lines."""
 
 
 def read_measure(name: str, spec: Any, where: str, problems: list[str]) -> Measure | None:
@@ -38,7 +39,7 @@ def read_measure(name: str, spec: Any, where: str, problems: list[str]) -> Measu
         problems.append(f"{where}, measure {name}: is {brief(repr(spec))}, not a table")
         return None
     for key, value in spec.items():
-        if not (isinstance(value, str) or (key in _PAIRS and _is_texts(value))):
+        if not (isinstance(value, str) or (key in _LISTS and _is_texts(value))):
             problems.append(f"{where}, measure {name}: {key} is {brief(repr(value))}, not a text")
             return None
     kind = next((key for key in MAKERS if key in spec), None)
@@ -141,6 +142,47 @@ def _over_vehicle(key: str, readout: Callable[[], str], usual: str) -> Callable[
     return make
 
 
+def _doubling(spec: Mapping[str, Any]) -> _Parts:
+    """``doubling``: hours in which the cells of a culture double under a treatment, infinite where they do not grow."""
+    treatment, time = str(spec["doubling"]), _minutes(spec, "72 h")
+
+    def value(x: FloatArray) -> FloatArray:
+        doublings = np.log2(x[:, 1] / x[:, 0])
+        return np.where(doublings > 0, time / 60.0 / np.maximum(doublings, 1e-300), np.inf)
+
+    return lambda line: [Reading(line, treatment, moment, _counted()) for moment in (0.0, time)], value
+
+
+def _viabilities(key: str, number: Callable[[FloatArray], FloatArray]) -> Callable[[Mapping[str, Any]], _Parts]:
+    """A number of each viability curve (sets, 1 + doses; the first is untreated), the largest over all drugs named."""
+
+    def make(spec: Mapping[str, Any]) -> _Parts:
+        medium, time = str(spec.get("medium", FULL)), _minutes(spec, "72 h")
+        if not isinstance(spec[key], list) or not spec[key]:
+            raise InputError(f"{key} is {brief(repr(spec[key]))}; give a list of drugs")
+        texts = [medium, *(text for drug in spec[key] for text in _series(spec, str(drug), str(spec["doses"]))[1])]
+        drugs = len(spec[key])
+
+        def value(x: FloatArray) -> FloatArray:
+            curves = (x[:, 1:] / x[:, :1]).reshape(len(x), drugs, -1)
+            return np.asarray(number(np.concatenate([np.ones((len(x), drugs, 1)), curves], axis=2)).max(axis=1))
+
+        return lambda line: [Reading(line, text, time, _atp()) for text in texts], value
+
+    return make
+
+
+def _steepest_rise(curves: FloatArray) -> FloatArray:
+    """How far each curve rises above its lowest value at smaller doses."""
+    return np.asarray((curves - np.minimum.accumulate(curves, axis=2)).max(axis=2))
+
+
+def _own_index(wells: Wells) -> float:
+    """Largest distance from 1 of the Loewe index of a drug with itself, where there is one."""
+    found = np.abs(loewe(wells, resamples=0).wells["index"].to_numpy(dtype=float) - 1.0)
+    return float(np.nanmax(found, initial=0.0))
+
+
 def _series(spec: Mapping[str, Any], drug: str, doses: str) -> tuple[FloatArray, list[str]]:
     problems: list[str] = []
     amounts = read_doses(doses, drug, problems)
@@ -222,6 +264,7 @@ def _matrix(key: str, score: Callable[[Wells], float]) -> Callable[[Mapping[str,
     def make(spec: Mapping[str, Any]) -> _Parts:
         pairs = _two_drugs(spec, key)
         drugs = tuple(name for name, _ in pairs)
+        names = drugs if len(set(drugs)) == len(drugs) else (drugs[0], f"{drugs[1]} (2)")
         (a, first), (b, second) = (_series(spec, name, doses) for name, doses in pairs)
         medium, time = str(spec.get("medium", FULL)), _minutes(spec, "72 h")
         added = [text.removeprefix(medium) for text in second]
@@ -233,7 +276,7 @@ def _matrix(key: str, score: Callable[[Wells], float]) -> Callable[[Mapping[str,
             return [Reading(line, text, time, _atp()) for text in (medium, *first, *second, *both)]
 
         def value(x: FloatArray) -> FloatArray:
-            return np.array([score(Wells(drugs, ("nM", "nM"), doses, row / row[0])) for row in x])
+            return np.array([score(Wells(names, ("nM", "nM"), doses, row / row[0])) for row in x])
 
         return readings, value
 
@@ -301,6 +344,10 @@ MAKERS: Mapping[str, Callable[[Mapping[str, Any]], _Parts]] = {
     "bliss_peak": _matrix("bliss_peak", lambda wells: bliss(wells, resamples=0).max),
     "loewe": _matrix("loewe", lambda wells: loewe(wells, resamples=0).mean),
     "index": _matrix("index", _index),
+    "own_index": _matrix("own_index", _own_index),
+    "doubling": _doubling,
+    "highest": _viabilities("highest", lambda curves: curves.max(axis=2)),
+    "rebound": _viabilities("rebound", _steepest_rise),
     "t80": _t80,
     "correlation": _correlation,
     "readout": _readout,

@@ -16,9 +16,10 @@ from ..experiments.readings import Reading, take_readings
 from ..lab import CellLine, Library, default_library
 from ..model import Model, load_model
 from ..solve import Rosenbrock
-from .claims import CONFIDENCE, SCORED, Claim
+from .claims import CONFIDENCE, SCORED, Check, Claim
 from .experiments import EXPERIMENTS
 from .expressions import evaluate
+from .measures import Measure
 from .null_models import feedback_free, without_drug_effects
 
 if TYPE_CHECKING:
@@ -183,18 +184,19 @@ def _run(
         for item in claim.measures
         for reading in item.readings(line)
     ]
-    taken = _read_all(list(dict.fromkeys(wanted)), model, library, sets, lines)
+    taken = read_all(list(dict.fromkeys(wanted)), model, library, sets, lines)
     measured: dict[str, Mapping[str, float] | str] = {}
     return [_judge(claim, taken, model, library, measured) for claim in claims]
 
 
-def _read_all(
+def read_all(
     readings: Sequence[Reading],
     model: Model,
     library: Library,
     sets: Sequence[Constants],
     lines: Mapping[str, CellLine],
 ) -> dict[Reading, FloatArray | str]:
+    """Every reading under every set, in few batches, by how long they run; one that fails is why, in words."""
     solver = Rosenbrock(rtol=1e-5, atol=1e-8)
     latest: dict[tuple[str, str], float] = {}
     for reading in readings:
@@ -241,27 +243,35 @@ def _judge(
     findings: list[Finding] = []
     by_line: list[bool] = []
     for line in claim.lines:
-        values: dict[str, FloatArray] = {}
-        for item in claim.measures:
-            columns = [taken[reading] for reading in item.readings(line)]
-            failed = next((column for column in columns if isinstance(column, str)), None)
-            if failed is not None:
-                return Verdict(claim, tuple(findings), False, False, f"did not run: {failed}")
-            numbers = np.stack([column for column in columns if not isinstance(column, str)], axis=1)
-            try:
-                values[item.name] = item.value(numbers)
-            except PathsimError as error:
-                return Verdict(claim, tuple(findings), False, False, f"did not run: {line}: {error}")
-        found = [
-            _find(line, check.label, evaluate(check.value, values), check.low, check.high, check.accepted)
-            for check in claim.checks
-        ]
+        found = findings_of(claim.measures, claim.checks, line, taken)
+        if isinstance(found, str):
+            return Verdict(claim, tuple(findings), False, False, f"did not run: {found}")
         findings += found
         by_line.append(all(item.passed for item in found))
     passed = float(np.mean(by_line)) >= claim.required - 1e-9
     signs = [item.sign_right for item in findings]
     direction = passed if claim.kind == "direction" else float(np.mean(signs)) >= claim.required - 1e-9
     return Verdict(claim, tuple(findings), passed, direction, "" if passed else _why(claim, findings))
+
+
+def findings_of(
+    measures: Sequence[Measure], checks: Sequence[Check], line: str, taken: Mapping[Reading, FloatArray | str]
+) -> list[Finding] | str:
+    """One finding per check on a line, or why it could not be measured."""
+    values: dict[str, FloatArray] = {}
+    for item in measures:
+        columns = [taken[reading] for reading in item.readings(line)]
+        failed = next((column for column in columns if isinstance(column, str)), None)
+        if failed is not None:
+            return failed
+        try:
+            values[item.name] = item.value(np.stack([one for one in columns if not isinstance(one, str)], axis=1))
+        except PathsimError as error:
+            return f"{line}: {error}"
+    return [
+        _find(line, check.label, evaluate(check.value, values), check.low, check.high, check.accepted)
+        for check in checks
+    ]
 
 
 def _find(line: str, label: str, values: FloatArray, low: float, high: float, accepted: str) -> Finding:

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _HALVINGS = 80
+_GRID = 2000
+"""Points at which a single curve is drawn to read doses from it."""
+_DECADES = float(np.log(1e3))
+"""How far below the lowest dose it is drawn, on the logarithm."""
+_EXACT, _MISSED = 1e-9, 2e-3
+"""A Hill curve that misses no mean by more than the first is taken as it is; one that misses a mean by more than the
+second says nothing beyond the doses measured."""
 
 
 def bliss(
@@ -95,8 +102,9 @@ def loewe(
     is the limit of the equation, and gives a value for every well.
 
     The ``wells`` of the score also carry ``index``, the sum itself at the observed effect: the combination index on
-    Hill curves instead of median-effect lines (no unit, < 1 is synergy). It is empty, and the well counted in the
-    notes, where the effect lies outside both curves.
+    the single-drug curves, drawn through the means measured, instead of on median-effect lines (no unit, < 1 is
+    synergy). It is empty, and the well counted in the notes, where the effect lies outside both curves, or beyond what
+    was measured of both when Hill curves do not describe them.
 
     Arguments, result and errors as :func:`bliss`.
     """
@@ -222,12 +230,45 @@ def _loewe_viability(conditions: Conditions, means: FloatArray) -> FloatArray:
 
 
 def _loewe_index(conditions: Conditions) -> FloatArray:
-    """Sum of doses over equally effective doses alone at the observed effect; NaN outside the single-drug curves."""
-    curves = single_curves(conditions, conditions.means[None])
-    doses, seen = conditions.doses[conditions.combined], conditions.means[None, conditions.combined]
-    total = sum(_relative_dose(doses[:, drug], seen, theta) for drug, theta in enumerate(curves))
-    inside = (seen < curves[0][:, 0:1]) & (seen > min(theta[0, 1] for theta in curves))
-    return np.asarray(np.where(inside, total, np.nan)[0])
+    """Sum of doses over equally effective doses alone at the observed effect; NaN outside the single-drug curves, and
+    beyond what was measured of either where a Hill curve misses a measured mean."""
+    curves = [theta[0] for theta in single_curves(conditions, conditions.means[None])]
+    doses, seen = conditions.doses[conditions.combined], conditions.means[conditions.combined]
+    total, deepest, misses = np.zeros(len(doses)), [], []
+    for drug, theta in enumerate(curves):
+        rows = conditions.alone(drug)
+        given, means = conditions.doses[rows, drug], conditions.means[rows]
+        misses.append(np.abs(means - logistic.evaluate(given, theta)).max() > _MISSED)
+        deepest.append(means.min())
+        alone = _dose_alone(given, means, theta, seen)
+        counts = np.isfinite(alone) & (doses[:, drug] > 0)
+        total += np.divide(doses[:, drug], alone, out=np.zeros(len(doses)), where=counts & (alone > 0))
+    inside = (seen < curves[0][0]) & (seen > min(theta[1] for theta in curves))
+    measured = (seen >= min(deepest)) | ~np.any(misses)
+    return np.asarray(np.where(inside & measured & (total > 0), total, np.nan))
+
+
+def _dose_alone(doses: FloatArray, means: FloatArray, theta: FloatArray, levels: FloatArray) -> FloatArray:
+    """Doses of one drug that alone give ``levels``, infinite where it never does: the Hill curve, made to pass through
+    the measured means by a monotone interpolation of what it misses, falling throughout."""
+    from scipy.interpolate import PchipInterpolator
+
+    found = logistic.dose_at(levels, theta[None])
+    found = np.where(np.isfinite(found) & (theta[1] < theta[0]), found, np.inf)
+    missed = means - logistic.evaluate(doses, theta)
+    if np.abs(missed).max() <= _EXACT:
+        return found
+    logs = np.log(doses)
+    grid = np.linspace(logs[0] - _DECADES, logs[-1], _GRID)
+    near = np.clip(grid, logs[0], logs[-1])
+    correction = PchipInterpolator(logs, missed)(near) if len(logs) > 1 else np.full(len(grid), missed[0])
+    drawn = logistic.evaluate(np.exp(grid), theta) + correction * np.minimum(np.exp(grid - logs[0]), 1.0)
+    falling = np.minimum.accumulate(drawn)
+    within = (levels <= falling[0]) & (levels >= falling[-1])
+    first = np.searchsorted(-falling, -levels, side="left").clip(1, len(grid) - 1)
+    step = falling[first - 1] - falling[first]
+    share = np.divide(falling[first - 1] - levels, step, out=np.ones_like(levels), where=step > 0)
+    return np.where(within, np.exp(grid[first - 1] + share * (grid[first] - grid[first - 1])), found)
 
 
 def loewe_response(doses: FloatArray, curves: list[FloatArray]) -> FloatArray:
