@@ -42,7 +42,7 @@ def test_what_was_there_stays_whole(tmp_path: Path) -> None:
     for name in ("table.csv", "figure.png"):
         (tmp_path / name).write_text("before")
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-c", SCRIPT, str(tmp_path)], capture_output=True, encoding="utf-8", check=True, timeout=120
     )
     assert done.stdout.splitlines() == [
         f"{tmp_path / name}: File too large" for name in ("table.csv", "long.jsonl", "figure.png")

@@ -76,7 +76,7 @@ def test_results_do_not_depend_on_the_process(blot: pd.DataFrame, tmp_path: Path
     result = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
         env={
             "PYTHONHASHSEED": "123",

@@ -32,7 +32,7 @@ LIST = f"{sys.executable} -m pathsim list drugs"
 def test_a_stream_that_takes_nothing_ends_in_a_line(redirection: str, code: int, said: str) -> None:
     if "full" in redirection and not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full")
-    done = subprocess.run(["bash", "-c", f"{LIST} {redirection}"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["bash", "-c", f"{LIST} {redirection}"], capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == code
     assert said in done.stderr
     assert done.stderr.count("\n") <= 1
@@ -40,7 +40,8 @@ def test_a_stream_that_takes_nothing_ends_in_a_line(redirection: str, code: int,
 
 
 COMMAND = """
-import hashlib, time
+import hashlib, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a script inherits none
 from pathsim.cli import app
 app.VERBS = ()
 
@@ -64,7 +65,7 @@ app.main()
 )
 def test_signals_end_a_command_within_a_second(verb: str, number: int, code: int) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, verb], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", COMMAND, verb], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"

@@ -101,7 +101,7 @@ def test_a_forked_process_has_its_own_child(tmp_path: Path) -> None:
         "ps.load_model(folder / ('b.ant' if pid else 'c.ant'))\n"
         "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else 0)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, encoding="utf-8", timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
 

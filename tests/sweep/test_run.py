@@ -242,7 +242,7 @@ wells_per_chunk = 64
     process = subprocess.Popen(
         command,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs may have it ignored
     )
     deadline = time.monotonic() + 120

@@ -121,7 +121,7 @@ def test_the_page_opens_in_a_browser(page: Path, tmp_path: Path) -> None:
         pytest.skip("no chromium on this machine")
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
     seen = subprocess.run(
-        [*command, "--dump-dom", page.as_uri()], capture_output=True, text=True, timeout=120, check=False
+        [*command, "--dump-dom", page.as_uri()], capture_output=True, encoding="utf-8", timeout=120, check=False
     )
     assert seen.returncode == 0, seen.stderr[-2000:]
     assert seen.stdout.count("<section") == 7
