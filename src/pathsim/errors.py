@@ -55,13 +55,21 @@ def brief(text: str, most: int = 60) -> str:
     return line if len(line) <= most else f"{line[:most]}..."
 
 
+MOST_LINES = 200
+
+
 def raise_together(problems: list[str], heading: str = "") -> None:
-    """Raise one :class:`InputError` that lists every problem, or return when there is none."""
+    """Raise one :class:`InputError` that lists the problems, or return when there is none.
+
+    All are counted; of more than :data:`MOST_LINES`, as of a table that is wrong throughout, the first are listed.
+    """
     if not problems:
         return
     if len(problems) == 1:
         raise InputError(f"{heading}: {problems[0]}" if heading else problems[0])
-    lines = "\n".join(f"  {problem}" for problem in problems)
+    lines = "\n".join(f"  {problem}" for problem in problems[:MOST_LINES])
+    if len(problems) > MOST_LINES:
+        lines += f"\n  and {len(problems) - MOST_LINES} more"
     raise InputError(f"{heading or 'several problems'} ({len(problems)} problems):\n{lines}")
 
 
