@@ -139,10 +139,12 @@ def compare(seed: int, again: int = 0) -> Compared:
         first = pull_back(chain[0], np.zeros(chain[0].rows.values.shape), back.start)
         pulled = pulled + (first.raw[0] * _share(chain[0].raw[0], raw)) @ seeds[0]
     size = np.abs(pushed).max() + 1e-6
-    numeric = [_differences(equations, periods, seeds[0], step) for step in (1e-4, 5e-5)]
-    largest = np.abs(chain[-1].rows.values[0]).max()
+    (wide, _), (narrow, between) = (_differences(equations, periods, seeds[0], step) for step in (1e-4, 5e-5))
+    numeric, here = (wide, narrow), chain[-1].rows.values[0]
+    largest = np.abs(here).max()
     scale = np.abs(numeric[1]).max(axis=(0, 1), keepdims=True) + 1e-2 * largest
     known = (np.abs(numeric[0] - numeric[1]) / scale).max(axis=(0, 1)) < 3e-6  # else an event comes or goes there
+    known &= (np.abs(between - here[..., None]) / largest).max(axis=(0, 1)) < 1e-5  # else it has, on either side
     worst = (np.abs(forwards.values[0] - numeric[1]) / scale).max(axis=(0, 1))[known]
     return Compared(
         text,
@@ -173,8 +175,10 @@ def _share(raw: FloatArray, main: FloatArray) -> FloatArray:
     return np.divide(raw, main, out=np.zeros_like(raw), where=np.isfinite(main) & (main != 0))
 
 
-def _differences(equations: System, periods: list[Period], seeds: FloatArray, step: float) -> FloatArray:
-    """Central differences of order four, shape (times, outputs, directions)."""
+def _differences(
+    equations: System, periods: list[Period], seeds: FloatArray, step: float
+) -> tuple[FloatArray, FloatArray]:
+    """Central differences of order four, and the middle of the nearest values, both (times, outputs, directions)."""
     starts, values = None, np.empty(0)
     main = periods[-1][0]
     for raw, times, nodes in periods:
@@ -186,7 +190,8 @@ def _differences(equations: System, periods: list[Period], seeds: FloatArray, st
             done = run_rows(equations, rows, times, nodes, SOLVER, start_states=starts, last_states=True)
         starts, values = done.x, done.values
     v = values.reshape(-1, 4, *values.shape[1:])
-    return np.moveaxis((8 * (v[:, 0] - v[:, 1]) - (v[:, 2] - v[:, 3])) / (12 * step), 0, -1)
+    slopes = (8 * (v[:, 0] - v[:, 1]) - (v[:, 2] - v[:, 3])) / (12 * step)
+    return np.moveaxis(slopes, 0, -1), np.moveaxis((v[:, 0] + v[:, 1]) / 2, 0, -1)
 
 
 def check(seed: int) -> Compared:
