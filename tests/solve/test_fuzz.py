@@ -158,13 +158,13 @@ def test_absurd_parameters_end_in_numbers_or_words(values: list[float]) -> None:
         ("x = 1; x' = x^2;", Status.STEP_TOO_SMALL),
         ("x = 1; k = 0; x' = -x/k;", Status.NOT_FINITE),
         ("x = -1; x' = ln(x);", Status.NOT_FINITE),
-        ("x = 1; x' = -sqrt(x - 0.5) - 1;", Status.STEP_TOO_SMALL),
+        ("x = 1; x' = -sqrt(x - 0.5) - 1;", Status.NOT_FINITE),
         ("compartment V = 0; species S in V = 1; r: S -> ; S;", Status.NOT_FINITE),
         ("x = 1; x' = -1e250*x;", Status.OK),
-        ("x = 1; x' = 1e250*x;", Status.STEP_TOO_SMALL),
+        ("x = 1; x' = 1e250*x;", Status.NOT_FINITE),
         ("x = 1; x' = 1e300*x;", Status.STEP_TOO_SMALL),
         ("x = 1e300; x' = -x;", Status.OK),
-        ("x = 1; x' = 1e308*x;", Status.STEP_TOO_SMALL),
+        ("x = 1; x' = 1e308*x;", Status.NOT_FINITE),
     ],
 )
 @pytest.mark.parametrize("solver", [Rosenbrock(max_steps=5000), LSODA(max_steps=5000)], ids=["engine", "reference"])
