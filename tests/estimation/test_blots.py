@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from culture import culture_library
 
 import pathsim as ps
 from pathsim.arrays import FloatArray
@@ -43,22 +44,11 @@ def model(tmp_path: Path) -> ps.Model:
     return ps.load_model(path)
 
 
-def library() -> ps.Library:
-    """A shelf of its own, so that changes of the bundled one do not change these numbers."""
-    drugs = {
-        "inhibitor": ps.Drug("inhibitor", per_nM={"drug_on_AKT_ATP": 0.01}),
-        "IGF1": ps.Drug("IGF1", kind="ligand", per_nM={"IGF1": 1.0}),
-        "serum": ps.Drug("serum", kind="medium", per_percent={"serum": 1.0}),
-    }
-    lines = {"T47D": ps.CellLine("T47D"), "MCF7": ps.CellLine("MCF7", scale={"AKT_total": 0.5})}
-    return ps.Library(drugs, lines, {})
-
-
 def blots(model: ps.Model, noise: float = 0.1, seed: int = 0, **changed: float) -> pd.DataFrame:
     """Densitometry of a model with other parameters, on two gels of unknown gain."""
     from pathsim.experiments.readings import simulate_conditions
 
-    shelf = library()
+    shelf = culture_library()
     conditions = [
         Condition(shelf.cell_line(line), Treatment.parse(text)) for line in shelf.cell_lines for text in TREATMENTS
     ]
@@ -118,7 +108,7 @@ def test_gradients_agree_with_differences(model: ps.Model, rules: dict[str, Any]
         table["value"] = table["value"].clip(lower=limit)
     free = ["k_off", "k_ds6", "AKT_total@MCF7", ps.FreeParameter("k_s6", 0.001, 1, "log", mean=0.05, sd=0.7),
             ps.FreeParameter("basal", 0, 1, "lin")]  # fmt: skip
-    problem = ps.blot_problem(model, table, free, library=library(), solver=TIGHT, **rules)
+    problem = ps.blot_problem(model, table, free, library=culture_library(), solver=TIGHT, **rules)
     theta = problem.theta + 0.05
     objective = problem.objective()
     found = objective.derivatives(theta)
@@ -180,14 +170,14 @@ def test_likelihoods_are_those_of_the_estimator_before(
         table["censored"] = table["value"] < limit
         table["value"] = table["value"].clip(lower=limit)
     free = ["k_off", "k_ds6", "AKT_total@MCF7", "k_s6", ps.FreeParameter("basal", 0, 1, "lin")]
-    problem = ps.blot_problem(model, table, free, library=library(), solver=TIGHT, **rules)
+    problem = ps.blot_problem(model, table, free, library=culture_library(), solver=TIGHT, **rules)
     for theta, value in expected:
         assert problem.log_likelihood(theta) == pytest.approx(value, rel=1e-8)
 
 
 def test_known_parameters_are_found_again(model: ps.Model) -> None:
     table = blots(model, noise=0.05, k_off=0.35, k_ds6=0.02)
-    problem = ps.blot_problem(model, table, ["k_off", "k_ds6", "AKT_total@MCF7"], library=library())
+    problem = ps.blot_problem(model, table, ["k_off", "k_ds6", "AKT_total@MCF7"], library=culture_library())
     fit = ps.fit(problem, starts=3, workers=1, candidates=3)
     assert fit.parameters["k_off"] == pytest.approx(0.35, rel=0.15)
     assert fit.parameters["k_ds6"] == pytest.approx(0.02, rel=0.15)
@@ -206,7 +196,7 @@ def test_known_parameters_are_found_again(model: ps.Model) -> None:
     ids=["log-normal", "normal"],
 )
 def test_curves_go_through_the_predictions(model: ps.Model, rules: dict[str, Any], tmp_path: Path) -> None:
-    problem = ps.blot_problem(model, blots(model), ["k_off"], library=library(), **rules)
+    problem = ps.blot_problem(model, blots(model), ["k_off"], library=culture_library(), **rules)
     theta = problem.theta + 0.1
     over_time, predicted = curves(problem, theta), problem.predicted(theta)
     assert len(over_time) > 4 * 2 * 50
@@ -224,7 +214,7 @@ def test_curves_go_through_the_predictions(model: ps.Model, rules: dict[str, Any
 def test_what_only_appears_behind_a_free_scale_is_blind(model: ps.Model) -> None:
     table = blots(model)
     table = table[(table["cell_line"] == "T47D") & (table["readout"] == "pAKT")]
-    problem = ps.blot_problem(model, table, ["k_off", "AKT_total"], library=library())
+    problem = ps.blot_problem(model, table, ["k_off", "AKT_total"], library=culture_library())
     fit = ps.fit(problem, starts=1, workers=1)
     last = ps.identifiability_report(fit).table.iloc[-1]
     assert last["kind"] == "blind"
@@ -242,7 +232,7 @@ def test_structure_is_told_in_words(tmp_path: Path) -> None:
     table = blots(made)
     table["readout"] = table["readout"].replace("pAKT", "lumi")
     free = ["k_a", "k_b", "k_off", "idle", "gain", "k_s6", "k_loss", "k_ds6"]
-    fit = ps.fit(ps.blot_problem(made, table, free, library=library()), starts=2, workers=1)
+    fit = ps.fit(ps.blot_problem(made, table, free, library=culture_library()), starts=2, workers=1)
     said = ps.identifiability_report(fit).sentences
     assert set(said) == {
         "k_a and k_b: the data know only their product k_a * k_b",
@@ -262,8 +252,8 @@ def test_loading_controls_divide_their_lanes(model: ps.Model) -> None:
     uneven = table.merge(lanes.assign(load=load), on=keys)
     uneven["value"] *= uneven.pop("load")
     both = pd.concat([uneven, controls])
-    even = ps.blot_problem(model, table, ["k_off"], library=library())
-    corrected = ps.blot_problem(model, both, ["k_off"], library=library())
+    even = ps.blot_problem(model, table, ["k_off"], library=culture_library())
+    corrected = ps.blot_problem(model, both, ["k_off"], library=culture_library())
     theta = even.theta + 0.1
     assert set(corrected.predicted()["readout"]) == {"pAKT", "pS6"}
     assert corrected.gradient(theta) == pytest.approx(even.gradient(theta), rel=1e-6)
@@ -309,7 +299,7 @@ def test_bad_rows_and_bad_names_are_said_together(model: ps.Model, tmp_path: Pat
     ]
     path.write_text("cell_line,treatment,time_min,readout,value,gel,replicate\n" + "\n".join(rows) + "\n")
     with pytest.raises(ps.InputError) as caught:
-        ps.blot_problem(model, path, ["k_of"], library=library())
+        ps.blot_problem(model, path, ["k_of"], library=culture_library())
     message = str(caught.value)
     assert message.startswith(f"{path} (8 problems)")
     for part in (
@@ -330,7 +320,7 @@ def test_names_that_do_not_exist_are_said_at_once(model: ps.Model) -> None:
     table.loc[0, "readout"] = "pATK"
     table.loc[1, "cell_line"] = "T47E"
     with pytest.raises(ps.InputError) as caught:
-        ps.blot_problem(model, table, ["k_of", "k_on@BT-20"], library=library())
+        ps.blot_problem(model, table, ["k_of", "k_on@BT-20"], library=culture_library())
     message = str(caught.value)
     for part in (
         "row 2: unknown readout 'pATK': did you mean pAKT?",
@@ -342,7 +332,7 @@ def test_names_that_do_not_exist_are_said_at_once(model: ps.Model) -> None:
 
 
 def test_a_free_parameter_that_changes_nothing_is_refused(model: ps.Model) -> None:
-    shelf = library()
+    shelf = culture_library()
     lines = {name: ps.CellLine(name, set={"AKT_total": 80.0}) for name in shelf.cell_lines}
     fixed = ps.Library(shelf.drugs, lines, {})
     with pytest.raises(ps.InputError, match="AKT_total@T47D"):
@@ -383,9 +373,9 @@ def test_free_parameters_from_toml(tmp_path: Path) -> None:
 def test_a_fit_is_resumed_for_the_same_content_only(model: ps.Model, tmp_path: Path) -> None:
     """Equal content read anew goes on; one other band, prior, option or model is another problem."""
     table, free = blots(model), ["k_off", "k_ds6"]
-    shelf = library()
+    shelf = culture_library()
     ps.fit(ps.blot_problem(model, table, free, library=shelf), starts=1, workers=1, candidates=1, folder=tmp_path)
-    again = ps.blot_problem(model, table.copy(), list(free), library=library())
+    again = ps.blot_problem(model, table.copy(), list(free), library=culture_library())
     known = ps.load_fit(tmp_path, again)
     assert len(known.starts) == 1
     looked_at = ps.load_fit(tmp_path)

@@ -12,7 +12,7 @@ from ..files import read_toml
 from ..lab import Library, default_library
 from ..lab.entry import Entry
 from ..model import Model, load_model, models_folder
-from .claims import Check, read_parts, tables_of
+from .claims import Check, read_parts, tables_of, twice
 from .measures import Measure
 from .scoring import Finding, findings_of, read_all
 
@@ -63,8 +63,7 @@ def read_behaviours(path: str | Path | None = None, library: Library | None = No
     problems: list[str] = []
     content = read_toml(where)
     found = [_behaviour(entry, shelf, problems) for entry in tables_of(content, "behaviour", "", problems)]
-    names = [item.id for item in found]
-    problems += [f"behaviour {name} stands twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+    problems += twice("behaviour", [item.id for item in found])
     raise_together(problems, str(where))
     return found
 

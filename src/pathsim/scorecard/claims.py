@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,13 +89,14 @@ def read_claims(path: str | Path | None = None) -> list[Claim]:
     where = Path(path) if path is not None else models_folder() / "claims.toml"
     problems: list[str] = []
     claims = [_claim(entry, problems) for entry in tables_of(read_toml(where), "claim", "", problems)]
-    seen: set[str] = set()
-    for claim in claims:
-        if claim.id in seen:
-            problems.append(f"claim {claim.id} stands twice")
-        seen.add(claim.id)
+    problems += twice("claim", [claim.id for claim in claims])
     raise_together(problems, str(where))
     return claims
+
+
+def twice(kind: str, names: Sequence[str]) -> list[str]:
+    """One sentence for each name that stands more than once."""
+    return [f"{kind} {name} stands twice" for name in dict.fromkeys(names) if names.count(name) > 1]
 
 
 _KEYS = ("id", "statement", "kind", "confidence", "basis", "used", "lines", "required", "measure", "check",
