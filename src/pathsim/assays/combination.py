@@ -63,7 +63,8 @@ def combination_screen(
         The one table with ``unit``, ``drug1, dose1_nM, drug2, dose2_nM`` (and ``drug3, dose3_nM``), ``replicate`` and,
         on plates, ``plate, well``. Rows: line, time, replicate, then ascending doses, the last drug fastest.
     """
-    opened, shelf = open_model(model), library or default_library()
+    opened = open_model(model)
+    shelf = library or default_library(opened.version)
     problems: list[str] = []
     names = [drugs] if isinstance(drugs, str) else list(drugs)
     if len(names) not in (2, 3):

@@ -71,7 +71,8 @@ def dose_response(
     Raises:
         InputError: every name, dose, time or number that makes no sense, at once. SimulationError: a well failed.
     """
-    opened, shelf = open_model(model), library or default_library()
+    opened = open_model(model)
+    shelf = library or default_library(opened.version)
     problems: list[str] = []
     lines = read_lines(cell_line, shelf, problems)
     amounts = read_doses(doses, drug, problems)

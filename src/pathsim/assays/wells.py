@@ -126,7 +126,7 @@ def find_readout(name: str, model: Model) -> Readout:
     symbols = set(model.symbols)
     if name in ASSAY_READOUTS:
         roles, scale = ASSAY_READOUTS[name]
-        candidates = [str(getattr(protocols().names, role)) for role in roles]
+        candidates = [str(getattr(protocols(model.version).names, role)) for role in roles]
         for symbol in candidates:
             if symbol in symbols:
                 return Readout(name, symbol, scale, scale.value)

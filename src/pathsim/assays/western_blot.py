@@ -58,13 +58,13 @@ def western_blot(
         InputError: a name, treatment, time or number that makes no sense. SimulationError: a condition failed.
     """
     opened = model if isinstance(model, Model) else load_model(model)
-    shelf = library or default_library()
+    shelf = library or default_library(opened.version)
     lines, treated = _read_lanes(cell_lines, treatments, shelf)
     names = [readouts] if isinstance(readouts, str) else list(readouts)
     moments = times_min(times) if isinstance(times, str) else _checked_times(times)
     _check_numbers(names, replicates)
     _check_durations(treated, moments)
-    controls = protocols().loading_controls
+    controls = protocols(opened.version).loading_controls
     measured = [name for name in names if name not in controls]
     _check_readouts(opened, measured, controls)
     conditions = [Condition(line, treatment) for line in lines for treatment in treated]
@@ -192,12 +192,13 @@ def _check_durations(protocols: Iterable[Treatment], moments: Sequence[float]) -
 
 
 @checked
-def resistance_blot_protocol(drug: str | None = None, ligand: str | None = None) -> list[str]:
+def resistance_blot_protocol(drug: str | None = None, ligand: str | None = None, version: str = "") -> list[str]:
     """Treatments of the bench protocol for profiling resistance: starve, inhibit, stimulate, with every control.
 
     Returns vehicle, ligand, drug, and drug with ligand (``[resistance_blot]`` of ``models/protocols.toml``, which also
     names lines, antibodies and when to lyse). ``drug`` and ``ligand`` are doses; default: alpelisib 1 uM, IGF1 13 nM.
+    ``version``: of the bundled models, by default the current one.
     """
-    standard = protocols().resistance_blot
+    standard = protocols(version).resistance_blot
     doses = {"drug": drug or standard.drug, "ligand": ligand or standard.ligand}
     return [treatment.format(**doses) for treatment in standard.treatments]

@@ -108,7 +108,13 @@ def _refuse_place(path: str, folder: str) -> None:
 
 
 # Options that mean the same in every verb.
-Model = Annotated[str, typer.Option("--model", help="A bundled model or a path to one.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help="A bundled model, of an earlier version as pi3k_mapk@0.1 (with the library of that version), or a path.",
+    ),
+]
 Medium = Annotated[
     str | None, typer.Option("--medium", help="What all wells contain. Default: full medium, serum 10 %.")
 ]
@@ -356,19 +362,25 @@ def with_intervals(
         return run(lines)
     from ..experiments.ensemble import on_lines, prediction_intervals
 
-    found = prediction_intervals(on_lines(run, lines), sets)
+    found = prediction_intervals(on_lines(run, lines, library(model)), sets)
     for sentence in found.failures:
         note(f"left out of the interval: {sentence}")
     return found.table()
 
 
 def repeats(
-    run: Callable[[Sequence[CellLine | str]], Study], line: str, sets: Sequence[dict[str, float]], quiet: bool
+    run: Callable[[Sequence[CellLine | str]], Study],
+    line: str,
+    model: str,
+    sets: Sequence[dict[str, float]],
+    quiet: bool,
 ) -> Intervals[Study]:
     """A study of one cell line, under parameter sets where there are any."""
     from ..experiments.ensemble import on_lines, prediction_intervals
 
-    return prediction_intervals(on_lines(run, [line]), sets or [{}], tell=lambda said: note(said, quiet))
+    return prediction_intervals(
+        on_lines(run, [line], library(model)), sets or [{}], tell=lambda said: note(said, quiet)
+    )
 
 
 def parameter_sets(model: str, ensemble: str | None) -> Sequence[dict[str, float]]:
@@ -389,11 +401,12 @@ def parameter_sets(model: str, ensemble: str | None) -> Sequence[dict[str, float
     return choose_sets(load_model(model), ensemble)
 
 
-def library(cell_lines: str | None, drugs: str | None) -> Library:
-    """The bundled drugs and cell lines, with those of ``--cell-lines`` and ``--drugs``."""
+def library(model: str, cell_lines: str | None = None, drugs: str | None = None) -> Library:
+    """The bundled drugs and cell lines that go with ``--model``, with those of ``--cell-lines`` and ``--drugs``."""
     from ..lab import default_library
+    from ..model import version_of
 
-    found = default_library()
+    found = default_library(version_of(model))
     if cell_lines is not None:
         found = found.with_cell_lines(cell_lines)
     return found if drugs is None else found.with_drugs(drugs)

@@ -54,16 +54,16 @@ def blot(
     """
     from ..assays import resistance_blot_protocol, western_blot
     from ..lab.protocols import protocols
-    from ..model import load_model
+    from ..model import load_model, version_of
     from ..stats.noise import BlotNoise
 
-    opened, standard = load_model(model), protocols().resistance_blot
+    opened, standard = load_model(model), protocols(version_of(model)).resistance_blot
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return western_blot(
             opened,
             lines,
-            treatment or resistance_blot_protocol(),
+            treatment or resistance_blot_protocol(version=opened.version),
             readouts or standard.antibodies,
             times,
             replicates,

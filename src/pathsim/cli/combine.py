@@ -86,7 +86,7 @@ def combine(
             workers=workers,
         )
 
-    runs = cli.repeats(run, cell_line, cli.parameter_sets(model, ensemble), quiet)
+    runs = cli.repeats(run, cell_line, model, cli.parameter_sets(model, ensemble), quiet)
     table = runs.table() if runs.sample else runs.best
     if output is not None or wells:
         cli.deliver(table, "wells", json, output)

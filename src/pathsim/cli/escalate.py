@@ -69,7 +69,7 @@ def escalate(
             cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}", quiet)
         return done
 
-    found = cli.repeats(one, cell_line, sets, quiet)
+    found = cli.repeats(one, cell_line, model, sets, quiet)
     if plot is not None:
         from ..plot.escalation import draw_escalation
 

@@ -53,7 +53,7 @@ def export(
                 table,
                 output,
                 chosen,
-                cli.library(cell_lines, drugs),
+                cli.library(model, cell_lines, drugs),
                 cli.noise_family(noise),
                 background or (),
                 saturation or (),

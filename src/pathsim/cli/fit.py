@@ -215,7 +215,7 @@ def open_problem(task: Task) -> Problem:
         return load(task.data, workers=1)
     if task.free is None:
         raise InputError("say what may change with --free FILE, a TOML file with a table per parameter: [k_phos]")
-    library = cli.library(task.cell_lines, task.drugs)
+    library = cli.library(task.model, task.cell_lines, task.drugs)
     try:
         free = estimation.read_free_parameters(task.free)
     except InputError as error:

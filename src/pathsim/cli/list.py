@@ -12,6 +12,8 @@ from . import app as cli
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..lab import Library
+
 
 class Shelf(StrEnum):
     """What can be listed."""
@@ -28,7 +30,10 @@ class Shelf(StrEnum):
 def list_shelf(
     what: Annotated[str, typer.Argument(metavar=f"{{{'|'.join(Shelf)}}}", help="What to list.", show_default=False)],
     model: Annotated[
-        str, typer.Option("--model", help="For readouts and network: a bundled model or a path.")
+        str,
+        typer.Option(
+            "--model", help="A bundled model or a path; drugs, cell lines and alterations are those of its version."
+        ),
     ] = "pi3k_mapk",
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
@@ -47,22 +52,20 @@ def list_shelf(
 
 def _table(what: Shelf, model: str, plot: str | None) -> pd.DataFrame:
     if what is Shelf.drugs:
-        return _drugs()
+        return _drugs(cli.library(model))
     if what is Shelf.models:
         return _models()
     if what is Shelf.cell_lines:
-        return _cell_lines()
+        return _cell_lines(cli.library(model))
     if what is Shelf.alterations:
-        return _alterations()
+        return _alterations(cli.library(model))
     if what is Shelf.readouts:
         return _readouts(model)
     return _network(model, plot)
 
 
-def _drugs() -> pd.DataFrame:
+def _drugs(library: Library) -> pd.DataFrame:
     import pandas as pd
-
-    from ..lab import default_library
 
     return pd.DataFrame(
         [
@@ -73,7 +76,7 @@ def _drugs() -> pd.DataFrame:
                 "description": drug.description,
                 "acts_on": "; ".join((*drug.per_nM, *drug.per_percent)),
             }
-            for drug in default_library().drugs.values()
+            for drug in library.drugs.values()
         ]
     )
 
@@ -88,6 +91,7 @@ def _models() -> pd.DataFrame:
         [
             {
                 "model": name,
+                "version": model.version,
                 "species": len(model.species),
                 "reactions": len(model.reactions),
                 "parameters": len(model.parameters),
@@ -99,10 +103,8 @@ def _models() -> pd.DataFrame:
     )
 
 
-def _cell_lines() -> pd.DataFrame:
+def _cell_lines(library: Library) -> pd.DataFrame:
     import pandas as pd
-
-    from ..lab import default_library
 
     return pd.DataFrame(
         [
@@ -111,15 +113,13 @@ def _cell_lines() -> pd.DataFrame:
                 "description": line.description,
                 "genotype": "; ".join(f"{gene} {state}" for gene, state in line.genotype.items()),
             }
-            for line in default_library().cell_lines.values()
+            for line in library.cell_lines.values()
         ]
     )
 
 
-def _alterations() -> pd.DataFrame:
+def _alterations(library: Library) -> pd.DataFrame:
     import pandas as pd
-
-    from ..lab import default_library
 
     return pd.DataFrame(
         [
@@ -132,7 +132,7 @@ def _alterations() -> pd.DataFrame:
                 ),
                 "source": item.source,
             }
-            for item in default_library().alterations.values()
+            for item in library.alterations.values()
         ]
     )
 
@@ -153,7 +153,7 @@ def _readouts(model: str) -> pd.DataFrame:
     ]
     rows += [
         {"readout": name, "antigen": "loading control", "mass_kDa": mass, "unit": ""}
-        for name, mass in protocols().loading_controls.items()
+        for name, mass in protocols(opened.version).loading_controls.items()
     ]
     return pd.DataFrame(rows).astype({"mass_kDa": "Int64"})
 
@@ -161,7 +161,6 @@ def _readouts(model: str) -> pd.DataFrame:
 def _network(model: str, plot: str | None) -> pd.DataFrame:
     import pandas as pd
 
-    from ..lab import default_library
     from ..model import load_model, wiring
 
     opened = load_model(model)
@@ -169,7 +168,7 @@ def _network(model: str, plot: str | None) -> pd.DataFrame:
     if plot is not None:
         from ..plot import draw_network
 
-        cli.save_figure(draw_network(graph, default_library().drugs.values()).figure, plot)
+        cli.save_figure(draw_network(graph, cli.library(model).drugs.values()).figure, plot)
     return pd.DataFrame(
         [
             {"from": edge.origin, "to": edge.target, "effect": edge.effect.value, "through": edge.through}

@@ -48,7 +48,7 @@ def validate(
     known = [claim.id for claim in asked]
     raise_together([str(unknown("claim", name, known)) for name in only or () if name not in known])
     chosen = [claim for claim in asked if not only or claim.id in only]
-    members = cli.parameter_sets(model, ensemble or ("8" if model == "pi3k_mapk" else None))
+    members = cli.parameter_sets(model, ensemble or ("8" if model.partition("@")[0] == "pi3k_mapk" else None))
     card = score(chosen, load_model(model), ensemble=members, progress=lambda text: cli.note(text, quiet))
     if html is not None:
         write_whole(html, html_page(card))

@@ -83,7 +83,7 @@ def xenograft(
             workers=workers,
         )
 
-    found = cli.repeats(one, cell_line, sets, quiet)
+    found = cli.repeats(one, cell_line, model, sets, quiet)
     for line in found.best.notes:
         cli.note(line, quiet)
     if power:

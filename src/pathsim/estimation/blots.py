@@ -60,7 +60,10 @@ def blot_problem(
         InputError: listing every unknown name, every bad row with its line, and every bound that makes no sense.
     """
     opened = model if isinstance(model, Model) else load_model(model)
-    shelf, where = library or default_library(), str(blots) if isinstance(blots, (str, Path)) else "blot problem"
+    shelf, where = (
+        library or default_library(opened.version),
+        str(blots) if isinstance(blots, (str, Path)) else "blot problem",
+    )
     chosen = as_free_parameters(free)
     background, saturation = words(background, "background"), words(saturation, "saturation")
     table, problems = with_problems(read_frame(blots) if isinstance(blots, (str, Path)) else blots, where)

@@ -109,7 +109,7 @@ def problem(
     import pandas as pd
 
     opened = model if isinstance(model, Model) else load_model(model)
-    shelf = library or default_library()
+    shelf = library or default_library(opened.version)
     if isinstance(tables, (str, Path, pd.DataFrame)) or not isinstance(tables, Iterable):
         given = [tables]
     else:

@@ -59,13 +59,13 @@ def experiment_of(
 
 def resting_medium(model: Model) -> Step:
     """What cells come to rest in: full medium, or nothing where the model knows no serum."""
-    return FULL_MEDIUM if protocols().names.serum in model.symbols else Step(())
+    return FULL_MEDIUM if protocols(model.version).names.serum in model.symbols else Step(())
 
 
 def while_resting(system: System) -> dict[str, float]:
     """What is set while cells come to rest: a growing culture is passaged, kept at constant density, else it has no
     steady state."""
-    passaging = protocols().names.passaging
+    passaging = protocols(system.model.version).names.passaging
     return {passaging: 1.0} if passaging in system.slots else {}
 
 

@@ -31,12 +31,13 @@ LEVEL = 0.9
 
 
 @checked
-def load_parameter_sets(path: str | Path | None = None) -> list[dict[str, float]]:
-    """Parameter sets from a CSV with one column per constant; by default the sets shipped with the bundled model.
+def load_parameter_sets(path: str | Path | None = None, version: str = "") -> list[dict[str, float]]:
+    """Parameter sets from a CSV with one column per constant; by default the sets shipped with the bundled model, of
+    its current version or an earlier one.
 
     Raises :class:`InputError` naming the file, and every row and column that is not a number.
     """
-    where = models_folder() / SHIPPED if path is None else path
+    where = models_folder(version) / SHIPPED if path is None else path
     frame = read_csv(where, comment="#")
     problems = [] if len(frame) else ["there is no parameter set in it"]
     sets: list[dict[str, float]] = [{} for _ in range(len(frame))]
@@ -58,7 +59,7 @@ def choose_sets(model: Model, wanted: int | str | Path) -> list[dict[str, float]
     Raises :class:`InputError` for more sets than there are, and for constants that the model does not have.
     """
     system, problems = system_of(model), []
-    sets = load_parameter_sets() if isinstance(wanted, int) else load_parameter_sets(wanted)
+    sets = load_parameter_sets(version=model.version) if isinstance(wanted, int) else load_parameter_sets(wanted)
     for name in sets[0]:
         try:
             system.slot(name.split("@")[0])

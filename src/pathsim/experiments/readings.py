@@ -45,7 +45,7 @@ def simulate_conditions(
     does not exist, :class:`SimulationError` naming the condition that could not be simulated.
     """
     moments = [(i, float(time)) for i in range(len(conditions)) for time in times_min]
-    ready = _ready(model, conditions, moments, readouts, library or default_library(), ())
+    ready = _ready(model, conditions, moments, readouts, library or default_library(model.version), ())
     values = ready.read(np.zeros((0, 1)), solver, workers)
     return values.reshape(len(conditions), len(times_min), len(readouts))
 
@@ -64,7 +64,7 @@ def take_readings(
     All sets of a ``chunk`` are simulated together. ``lines`` replaces lines of the library, alterations included.
     Raises as :func:`simulate_conditions`.
     """
-    shelf = library or default_library()
+    shelf = library or default_library(model.version)
     pairs = list(dict.fromkeys((one.cell_line, one.treatment) for one in readings))
     number = {pair: n for n, pair in enumerate(pairs)}
     moments = list(dict.fromkeys((number[one.cell_line, one.treatment], one.time_min) for one in readings))

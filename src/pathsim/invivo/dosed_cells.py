@@ -118,7 +118,7 @@ def prepare(
     names = tuple(library.drug(name).name for name in drugs)
     effects = tuple(tuple(sorted(library.drug(name).per_nM.items())) for name in names)
     system = system_of(dosed_model(model, names, effects))
-    count = protocols().names.cell_count
+    count = protocols(model.version).names.cell_count
     if count not in system.model.symbols:
         raise InputError(f"model '{model.id}' has no '{count}', so a tumour cannot grow from it")
     step = Treatment.parse(medium).steps[0]
@@ -159,10 +159,11 @@ def follow(
     """
     edges = _edges(exposures, horizon_min, longest_min)
     system, n = cells.system, len(rows)
-    count = system.output(protocols().names.cell_count)
+    names = protocols(system.model.version).names
+    count = system.output(names.cell_count)
     nodes = [count, *system.outputs(readouts)]
     # scaled back after every interval, so that months of growth stay in range
-    population = [system.states.index(name) for name in protocols().names.population if name in system.states]
+    population = [system.states.index(name) for name in names.population if name in system.states]
     states = np.tile(cells.rest, (n, 1)) if start_states is None else start_states.copy()
     settings = rows.copy()
     shares = np.arange(1, SAMPLES + 1) / SAMPLES

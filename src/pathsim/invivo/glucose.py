@@ -74,11 +74,12 @@ def glucose_insulin_study(
     Raises:
         InputError: names, schedules or numbers that make no sense.
     """
-    opened, shelf, drugs = open_model(model), library or default_library(), pharmacy or default_pharmacy()
+    opened = open_model(model)
+    shelf, drugs = library or default_library(opened.version), pharmacy or default_pharmacy(opened.version)
     problems: list[str] = []
     given = _regimen(regimen, problems)
     cell_line = read_line(line, shelf, problems)
-    known, standard = glucose_host().interventions, protocols()
+    known, standard = glucose_host(opened.version).interventions, protocols(opened.version)
     arms = list(dict.fromkeys(known if interventions is None else interventions))
     signals = standard.glucose_readouts if readouts is None else readouts
     problems += [str(unknown("intervention", name, known)) for name in arms if name not in known]
@@ -90,7 +91,7 @@ def glucose_insulin_study(
     raise_together(problems, "glucose")
     assert given is not None
     assert cell_line is not None
-    place = find_site(site, cell_line.name).compartment
+    place = find_site(site, cell_line.name, opened.version).compartment
     times, host = follow_host(given, arms, days * DAY, shelf, drugs, workers)
     courses = _exposures(given, drugs, shelf, days * DAY, place, len(arms) + 1)
     cells = prepare(
@@ -119,7 +120,7 @@ def follow_host(
 
     Interventions are at steady state before the first dose, except those that the file starts with it.
     """
-    file = glucose_host()
+    file = glucose_host(library.version)
     names = tuple(library.drug(course.drug).name for course in regimen.courses)
     per_nM = [library.drug(name).per_nM.get(file.drug_target, 0.0) for name in names]
     effects = tuple(((file.drug_input, coefficient),) for coefficient in per_nM)
@@ -154,10 +155,10 @@ def follow_tumour(
 ) -> tuple[FloatArray, FloatArray]:
     """Readouts (arms, times, readouts) and log growth (arms,) under added ``insulin_nM`` (arms, times) and drug."""
     arms, system = len(insulin_nM), cells.system
-    nodes = system.outputs([*readouts, protocols().names.cell_count])
+    symbols = protocols(system.model.version).names
+    nodes = system.outputs([*readouts, symbols.cell_count])
     settings, states = cells.settings({}, arms), np.tile(cells.rest, (arms, 1))
-    name = protocols().names.insulin
-    column, base = system.slot(name), cells.raw[system.slot(name)]
+    column, base = system.slot(symbols.insulin), cells.raw[system.slot(symbols.insulin)]
     values = np.empty((arms, len(times), len(nodes)))
     for k, now in enumerate(times):
         settings[:, column] = base + np.maximum(insulin_nM[:, k], 0.0)

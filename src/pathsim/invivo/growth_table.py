@@ -122,7 +122,8 @@ def tabulate(
     cycles = math.ceil((start + settling_days * DAY) / period) + 1
     length = min(cycles * period, horizon_min)
     grid = np.array(list(product(*clearances, speeds)))
-    rows = cells.settings({protocols().names.cycle_speed: speed(grid[:, -1])}, len(grid))
+    cycle_speed = protocols(cells.system.model.version).names.cycle_speed
+    rows = cells.settings({cycle_speed: speed(grid[:, -1])}, len(grid))
     exposures = courses(cells, regimen, kinetics, site, grid[:, :-1], length)
     growth = follow(cells, rows, exposures, length)
     shape = (*(len(nodes) for nodes in clearances), len(speeds), len(growth.times))

@@ -183,7 +183,8 @@ def virtual_trial(
     Raises:
         InputError: a cohort that does not exist, or numbers that make no sense.
     """
-    opened, shelf = open_model(model), library or default_library()
+    opened = open_model(model)
+    shelf = library or default_library(opened.version)
     problems: list[str] = []
     group = COHORTS.get(cohort) if isinstance(cohort, str) else cohort
     if group is None:
@@ -249,7 +250,7 @@ def _pool(
         line = with_constants(library.cell_line(name), constants)
         cells = prepare(model, line, drugs, library, workers=workers)
         pace = pace or calibrate(cells, site)  # the clone grows in the patient at the speed of the tumour it is part of
-        study = Study(cells, site, pace, default_pharmacy(), library, species="human")
+        study = Study(cells, site, pace, default_pharmacy(model.version), library, species="human")
         grown.append(study.arm(regimen, n, days, seed))
     assert pace is not None
     first, second = grown

@@ -148,10 +148,11 @@ def xenograft(
     Raises:
         InputError: every name, schedule or number that makes no sense, at once. SimulationError: equations failed.
     """
-    opened, shelf, drugs = open_model(model), library or default_library(), pharmacy or default_pharmacy()
+    opened = open_model(model)
+    shelf, drugs = library or default_library(opened.version), pharmacy or default_pharmacy(opened.version)
     problems: list[str] = []
     cell_line = read_line(line, shelf, problems)
-    place = _site(site, cell_line, untreated_days, dosing_from_days, problems)
+    place = _site(site, opened.version, cell_line, untreated_days, dosing_from_days, problems)
     regimens = _regimens(arms, shelf, drugs, problems)
     if place is not None and not place.dosing_from_days < days < math.inf:
         problems.append(f"the study ends on day {days:g}, before dosing starts on day {place.dosing_from_days:g}")
@@ -160,7 +161,7 @@ def xenograft(
     raise_together(problems, "xenograft")
     assert cell_line is not None
     assert place is not None
-    asked = protocols().xenograft_lysate if readouts is None else readouts
+    asked = protocols(opened.version).xenograft_lysate if readouts is None else readouts
     unknown_readouts = [name for name in asked if name not in opened.symbols]
     raise_together([str(unknown("readout", name, opened.readouts)) for name in unknown_readouts])
     names = tuple(dict.fromkeys(shelf.drug(course.drug).name for one in regimens for course in one.courses))
@@ -191,7 +192,7 @@ def _trial(study: Study, followed: Sequence[Followed], lysate: pd.DataFrame, day
             columns[f"clearance_{study.library.drug(course.drug).name}"] = arm.animals.clearance[:, d]
         animals.append(pd.DataFrame(columns))
         volumes.append(_volumes(text, arm, times))
-    speed = protocols().names.cycle_speed
+    speed = protocols(study.cells.system.model.version).names.cycle_speed
     in_culture = study.cells.raw[study.cells.system.slot(speed)]
     notes: tuple[str, ...] = (
         f"{site.name}: {site.description}; endpoint: {site.endpoint}",
@@ -240,13 +241,14 @@ def _volumes(text: str, arm: Followed, ends: FloatArray) -> pd.DataFrame:
 
 def _site(
     site: Site | str | None,
+    version: str,
     line: CellLine | None,
     untreated: float | None,
     dosing_from: float | None,
     problems: list[str],
 ) -> Site | None:
     try:
-        found = site if isinstance(site, Site) else find_site(site, line.name if line else "")
+        found = site if isinstance(site, Site) else find_site(site, line.name if line else "", version)
         return replace(
             found,
             untreated_days=found.untreated_days if untreated is None else untreated,

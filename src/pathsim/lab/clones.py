@@ -30,9 +30,9 @@ class Clone:
 
 
 @cache
-def default_clones() -> tuple[Clone, ...]:
-    """The bundled ``models/clones.toml``."""
-    return read_clones(models_folder() / "clones.toml", default_library())
+def default_clones(version: str = "") -> tuple[Clone, ...]:
+    """The bundled ``models/clones.toml``, by default of the current version."""
+    return read_clones(models_folder(version) / "clones.toml", default_library(version))
 
 
 def read_clones(path: str | Path, library: Library) -> tuple[Clone, ...]:

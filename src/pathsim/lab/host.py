@@ -65,12 +65,12 @@ _NUMBERS = (
 
 
 @cache
-def host_tables() -> Mapping[str, Any]:
-    """The bundled file about hosts, as it stands."""
-    return MappingProxyType(read_toml(models_folder() / "hosts.toml"))
+def host_tables(version: str = "") -> Mapping[str, Any]:
+    """The bundled file about hosts, as it stands, by default in the current version."""
+    return MappingProxyType(read_toml(models_folder(version) / "hosts.toml"))
 
 
-def sites() -> dict[str, Site]:
+def sites(version: str = "") -> dict[str, Site]:
     """Bundled sites by name."""
     return {
         name: Site(
@@ -82,7 +82,7 @@ def sites() -> dict[str, Site]:
             sources=MappingProxyType({key: entry[key]["source"] for key in _NUMBERS}),
             **{key: float(entry[key]["value"]) for key in _NUMBERS},
         )
-        for name, entry in host_tables()["site"].items()
+        for name, entry in host_tables(version)["site"].items()
     }
 
 
@@ -103,11 +103,11 @@ class GlucoseHost:
     interventions: Mapping[str, Mapping[str, float]]
 
 
-def glucose_host() -> GlucoseHost:
+def glucose_host(version: str = "") -> GlucoseHost:
     """The bundled host."""
-    table, arms = host_tables()["glucose"], host_tables()["intervention"]
+    table, arms = host_tables(version)["glucose"], host_tables(version)["intervention"]
     return GlucoseHost(
-        model=table["model"],
+        model=f"{table['model']}@{version}" if version else table["model"],
         drug_target=table["drug_target"],
         drug_input=table["drug_input"],
         readouts=tuple(table["readouts"]),
@@ -118,9 +118,9 @@ def glucose_host() -> GlucoseHost:
     )
 
 
-def find_site(name: str | None, line: str) -> Site:
+def find_site(name: str | None, line: str, version: str = "") -> Site:
     """A site by name, or where tumours of ``line`` are usually grown. Raises :class:`UnknownNameError`."""
-    known = sites()
+    known = sites(version)
     if name is None:
         family = line.split("+")[0]
         return next((site for site in known.values() if family in site.lines), known["flank"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ..errors import InputError, raise_together, unknown
 from ..files import read_toml
-from ..model import models_folder
+from ..model import current_version, models_folder
 from .cell_line import Alteration, CellLine
 from .drug import Drug
 from .entry import Entry
@@ -22,11 +22,15 @@ AVOGADRO = 6.02214076e23  # 1/mol, exact since 2019
 
 @dataclass(frozen=True)
 class Library:
-    """Drugs, cell lines and alterations by name; lookups accept synonyms and any letter case."""
+    """Drugs, cell lines and alterations by name; lookups accept synonyms and any letter case.
+
+    ``version``: of the bundled models it goes with; what else is bundled beside it is taken from there.
+    """
 
     drugs: Mapping[str, Drug]
     cell_lines: Mapping[str, CellLine]
     alterations: Mapping[str, Alteration]
+    version: str = ""
 
     def drug(self, name: str) -> Drug:
         """A drug, ligand or medium by name or synonym. Raises :class:`UnknownNameError` with near misses."""
@@ -56,19 +60,26 @@ class Library:
 
     def with_drugs(self, path: str | Path) -> Library:
         """This library with the drugs of a TOML file added, replacing those of the same name."""
-        return Library({**self.drugs, **_read_drugs(path)}, self.cell_lines, self.alterations)
+        return replace(self, drugs={**self.drugs, **_read_drugs(path)})
 
     def with_cell_lines(self, path: str | Path) -> Library:
         """This library with the lines and alterations of a TOML file added, replacing those of the same name."""
         lines, alterations = _read_cell_lines(path)
-        return Library(self.drugs, {**self.cell_lines, **lines}, {**self.alterations, **alterations})
+        return replace(self, cell_lines={**self.cell_lines, **lines}, alterations={**self.alterations, **alterations})
+
+
+def default_library(version: str = "") -> Library:
+    """The bundled library, by default the current one; that of an earlier version goes with the models of that version.
+
+    Raises :class:`UnknownNameError` with the versions that there are.
+    """
+    return _library_in(models_folder(version), version or current_version())
 
 
 @cache
-def default_library() -> Library:
-    """The bundled library."""
-    lines, alterations = _read_cell_lines(models_folder() / "cell_lines.toml")
-    return Library(_read_drugs(models_folder() / "drugs.toml"), lines, alterations)
+def _library_in(folder: Path, version: str) -> Library:
+    lines, alterations = _read_cell_lines(folder / "cell_lines.toml")
+    return Library(_read_drugs(folder / "drugs.toml"), lines, alterations, version)
 
 
 _Item = TypeVar("_Item")

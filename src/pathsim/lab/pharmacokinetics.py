@@ -249,9 +249,9 @@ class Pharmacy:
 
 
 @cache
-def default_pharmacy() -> Pharmacy:
-    """The bundled pharmacokinetics (``models/pharmacokinetics.toml``)."""
-    return read_pharmacy(models_folder() / "pharmacokinetics.toml", default_library())
+def default_pharmacy(version: str = "") -> Pharmacy:
+    """The bundled pharmacokinetics (``models/pharmacokinetics.toml``), by default of the current version."""
+    return read_pharmacy(models_folder(version) / "pharmacokinetics.toml", default_library(version))
 
 
 _KEYS = ("usual", "route", "note", "half_life", "clearance", "volume", "exchange", "peripheral", "bioavailability",

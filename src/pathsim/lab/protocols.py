@@ -98,15 +98,15 @@ class PathwayMap:
 
 
 @cache
-def protocols() -> Protocols:
-    """The bundled protocols."""
-    return read_protocols(models_folder() / "protocols.toml")
+def protocols(version: str = "") -> Protocols:
+    """The bundled protocols, by default of the current version."""
+    return read_protocols(models_folder(version) / "protocols.toml")
 
 
 @cache
-def pathway_map() -> PathwayMap:
-    """The bundled map."""
-    return read_pathway_map(models_folder() / "pathway_map.toml")
+def pathway_map(version: str = "") -> PathwayMap:
+    """The bundled map, by default of the current version."""
+    return read_pathway_map(models_folder(version) / "pathway_map.toml")
 
 
 def read_protocols(path: str | Path) -> Protocols:

@@ -11,7 +11,7 @@ In: a file, or the name of a bundled model. Out: a :class:`Model` with the meani
 """
 
 from .checks import Report, check_model, without_value
-from .loading import bundled_models, load_model, models_folder
+from .loading import bundled_models, current_version, load_model, models_folder, version_of, versions
 from .moieties import Moiety, conserved_moieties
 from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
 from .wiring import Edge, Effect, Kind, Wiring, wiring
@@ -34,8 +34,11 @@ __all__ = [
     "bundled_models",
     "check_model",
     "conserved_moieties",
+    "current_version",
     "load_model",
     "models_folder",
+    "version_of",
+    "versions",
     "wiring",
     "without_value",
 ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from .. import cache
 from ..checked import checked
-from ..errors import InputError, unknown
-from ..files import read_bytes
+from ..errors import InputError, UnknownNameError, unknown
+from ..files import read_bytes, read_text
 from .records import Model
 from .stored import from_json
 
@@ -22,20 +23,66 @@ _REFERS_ELSEWHERE = re.compile(
 """Files that other files are part of are read anew each time; so are those in UTF-16, whose words this cannot see."""
 
 
-def models_folder() -> Path:
-    """Where the bundled models and libraries are: inside the installed package, or at the root of a checkout."""
+def models_folder(version: str = "") -> Path:
+    """Where the bundled models and libraries of a version are, by default those of the current one.
+
+    Raises :class:`UnknownNameError` with the versions that there are.
+    """
+    folder = _bundled_folder()
+    if version in ("", current_version()):
+        return folder
+    if version not in versions():
+        raise _no_version(version, "the bundled models")
+    return folder / "versions" / version
+
+
+def _bundled_folder() -> Path:
+    """Inside the installed package, or at the root of a checkout."""
     installed = Path(__file__).parents[1] / "models"
     return installed if installed.is_dir() else Path(__file__).parents[3] / "models"
 
 
+def current_version() -> str:
+    """The version of the bundled models whose names stand without one."""
+    return read_text(_bundled_folder() / "VERSION").strip()
+
+
+def versions() -> tuple[str, ...]:
+    """The versions of the bundled models, the oldest first, the current one last."""
+    earlier = [path.name for path in (_bundled_folder() / "versions").iterdir() if path.is_dir()]
+    return (*sorted(earlier, key=lambda name: [int(part) for part in name.split(".")]), current_version())
+
+
 def bundled_models() -> dict[str, Path]:
-    """Bundled models by name."""
-    return {path.stem: path for path in sorted(models_folder().glob("*.ant"))}
+    """Bundled models by name; those of earlier versions as ``name@version``."""
+    found = {path.stem: path for path in sorted(models_folder().glob("*.ant"))}
+    for version in versions()[:-1]:
+        found |= {f"{path.stem}@{version}": path for path in sorted(models_folder(version).glob("*.ant"))}
+    return found
+
+
+def version_of(name_or_path: str | Path) -> str:
+    """The version of a bundled model by its name (``"pi3k_mapk@0.1"``); none for a file.
+
+    Raises :class:`UnknownNameError` with the versions that there are, for a bundled name with another.
+    """
+    name, at, version = str(name_or_path).partition("@")
+    if name not in {known.partition("@")[0] for known in bundled_models()} or Path(name_or_path).exists():
+        return ""
+    if not at:
+        return current_version()
+    if version not in versions():
+        raise _no_version(version, f"the bundled model '{name}'")
+    return version
+
+
+def _no_version(version: str, of: str) -> UnknownNameError:
+    return UnknownNameError(f"there is no version '{version}' of {of}; there are {' and '.join(versions())}")
 
 
 @checked
 def load_model(name_or_path: str | Path) -> Model:
-    """Open a bundled model by name (``"pi3k_mapk"``) or a model file by path.
+    """Open a bundled model by name (``"pi3k_mapk"``, ``"pi3k_mapk@0.1"`` for an earlier version) or a file by path.
 
     Raises :class:`InputError` with file, line and what is wrong; near misses for a misspelt bundled name.
     """
@@ -43,21 +90,22 @@ def load_model(name_or_path: str | Path) -> Model:
     content = read_bytes(path)
     if _REFERS_ELSEWHERE.search(content) is not None:
         return from_json(_read(path))
+    version = version_of(name_or_path)
     key = cache.key_of("model", str(path), content, cache.source_of(Path(__file__).parent), *map(_version, _READERS))
-    return _remembered(key, path)
+    return _remembered(key, path, version)
 
 
 @lru_cache(maxsize=32)
-def _remembered(key: str, path: Path) -> Model:
+def _remembered(key: str, path: Path, version: str) -> Model:
     """The model of this key: one object however often it is opened, so that what is derived from it is derived once."""
     kept = cache.recall(key)
     if kept is not None:
         try:
-            return from_json(kept)
+            return replace(from_json(kept), version=version)
         except ValueError:  # written by something else: made again
             pass
     content = _read(path)
-    model = from_json(content)
+    model = replace(from_json(content), version=version)
     cache.keep(key, content)
     return model
 
@@ -75,9 +123,10 @@ def _version(library: str) -> str:
 
 
 def _locate(name_or_path: str | Path) -> Path:
-    bundled = bundled_models()
-    if str(name_or_path) in bundled:
-        return bundled[str(name_or_path)]
+    bundled, version = bundled_models(), version_of(name_or_path)
+    if version:
+        name = str(name_or_path).partition("@")[0]
+        return bundled[name if version == current_version() else f"{name}@{version}"]
     path = Path(name_or_path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a model file ({', '.join(SUFFIXES)})")

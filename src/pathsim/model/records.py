@@ -99,7 +99,8 @@ class Event:
 class Model:
     """A whole model. ``source`` is the file it came from; ``digest`` identifies its content.
 
-    ``annotations`` (unit, origin, antibody of a symbol) exist for ``.ant`` files only.
+    ``annotations`` (unit, origin, antibody of a symbol) exist for ``.ant`` files only. ``version`` is that of the
+    bundled models, whose library goes with it; empty for other files.
     """
 
     id: str
@@ -117,6 +118,7 @@ class Model:
     source: str = ""
     digest: str = ""
     annotations: tuple[Annotation, ...] = ()
+    version: str = ""
 
     @cached_property
     def species_by_id(self) -> dict[str, Species]:

@@ -40,7 +40,7 @@ LAYOUT: dict[type, str] = {
     Rule: "se",
     Event: "seAoobbb",
     Annotation: "sisssbsi",
-    Model: "ssCPVRAAAEssssN",
+    Model: "ssCPVRAAAEssssNs",
 }
 _OPS = (*LEAVES, *ARITY)
 

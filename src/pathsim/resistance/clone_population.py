@@ -57,7 +57,7 @@ class Culture:
         treatments = [Treatment.parse(text) for text in texts]
         conditions = [Condition(line, treatment) for treatment in treatments for line in self.lines]
         ends = [(SETTLED_DAYS - 1) * 1440, SETTLED_DAYS * 1440]
-        names = protocols().names
+        names = protocols(self.model.version).names
         readouts = [names.cell_count, names.hazard]
         found = simulate_conditions(self.model, conditions, ends, readouts, self.library, workers=workers)
         values = found.reshape(len(treatments), len(self.lines), 2, 2)

@@ -153,7 +153,8 @@ def escalate(
     Raises:
         InputError: names, doses or rules that make no sense, or a drug that does not inhibit the line by half.
     """
-    opened, shelf = open_model(model), library or default_library()
+    opened = open_model(model)
+    shelf = library or default_library(opened.version)
     protocol = replace(rules or Rules(), factor=factor)
     problems = protocol.problems()
     parental = read_line(cell_line, shelf, problems)
@@ -170,7 +171,7 @@ def escalate(
     potency = parental_ic50(opened, parental, drug, shelf, workers)
     if not potency.reached or potency.value is None:
         raise InputError(f"{parental}: the IC50 of {drug} is {potency}, so no multiple of it can be aimed at")
-    culture = make_culture(opened, parental, clones or default_clones(), shelf, most_changes)
+    culture = make_culture(opened, parental, clones or default_clones(opened.version), shelf, most_changes)
     run = _Run(culture, drug, protocol, vessel, potency.value, np.random.default_rng([seed, 11]), stochastic, workers)
     run.go(first, progress or (lambda _: None))
     return run.result(parental, drug, potency, seed)

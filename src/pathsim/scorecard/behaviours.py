@@ -105,7 +105,8 @@ def see(
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Seen]:
     """Every behaviour on every line it is asked of."""
-    opened, shelf = model or load_model("pi3k_mapk"), library or default_library()
+    opened = model or load_model("pi3k_mapk")
+    shelf = library or default_library(opened.version)
     asked = [(item, line) for item in behaviours for line in item.lines]
     wanted = [reading for item, line in asked for measure in item.measures for reading in measure.readings(line)]
     readings = list(dict.fromkeys(wanted))

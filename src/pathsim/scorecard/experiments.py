@@ -26,7 +26,7 @@ Numbers = dict[str, float]
 
 def mass_conservation(model: Model, library: Library) -> Numbers:
     """Largest relative change of a conserved total over a starved, inhibited and stimulated day."""
-    asked = protocols().numerics
+    asked = protocols(model.version).numerics
     forms = [form for names in asked.conserved.values() for form in names]
     times = (0.0, 15.0, 120.0, 1440.0)
     readings = [Reading(asked.cell_line, asked.treatment, time, form) for time in times for form in forms]
@@ -42,7 +42,7 @@ def mass_conservation(model: Model, library: Library) -> Numbers:
 def negative_states(model: Model, library: Library) -> Numbers:
     """The lowest state during the same day, relative to the largest value of that state."""
     states = [item.id for item in model.species]
-    asked = protocols().numerics
+    asked = protocols(model.version).numerics
     times = (0.0, 5.0, 15.0, 60.0, 240.0, 1440.0)
     readings = [Reading(asked.cell_line, asked.treatment, time, state) for time in times for state in states]
     values = take_readings(model, readings, library=library)[0].reshape(len(times), len(states))
@@ -51,9 +51,9 @@ def negative_states(model: Model, library: Library) -> Numbers:
 
 def two_solvers(model: Model, library: Library) -> Numbers:
     """Largest relative difference of readouts between Rodas5P and LSODA over four hours from the initial state."""
-    asked = protocols().numerics
+    asked = protocols(model.version).numerics
     ((dose,),) = (step.doses for step in Treatment.parse(asked.drug).steps)
-    settings = {protocols().names.serum: 10.0, **library.drug(dose.name).additions(dose.amount)}
+    settings = {protocols(model.version).names.serum: 10.0, **library.drug(dose.name).additions(dose.amount)}
     times = [15.0, 240.0]
     ours = simulate(model, times, settings, asked.readouts, Rosenbrock(rtol=1e-6, atol=1e-9)).to_numpy()
     other = simulate(model, times, settings, asked.readouts, LSODA(rtol=1e-7, atol=1e-10)).to_numpy()
@@ -62,7 +62,7 @@ def two_solvers(model: Model, library: Library) -> Numbers:
 
 def zero_drug(model: Model, library: Library) -> Numbers:
     """Largest relative difference between a zero dose of every drug and none."""
-    line, viability = protocols().numerics.cell_line, protocols().names.viability
+    line, viability = protocols(model.version).numerics.cell_line, protocols(model.version).names.viability
     control = take_readings(model, [Reading(line, "serum 10 %", 4320.0, viability)], library=library)[0, 0]
     drugs = [name for name, drug in library.drugs.items() if drug.kind == "drug"]
     readings = [Reading(line, f"serum 10 % + {name} 0 nM", 4320.0, viability) for name in drugs]
@@ -85,7 +85,7 @@ def monotone_occupancy(model: Model, library: Library) -> Numbers:
 
 def rest_before_treatment(model: Model, library: Library) -> Numbers:
     """Largest drift of a readout per hour in full medium, in % of its value, over all lines."""
-    moving = protocols().numerics.not_at_rest
+    moving = protocols(model.version).numerics.not_at_rest
     readouts = [name for name in model.readouts if name not in moving]
     readings = [
         Reading(line, "serum 10 %", time, name)
@@ -100,7 +100,7 @@ def rest_before_treatment(model: Model, library: Library) -> Numbers:
 
 def self_combination(model: Model, library: Library) -> Numbers:
     """A drug with itself: viability of half a dose twice over that of the dose once."""
-    line, viability = protocols().numerics.cell_line, protocols().names.viability
+    line, viability = protocols(model.version).numerics.cell_line, protocols(model.version).names.viability
     treatments = ("serum 10 % + alpelisib 150 nM + alpelisib 150 nM", "serum 10 % + alpelisib 300 nM")
     readings = [Reading(line, treatment, 4320.0, viability) for treatment in treatments]
     twice, once = take_readings(model, readings, library=library)[0]
@@ -109,7 +109,7 @@ def self_combination(model: Model, library: Library) -> Numbers:
 
 def paxalisib_pk(model: Model, library: Library) -> Numbers:
     """Half-life, steady-state peak and free brain level over free plasma of paxalisib 45 mg daily in humans."""
-    kinetics = default_pharmacy().find("paxalisib", "human", library)
+    kinetics = default_pharmacy(model.version).find("paxalisib", "human", library)
     (course,) = Regimen.parse("paxalisib 45 mg daily").courses
     exposure = expose(kinetics, course, 14 * DAY)
     slowest = float(kinetics.exponentials()[0].min())
@@ -161,7 +161,7 @@ def _significant(trial: Trial, control: str, arm: str) -> float:
 def glioma_mice(model: Model, library: Library) -> Numbers:
     """Orthotopic GBM under paxalisib 15 mg/kg: survival over control, deaths, and pAKT in the tumour an hour after a
     dose, when the drug peaks."""
-    arms, days, (asked, *_) = ("vehicle", "paxalisib 15 mg/kg daily"), 120.0, protocols().xenograft_lysate
+    arms, days, (asked, *_) = ("vehicle", "paxalisib 15 mg/kg daily"), 120.0, protocols(model.version).xenograft_lysate
     trial = xenograft(
         model, "GBM", arms, mice=40, seed=0, days=days, lysate_hours=1.0, library=library, readouts=(asked,)
     )
@@ -181,7 +181,7 @@ def escalation(model: Model, library: Library) -> Numbers:
     done = escalate(model, "T47D", "alpelisib", stochastic=False, library=library)
     doses = np.geomspace(30.0, 30e3, 13)
     times = (("serum 10 %", 0.0), ("serum 10 %", 4320.0))
-    cell_count, (pakt, *_) = protocols().names.cell_count, protocols().numerics.readouts
+    cell_count, (pakt, *_) = protocols(model.version).names.cell_count, protocols(model.version).numerics.readouts
     found, signal = [], []
     for line in (done.parental, done.line):
         readings = [Reading("flask", text, time, cell_count) for text, time in times]
@@ -197,13 +197,13 @@ def escalation(model: Model, library: Library) -> Numbers:
         "reached": float(done.reached),
         "gr50_fold": found[1] / found[0],
         "pakt_fold": signal[1] / signal[0],
-        **{f"kept_{name}": _kept(model, library, clone) for name, clone in _fading_and_inherited().items()},
+        **{f"kept_{name}": _kept(model, library, clone) for name, clone in _fading_and_inherited(model).items()},
     }
 
 
-def _fading_and_inherited() -> dict[str, Clone]:
+def _fading_and_inherited(model: Model) -> dict[str, Clone]:
     """A clone that fades without drug and one that is inherited, the most frequent of each kind."""
-    clones = sorted(default_clones(), key=lambda clone: -clone.frequency)
+    clones = sorted(default_clones(model.version), key=lambda clone: -clone.frequency)
     return {
         "fading": next(clone for clone in clones if not clone.genetic),
         "inherited": next(clone for clone in clones if clone.genetic),
@@ -229,7 +229,7 @@ fraction (log-uniform), and the fraction that sequencing detects."""
 
 def virtual_trial(model: Model, library: Library) -> Numbers:
     """Share of tumours with detected PTEN loss before and after half a year of alpelisib; frequencies are assumed."""
-    lines, cell_count = ("T47D", "T47D+PTEN_loss"), protocols().names.cell_count
+    lines, cell_count = ("T47D", "T47D+PTEN_loss"), protocols(model.version).names.cell_count
     readings = [
         Reading(line, "serum 10 % + alpelisib 1 uM", time, cell_count) for line in lines for time in (2880.0, 5760.0)
     ]

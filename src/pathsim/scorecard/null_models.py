@@ -15,7 +15,7 @@ from ..model import Model
 def feedback_free(model: Model, library: Library, names: Iterable[str]) -> dict[str, CellLine]:
     """Each named line with its feedbacks cut: held at the level they have in that very line at rest, so that the
     untreated state is the same and only what a perturbation feeds back is gone; and without shielding of AKT."""
-    null = protocols().without_feedback
+    null = protocols(model.version).without_feedback
     unique = list(dict.fromkeys(names))
     readings = [Reading(name, "serum 10 %", 0.0, signal) for name in unique for signal in null.held.values()]
     levels = take_readings(model, readings, library=library)[0].reshape(len(unique), len(null.held))
@@ -34,4 +34,4 @@ def without_drug_effects(library: Library) -> Library:
         name: replace(drug, per_nM=MappingProxyType(dict.fromkeys(drug.per_nM, 0.0))) if drug.kind == "drug" else drug
         for name, drug in library.drugs.items()
     }
-    return Library(inert, library.cell_lines, library.alterations)
+    return replace(library, drugs=inert)

@@ -155,7 +155,7 @@ def validate(
 ) -> Scorecard:
     """Run every claim on the model, with intervals over ``ensemble``, and those read in culture on two null models."""
     opened = model or load_model("pi3k_mapk")
-    shelf = library or default_library()
+    shelf = library or default_library(opened.version)
     progress(f"{len(claims)} claims on the model and {len(ensemble)} parameter sets")
     verdicts = _run(claims, opened, shelf, [{}, *ensemble], {})
     progress("the same claims without feedback")

@@ -90,7 +90,7 @@ def set_up(
 ) -> Setup:
     """Check everything that was asked. Raises :class:`InputError` listing all that is wrong."""
     opened = model if isinstance(model, Model) else load_model(model)
-    shelf = library or default_library()
+    shelf = library or default_library(opened.version)
     problems: list[str] = []
     names = [readouts] if isinstance(readouts, str) else list(readouts)
     if not names:

@@ -111,8 +111,9 @@ class _Reader:
     def spec(self) -> Spec | None:
         """The sweep, or None when something is wrong."""
         self._check_keys("", self.content, _KEYS)
-        library = self._try(self._library) or default_library()
         model = self._try(self._model)
+        version = model.version if model else ""
+        library = self._try(partial(self._library, version)) or default_library(version)
         sets = self._try(partial(self._sets, model)) or [] if model else []
         lines = [with_constants(line, constants) for line in self._lines(library) for constants in ({}, *sets)]
         axes = self._axes()
@@ -163,8 +164,8 @@ class _Reader:
         self.problems.extend(f"{name} names '{item}' twice" for item in twice)
         return tuple(value)
 
-    def _library(self) -> Library:
-        library = default_library()
+    def _library(self, version: str) -> Library:
+        library = default_library(version)
         files = self._table("libraries", ("drugs", "cell_lines"))
         if "drugs" in files:
             library = library.with_drugs(self.folder / str(files["drugs"]))

@@ -113,7 +113,8 @@ def investigate(
         InputError: names that do not exist, a drug that does not inhibit the line by half, or a folder that holds
             another study (or one that is under way).
     """
-    opened, shelf = open_model(model), library or default_library()
+    opened = open_model(model)
+    shelf = library or default_library(opened.version)
     problems: list[str] = []
     for find, name in ((shelf.cell_line, cell_line), (shelf.drug, drug)):
         try:
@@ -158,7 +159,7 @@ class _Work:
     def _made_by(self) -> dict[str, Any]:
         """All that the results follow from: what was asked, the model, the library, shipped numbers, the version."""
         library, shipped = self.library, hashlib.sha256()
-        for path in sorted(path for path in models_folder().rglob("*") if path.is_file()):
+        for path in sorted(path for path in models_folder(self.model.version).iterdir() if path.is_file()):
             shipped.update(path.name.encode() + b"\0" + path.read_bytes())
         science = repr((library.cell_line(self.settings.line), library.alterations, library.drugs))
         return {
@@ -309,7 +310,8 @@ def _mechanisms(work: _Work) -> Found:
     lines = [work.lines["parental"], work.lines["resistant"]]
     dose = float(f"{work.facts['escalation']['parental_ic50_nM']:.2g}")
     drug = f"{work.settings.drug} {number_text(dose)} nM"
-    standard, known = protocols().resistance_blot, {*work.model.symbols, *protocols().loading_controls}
+    bench = protocols(work.model.version)
+    standard, known = bench.resistance_blot, {*work.model.symbols, *bench.loading_controls}
     blot = western_blot(
         work.model,
         lines,
@@ -319,7 +321,7 @@ def _mechanisms(work: _Work) -> Found:
         library=work.library,
         workers=work.workers,
     )
-    readouts = [name for name in pathway_map().places if name in known]
+    readouts = [name for name in pathway_map(work.model.version).places if name in known]
     table = western_blot(
         work.model,
         lines,
@@ -385,7 +387,7 @@ def _rescue(work: _Work) -> Found:
 def _partners(work: _Work) -> list[Partner]:
     known = set(work.model.symbols)
     fitting = []
-    for partner in protocols().rescue:
+    for partner in protocols(work.model.version).rescue:
         if partner.drug != work.settings.drug and partner.drug in work.library.drugs:
             targets = work.library.drugs[partner.drug].per_nM
             if set(targets) <= known:
@@ -401,7 +403,7 @@ def parameter_sets(model: Model, size: int, seed: int) -> tuple[list[dict[str, f
     Returns the sets and, in words, what they are.
     """
     try:
-        shipped = load_parameter_sets()
+        shipped = load_parameter_sets(version=model.version)
     except InputError:
         shipped = []
     known = set(system_of(model).slots)
@@ -431,7 +433,7 @@ def _ranking(work: _Work) -> Found:
     sets, what = parameter_sets(work.model, work.settings.sets, work.settings.seed)
     line, drug = work.lines["resistant"], work.settings.drug
     dose = number_text(float(f"{work.facts['escalation']['last_dose_nM']:.3g}"))
-    minutes, viability = 72 * 60.0, protocols().names.viability
+    minutes, viability = 72 * 60.0, protocols(work.model.version).names.viability
     readings = [Reading(line.name, "serum 10 %", minutes, viability)]
     readings.append(Reading(line.name, f"serum 10 % + {drug} {dose} nM", minutes, viability))
     partners = _partners(work)
@@ -463,7 +465,7 @@ def _ranking(work: _Work) -> Found:
 
 
 def _xenograft(work: _Work) -> Found:
-    pharmacy = default_pharmacy()
+    pharmacy = default_pharmacy(work.model.version)
     usual = {name: regimen for (name, species), regimen in pharmacy.usual.items() if species == "mouse"}
     drug = work.settings.drug
     if drug not in usual:
