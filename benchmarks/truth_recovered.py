@@ -23,6 +23,7 @@ import pandas as pd
 import pathsim as ps
 from pathsim.estimation.optimise import Ledger, minimise
 from pathsim.estimation.profile import Held
+from pathsim.estimation.questions import alone
 from pathsim.estimation.result import Fit
 from pathsim.experiments.readings import simulate_conditions
 from pathsim.lab import Condition, Treatment
@@ -86,7 +87,8 @@ def noisy(ideal: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def lost_at(fit: Fit, k: int, value: float) -> float:
     """Log likelihood lost when parameter k is held at ``value`` and the others make up for it."""
     held = Held(fit.objective, k, value)
-    ended = minimise(Ledger(held), np.delete(fit.theta, k), ps.search.TrustRegion(tolerance=1e-3))
+    search = minimise(Ledger(held), np.delete(fit.theta, k), ps.search.TrustRegion(tolerance=1e-3))
+    ended = alone(held, search)
     return ended.value - fit.best.value
 
 

@@ -26,6 +26,8 @@ SLOW = (
     "estimation/test_perturbed.py",
     "estimation/test_petab_gradient.py",
     "estimation/test_profile.py",
+    "estimation/test_questions.py::test_an_answer",
+    "estimation/test_questions.py::test_starts",
     "estimation/test_tables.py::test_gradients_of_mixed_tables",
     "fuzz/",
     "invivo/",

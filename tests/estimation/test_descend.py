@@ -13,6 +13,7 @@ import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation.descend import descend
 from pathsim.estimation.objective import Derivatives
+from pathsim.estimation.questions import alone
 from pathsim.estimation.search import SuccessiveHalving
 from pathsim.petab import load
 
@@ -57,7 +58,7 @@ class Valleys:
 
 def test_the_deepest_valley_wins() -> None:
     begin = [np.array([-2.0, 3.0]), np.array([-1.2, 0.0]), np.array([3.0, -2.0]), np.array([-4.0, 1.0])]
-    found = descend(Valleys(), begin, SuccessiveHalving(members=4, rounds=20))
+    found = alone(Valleys(), descend(Valleys(), begin, SuccessiveHalving(members=4, rounds=20)))
     np.testing.assert_allclose(found.members[0], [1.0, 1.0], atol=1e-3)
     assert len(found.members) == 4
     values = [Valleys().value(theta)[0] for theta in found.members]
@@ -74,13 +75,13 @@ class Differentiated(Valleys):
 def test_few_searches_take_derivatives_in_place_of_values() -> None:
     begin = [np.array([-2.0, 3.0]), np.array([3.0, -2.0])]
     objective = Differentiated()
-    found = descend(objective, begin, SuccessiveHalving(members=2, tolerance=1e-6))
+    found = alone(objective, descend(objective, begin, SuccessiveHalving(members=2, tolerance=1e-6)))
     np.testing.assert_allclose(found.members[0], [1.0, 1.0], atol=1e-3)
     assert (objective.calls, found.evaluations) == (0, 0)
     many = [np.array([x, 4.0]) for x in np.linspace(-4, 4, 8)]
-    assert descend(objective, many, SuccessiveHalving(rounds=1)).evaluations > 0  # too many at first
+    assert alone(objective, descend(objective, many, SuccessiveHalving(rounds=1))).evaluations > 0  # too many at first
     walled = Differentiated(wall=0.25)
-    found = descend(walled, [np.array([0.0, 4.0]), np.array([0.1, 0.0])], SuccessiveHalving())
+    found = alone(walled, descend(walled, [np.array([0.0, 4.0]), np.array([0.1, 0.0])], SuccessiveHalving()))
     assert len(found.members) == 1
     assert found.members[0][1] <= 0.25
     assert walled.value(found.members[0])[0] < walled.value(np.array([0.1, 0.0]))[0]
@@ -90,7 +91,8 @@ def test_the_worse_half_is_given_up() -> None:
     begin = [np.array([x, 4.0]) for x in np.linspace(-4, 4, 8)]
     told: list[str] = []
     quick, thorough = (
-        descend(Valleys(), begin, SuccessiveHalving(rounds=rounds, tolerance=1e-9), told.append) for rounds in (1, 200)
+        alone(Valleys(), descend(Valleys(), begin, SuccessiveHalving(rounds=rounds, tolerance=1e-9), told.append))
+        for rounds in (1, 200)
     )
     assert quick.gradients < thorough.gradients
     assert told[0].startswith("4 of 8 descents go on")
@@ -99,11 +101,11 @@ def test_the_worse_half_is_given_up() -> None:
 
 def test_what_fails_is_left_and_nothing_steps_into_failure() -> None:
     objective = Valleys(wall=0.25)
-    found = descend(objective, [np.array([0.0, 4.0]), np.array([0.1, 0.0])], SuccessiveHalving())
+    found = alone(objective, descend(objective, [np.array([0.0, 4.0]), np.array([0.1, 0.0])], SuccessiveHalving()))
     assert len(found.members) == 1
     assert found.members[0][1] <= 0.25
     assert objective.value(found.members[0])[0] < objective.value(np.array([0.1, 0.0]))[0]
-    assert not descend(objective, [np.array([0.0, 4.0])], SuccessiveHalving()).members
+    assert not alone(objective, descend(objective, [np.array([0.0, 4.0])], SuccessiveHalving())).members
 
 
 def test_a_fit_descends_from_its_population_and_can_be_watched() -> None:

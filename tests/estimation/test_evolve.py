@@ -14,6 +14,7 @@ import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation.evolve import evolve
 from pathsim.estimation.objective import Derivatives
+from pathsim.estimation.questions import alone
 from pathsim.estimation.search import DifferentialEvolution, PopulationSearch
 from pathsim.petab import load
 
@@ -50,7 +51,8 @@ class Ripples:
 
 def population(objective: Ripples, seed: int, settings: DifferentialEvolution) -> tuple[FloatArray, ...]:
     rng = np.random.default_rng(seed)
-    return evolve(objective, settings, rng, lambda: rng.uniform(objective.lower, objective.upper)).members
+    search = evolve(objective, settings, rng, lambda: rng.uniform(objective.lower, objective.upper))
+    return alone(objective, search).members
 
 
 def test_evolution_finds_the_valley_among_many() -> None:

@@ -13,6 +13,7 @@ import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation.objective import Derivatives, checked
 from pathsim.estimation.optimise import Eigen, Ledger, bounded_step, minimise, region_step
+from pathsim.estimation.questions import alone
 from pathsim.estimation.result import STARTS_FILE
 
 
@@ -57,7 +58,7 @@ def optimum(curve: Curve) -> FloatArray:
 @pytest.mark.parametrize("optimiser", [ps.search.TrustRegion(), ps.LBFGSB()], ids=lambda o: type(o).__name__)
 def test_every_optimiser_finds_the_optimum(optimiser: object) -> None:
     curve = Curve()
-    ended = minimise(Ledger(curve), np.array([1.0, -1.0]), optimiser)  # type: ignore[arg-type]
+    ended = alone(curve, minimise(Ledger(curve), np.array([1.0, -1.0]), optimiser))  # type: ignore[arg-type]
     np.testing.assert_allclose(ended.theta, optimum(curve), atol=2e-4)
     assert ended.converged
 
@@ -92,7 +93,7 @@ def test_bounded_step_keeps_bounds_and_promises_what_the_model_says() -> None:
 def test_failing_evaluations_are_rejected_steps_with_counted_reasons() -> None:
     curve = Curve(wall=0.6)
     ledger = Ledger(curve)
-    ended = minimise(ledger, np.array([2.5, -2.9]), ps.search.TrustRegion())
+    ended = alone(ledger.objective, minimise(ledger, np.array([2.5, -2.9]), ps.search.TrustRegion()))
     np.testing.assert_allclose(ended.theta, optimum(curve), atol=2e-4)
     fit = ps.fit(curve, starts=4, workers=1, candidates=3)
     assert sum(start.resampled for start in fit.starts) > 0
@@ -101,7 +102,8 @@ def test_failing_evaluations_are_rejected_steps_with_counted_reasons() -> None:
 
 
 def test_a_gradient_that_is_nan_never_reaches_the_optimiser() -> None:
-    ended = minimise(Ledger(Curve(nan_gradient=True)), np.array([0.0, 0.0]), ps.search.TrustRegion())
+    curve = Curve(nan_gradient=True)
+    ended = alone(curve, minimise(Ledger(curve), np.array([0.0, 0.0]), ps.search.TrustRegion()))
     assert not ended.converged
     assert "gradient is not finite" in ended.message
 
@@ -112,7 +114,7 @@ def test_nothing_to_start_from_is_an_error_with_the_reason() -> None:
 
 
 def test_too_few_iterations_are_said() -> None:
-    ended = minimise(Ledger(Curve()), np.array([2.5, 1.5]), ps.search.TrustRegion(most=2))
+    ended = alone(Curve(), minimise(Ledger(Curve()), np.array([2.5, 1.5]), ps.search.TrustRegion(most=2)))
     assert not ended.converged
     assert "2 iterations were not enough" in ended.message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..arrays import FloatArray
 from ..errors import InputError
 from .objective import Derivatives, Objective
 from .optimise import Curvature, Reduced, bounded_step
+from .questions import Question, Search
 
 RADII = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Values cost so much less than derivatives that steps of several lengths are tried at once."""
@@ -88,17 +89,18 @@ def descend(
     begin: Sequence[FloatArray],
     settings: SuccessiveHalving,
     tell: Callable[[str], None] | None = None,
-    confirm: Callable[[FloatArray], object] | None = None,
-) -> Descended:
+    confirm: Callable[[FloatArray], Search[object]] | None = None,
+) -> Search[Descended]:
     """Search from each of ``begin``.
 
     ``tell`` is called with a line whenever searches are given up, ``confirm`` with the best point on the way, once few
     searches are left and whenever it is better by :data:`CONFIRMED`: what is known exactly is never far behind.
     """
     thetas = np.array(begin)
+    found: list[Derivatives] = yield Question("derivatives_many", (thetas,))
     walkers = [
         _Walker(theta, derivatives, settings.tolerance)
-        for theta, derivatives in zip(thetas, objective.derivatives_many(thetas), strict=True)
+        for theta, derivatives in zip(thetas, found, strict=True)
         if not derivatives.failure
     ]
     evaluations, gradients = 0, len(thetas)
@@ -109,16 +111,16 @@ def descend(
             break
         quick = len(active) <= FEW_TOGETHER and getattr(objective, "derivatives_suffice", False)
         if quick:
-            gradients += _moved_by_derivatives(objective, active)
+            gradients += yield from _moved_by_derivatives(objective, active)
         else:
-            tried, differentiated = _moved_by_values(objective, active)
+            tried, differentiated = yield from _moved_by_values(objective, active)
             evaluations, gradients = evaluations + tried, gradients + differentiated
         best = min(kept, key=lambda walker: walker.derivatives.value)
         worth = not quick or best.promised <= NEARLY  # where a step costs little more than a confirmation
         better = worth and best.derivatives.value < confirmed - CONFIRMED
         if confirm is not None and len(kept) <= FEW and better:
             confirmed = best.derivatives.value
-            confirm(best.theta)
+            yield from confirm(best.theta)
         if iteration % settings.rounds == 0 and len(kept) > settings.finalists:
             kept = sorted(kept, key=lambda walker: walker.derivatives.value)[
                 : max((len(kept) + 1) // 2, settings.finalists)
@@ -131,25 +133,27 @@ def descend(
     return Descended(tuple(walker.theta for walker in walkers), evaluations, gradients)
 
 
-def _moved_by_values(objective: Steerable, walkers: Sequence[_Walker]) -> tuple[int, int]:
+def _moved_by_values(objective: Steerable, walkers: Sequence[_Walker]) -> Search[tuple[int, int]]:
     """A step of each search: many are tried, and the best is differentiated. Returns how many of both that took."""
     trials = [walker.trials(objective.lower, objective.upper) for walker in walkers]
-    made, values = objective.refined_many(np.concatenate(trials))
+    made, values = yield Question("refined_many", (np.concatenate(trials),))
     ends = np.cumsum([0, *(len(trial) for trial in trials)])
     moved = [
         walker
         for i, walker in enumerate(walkers)
         if walker.choose(made[ends[i] : ends[i + 1]], values[ends[i] : ends[i + 1]])
     ]
-    for walker, derivatives in _derivatives(objective, moved):
+    found = yield from _derivatives(objective, moved)
+    for walker, derivatives in found:
         walker.arrive(derivatives)
     return len(made), len(moved)
 
 
-def _moved_by_derivatives(objective: Steerable, walkers: Sequence[_Walker]) -> int:
+def _moved_by_derivatives(objective: Steerable, walkers: Sequence[_Walker]) -> Search[int]:
     """A step of each search: few are tried, all of them differentiated, in one call. Returns how many."""
     trials = [walker.few_trials(objective.lower, objective.upper) for walker in walkers]
-    found = iter(objective.derivatives_many(np.concatenate(trials)))
+    answer: list[Derivatives] = yield Question("derivatives_many", (np.concatenate(trials),))
+    found = iter(answer)
     for walker, made in zip(walkers, trials, strict=True):
         own = [next(found) for _ in made]
         if walker.choose(made, np.array([one.value for one in own])):
@@ -157,16 +161,18 @@ def _moved_by_derivatives(objective: Steerable, walkers: Sequence[_Walker]) -> i
     return sum(map(len, trials))
 
 
-def _derivatives(objective: Steerable, walkers: Sequence[_Walker]) -> list[tuple[_Walker, Derivatives]]:
+def _derivatives(objective: Steerable, walkers: Sequence[_Walker]) -> Search[list[tuple[_Walker, Derivatives]]]:
     """Derivatives where walkers have come, with the Fisher information they know already where they need no new."""
     old = [walker for walker in walkers if walker.age < RENEW] if hasattr(objective, "steered_many") else []
     new = [walker for walker in walkers if walker not in old]
     found: list[tuple[_Walker, Derivatives]] = []
     if new:
-        found += zip(new, objective.derivatives_many(np.array([walker.trial for walker in new])), strict=True)
+        answer = yield Question("derivatives_many", (np.array([walker.trial for walker in new]),))
+        found += zip(new, answer, strict=True)
     if old:
         points, fishers = np.array([w.trial for w in old]), np.array([w.derivatives.fisher for w in old])
-        found += zip(old, cast(Steered, objective).steered_many(points, fishers), strict=True)
+        answer = yield Question("steered_many", (points, fishers))
+        found += zip(old, answer, strict=True)
     return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..errors import InputError
 from .objective import Objective
+from .questions import Question, Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,10 @@ class Evolved:
 
 def evolve(
     objective: Screenable, settings: DifferentialEvolution, rng: np.random.Generator, sample: Callable[[], FloatArray]
-) -> Evolved:
+) -> Search[Evolved]:
     """Evolve a population of points that ``sample`` draws."""
     m = settings.members
-    x, f = objective.refined_many(np.array([sample() for _ in range(settings.crowd * m)]))
+    x, f = yield Question("refined_many", (np.array([sample() for _ in range(settings.crowd * m)]),))
     evaluations, failed = len(f), int((~np.isfinite(f)).sum())
     best = np.argsort(f, kind="stable")[:m]
     x, f = x[best], f[best]
@@ -71,7 +72,7 @@ def evolve(
             break
         scales = np.clip(scale + 0.1 * rng.standard_cauchy(m), 0.05, 1.0)
         crossings = np.clip(crossing + 0.1 * rng.standard_normal(m), 0.05, 1.0)
-        trial, value = objective.refined_many(_offspring(objective, rng, x, f, scales, crossings))
+        trial, value = yield Question("refined_many", (_offspring(objective, rng, x, f, scales, crossings),))
         evaluations, failed = evaluations + m, failed + int((~np.isfinite(value)).sum())
         won = value < f
         if won.any():

@@ -19,6 +19,7 @@ from ..experiments.values import scatter_add
 from ..solve import Rosenbrock
 from ..solve.sensitivities.forward import MOST_REFINEMENTS
 from . import terms
+from .likelihood import column_sums
 from .objective import Derivatives, checked
 from .setup import Setup
 from .terms import Term
@@ -249,7 +250,7 @@ def _term_bars(
     flat_bars = np.zeros_like(flat)
     for term in measured:
         found = term.derivatives(flat, numbers)
-        total += found.local.losses.sum(axis=0)
+        total += column_sums(found.local.losses)
         for simulated, places, signal, noise in zip(
             term.shape.simulated, term.sources, found.signal, found.noise, strict=True
         ):

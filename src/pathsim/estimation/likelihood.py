@@ -47,6 +47,14 @@ RELATIVE = 1e-13
 """A gain below this share of the likelihood is none."""
 
 
+def column_sums(x: FloatArray) -> FloatArray:
+    """Sums (m,) of the columns of ``x`` (measurements, m), each with the same bits whatever is beside it.
+
+    numpy adds a single column up in another order than several.
+    """
+    return np.asarray(np.ascontiguousarray(x.T).sum(axis=1))
+
+
 class GroupSums:
     """Sums over the measurements of each group: ``sums @ x`` as if it were a matrix (groups, measurements).
 
@@ -338,7 +346,7 @@ class Solved:
         return Solution(scale, np.zeros_like(scale), sigma, prediction, np.zeros(scale.shape, dtype=bool))
 
     def _spread(self, gap: FloatArray) -> FloatArray:
-        return np.asarray(np.maximum(np.sqrt(np.mean(gap**2, axis=0, keepdims=True)), self.least_sigma))
+        return np.asarray(np.maximum(np.sqrt(column_sums(gap**2)[None] / len(gap)), self.least_sigma))
 
     def _climb(self, gap: FloatArray, shift: FloatArray, sigma: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Newton's method in (shift / sigma, 1 / sigma), in which the likelihood is concave.
@@ -366,7 +374,7 @@ class Solved:
         def total(a: FloatArray, tau: FloatArray) -> FloatArray:
             z = u * a[self.group] - tau * v
             density = self.family.density
-            found = np.where(seen, density.loss(z), density.bound_loss(side * z)).sum(axis=0)
+            found = column_sums(np.where(seen, density.loss(z), density.bound_loss(side * z)))
             return np.asarray(found - counted * np.log(tau))
 
         best = total(a, tau)
@@ -374,15 +382,15 @@ class Solved:
         for _ in range(MOST_STEPS):
             z = u * a[self.group] - tau * v
             pull, bend = pulls(self.family, z, side), bends(self.family, z, side)
-            g_a, g_t = members @ (u * pull), -(v * pull).sum(axis=0) - counted / tau
+            g_a, g_t = members @ (u * pull), -column_sums(v * pull) - counted / tau
             h_aa = members @ (u**2 * bend) + 1e-12
             h_at = -(members @ (u * v * bend))
-            h_tt = (v**2 * bend).sum(axis=0) + counted / tau**2
+            h_tt = column_sums(v**2 * bend) + counted / tau**2
             if fixed:
                 g_a, h_at = np.zeros_like(g_a), np.zeros_like(h_at)
             held |= (self._sd is None) & (tau >= least_tau) & (g_t < 0)
-            down = h_tt - (h_at**2 / h_aa).sum(axis=0)
-            d_t = np.where(held, 0.0, -(g_t - (h_at * g_a / h_aa).sum(axis=0)) / np.where(down > 0, down, 1.0))
+            down = h_tt - column_sums(h_at**2 / h_aa)
+            d_t = np.where(held, 0.0, -(g_t - column_sums(h_at * g_a / h_aa)) / np.where(down > 0, down, 1.0))
             d_a = -(g_a + h_at * d_t) / h_aa
             share, left = np.ones(m), going.copy()
             gain = np.zeros(m)
@@ -482,7 +490,7 @@ class Solved:
             least = np.where(a > 1e-6 * typical, 0.1 * a, 0.0)
             new_a, new_b = np.maximum(a + d_a, least), np.maximum(b + d_b, 0.0)
             value = total(new_a, new_b)
-            better = value <= best
+            better = ~calm & (value <= best)
             gain = np.where(better, best - value, 0.0)
             a, b, best = np.where(better, new_a, a), np.where(better, new_b, b), np.where(better, value, best)
             calm |= (better & (gain <= RELATIVE * (1.0 + np.abs(best)))) | (damping > 1e12)

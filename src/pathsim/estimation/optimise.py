@@ -1,6 +1,7 @@
 """Local optimisers: values that say how to search, and one function each that does it.
 
 Every search keeps a ledger of evaluations, so that what could not be computed is a rejected step with a counted reason.
+Searches ask for these (:mod:`.questions`), so that those of several starts can be answered together.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 import textwrap
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,6 +18,7 @@ import numpy as np
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError
 from .objective import Derivatives, Differentiable, Objective, Refinable
+from .questions import SPENT, Question, Search, alone
 
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d+)?(e[-+]?\d+)?(?!\w)")
 """A number that stands alone, and is not part of a name."""
@@ -80,22 +81,22 @@ class Ledger:
     best: float = math.inf
     at: FloatArray | None = None
 
-    def value(self, theta: FloatArray) -> float:
+    def value(self, theta: FloatArray) -> Search[float]:
         """The objective; infinite where it fails."""
-        value, why = self.objective.value(theta)
+        value, why = yield Question("value", (theta,))
         self.evaluations += 1
         if why or not math.isfinite(value):
             self.failures[short(why or "the likelihood is not a finite number")] += 1
             return math.inf
         if value < self.best:
             self.best, self.at = value, theta.copy()
-        return value
+        return float(value)
 
-    def refined(self, theta: FloatArray) -> tuple[FloatArray, float]:
+    def refined(self, theta: FloatArray) -> Search[tuple[FloatArray, float]]:
         """``theta`` with what costs nothing to optimise at its best, and the value there."""
         if not hasattr(self.objective, "refined"):
-            return theta, self.value(theta)
-        better, value, why = self.objective.refined(theta)
+            return theta, (yield from self.value(theta))
+        better, value, why = yield Question("refined", (theta,))
         self.evaluations += 1
         if why or not math.isfinite(value):
             self.failures[short(why or "the likelihood is not a finite number")] += 1
@@ -104,9 +105,9 @@ class Ledger:
             self.best, self.at = value, better.copy()
         return better, value
 
-    def derivatives(self, theta: FloatArray) -> Derivatives:
+    def derivatives(self, theta: FloatArray) -> Search[Derivatives]:
         """The objective with derivatives."""
-        found = self.objective.derivatives(theta)
+        found: Derivatives = yield Question("derivatives", (theta,))
         self.gradients += 1
         if found.failure:
             self.failures[short(found.failure)] += 1
@@ -114,12 +115,12 @@ class Ledger:
             self.best, self.at = found.value, theta.copy()
         return found
 
-    def gradient(self, theta: FloatArray) -> tuple[float, FloatArray]:
+    def gradient(self, theta: FloatArray) -> Search[tuple[float, FloatArray]]:
         """The objective and its gradient alone; infinite and zero where it fails."""
         if not hasattr(self.objective, "gradient"):
-            found = self.derivatives(theta)
+            found = yield from self.derivatives(theta)
             return found.value, found.gradient
-        value, gradient, why = self.objective.gradient(theta)
+        value, gradient, why = yield Question("gradient", (theta,))
         self.gradients += 1
         if why:
             self.failures[short(why)] += 1
@@ -145,31 +146,31 @@ def short(why: str) -> str:
     return textwrap.shorten(NUMBER.sub("...", first), 160, placeholder=" ...")
 
 
-def minimise(ledger: Ledger, start: FloatArray, optimiser: Optimiser) -> Ended:
-    """Search from ``start``, which must be evaluable."""
+def minimise(ledger: Ledger, start: FloatArray, optimiser: Optimiser) -> Search[Ended]:
+    """Search from ``start``, which must be evaluable. What scipy calls back is answered at once."""
     match optimiser:
         case TrustRegion():
-            return _trust_region(ledger, start, optimiser)
+            return (yield from _trust_region(ledger, start, optimiser))
         case LBFGSB():
             return _lbfgsb(ledger, start, optimiser)
         case QuasiNewton():
-            return quasi_newton(ledger, start, optimiser)
+            return (yield from quasi_newton(ledger, start, optimiser))
 
 
 # ------------------------------------------------------------------------------------------------------ trust region
 
 
-def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> Ended:
+def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> Search[Ended]:
     lower, upper = ledger.objective.lower, ledger.objective.upper
-    theta, _ = ledger.refined(np.clip(start, lower, upper))
-    derivatives = ledger.derivatives(theta)
+    until = settings.seconds + (yield SPENT)
+    theta, _ = yield from ledger.refined(np.clip(start, lower, upper))
+    derivatives = yield from ledger.derivatives(theta)
     if derivatives.failure:
         return Ended(theta, math.inf, False, f"the start cannot be evaluated: {derivatives.failure}", 0)
     value, radius, calm = derivatives.value, settings.radius, 0
-    until = time.perf_counter() + settings.seconds
     curvature = Curvature(len(theta))
     for iteration in range(1, settings.most + 1):
-        if time.perf_counter() > until:
+        if (yield SPENT) > until:
             return Ended(theta, value, False, f"{settings.seconds:g} s were not enough", iteration - 1)
         step, expected = bounded_step(
             derivatives.gradient, curvature.hessian(derivatives.fisher), theta, lower, upper, radius
@@ -179,9 +180,9 @@ def _trust_region(ledger: Ledger, start: FloatArray, settings: TrustRegion) -> E
             if curvature.leave():
                 continue
             return Ended(theta, value, True, "no step promises an improvement", iteration)
-        trial, new = ledger.refined(np.clip(theta + step, lower, upper))
+        trial, new = yield from ledger.refined(np.clip(theta + step, lower, upper))
         ratio = (value - new) / expected if math.isfinite(new) else -1.0
-        next_derivatives = ledger.derivatives(trial) if ratio > 1e-4 else derivatives
+        next_derivatives = (yield from ledger.derivatives(trial)) if ratio > 1e-4 else derivatives
         if ratio > 1e-4 and not next_derivatives.failure:
             calm = calm + 1 if value - new < settings.tolerance and expected < 10 * settings.tolerance else 0
             curvature.learn(trial - theta, derivatives, next_derivatives, value - new)
@@ -236,17 +237,19 @@ class Curvature:
             self.rest += np.outer(error, error) / along
 
 
-def quasi_newton(ledger: Ledger, start: FloatArray, settings: QuasiNewton, fisher: FloatArray | None = None) -> Ended:
+def quasi_newton(
+    ledger: Ledger, start: FloatArray, settings: QuasiNewton, fisher: FloatArray | None = None
+) -> Search[Ended]:
     """Search from ``start``; ``fisher`` is the Fisher information there, where it is known (or nearly so)."""
     lower, upper = ledger.objective.lower, ledger.objective.upper
     theta = np.clip(start, lower, upper)
-    value, gradient = ledger.gradient(theta)
+    value, gradient = yield from ledger.gradient(theta)
     if not math.isfinite(value):
         return Ended(theta, math.inf, False, "the start cannot be evaluated", 0)
     hessian, age, radius, calm = fisher, 0, settings.radius, 0
     for iteration in range(1, settings.most + 1):
         if hessian is None or age >= settings.renew:
-            derivatives = ledger.derivatives(theta)
+            derivatives = yield from ledger.derivatives(theta)
             if derivatives.failure:
                 return Ended(theta, value, False, f"no Fisher information: {derivatives.failure}", iteration)
             hessian, age = derivatives.fisher, 0
@@ -258,7 +261,7 @@ def quasi_newton(ledger: Ledger, start: FloatArray, settings: QuasiNewton, fishe
             hessian, calm = None, 0
             continue
         trial = np.clip(theta + step, lower, upper)
-        new, new_gradient = ledger.gradient(trial)
+        new, new_gradient = yield from ledger.gradient(trial)
         ratio = (value - new) / expected if math.isfinite(new) else -1.0
         age += 1
         if ratio <= 1e-4:
@@ -401,7 +404,7 @@ def _lbfgsb(ledger: Ledger, start: FloatArray, settings: LBFGSB) -> Ended:
     wall = [math.inf]
 
     def function(theta: FloatArray) -> tuple[float, FloatArray]:
-        value, gradient = ledger.gradient(theta)
+        value, gradient = alone(objective, ledger.gradient(theta))
         if math.isinf(value):
             return wall[0], gradient
         wall[0] = max(abs(value) * 10, 1e6) if math.isinf(wall[0]) else wall[0]

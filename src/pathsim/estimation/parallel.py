@@ -20,9 +20,21 @@ Result = TypeVar("Result")
 
 
 def in_processes(job: Callable[[int], Result], numbers: Sequence[int], workers: int | None) -> Iterator[Result]:
-    """``job(number)`` for each number, in the order they finish; here and now with one worker or where no process can
-    be forked. The job itself need not be picklable: the processes inherit it.
+    """``job(number)`` for each number, in the order they finish, as :func:`in_blocks` says."""
+    return in_blocks(lambda block: map(job, block), numbers, workers, 1, getattr(job, "objective", None))
 
+
+def in_blocks(
+    job: Callable[[Sequence[int]], Iterator[Result]],
+    numbers: Sequence[int],
+    workers: int | None,
+    most: int,
+    objective: Any = None,
+) -> Iterator[Result]:
+    """What ``job(numbers)`` gives, in the order it comes: of all numbers here and now with one worker or where no
+    process can be forked, else of ``most`` at a time, or fewer where they would not be enough for every process.
+
+    The job itself need not be picklable: the processes inherit it. An ``objective`` is compiled before they part.
     Whatever ends the iteration (an error, Ctrl-C) ends the processes at once.
 
     Raises:
@@ -30,29 +42,32 @@ def in_processes(job: Callable[[int], Result], numbers: Sequence[int], workers: 
     """
     count = min(workers or os.cpu_count() or 1, len(numbers))
     if count <= 1 or "fork" not in multiprocessing.get_all_start_methods():
-        yield from map(job, numbers)
+        yield from job(numbers)
         return
-    if "derivatives" in dir(getattr(job, "objective", None)):  # compile once, before processes part
-        objective: Any = job.objective  # type: ignore[attr-defined]
+    if "derivatives" in dir(objective):
         objective.derivatives(0.5 * (objective.lower + objective.upper))
-    waiting = iter(numbers)
+    size = min(most, -(-len(numbers) // count))
+    waiting = iter([tuple(numbers[first : first + size]) for first in range(0, len(numbers), size)])
     with _workers(job, count) as idle:
         busy: list[Connection] = []
         while True:
-            while idle and (number := next(waiting, None)) is not None:
-                busy.append(_hand(idle.pop(), number))
+            while idle and (block := next(waiting, None)) is not None:
+                busy.append(_hand(idle.pop(), block))
             if not busy:
                 return
             for connection in wait(busy):
                 assert isinstance(connection, Connection)
-                busy.remove(connection)
-                idle.append(connection)
-                yield _result(connection)
+                found = _result(connection)
+                if found:
+                    yield found[0]
+                else:
+                    busy.remove(connection)
+                    idle.append(connection)
 
 
 @contextmanager
-def _workers(job: Callable[[int], Any], count: int) -> Iterator[list[Connection]]:
-    """Ways to talk to so many processes that wait for numbers; the processes end with the block."""
+def _workers(job: Callable[[Sequence[int]], Iterator[Any]], count: int) -> Iterator[list[Connection]]:
+    """Ways to talk to so many processes that wait for numbers; the processes end with the context."""
     context = multiprocessing.get_context("fork")
     processes: list[BaseProcess] = []
     try:
@@ -78,39 +93,42 @@ def _workers(job: Callable[[int], Any], count: int) -> Iterator[list[Connection]
             started.join()
 
 
-def _hand(connection: Connection, number: int) -> Connection:
-    """The connection of a worker that has been given a number; one that is gone is found when it should answer."""
+def _hand(connection: Connection, block: tuple[int, ...]) -> Connection:
+    """The connection of a worker that has been given numbers; one that is gone is found when it should answer."""
     with suppress(OSError):
-        connection.send(number)
+        connection.send(block)
     return connection
 
 
-def _result(connection: Connection) -> Any:
+def _result(connection: Connection) -> tuple[Any, ...]:
+    """The next result of a worker; none at the end of its numbers."""
     try:
-        done, found = connection.recv()
+        found = connection.recv()
     except (EOFError, OSError):
         raise SimulationError(
             "a worker process was ended from outside (out of memory?); ask for fewer workers"
         ) from None
-    if not done:
+    if isinstance(found, PathsimError):
         raise found
-    return found
+    return tuple(found)
 
 
-def _serve(connection: Connection, job: Callable[[int], Any], parent: int) -> None:
+def _serve(connection: Connection, job: Callable[[Sequence[int]], Iterator[Any]], parent: int) -> None:
     """What a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     Thread(target=_end_with, args=(parent,), daemon=True).start()
     with one_thread():
         while True:
-            number = connection.recv()
+            block = connection.recv()
             try:
-                connection.send((True, job(number)))
+                for found in job(block):
+                    connection.send((found,))
+                connection.send(())
             except PathsimError as error:
-                connection.send((False, error))
+                connection.send(error)
             except Exception as error:
-                connection.send((False, SimulationError(f"{type(error).__name__}: {error} (in a worker process)")))
+                connection.send(SimulationError(f"{type(error).__name__}: {error} (in a worker process)"))
 
 
 def _end_with(parent: int) -> None:

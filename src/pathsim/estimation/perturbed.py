@@ -21,6 +21,7 @@ from .optimise import Ledger, QuasiNewton, quasi_newton
 from .parallel import in_processes
 from .posterior import Posterior
 from .problem import Problem
+from .questions import alone
 from .records import TableParameter
 
 SEARCH = QuasiNewton(tolerance=0.1, most=12)
@@ -85,7 +86,8 @@ class _Job:
 
     def __call__(self, number: int) -> tuple[int, FloatArray]:
         objective = perturbed(self.problem, self.theta, np.random.default_rng([self.seed, number]))
-        return number, quasi_newton(Ledger(objective), self.theta, self.search, self.fisher).theta
+        search = quasi_newton(Ledger(objective), self.theta, self.search, self.fisher)
+        return number, alone(objective, search).theta
 
 
 def perturbed(problem: Problem, theta: FloatArray, rng: np.random.Generator) -> Posterior:

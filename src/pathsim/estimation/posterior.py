@@ -17,11 +17,15 @@ from .gradients import (
     likelihood_gradient,
     steps_suit_sensitivities,
 )
+from .likelihood import column_sums
 from .objective import Derivatives, checked
 from .optimise import Ledger, TrustRegion, minimise
+from .questions import alone
 from .refine import ManyVectors
 from .setup import Setup
 
+ROWS_TOGETHER, MOST_TOGETHER = 128, 20
+"""Simulations of searches that go on in step, a vector each, and searches at most."""
 FORWARD_PAYS = 24
 """Up to so many parameters forward sensitivities cost little more than the adjoint."""
 
@@ -55,7 +59,7 @@ class Posterior:
         total = np.zeros(len(thetas))
         for part, flat in zip(self.setup.parts, flats, strict=True):
             for term in part.terms:
-                total += term.losses(flat, numbers).sum(axis=0)
+                total += column_sums(term.losses(flat, numbers))
         for i, theta in enumerate(thetas):
             if not failures[i] and not math.isfinite(total[i]):
                 failures[i] = "the likelihood is not a finite number"
@@ -75,25 +79,41 @@ class Posterior:
     def _log_prior(self, theta: FloatArray) -> float:
         return float(sum(self.setup.log_priors(theta).values())) if self.setup.has_priors else 0.0
 
+    @cached_property
+    def searches_together(self) -> int:
+        """How many searches are worth going on in step: so many that simulations of a vector each fill the lanes."""
+        simulations = sum(group.rows for part in self.setup.parts for group in part.runner.plan.groups)
+        return min(MOST_TOGETHER, max(1, ROWS_TOGETHER // max(simulations, 1)))
+
     def refined(self, theta: FloatArray) -> tuple[FloatArray, float, str]:
         """``theta`` with what no simulation depends on at its best for the simulations it gives, and the value there.
 
         Such parameters need no simulation, so this costs little more than one (P. Weber et al., IFAC Proceedings 44,
         11730 (2011), on exploiting that).
         """
+        return self.refined_each(theta[None])[0]
+
+    def refined_each(self, thetas: FloatArray) -> list[tuple[FloatArray, float, str]]:
+        """:meth:`refined` at many vectors (m, d) at once."""
         inner = self.setup.outside_simulations
         if not inner.any():
-            return theta, *self.value(theta)
-        _, flats, failures = self._simulated(theta[None])
-        if failures[0]:
-            return theta, math.inf, failures[0]
-        around = _Around(self, theta, flats)
-        ended = minimise(Ledger(around), theta[inner], TrustRegion(tolerance=1e-3, most=40))
-        if not math.isfinite(ended.value):
-            return theta, math.inf, ended.message
-        better = theta.copy()
-        better[inner] = ended.theta
-        return better, ended.value, ""
+            values, failures = self.values(thetas)
+            return [(theta, float(value), why) for theta, value, why in zip(thetas, values, failures, strict=True)]
+        _, flats, failed = self._simulated(thetas)
+        found = []
+        for i, theta in enumerate(thetas):
+            if failed[i]:
+                found.append((theta, math.inf, failed[i]))
+                continue
+            around = _Around(self, theta, [flat[:, i : i + 1] for flat in flats])
+            ended = alone(around, minimise(Ledger(around), theta[inner], TrustRegion(tolerance=1e-3, most=40)))
+            if not math.isfinite(ended.value):
+                found.append((theta, math.inf, ended.message))
+                continue
+            better = theta.copy()
+            better[inner] = ended.theta
+            found.append((better, ended.value, ""))
+        return found
 
     @cached_property
     def _many(self) -> ManyVectors:
@@ -108,7 +128,12 @@ class Posterior:
         return thetas, found
 
     def derivatives(self, theta: FloatArray) -> Derivatives:
-        return self._with_priors(forward_derivatives(self.setup, np.asarray(theta)[None], self.solver)[0], theta)
+        return self.derivatives_each(np.asarray(theta)[None])[0]
+
+    def derivatives_each(self, thetas: FloatArray) -> list[Derivatives]:
+        """:meth:`derivatives` at many vectors (m, d) at once."""
+        found = forward_derivatives(self.setup, thetas, self.solver)
+        return [self._with_priors(one, theta) for one, theta in zip(found, thetas, strict=True)]
 
     def derivatives_many(self, thetas: FloatArray) -> list[Derivatives]:
         """Derivatives at many vectors at once, roughly: the error of sensitivities is not controlled."""

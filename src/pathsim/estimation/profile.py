@@ -27,6 +27,7 @@ from ..stored_records import json_lines, record_of
 from .objective import Derivatives, Objective
 from .optimise import Ledger, TrustRegion, minimise
 from .parallel import in_processes
+from .questions import alone
 from .result import Fit, fingerprint
 from .scales import values_of
 from .uncertainty import Ensemble
@@ -217,7 +218,7 @@ def _side(
     bound = float((objective.lower if sign < 0 else objective.upper)[k])
     span = float(objective.upper[k] - objective.lower[k])
     here, value, before = theta.copy(), best, None
-    step = _first_step(ledger.derivatives(theta), k, threshold, span)
+    step = _first_step(alone(objective, ledger.derivatives(theta)), k, threshold, span)
     for _ in range(MOST_POINTS):
         room = sign * (bound - here[k])
         if room <= 1e-9 * span:
@@ -232,9 +233,9 @@ def _side(
                 start = np.clip(start + along, objective.lower, objective.upper)
             held = Held(objective, k, float(here[k] + sign * step))
             inner = Ledger(held, failures=ledger.failures)
-            if not math.isfinite(inner.value(np.delete(start, k))):
+            if not math.isfinite(alone(held, inner.value(np.delete(start, k)))):
                 start = here.copy()
-            ended = minimise(inner, np.delete(start, k), TrustRegion(tolerance=1e-4, most=60))
+            ended = alone(held, minimise(inner, np.delete(start, k), TrustRegion(tolerance=1e-4, most=60)))
             rise = ended.value - value
             if math.isfinite(ended.value) and (rise <= 2.5 * SHARE * threshold or attempt == 7 or step <= 1e-6 * span):
                 break

@@ -20,7 +20,7 @@ from ..experiments.run import Runner
 from ..solve import Rosenbrock
 from ..stats.noise import LN10
 from . import terms
-from .likelihood import Given, Local
+from .likelihood import Given, Local, column_sums
 from .setup import Setup
 from .terms import Term
 
@@ -172,16 +172,17 @@ class _Inner:
                 step = np.zeros((m, k))
                 step[ok] = -np.linalg.solve(fisher[ok], gradient[ok][:, :, None])[:, :, 0]
                 before = self.value
-                better = self._accept(self.theta + np.clip(step, -1.0, 1.0))
+                better = self._accept(self.theta + np.clip(step, -1.0, 1.0), ~settled)
                 damping = np.where(better, damping * 0.1, damping * 10.0)
                 settled |= (better & (before - self.value < SETTLED)) | (damping > HOPELESS)
                 if settled.all():
                     break
 
-    def _accept(self, theta: FloatArray) -> BoolArray:
+    def _accept(self, theta: FloatArray, wanted: BoolArray | bool = True) -> BoolArray:
+        """Take the vectors that are better, where they are ``wanted`` (m,); which those are."""
         trial = np.clip(np.where(np.isfinite(theta), theta, self.theta), self.lower, self.upper)
         value = self._value(trial)
-        better = (value < self.value) | (~np.isfinite(self.value) & np.isfinite(value))
+        better = wanted & ((value < self.value) | (~np.isfinite(self.value) & np.isfinite(value)))
         self.theta = np.where(better[:, None], trial, self.theta)
         self.value = np.where(better, value, self.value)
         return better
@@ -198,7 +199,7 @@ class _Inner:
         numbers, total = self._at(theta), np.zeros(len(theta))
         for flat, measured in zip(self.flats, self.many.terms, strict=True):
             for columns in measured:
-                total += columns.term.losses(flat, numbers).sum(axis=0)
+                total += column_sums(columns.term.losses(flat, numbers))
         return np.where(np.isnan(total), math.inf, total)
 
     def _parts(self) -> list[tuple[_Columns, terms.Derivatives, list[FloatArray], list[FloatArray]]]:

@@ -9,8 +9,7 @@ starts take in turns.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +28,8 @@ from .descend import Steerable, SuccessiveHalving, descend
 from .evolve import DifferentialEvolution, Screenable, evolve
 from .objective import Fittable, Objective, as_objective
 from .optimise import LBFGSB, Ended, Ledger, Optimiser, QuasiNewton, TrustRegion, minimise
-from .parallel import in_processes
+from .parallel import in_blocks
+from .questions import SPENT, Question, Search, together
 from .result import HEAD_FILE, STARTS_FILE, Fit, Start, line_of, ordered, read_starts, write_head
 
 MOST_RESAMPLED = 200
@@ -87,7 +87,8 @@ def fit(
 
     A start of a :class:`~pathsim.estimation.problem.Problem`, whose objective can be evaluated and differentiated at
     many vectors at once, is random points, a population evolved from them, rough descents from its members of which the
-    worse are given up one after another, and a local search at full accuracy from where the best has come.
+    worse are given up one after another, and a local search at full accuracy from where the best has come. Starts of a
+    problem of few simulations go on in step, so that one call of the solver serves many of them.
 
     Args:
         problem: a problem of any reader, or an :class:`.objective.Objective` of your own.
@@ -114,11 +115,11 @@ def fit(
     _check(objective, starts, candidates)
     given = [_vector(objective, theta) for theta in first]
     search = optimiser or TrustRegion()
-    job = _Job(objective, seed, search, candidates, tuple(populations), given, restarts, watch or _silent)
+    job = Starts(objective, seed, search, candidates, tuple(populations), given, restarts, watch or _silent)
     with nullcontext() if folder is None else only_user(folder, "a fit"):
         done = _open_folder(objective, folder, resume)
         wanted = [number for number in range(starts) if number not in {start.number for start in done}]
-        for finished in in_processes(job, wanted, workers):
+        for finished in in_blocks(job, wanted, workers, job.at_once, objective):
             done.append(finished)
             if folder is not None:
                 append_line(Path(folder) / STARTS_FILE, line_of(finished))
@@ -133,7 +134,9 @@ def fit(
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
+class Starts:
+    """The starts of a fit; arguments as of :func:`fit`, checked."""
+
     objective: Objective
     seed: int
     optimiser: Optimiser
@@ -143,14 +146,27 @@ class _Job:
     restarts: int
     watch: Watch
 
-    def __call__(self, number: int) -> Start:
-        began = time.perf_counter()
-        ledger = Ledger(self.objective)
+    @property
+    def at_once(self) -> int:
+        """How many starts go on in step."""
+        found: int = getattr(self.objective, "searches_together", 1)
+        return found
+
+    def __call__(self, numbers: Sequence[int]) -> Iterator[Start]:
+        """Starts as they finish."""
+        return together(self.objective, map(self.start, numbers), self.at_once)
+
+    def start(self, number: int) -> Search[Start]:
+        """One start."""
+        return self.recorded(number, Ledger(self.objective))
+
+    def recorded(self, number: int, ledger: Ledger) -> Search[Start]:
+        """One start, whose evaluations go into ``ledger``."""
         begin, resampled, why = (self.first[number], 0, "") if number < len(self.first) else (None, 0, "")
         if begin is None:
-            begin, resampled, why = self._evolved(number, ledger)
+            begin, resampled, why = yield from self._evolved(number, ledger)
         if begin is None:
-            begin, resampled, why = self._begin(number, ledger)
+            begin, resampled, why = yield from self._begin(number, ledger)
         if begin is None:
             nothing = tuple(0.5 * (self.objective.lower + self.objective.upper))
             return Start(
@@ -164,14 +180,14 @@ class _Job:
                 ledger.evaluations,
                 0,
                 resampled,
-                time.perf_counter() - began,
+                (yield SPENT),
                 dict(ledger.failures),
             )
         self.watch(f"start {number + 1}: local search" + (f" from {-ledger.best:.2f}" if ledger.evaluations else ""))
-        ended = minimise(ledger, begin, self.optimiser)
+        ended = yield from minimise(ledger, begin, self.optimiser)
         for again in range(self.restarts):
             self.watch(f"start {number + 1}: restart {again + 1} from {-ended.value:.2f}")
-            ended = self._restarted(ended, ledger)
+            ended = yield from self._restarted(ended, ledger)
         return Start(
             number,
             tuple(begin.tolist()),
@@ -183,18 +199,18 @@ class _Job:
             ledger.evaluations,
             ledger.gradients,
             resampled,
-            time.perf_counter() - began,
+            (yield SPENT),
             dict(ledger.failures),
         )
 
-    def _restarted(self, ended: Ended, ledger: Ledger) -> Ended:
+    def _restarted(self, ended: Ended, ledger: Ledger) -> Search[Ended]:
         """The better of ``ended`` and a search from half way to the middle of the bounds; iterations add up."""
         middle = 0.5 * (self.objective.lower + self.objective.upper)
-        again = minimise(ledger, 0.5 * (ended.theta + middle), self.optimiser)
+        again = yield from minimise(ledger, 0.5 * (ended.theta + middle), self.optimiser)
         iterations = ended.iterations + again.iterations
         return replace(again if again.value < ended.value else ended, iterations=iterations)
 
-    def _evolved(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
+    def _evolved(self, number: int, ledger: Ledger) -> Search[tuple[FloatArray | None, int, str]]:
         """Where the best of scouts and of an evolved population has come; nothing where there is no population."""
         if not self.populations or not hasattr(self.objective, "refined_many"):
             return None, 0, ""
@@ -209,24 +225,24 @@ class _Job:
 
         best, value, failed = None, math.inf, 0
         if chosen.scouts is not None and hasattr(self.objective, "derivatives_many"):
-            steerable = cast(Steerable, self.objective)
             rng = np.random.default_rng([self.seed, number, 1])
-            points, rough = steerable.refined_many(np.array([scattered(rng) for _ in range(chosen.scouted)]))
+            points, rough = yield Question("refined_many", (np.array([scattered(rng) for _ in range(chosen.scouted)]),))
             order = np.argsort(rough, kind="stable")
             first = [points[i] for i in order[: chosen.scouts.members] if math.isfinite(rough[i])]
             ledger.evaluations += len(points)
             failed = int((~np.isfinite(rough)).sum())
-            best, value = self._exact(self._descended(first, chosen.scouts, ledger, confirm=ledger.refined), ledger)
+            scouts = yield from self._descended(first, chosen.scouts, ledger, confirm=ledger.refined)
+            best, value = yield from self._exact(scouts, ledger)
             tell(f"scouts are at log likelihood {-value:.2f}")
         rng = np.random.default_rng([self.seed, number])
-        found = evolve(cast(Screenable, self.objective), chosen.evolution, rng, lambda: scattered(rng))
+        found = yield from evolve(cast(Screenable, self.objective), chosen.evolution, rng, lambda: scattered(rng))
         ledger.evaluations += found.evaluations
         tell(f"{found.evaluations} points tried, {found.failed} failed")
         members = found.members
         if chosen.descents is not None and hasattr(self.objective, "derivatives_many"):
             first = list(members[: chosen.descents.members])
-            members = (*self._descended(first, chosen.descents, ledger, tell), *members)
-        theta, reached = self._exact(members, ledger)
+            members = (*(yield from self._descended(first, chosen.descents, ledger, tell)), *members)
+        theta, reached = yield from self._exact(members, ledger)
         if not reached < value:
             theta = best
         return theta, found.failed + failed, ""
@@ -237,30 +253,30 @@ class _Job:
         settings: SuccessiveHalving,
         ledger: Ledger,
         tell: Callable[[str], None] | None = None,
-        confirm: Callable[[FloatArray], object] | None = None,
-    ) -> tuple[FloatArray, ...]:
+        confirm: Callable[[FloatArray], Search[object]] | None = None,
+    ) -> Search[tuple[FloatArray, ...]]:
         if not begin:
             return ()
-        down = descend(cast(Steerable, self.objective), begin, settings, tell, confirm)
+        down = yield from descend(cast(Steerable, self.objective), begin, settings, tell, confirm)
         ledger.evaluations += down.evaluations
         ledger.gradients += down.gradients
         return down.members
 
-    def _exact(self, members: Sequence[FloatArray], ledger: Ledger) -> tuple[FloatArray | None, float]:
+    def _exact(self, members: Sequence[FloatArray], ledger: Ledger) -> Search[tuple[FloatArray | None, float]]:
         """The first of the best few that can be evaluated exactly, and its value."""
         for theta in members[:MOST_TRIED]:
-            better, value = ledger.refined(theta)
+            better, value = yield from ledger.refined(theta)
             if math.isfinite(value):
                 return better, value
         return None, math.inf
 
-    def _begin(self, number: int, ledger: Ledger) -> tuple[FloatArray | None, int, str]:
+    def _begin(self, number: int, ledger: Ledger) -> Search[tuple[FloatArray | None, int, str]]:
         """The best of a few random points that can be evaluated, and how many could not."""
         lower, upper = self.objective.lower, self.objective.upper
         rng = np.random.default_rng([self.seed, number])
         best, value, good, bad, why = None, math.inf, 0, 0, ""
         while good < self.candidates and bad < MOST_RESAMPLED:
-            theta, found = ledger.refined(_scattered(rng, lower, upper))
+            theta, found = yield from ledger.refined(_scattered(rng, lower, upper))
             if not math.isfinite(found):
                 bad += 1
                 continue

@@ -104,8 +104,8 @@ class ForwardAtRest:
             right[:, structure.dependent] = totals
             fixed = state.fixed[whose]
             right[fixed] = S[fixed]
-            rows, lane, most = directions.rows, directions.lane, directions.most
-            sides, moved = np.zeros((count, state.n, most)), np.zeros_like(right)
+            rows, lane = directions.rows, directions.lane
+            sides, moved = np.zeros((count, state.n, seeds.shape[2])), np.zeros_like(right)
             sides[rows, :, directions.place] = right[directions.task, :, lane]
             solved = np.zeros_like(sides)
             solved[known] = solve(matrix[known], sides[known], (np.abs(state.x) + state.atol)[known])
