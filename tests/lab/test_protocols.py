@@ -72,7 +72,11 @@ def test_the_host_answers_to_its_own_names() -> None:
             'mass_kDa = "117"',
             "loading_controls.vinculin.mass_kDa is '117'; write mass_kDa = a number",
         ),
-        ('doses = "1 nM .. 30 nM x 4"\nsource = "as capivasertib"', 'doses = "1 nM"', "rescue.SN38.source is missing"),
+        (
+            'doses = "1 nM .. 30 nM x 4"\nsource = "estimate: as capivasertib"',
+            'doses = "1 nM"',
+            "rescue.SN38.source is missing",
+        ),
         ("[xenograft]", "[xenografts]", r"unknown entry 'xenografts'"),
     ],
 )

@@ -29,7 +29,8 @@ end
 def report(tmp_path: Path, text: str) -> tuple[str, ...]:
     path = tmp_path / "model.ant"
     path.write_text(text)
-    return check_model(ps.load_model(path)).problems
+    found = check_model(ps.load_model(path))
+    return found.problems + found.remarks
 
 
 def test_the_bundled_model_is_in_order() -> None:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from ..experiments.ensemble import Intervals
     from ..lab import CellLine, Library
+    from ..model import Model as OpenModel
+    from ..stamp import Stamp
     from ..stats.noise import Family
 
 Study = TypeVar("Study")
@@ -38,6 +41,7 @@ DONE, FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 VERBS = (
     "list",
     "check",
+    "version",
     "simulate",
     "blot",
     "dose_response",
@@ -53,6 +57,9 @@ VERBS = (
     "validate",
     "export",
 )
+
+COMMAND: ContextVar[tuple[str, ...]] = ContextVar("command", default=("pathsim",))
+"""The words of the command that is being run, for the stamps of what it writes."""
 
 app = typer.Typer(
     name="pathsim",
@@ -216,6 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(words: list[str], debug: bool) -> int:
+    COMMAND.set(("pathsim", *words))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # rows run side by side; threads of small matrices only wait
     try:
         for verb in VERBS:
@@ -304,15 +312,32 @@ def _is_number(word: str) -> bool:
     return len(word) > 1 and (word[1].isdigit() or word[1] == ".")
 
 
-def deliver(table: Any, name: str, as_json: bool = False, folder: str | None = None, quiet: bool = False) -> None:
-    """Send a DataFrame where the user wants it: stdout, or ``folder/name.csv`` (or ``.json``)."""
+def deliver(
+    table: Any,
+    name: str,
+    as_json: bool = False,
+    folder: str | None = None,
+    quiet: bool = False,
+    *,
+    model: OpenModel | str | None = None,
+) -> None:
+    """Send a DataFrame where the user wants it: stdout, or ``folder/name.csv`` (or ``.json``), a stamp beside it."""
     text = table.to_json(orient="records", indent=1) + "\n" if as_json else table.to_csv(index=False)
     if folder is None:
         send(text)
         return
     path = os.path.join(folder, f"{name}.{'json' if as_json else 'csv'}")
     write_whole(path, text)
+    stamp(model).write_beside(path)
     note(f"wrote {path}", quiet)
+
+
+def stamp(model: OpenModel | str | None = None) -> Stamp:
+    """The stamp of what the command that is being run makes of a model."""
+    from ..model import load_model
+    from ..stamp import stamp_of
+
+    return stamp_of(load_model(model) if isinstance(model, str) else model, COMMAND.get())
 
 
 def send(text: str) -> None:
@@ -346,10 +371,13 @@ def _let_go(stream: TextIO | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
 
 
-def save_figure(figure: Any, path: str, quiet: bool = False) -> None:
-    """Write a matplotlib figure in the format that the ending of ``path`` names."""
-    with whole_file(path) as partial:
-        figure.savefig(partial, dpi=200, format=os.path.splitext(path)[1][1:].lower())
+def save_figure(figure: Any, path: str, quiet: bool = False, *, model: OpenModel | str | None = None) -> None:
+    """Write a matplotlib figure in the format that the ending of ``path`` names, with its stamp in the metadata."""
+    import matplotlib as mpl
+
+    ending = os.path.splitext(path)[1][1:].lower()
+    with whole_file(path) as partial, mpl.rc_context({"svg.hashsalt": "pathsim"}):
+        figure.savefig(partial, dpi=200, format=ending, metadata=stamp(model).figure_metadata(ending))
     note(f"wrote {path}", quiet)
 
 

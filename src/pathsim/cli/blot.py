@@ -77,5 +77,5 @@ def blot(
         from ..plot import draw_blot
 
         masses = {item.name: item.mass_kDa for item in opened.annotations if item.mass_kDa}
-        cli.save_figure(draw_blot(table, masses_kDa=masses), plot)
-    cli.deliver(table, "blot", json, output)
+        cli.save_figure(draw_blot(table, masses_kDa=masses), plot, model=opened)
+    cli.deliver(table, "blot", json, output, model=opened)

@@ -89,7 +89,7 @@ def combine(
     runs = cli.repeats(run, cell_line, model, cli.parameter_sets(model, ensemble), quiet)
     table = runs.table() if runs.sample else runs.best
     if output is not None or wells:
-        cli.deliver(table, "wells", json, output)
+        cli.deliver(table, "wells", json, output, model=model)
     if wells and output is None:
         return
     percent = percent_of_vehicle(table)
@@ -98,9 +98,9 @@ def combine(
     if runs.sample:
         others = [_score(percent_of_vehicle(other), metric, seed)[1] for other in runs.sample[1:]]
         scores = _with_intervals(scores, others, metric, quiet)
-    cli.deliver(scores, f"{metric.value}_scores", json, output)
+    cli.deliver(scores, f"{metric.value}_scores", json, output, model=model)
     if plot is not None:
-        _draw(percent, found, plot, quiet)
+        _draw(percent, found, plot, quiet, model)
 
 
 def _score(table: pd.DataFrame, metric: Metric, seed: int) -> tuple[Any, pd.DataFrame]:
@@ -133,7 +133,7 @@ def _with_intervals(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric
     return result
 
 
-def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool) -> None:
+def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool, model: str) -> None:
     """The wells beside the score, or beside the combination index."""
     from matplotlib.figure import Figure
 
@@ -147,4 +147,4 @@ def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool) -> None:
         draw_combination_index(found, ax=right)
     else:
         draw_synergy(found, ax=right)
-    cli.save_figure(figure, path, quiet)
+    cli.save_figure(figure, path, quiet, model=model)

@@ -69,7 +69,7 @@ def dose_response(
         return pd.concat(tables, ignore_index=True)
 
     table = cli.with_intervals(run, [cell_line], model, ensemble)
-    cli.deliver(table, "dose_response", json, output)
+    cli.deliver(table, "dose_response", json, output, model=model)
     try:
         curves = _curves(table)
     except InputError as error:
@@ -78,11 +78,13 @@ def dose_response(
         for key, curve in curves:
             cli.note(f"{cell_line}, {key['drug']}, {readout} after {key['time_min'] / 60:g} h\n{curve}", quiet)
         if output is not None:
-            cli.deliver(pd.DataFrame([{**key, **curve.row()} for key, curve in curves]), "curves", json, output)
+            cli.deliver(
+                pd.DataFrame([{**key, **curve.row()} for key, curve in curves]), "curves", json, output, model=model
+            )
     if plot is not None:
         from ..plot.dose_response import draw_dose_response
 
-        cli.save_figure(draw_dose_response(table).figure, plot, quiet)
+        cli.save_figure(draw_dose_response(table).figure, plot, quiet, model=model)
 
 
 def _curves(table: pd.DataFrame) -> list[tuple[dict[str, Any], Any]]:

@@ -73,11 +73,11 @@ def escalate(
     if plot is not None:
         from ..plot.escalation import draw_escalation
 
-        cli.save_figure(draw_escalation(found.best, found.sample), plot, quiet)
-    _deliver(found, output, json, quiet)
+        cli.save_figure(draw_escalation(found.best, found.sample), plot, quiet, model=model)
+    _deliver(found, output, json, quiet, model)
 
 
-def _deliver(found: Intervals[Escalation], output: str | None, json: bool, quiet: bool) -> None:
+def _deliver(found: Intervals[Escalation], output: str | None, json: bool, quiet: bool, model: str) -> None:
     from ..workflow.study_intervals import escalation_tables
 
     tables = escalation_tables(found) if found.sample else {"history": found.best.history}
@@ -85,7 +85,8 @@ def _deliver(found: Intervals[Escalation], output: str | None, json: bool, quiet
         cli.deliver(tables["history"], "history", json)
         return
     for path in found.best.save(output):
+        cli.stamp(model).write_beside(path)
         cli.note(f"wrote {path}", quiet)
     if found.sample:  # the same tables with intervals in their place
         for name, table in tables.items():
-            cli.deliver(table, name, json, output, quiet or name != "outcomes")
+            cli.deliver(table, name, json, output, quiet or name != "outcomes", model=model)

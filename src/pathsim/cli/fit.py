@@ -144,14 +144,15 @@ def fit(
         cli.note(f"the best start did not converge ({found.best.message}); do not trust it, run more starts", quiet)
     if output is not None:
         write_whole(os.path.join(output, "predicted.csv"), problem.predicted(found.theta).to_csv(index=False))
+    opened = problem.description.parts[0].model
     members = _ensemble(found, ensemble, mcmc, seed, output, quiet) if ensemble else None
     if plot_blots is not None:
-        cli.save_figure(_blots_figure(problem, found, members), plot_blots, quiet)
+        cli.save_figure(_blots_figure(problem, found, members), plot_blots, quiet, model=opened)
     if plot is not None:
         from ..plot.fit import draw_fit
 
-        cli.save_figure(draw_fit(found), plot, quiet)
-    cli.deliver(_best(found), "best", json, output)
+        cli.save_figure(draw_fit(found), plot, quiet, model=opened)
+    cli.deliver(_best(found), "best", json, output, model=opened)
 
 
 def _optimiser(search: Search) -> Optimiser:

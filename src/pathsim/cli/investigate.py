@@ -44,5 +44,5 @@ def investigate(
         tell=lambda sentence: cli.note(sentence, quiet),
         workers=workers,
     )
-    path = write_report(found, draw_investigation(found), os.path.join(output, "report.html"))
+    path = write_report(found, draw_investigation(found), os.path.join(output, "report.html"), cli.stamp(model))
     cli.note(f"wrote {path}", quiet)

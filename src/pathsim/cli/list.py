@@ -47,7 +47,7 @@ def list_shelf(
     shelf = Shelf(what)
     if plot is not None and shelf is not Shelf.network:
         raise InputError(f"--plot draws the network; 'pathsim list {what}' is a table only")
-    cli.deliver(_table(shelf, model, plot), what, json, output)
+    cli.deliver(_table(shelf, model, plot), what, json, output, model=model)
 
 
 def _table(what: Shelf, model: str, plot: str | None) -> pd.DataFrame:
@@ -168,7 +168,7 @@ def _network(model: str, plot: str | None) -> pd.DataFrame:
     if plot is not None:
         from ..plot import draw_network
 
-        cli.save_figure(draw_network(graph, cli.library(model).drugs.values()).figure, plot)
+        cli.save_figure(draw_network(graph, cli.library(model).drugs.values()).figure, plot, model=opened)
     return pd.DataFrame(
         [
             {"from": edge.origin, "to": edge.target, "effect": edge.effect.value, "through": edge.through}

@@ -31,7 +31,8 @@ def profile(
     from ..estimation import profile as compute
     from .fit import open_folder
 
-    _, fit = open_folder(folder)
+    problem, fit = open_folder(folder)
+    model = problem.description.parts[0].model
     count = len(parameters or fit.names)
     done: list[str] = []
 
@@ -52,9 +53,9 @@ def profile(
     for text in said:
         cli.note(f"by structure, {text}", quiet)
     if output is not None:
-        cli.deliver(report_of_data.table, "identifiability", json, output, quiet)
+        cli.deliver(report_of_data.table, "identifiability", json, output, quiet, model=model)
     if plot is not None:
         from ..plot.fit import draw_profiles
 
-        cli.save_figure(draw_profiles(profiles), plot, quiet)
-    cli.deliver(table, "profiles", json, output)
+        cli.save_figure(draw_profiles(profiles), plot, quiet, model=model)
+    cli.deliver(table, "profiles", json, output, model=model)

@@ -83,9 +83,9 @@ def sensitivity(
                 f"{failed} of {table['simulations'].iloc[0]} sets of parameters could not be simulated; points "
                 "they belong to are left out"
             )
-    cli.deliver(table, f"sensitivity_{method.value}", json, output)
+    cli.deliver(table, f"sensitivity_{method.value}", json, output, model=model)
     if plot is not None:
-        _draw(table, readouts, method, plot, quiet)
+        _draw(table, readouts, method, plot, quiet, model)
 
 
 def _most_elastic(table: pd.DataFrame, top: int) -> list[str]:
@@ -94,7 +94,7 @@ def _most_elastic(table: pd.DataFrame, top: int) -> list[str]:
     return [str(name) for name in sizes.sort_values(ascending=False, kind="stable").index[:top]]
 
 
-def _draw(table: pd.DataFrame, readouts: list[str], method: Method, path: str, quiet: bool) -> None:
+def _draw(table: pd.DataFrame, readouts: list[str], method: Method, path: str, quiet: bool, model: str) -> None:
     """One panel per readout."""
     from matplotlib.figure import Figure
 
@@ -104,4 +104,4 @@ def _draw(table: pd.DataFrame, readouts: list[str], method: Method, path: str, q
     figure = Figure(figsize=(5.2 * len(readouts), 4.4), layout="constrained")
     for place, readout in enumerate(readouts):
         draw(table, readout, ax=figure.add_subplot(1, len(readouts), place + 1))
-    cli.save_figure(figure, path, quiet)
+    cli.save_figure(figure, path, quiet, model=model)

@@ -62,11 +62,11 @@ def simulate(
     values = run()
     laps.lap("running it")
     if sets:
-        _deliver(_with_intervals(run, opened, sets, own), plot, output, json)
+        _deliver(_with_intervals(run, opened, sets, own), plot, output, json, opened)
     elif plot is None and output is None and not json:
         cli.send(_csv(run, values))  # without pandas, which takes longer to load than all the rest
     else:
-        _deliver(run.frame(), plot, output, json)
+        _deliver(run.frame(), plot, output, json, opened)
     laps.lap("writing")
     if timing:
         laps.report()
@@ -110,12 +110,12 @@ def _csv(run: Simulator, values: FloatArray) -> str:
     return text.getvalue()
 
 
-def _deliver(frame: pd.DataFrame, plot: str | None, output: str | None, json: bool) -> None:
+def _deliver(frame: pd.DataFrame, plot: str | None, output: str | None, json: bool, model: Model) -> None:
     if plot is not None:
         from ..plot import draw_time_course
 
-        cli.save_figure(draw_time_course(frame).figure, plot)
-    cli.deliver(frame.reset_index(), "time_course", json, output)
+        cli.save_figure(draw_time_course(frame).figure, plot, model=model)
+    cli.deliver(frame.reset_index(), "time_course", json, output, model=model)
 
 
 class _Laps:

@@ -68,6 +68,7 @@ def run(
     report = None if quiet else progress_line()
     where = dask or workers or os.cpu_count() or 1
     done = sweep.run(read, output, workers=where, resume=resume, shard=part, report=report)
+    cli.stamp(read.design.model).write_into(output)
     if not quiet:
         cli.note(
             f"{done.of_wells} wells in {_clock(done.seconds)}; {output} is complete"
@@ -93,6 +94,7 @@ def merge(
     if not folders:
         raise InputError("name at least one folder of a sweep")
     count = sweep.merge(folders, output)
+    cli.stamp().write_beside(output)
     cli.note(f"wrote {output} from {count} chunks")
 
 

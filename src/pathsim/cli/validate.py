@@ -51,9 +51,9 @@ def validate(
     members = cli.parameter_sets(model, ensemble or ("8" if model.partition("@")[0] == "pi3k_mapk" else None))
     card = score(chosen, load_model(model), ensemble=members, progress=lambda text: cli.note(text, quiet))
     if html is not None:
-        write_whole(html, html_page(card))
+        write_whole(html, html_page(card, cli.stamp(model).sentence()))
         cli.note(f"wrote {html}", quiet)
-    cli.deliver(card.to_frame(), "scorecard", json, output)
+    cli.deliver(card.to_frame(), "scorecard", json, output, model=model)
     cli.note(card.summary().to_string(index=False, float_format=lambda share: f"{share:.2f}"), quiet)
     cli.note(f"passed by the model, failed without feedback: {', '.join(card.separating()) or 'none'}", quiet)
     if undecided := card.undecided():

@@ -87,14 +87,14 @@ def xenograft(
     for line in found.best.notes:
         cli.note(line, quiet)
     if power:
-        cli.deliver(logrank_power(found.best, seed=seed), "power", json, output)
+        cli.deliver(logrank_power(found.best, seed=seed), "power", json, output, model=model)
         return
     _say(found, quiet)
     if plot is not None:
         from ..plot.xenograft import draw_xenograft
 
-        cli.save_figure(draw_xenograft(found.best, found.sample), plot, quiet)
-    _deliver(found, table, json, output)
+        cli.save_figure(draw_xenograft(found.best, found.sample), plot, quiet, model=model)
+    _deliver(found, table, json, output, model)
 
 
 def _say(found: Intervals[Trial], quiet: bool) -> None:
@@ -108,7 +108,7 @@ def _say(found: Intervals[Trial], quiet: bool) -> None:
         cli.note(f"all arms: {found.best.log_rank()}", quiet)
 
 
-def _deliver(found: Intervals[Trial], table: str, json: bool, output: str | None) -> None:
+def _deliver(found: Intervals[Trial], table: str, json: bool, output: str | None, model: str) -> None:
     from ..workflow.study_intervals import trial_tables
 
     tables = trial_tables(found) if found.sample else found.best.tables()
@@ -116,4 +116,4 @@ def _deliver(found: Intervals[Trial], table: str, json: bool, output: str | None
         cli.deliver(tables[table], table, json)
         return
     for name, frame in tables.items():
-        cli.deliver(frame, name, json, output)
+        cli.deliver(frame, name, json, output, model=model)

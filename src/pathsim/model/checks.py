@@ -23,8 +23,8 @@ _TIME: Dimensions = {"min": Fraction(1)}
 class Report:
     """What :func:`check_model` found.
 
-    ``classes``: how many constants of each class; ``conserved``: totals that no reaction changes; ``problems``: one
-    line each.
+    ``classes``: how many constants of each class; ``conserved``: totals that no reaction changes; ``problems`` and
+    ``remarks``: one line each.
     """
 
     model: str
@@ -34,34 +34,43 @@ class Report:
     classes: Mapping[str, int]
     conserved: tuple[str, ...]
     problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def check_model(model: Model) -> Report:
     """Check a model as it stands on paper.
 
-    In an annotated model every constant must carry a unit and one of the classes source, estimate, calibrated, input,
-    switch or definition, with a text behind the first three, and units must agree in every rate and rule. In any model
-    every species and constant needs a value.
+    In an annotated model units must agree in every rate and rule, and every constant should carry a unit and one of the
+    classes source, estimate, calibrated, input, switch or definition, with a text behind the first three: a bundled
+    model must, others are told of it. In any model every species and constant needs a value.
     """
     notes = {item.name: item for item in model.annotations}
     constants = [item for item in model.parameters if item.id not in model.rules and "." not in item.id]
     problems = [f"{name}: has no value" for name in without_value(model)]
+    unsourced: list[str] = []
     classes: Counter[str] = Counter()
     if notes:
         for item in constants:
             note = notes.get(item.id)
             if note is None:
-                problems.append(f"{item.id}: no unit and no source behind it; write '// unit | source: ...'")
+                unsourced.append(f"{item.id}: no unit and no source behind it; write '// unit | source: ...'")
                 continue
             classes[note.kind] += 1
-            problems += _backing(note)
-        problems += _units(model, notes)
+            unsourced += _backing(note)
+        problems += [*(unsourced if model.version else ()), *_units(model, notes)]
     else:
         classes["not annotated"] = len(constants)
     ordered = {name: classes[name] for name in (*CONSTANT_CLASSES, "not annotated") if classes[name]}
     conserved = tuple(str(moiety) for moiety in conserved_moieties(model))
     return Report(
-        model.id, len(model.species), len(model.reactions), len(constants), ordered, conserved, tuple(problems)
+        model.id,
+        len(model.species),
+        len(model.reactions),
+        len(constants),
+        ordered,
+        conserved,
+        tuple(problems),
+        () if model.version else tuple(unsourced),
     )
 
 

@@ -4,6 +4,7 @@ In: ``models/claims.toml``, a model, parameter sets. Out: a :class:`Scorecard` (
 
 - what a claim may say: ``claims.py``; what it can measure in culture: ``measures.py`` and ``expressions.py``
 - what needs more than readings of cells (numerics, drug levels, animals): ``experiments.py``; patients: ``patients.py``
+- what changed between two models: ``comparison.py``
 - how claims are run and scored: ``scoring.py``; null models: ``null_models.py``; the HTML page: ``page.py``
 """
 

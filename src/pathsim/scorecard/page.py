@@ -19,8 +19,8 @@ ul{margin:.1rem 0;padding-left:1rem}.wide{overflow-x:auto}
 """
 
 
-def html_page(card: Scorecard) -> str:
-    """The whole table, failed claims first, under the scores of the model and of the null models."""
+def html_page(card: Scorecard, made_by: str = "") -> str:
+    """The table, failed claims first, under the scores of the model and of the null models; ``made_by`` ends it."""
     others = {name: {item.claim.id: item for item in verdicts} for name, verdicts in card.nulls.items()}
     rows = "\n".join(
         _row(item, {name: found.get(item.claim.id) for name, found in others.items()}) for item in card.in_order()
@@ -41,7 +41,7 @@ Claims about feedback that the feedback-free version passes, so that they do not
 Hypothesis presets and switches in force: {escape(", ".join(switches))}.</p>
 <h2>Claims</h2><div class="wide"><table><tr><th>id</th><th>verdict</th><th>claim</th><th>predicted</th>{heads}</tr>
 {rows}
-</table></div></body></html>
+</table></div><footer><small>{escape(made_by)}</small></footer></body></html>
 """
 
 

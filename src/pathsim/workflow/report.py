@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..files import write_whole
+from ..stamp import Stamp, stamp_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,22 +53,25 @@ _CAPTIONS = {
 }
 
 
-def write_report(found: Investigation, figures: Mapping[str, Figure], path: str | Path) -> Path:
-    """Write the page. Raises :class:`InputError` when jinja2 is missing."""
+def write_report(
+    found: Investigation, figures: Mapping[str, Figure], path: str | Path, stamp: Stamp | None = None
+) -> Path:
+    """Write the page; ``stamp`` says what made it. Raises :class:`InputError` when jinja2 is missing."""
     try:
         from jinja2 import Environment
     except ImportError:
         raise InputError("reports need jinja2; install it with: pip install jinja2") from None
     source = files("pathsim.workflow").joinpath("report_template.html").read_text(encoding="utf-8")
-    settings = found.settings
+    settings, made = found.settings, stamp or stamp_of()
     page = (
         Environment(autoescape=True)
         .from_string(source)
         .render(
             title=f"Resistance of {settings.line} to {settings.drug}",
             summary=_summary(found),
-            sections=[_section(name, found, figures) for name in _TITLES],
-            provenance=_provenance(found),
+            sections=[_section(name, found, figures, made) for name in _TITLES],
+            provenance=_provenance(found, made),
+            stamp=made.sentence(),
         )
     )
     target = Path(path)
@@ -75,14 +79,14 @@ def write_report(found: Investigation, figures: Mapping[str, Figure], path: str 
     return target
 
 
-def _section(name: str, found: Investigation, figures: Mapping[str, Figure]) -> dict[str, Any]:
+def _section(name: str, found: Investigation, figures: Mapping[str, Figure], stamp: Stamp) -> dict[str, Any]:
     return {
         "name": name,
         "title": _TITLES[name],
         "how": found.methods[name],
         "findings": _findings(name, found),
         "figures": [
-            {"caption": _CAPTIONS.get(key, key), "data": _png(figure)}
+            {"caption": _CAPTIONS.get(key, key), "data": _png(figure, stamp)}
             for key, figure in figures.items()
             if key.startswith(f"{name}:")
         ],
@@ -90,9 +94,9 @@ def _section(name: str, found: Investigation, figures: Mapping[str, Figure]) -> 
     }
 
 
-def _png(figure: Figure) -> str:
+def _png(figure: Figure, stamp: Stamp) -> str:
     memory = io.BytesIO()
-    figure.savefig(memory, format="png", dpi=130)
+    figure.savefig(memory, format="png", dpi=130, metadata=stamp.figure_metadata("png"))
     return base64.b64encode(memory.getvalue()).decode()
 
 
@@ -175,9 +179,10 @@ def _findings(name: str, found: Investigation) -> list[str]:
     return [chosen + skipped, *facts["notes"]]
 
 
-def _provenance(found: Investigation) -> list[tuple[str, Any]]:
+def _provenance(found: Investigation, stamp: Stamp) -> list[tuple[str, Any]]:
     packages = ("pathsim", "numpy", "scipy", "pandas", "llvmlite", "matplotlib")
     rows: list[tuple[str, Any]] = [(name, value) for name, value in asdict(found.settings).items()]
+    rows += [(name.replace("_", " "), value) for name, value in stamp.facts().items() if name != "pathsim"]
     for name in packages:
         try:
             rows.append((name, version(name)))
