@@ -50,6 +50,7 @@ SLOW = (
     "solve/integrate/test_jumps_and_events.py::test_the_cost",
     "solve/integrate/test_laws.py::test_written_and_table",
     "solve/integrate/test_stiff_problems.py",
+    "solve/integrate/test_timed_events.py::test_a_thousand_events_at_one_moment",
     "solve/llvm/",
     "solve/reference/test_reference.py",
     "solve/rosenbrock/test_tableaus.py::test_stiff",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -17,11 +18,19 @@ class Status(IntEnum):
     NO_STEADY_STATE = 6
     QUEUE_FULL = 7
     UNDEFINED_RATE = 8
+    BAD_DELAY = 9
 
     def sentence(self, state: str, time: float, time_unit: str = "") -> str:
         """What happened to which state when, and what to try."""
         when = f"at time {time:.6g}{' ' + time_unit if time_unit else ''}"
         return _SENTENCES[self].format(state=state or "a state", when=when)
+
+
+def culprit(status: int, number: int, states: Sequence[str], events: Sequence[str]) -> str:
+    """The name of the state, or of the event, by whose number a simulation ended; empty for none."""
+    if number < 0:
+        return ""
+    return events[number] if status == Status.BAD_DELAY else states[number]
 
 
 _SENTENCES = {
@@ -54,5 +63,9 @@ _SENTENCES = {
     Status.UNDEFINED_RATE: (
         "a rate takes a root or a broken power of a negative number {when}, which is not a number. Look "
         "at '{state}' there, and at what makes and consumes it; or write max(0, ...) around the base if that is meant"
+    ),
+    Status.BAD_DELAY: (
+        "the event '{state}' was triggered {when}, and its delay was negative or not a number. A delay is zero or "
+        "longer: check its formula, or write max(0, ...) around it if that is meant"
     ),
 }

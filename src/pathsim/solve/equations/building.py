@@ -11,7 +11,7 @@ from ...model import Model
 from ...model.maths import Expr, deep_recursion
 from ...model.records import Event, Species
 from .graph import Graph
-from .lowering import DiscontinuityTable, Lowering, linear_in_time
+from .lowering import Discontinuity, DiscontinuityTable, Lowering, linear_in_time
 from .negative_bases import negative_under_broken_powers
 from .system import EventCode, System, Target
 
@@ -48,11 +48,16 @@ class _Builder:
             if item.id not in self.rules and item.id not in self.state_index
         ]
         self.parameter_index = {name: i for i, name in enumerate(self.parameters)}
+        self.written_parameters = {
+            self.parameter_index[name] for name in self.changed_by_events if name in self.parameter_index
+        }
         self.values = {p.id: p.value for p in model.parameters} | {c.id: c.size for c in model.compartments}
         self.start = Lowering(self.graph, self)
         self.direct = Lowering(self.graph, self)
         self.discontinuity_table = DiscontinuityTable(self.graph, len(self.parameters))
         graph, table = self.graph, self.discontinuity_table
+        self.trial_table = DiscontinuityTable(graph, len(self.parameters))
+        self.trial = Lowering(graph, self, self.trial_table, power=graph.pow_inside_a_step)
         self.located = Lowering(graph, self, table, power=graph.pow_inside_a_step)
         self.smooth = Lowering(graph, self, table, graph.div, graph.pow_inside_a_step, self.located)
 
@@ -270,13 +275,46 @@ class _Builder:
             is_state = name in self.state_index
             index = self.state_index[name] if is_state else self.parameter_index[name]
             targets.append(Target(is_state, index, graph.mul(value, volume), value, volume))
+        delay = None if event.delay is None else graph.number(self.direct(event.delay))
+        constant = None if delay is None else graph.value(delay)
+        if constant is not None and not constant >= 0:
+            raise InputError(
+                f"{self.model.source}: event '{event.id}' has a delay of {constant:g}; a delay is zero or longer"
+            )
+        moments = self._moments(event.trigger)
         return EventCode(
             id=event.id,
-            trigger=self.located.condition(event.trigger),
+            trigger=(self.located if moments is None else self.direct).condition(event.trigger),
             targets=tuple(targets),
-            delay=None if event.delay is None else graph.number(self.direct(event.delay)),
+            delay=delay,
             priority=None if event.priority is None else graph.number(self.direct(event.priority)),
             initially_true=event.initially_true,
             persistent=event.persistent,
             values_from_trigger_time=event.values_from_trigger_time,
+            timed=moments is not None,
+            moments=moments or (),
         )
+
+    def _moments(self, trigger: Expr) -> tuple[Discontinuity, ...] | None:
+        """Where a trigger switches that follows from time, linearly, and from parameters that no event changes; else
+        None."""
+        graph, table = self.graph, self.trial_table
+        found: list[Discontinuity] = []
+        for leaf in self._leaves(self.trial.condition(trigger)):
+            number = -1 if graph.op(leaf) != "p" else int(graph.nodes[leaf][1])  # type: ignore[call-overload]
+            if number < len(self.parameters):
+                if number < 0 or number in self.written_parameters:
+                    return None
+                continue
+            one = table.discontinuities[number - len(self.parameters)]
+            if one.kind not in ("lt", "le") or linear_in_time(graph, one.root) is None:
+                return None
+            inner = [int(graph.nodes[node][1]) for node in self._leaves(one.root) if graph.op(node) == "p"]  # type: ignore[call-overload]
+            if any(i >= len(self.parameters) or i in self.written_parameters for i in inner):
+                return None
+            found.append(one)
+        return tuple(found)
+
+    def _leaves(self, node: int) -> list[int]:
+        """States, parameters and time that a node follows from."""
+        return [leaf for leaf in self.graph.topological([node]) if self.graph.op(leaf) in ("x", "p", "t")]

@@ -38,7 +38,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class EventCode:
-    """An event over graph nodes. The trigger is located (sees branches); everything else is direct."""
+    """An event over graph nodes, all direct but for the trigger, which is located (sees branches).
+
+    A ``timed`` event is one whose trigger follows from time and parameters that no event changes. Its trigger is direct
+    too and switches at moments known in advance, where the root functions of ``moments`` cross zero.
+    """
 
     id: str
     trigger: int
@@ -48,6 +52,8 @@ class EventCode:
     initially_true: bool
     persistent: bool
     values_from_trigger_time: bool
+    timed: bool
+    moments: tuple[Discontinuity, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +87,11 @@ class System:
     def slots(self) -> dict[str, int]:
         """Position of each overridable symbol in a raw vector."""
         return {name: i for i, name in enumerate((*self.parameters, *self.states))}
+
+    @cached_property
+    def event_ids(self) -> tuple[str, ...]:
+        """Names of the events."""
+        return tuple(event.id for event in self.events)
 
     @property
     def n_parameters(self) -> int:

@@ -7,6 +7,7 @@ In come a system, rows of raw values, times and outputs; out come values at the 
 - the memory compiled code works in, and how it is lent: ``workspace.py``.
 - what happens between two steps: ``loop.py``; before the first: ``start.py``; at sample times: ``samples.py``.
 - what is written down to be differentiated: ``recorder.py``.
-- where equations switch: ``discontinuities.py``, found by ``root_functions.py``; SBML events: ``events.py``.
+- where equations switch: ``discontinuities.py``, found by ``root_functions.py``; SBML events: ``events.py``,
+  those that follow from time alone: ``moments.py``.
 - the last digits of a steady state: ``steady_state.py``.
 """

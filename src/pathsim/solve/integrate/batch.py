@@ -15,7 +15,7 @@ from ..reference.functions import ReferenceFunctions
 from ..reference.integrate import LONGEST, integrate, settle
 from ..rosenbrock.tableau import RODAS5P, Tableau
 from ..solvers import Rosenbrock, Solver
-from ..status import Status
+from ..status import Status, culprit
 from .engine import Engine, run
 from .steady_state import RowsAtRest, Settled, refine
 
@@ -26,7 +26,8 @@ Visit = Callable[[IntArray, RowsAtRest], None]
 class Rows:
     """Results row by row: ``values`` (n, times, outputs), NaN from a failure on; last states ``x`` (n, states).
 
-    ``status``, ``time`` and ``state`` (n,) say how, when and at which state each row ended; ``steps`` counts attempts.
+    ``status``, ``time`` and ``state`` (n,) say how, when and at which state (of a bad delay: event) each row ended;
+    ``steps`` counts attempts.
     Of a steady state, ``residual`` (n,) is the largest rate relative to its state (1/time), and ``state`` the state it
     belongs to.
     """
@@ -42,8 +43,8 @@ class Rows:
 
     def sentence(self, row: int) -> str:
         """What happened in ``row``, with advice."""
-        state = int(self.state[row])
-        name = self.system.states[state] if state >= 0 else ""
+        status = int(self.status[row])
+        name = culprit(status, int(self.state[row]), self.system.states, self.system.event_ids)
         return Status(self.status[row]).sentence(name, float(self.time[row]), self.system.model.time_unit)
 
 
@@ -189,8 +190,10 @@ def _by_engine(
     tolerances = (solver.rtol, solver.atol, solver.max_steps)
     run(engine, columns, settings, grid, nodes, tolerances, starts, results, until_steady, workers)
     rows.status[:], rows.time[:], rows.steps[:] = ends[:, STATUS], ends[:, TIME], ends[:, STEPS_TAKEN]
-    named = ends[:, STATE] >= 0
-    rows.state[named] = order[ends[named, STATE].astype(np.int64)]
+    number = ends[:, STATE].astype(np.int64)
+    named = (number >= 0) & (rows.status != Status.BAD_DELAY)
+    rows.state[:] = number
+    rows.state[named] = order[number[named]]
     if len(rows.x):
         rows.x[:, order] = rows.x.copy()
 

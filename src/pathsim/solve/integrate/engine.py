@@ -18,7 +18,15 @@ from ...threads import stop_if_asked, threads
 from ..equations.system import System
 from ..llvm import jit
 from ..llvm import layout as rows
-from ..llvm.codegen import MOST_STRAIGHT_LINE, Program, effect_nodes, factor_module, model_module, output_module
+from ..llvm.codegen import (
+    MOST_STRAIGHT_LINE,
+    Program,
+    effect_nodes,
+    factor_module,
+    first_effects,
+    model_module,
+    output_module,
+)
 from ..llvm.layout import LANES, Code, Discrete, Job, Layout, Results
 from ..llvm.loops import Words, compiled
 from ..llvm.vector_maths import maths_module
@@ -134,7 +142,8 @@ class Engine:
             (_KINDS[one.kind], pair is not None)
             for one, pair in zip(system.discontinuities, self.program.timed_discontinuities, strict=True)
         ]
-        first = np.cumsum([0, *(2 * len(event.targets) + 2 for event in system.events)])
+        first = first_effects(system)
+        moments = [(_KINDS[one.kind], e) for e, event in enumerate(system.events) for one in event.moments]
         events = [
             (first[e], event.initially_true, event.persistent, event.values_from_trigger_time)
             for e, event in enumerate(system.events)
@@ -147,6 +156,9 @@ class Engine:
         return Discrete(
             roots=np.array(roots, dtype=np.int64).reshape(-1, 2),
             events=np.array([*events, (first[-1], 0, 0, 0)], dtype=np.int64).reshape(-1, 4),
+            untimed=np.array([e for e, event in enumerate(system.events) if not event.timed], dtype=np.int64),
+            timed=np.array([e for e, event in enumerate(system.events) if event.timed], dtype=np.int64),
+            moments=np.array(moments, dtype=np.int64).reshape(-1, 2),
             targets=np.array(targets, dtype=np.int64).reshape(-1, 2),
             kinds=np.array([self._kind(system.states[i]) for i in self.order], dtype=np.int64),
             diagonal=np.array([entries.get((i, i), -1) for i in range(len(system.states))], dtype=np.int64),
@@ -191,6 +203,9 @@ class Engine:
                     "root_functions",
                     "switches",
                     "triggers",
+                    "timed_triggers",
+                    "moments",
+                    "moment_roots",
                     "effects",
                     "refuse",
                     "jacobian",
@@ -213,6 +228,7 @@ class Engine:
         system, program, T = self.system, self.program, self.tableau
         n, n_parameters, n_roots = len(system.states), len(system.parameters), len(system.discontinuities)
         most_targets = max([len(event.targets) for event in system.events], default=0)
+        n_moments, n_timed = len(self.discrete.moments), len(self.discrete.timed)
         most_pending, n_p, n_k = self.waiting if system.events else 0, n_parameters + n_roots, len(program.hoisted)
         arrays = {
             "y": n,
@@ -240,6 +256,11 @@ class Engine:
             "effects": len(effect_nodes(system)),
             "pending_time": most_pending,
             "pending_values": most_pending * most_targets,
+            "moment": n_moments,
+            "moment_start": n_moments,
+            "moment_tried": n_moments,
+            "moment_root": n_moments,
+            "moment_line": 2 * n_moments,
             "J": len(program.jacobian),
             "A": len(program.elimination.entries),
             "u": n,
@@ -264,6 +285,8 @@ class Engine:
             "computes_outputs": 1,
             "attempts_at_once": 1,
             "n_events": len(system.events),
+            "n_untimed": len(system.events) - n_timed,
+            "n_moments": n_moments,
             "most_targets": most_targets,
             "most_pending": most_pending,
         }
@@ -278,7 +301,12 @@ class Engine:
             scalars=scalars,
             n_scalars=rows.N_SCALARS,
             n_integer_scalars=rows.N_INTEGERS,
-            integers={"was_true": len(system.events), "pending_event": most_pending},
+            integers={
+                "was_true": len(system.events),
+                "pending_event": most_pending,
+                "queue": n_moments,
+                "due": n_timed + n_moments,
+            },
         )
         memory.N[rows.ROW] = -1
         return memory

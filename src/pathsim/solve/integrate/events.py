@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 
 from ...arrays import FloatArray, IntArray
-from ..llvm.calls import call2, call4
+from ..llvm.calls import call2, call4, call5
 from ..llvm.layout import (
+    BAD_DELAY,
     CHANCE,
     CHATTERING,
+    CULPRIT,
+    DUE,
+    EVENTS_OF_BLOCK,
     MOST_SWITCHES_AT_ONE_TIME,
     NO_TIME,
     OK,
@@ -21,13 +25,18 @@ from ..llvm.layout import (
     place,
 )
 from .discontinuities import release, settle_branches, take_sides
+from .moments import note_due
+
+ROUNDING = 1e-12  # share of the time by which a delay may miss zero and still stand for none
 
 
 def happen(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
     """Everything that happens at the present moment of lane lane (SBML Level 3 Version 2, section 4.11)."""
-    for _ in range(MOST_SWITCHES_AT_ONE_TIME):
-        if not fire(code, at, F, N, discrete, lane):
-            return QUEUE_FULL
+    note_due(at, F, N, discrete, lane)
+    for _ in range(MOST_SWITCHES_AT_ONE_TIME + at.n_events):
+        status = fire(code, at, F, N, discrete, lane)
+        if status != OK:
+            return status
         chosen = next_event(code, at, F, N, discrete, lane)
         if chosen < 0:
             if not release(code, at, F, discrete, lane):
@@ -37,21 +46,40 @@ def happen(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discret
     return CHATTERING
 
 
-def fire(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> bool:
-    """Note every trigger that turned true; forget pending ones that need their trigger to stay true."""
-    call4(code.triggers, place(at, T), place(at, at.y), place(at, at.k), place(at, at.triggers))
-    evaluated = False
-    for e in range(at.n_events):
+def fire(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
+    """Note every trigger that turned true; forget pending ones that need their trigger to stay true.
+
+    Untimed events are looked at, and those timed that are listed as due.
+    """
+    if at.n_untimed > 0:
+        call4(code.triggers, place(at, T), place(at, at.y), place(at, at.k), place(at, at.triggers))
+    block = timed_block = -1
+    untimed = timed = 0
+    while untimed < at.n_untimed or timed < N[DUE, lane]:
+        e = discrete.untimed[untimed] if untimed < at.n_untimed else at.n_events
+        if timed < N[DUE, lane] and N[at.due + timed, lane] < e:
+            e = N[at.due + timed, lane]
+            timed += 1
+            if e >> EVENTS_OF_BLOCK != timed_block:
+                timed_block = e >> EVENTS_OF_BLOCK
+                triggers = place(at, at.triggers)
+                call5(code.timed_triggers, place(at, T), place(at, at.y), place(at, at.p), triggers, timed_block)
+        else:
+            untimed += 1
         now = 1 if F[at.triggers + e, lane] > 0.5 else 0
         if now == 1 and N[at.was_true + e, lane] == 0:
-            if not evaluated:
-                call4(code.effects, place(at, T), place(at, at.y), place(at, at.p), place(at, at.effects))
-                evaluated = True
+            if e >> EVENTS_OF_BLOCK != block:
+                block = e >> EVENTS_OF_BLOCK
+                _effects(code, at, F, block)
             j = N[PENDING, lane]
             if j >= at.most_pending:
-                return False
+                return QUEUE_FULL
             first = discrete.events[e, 0]
-            F[at.pending_time + j, lane] = F[T, lane] + F[at.effects + first, lane]
+            delay = F[at.effects + first, lane]
+            if not delay >= -ROUNDING * abs(F[T, lane]):
+                N[CULPRIT, lane] = e
+                return BAD_DELAY
+            F[at.pending_time + j, lane] = F[T, lane] + delay
             N[at.pending_event + j, lane] = e
             for i in range(((discrete.events[e + 1, 0] - first) >> 1) - 1):
                 F[at.pending_values + at.most_targets * j + i, lane] = F[at.effects + first + 2 + 2 * i, lane]
@@ -64,22 +92,24 @@ def fire(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete,
                 else:
                     j += 1
         N[at.was_true + e, lane] = now
-    return True
+    N[DUE, lane] = 0
+    return OK
+
+
+def _effects(code: Code, at: Layout, F: FloatArray, block: int) -> None:
+    """Compute the effects of a block of events, as they are now."""
+    call5(code.effects, place(at, T), place(at, at.y), place(at, at.p), place(at, at.effects), block)
 
 
 def next_event(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> int:
     """Position of the due event of highest priority, or -1; chance decides among equals, the same in every run."""
-    due = 0
-    for j in range(N[PENDING, lane]):
-        if F[at.pending_time + j, lane] - F[T, lane] <= NO_TIME:
-            due += 1
-    if due == 0:
-        return -1
-    call4(code.effects, place(at, T), place(at, at.y), place(at, at.p), place(at, at.effects))
-    best, equals, chosen = -math.inf, 0, -1
+    best, equals, chosen, block = -math.inf, 0, -1, -1
     for j in range(N[PENDING, lane]):
         if F[at.pending_time + j, lane] - F[T, lane] > NO_TIME:
             continue
+        if N[at.pending_event + j, lane] >> EVENTS_OF_BLOCK != block:
+            block = N[at.pending_event + j, lane] >> EVENTS_OF_BLOCK
+            _effects(code, at, F, block)
         priority = F[at.effects + discrete.events[N[at.pending_event + j, lane], 0] + 1, lane]
         if chosen < 0 or priority > best:
             best, equals, chosen = priority, 1, j

@@ -18,6 +18,8 @@ from ..llvm.layout import (
     AIM,
     AT_DISCONTINUITY,
     AT_REST,
+    BAD_DELAY,
+    CULPRIT,
     END,
     FIRST_STAGED,
     H_NEXT,
@@ -75,6 +77,7 @@ from ..llvm.layout import (
 from ..rosenbrock.step import SMALLEST_RELATIVE_STEP, SMALLEST_STEP, WORTH_LANDING
 from .discontinuities import flip_branches, next_known_switch, shorten
 from .events import happen
+from .moments import next_moment
 from .recorder import Tape, note_begun, note_ends, note_steps, note_taken, record_attempts
 from .root_functions import find_switches
 from .samples import all_sampled, next_sample, sample_inside, sample_now
@@ -214,21 +217,27 @@ def _begin(
 
 def _aim(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, own: float, lane: int) -> int:
     """Set what lies ahead of a lane (end, delayed event, switch known in advance; next sample) and fit its step."""
-    switch = math.inf
-    if at.n_roots > 0:
-        switch = next_known_switch(code, at, F, discrete, lane)
-        if switch - F[T, lane] <= NO_TIME:  # such as ``time > 0`` at time 0: too near for a step, so it happens here
-            F[T, lane] = switch
-            status = _at_stop(code, at, F, N, discrete, own, lane)
-            if status != OK:
-                return status
-            switch = next_known_switch(code, at, F, discrete, lane)
+    switch = _next_switch(code, at, F, N, discrete, lane)
+    if switch - F[T, lane] <= NO_TIME:  # such as ``time > 0`` at time 0: too near for a step, so it happens here
+        F[T, lane] = switch
+        status = _at_stop(code, at, F, N, discrete, own, lane)
+        if status != OK:
+            return status
+        switch = _next_switch(code, at, F, N, discrete, lane)
     stop = min(F[END, lane], switch)
     for j in range(N[PENDING, lane]):
         stop = min(stop, F[at.pending_time + j, lane])
     F[STOP, lane] = stop
     cut_step(F, lane)
     return OK
+
+
+def _next_switch(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, lane: int) -> float:
+    """The next time known in advance at which a branch or the trigger of a timed event switches."""
+    switch = next_moment(at, F, N, lane)
+    if at.n_roots > 0:
+        switch = min(switch, next_known_switch(code, at, F, discrete, lane))
+    return switch
 
 
 def cut_step(F: FloatArray, lane: int) -> None:
@@ -381,6 +390,8 @@ def _finish(at: Layout, F: FloatArray, N: IntArray, results: Results, lane: int,
     results.ends[row, STEPS_TAKEN] = F[TAKEN, lane]
     if status != OK:
         results.ends[row, STATE] = _below_zero(at, F, lane) if status == UNDEFINED_RATE else _culprit(at, F, lane)
+        if status == BAD_DELAY:
+            results.ends[row, STATE] = N[CULPRIT, lane]
         for j in range(N[SAMPLED, lane], results.values.shape[1]):
             for i in range(at.n_outputs):
                 results.values[row, j, i] = math.nan

@@ -12,7 +12,7 @@ from ..equations.system import System
 from ..llvm.layout import STATE, STATUS, TIME, UNDER_WAY, Job, Results
 from ..llvm.loops import Words, compiled
 from ..solvers import Rosenbrock
-from ..status import Status
+from ..status import Status, culprit
 from . import loop as lanes
 from .batch import engine_of
 from .engine import arrange, no_progress, no_tape, settings_of, to_the_end
@@ -76,6 +76,8 @@ class Single:
         to_the_end(lambda: self._loop.run(*self._addresses), self._progress)
 
     def _sentence(self, status: int) -> str:
-        state = int(self._ends[0, STATE])
-        name = self.system.states[int(self._engine.order[state])] if state >= 0 else ""
+        number = int(self._ends[0, STATE])
+        if number >= 0 and status != Status.BAD_DELAY:
+            number = int(self._engine.order[number])
+        name = culprit(status, number, self.system.states, self.system.event_ids)
         return Status(status).sentence(name, float(self._ends[0, TIME]), self.system.model.time_unit)

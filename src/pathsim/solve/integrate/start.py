@@ -47,6 +47,7 @@ from ..llvm.layout import (
     place,
 )
 from .discontinuities import settle
+from .moments import find_moments, queue_moments
 
 LONGEST_LEAP = 1e6
 SEARCHED = 1e3
@@ -83,6 +84,8 @@ def stage(code: Code, at: Layout, F: FloatArray, discrete: Discrete, job: Job, f
     if at.n_roots > 0:
         for slot in range(count):
             settle(code, at, F, discrete, slot, START_T, at.x_start, at.p_start, at.k_start, at.nothing_held)
+    if at.n_moments > 0:
+        find_moments(code, at, F, discrete, START_T, at.p_start, at.moment_start)
     _spans(code, at, F, discrete, job, count)
     _first_steps(code, at, F, discrete, job, count)
 
@@ -256,3 +259,4 @@ def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, l
     F[SPAN, lane] = F[START_SPAN, slot]
     for e in range(at.n_events):
         N[at.was_true + e, lane] = discrete.events[e, 1]
+    queue_moments(at, F, N, discrete, lane, slot)

@@ -196,6 +196,7 @@ def moments_move(program: Program, columns: Sequence[int]) -> bool:
     parameters = _moving_parameters(system, {graph.param(slot) for slot in columns})
     on = {graph.state(i) for i in range(len(system.states))} | {graph.param(i) for i in parameters}
     roots = [one.root for one in system.discontinuities]
+    roots += [one.root for event in system.events for one in event.moments]
     return not _depending(graph, roots, on).isdisjoint(roots)
 
 

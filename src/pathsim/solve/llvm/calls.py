@@ -42,6 +42,11 @@ def call4(address: int, a: int, b: int, c: int, d: int) -> None:
     _function(address, 4)(a, b, c, d)
 
 
+def call5(address: int, a: int, b: int, c: int, d: int, e: int) -> None:
+    """``f(a, b, c, d, e)``."""
+    _function(address, 5)(a, b, c, d, e)
+
+
 def call6(address: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
     """``f(a, b, c, d, e, f)``."""
     _function(address, 6)(a, b, c, d, e, f)
@@ -80,5 +85,5 @@ def call_record(
     _record(address)(table, n8, most, rtol, own, share, block, width, advance, stages, attempts)
 
 
-BY_ADDRESS = (call2, call3, call4, call6, call7, call8, call_step, call_record)
+BY_ADDRESS = (call2, call3, call4, call5, call6, call7, call8, call_step, call_record)
 """The functions above; a compiled loop jumps to the address itself."""

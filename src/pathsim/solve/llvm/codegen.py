@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import accumulate
 
 from ..equations.elimination import Elimination, eliminate
 from ..equations.lowering import linear_in_time
 from ..equations.system import System, jacobian, time_derivative
+from .layout import EVENTS_OF_BLOCK
+from .loop_ir import Loops
 from .vector_ir import MASK, VECTOR, Function, ReadLeaf, join_module, splat, write_nodes
 
 FACTOR_ARGUMENTS = ("J", "ig", "A", "lu")
@@ -89,7 +92,7 @@ class Program:
             *self.jacobian.values(),
             *self.time_derivative,
             *(one.root for one in system.discontinuities),
-            *(event.trigger for event in system.events),
+            *(event.trigger for event in system.events if not event.timed),
             *switch,
             system.undefined,
         ]
@@ -126,8 +129,10 @@ def model_module(program: Program, fused: bool) -> str:
 
     ``start(t, raw, p, x)``; ``prep(p, k)``; ``rates(t, x, k, o)`` adds the rates to o; ``jacobian(t, x, k, J)``;
     ``time_derivative(t, x, k, o)`` d rates / dt; ``factor(J, ig, A)`` when written out at once; ``solve(A, b)``;
-    ``root_functions(t, x, k, o)``; ``switches(k, o)`` slope and start of those timed; ``triggers(t, x, k, o)``;
-    ``effects(t, x, p, o)``, see :func:`effect_nodes`; ``refuse(t, y, x, k, atol, peak, rtol, o)``, see
+    ``root_functions(t, x, k, o)``; ``switches(k, o)`` slope and start of those timed; ``triggers(t, x, k, o)`` of
+    untimed events, ``timed_triggers(t, x, p, o, block)`` of those timed in a block; ``moments(t, p, o)`` slope
+    and start of their root functions, ``moment_roots(t, p, o)`` each at its own time; ``effects(t, x, p, o, block)``,
+    see :func:`effect_nodes`; ``refuse(t, y, x, k, atol, peak, rtol, o)``, see
     :func:`_write_refusal`.
     """
     writer = Writer(program, fused)
@@ -174,8 +179,7 @@ def model_module(program: Program, fused: bool) -> str:
         pairs = [pair or (graph.zero, graph.zero) for pair in program.timed_discontinuities]
         located("switches", [node for pair in pairs for node in pair])
     if system.events:
-        located("triggers", [event.trigger for event in system.events])
-        direct("effects", effect_nodes(system))
+        _write_events(writer, program)
     if system.undefined != graph.zero:
         _write_refusal(writer, program)
     return writer.text()
@@ -218,6 +222,61 @@ def _write_refusal(writer: Writer, program: Program) -> None:
 
     written = writer.literal("refuse", ["t", "y", "x", "k", "atol", "peak", "rtol", "o"])
     write_nodes(written, writer.graph, [("o", 0, program.system.undefined)], read, program.hoisted)
+
+
+def _write_events(writer: Writer, program: Program) -> None:
+    """Triggers and effects; of many events in functions of a few, because compilers take more than twice as long over
+    functions twice as long, and because at one time few events are looked at."""
+    system, graph, read = program.system, writer.graph, _reader(program.elimination.place)
+    untimed = [("o", e, event.trigger) for e, event in enumerate(system.events) if not event.timed]
+    if untimed:
+        written = writer.literal("triggers", ["t", "x", "k", "o"])
+        write_nodes(written, graph, untimed, read, program.hoisted)
+    size, effects = 1 << EVENTS_OF_BLOCK, effect_nodes(system)
+    first = first_effects(system)
+    for block, begin in enumerate(range(0, len(system.events), size)):
+        end = min(begin + size, len(system.events))
+        written = writer.literal(f"effects_{block}", ["t", "x", "p", "o"])
+        write_nodes(written, graph, [("o", i, effects[i]) for i in range(first[begin], first[end])], read)
+        written = writer.literal(f"timed_triggers_{block}", ["t", "x", "p", "o"])
+        timed = [("o", e, system.events[e].trigger) for e in range(begin, end) if system.events[e].timed]
+        write_nodes(written, graph, timed, read)
+    blocks = -(-len(system.events) // size)
+    for name in ("effects", "timed_triggers"):
+        _call_one(writer, name, ["t", "x", "p", "o"], blocks)
+    roots = [one.root for event in system.events for one in event.moments]
+    for part, begin in enumerate(range(0, len(roots), size)):
+        lines = writer.literal(f"moments_{part}", ["t", "p", "o"])
+        at_times = writer.literal(f"moment_roots_{part}", ["t", "p", "o"])
+        for m, root in enumerate(roots[begin : begin + size], begin):
+            pair = linear_in_time(graph, root)
+            assert pair is not None
+            write_nodes(lines, graph, [("o", 2 * m, pair[0]), ("o", 2 * m + 1, pair[1])], read)
+            write_nodes(at_times, graph, [("o", m, root)], partial(_read_at_own_time, m))
+    if roots:
+        _call_in_turn(writer.function("moments", ["t", "p", "o"]), "moments", -(-len(roots) // size))
+        _call_in_turn(writer.function("moment_roots", ["t", "p", "o"]), "moment_roots", -(-len(roots) // size))
+
+
+def _read_at_own_time(m: int, f: Function, kind: str, i: int) -> str:
+    return f.load(kind, m if kind == "t" else i)
+
+
+def _call_one(writer: Writer, name: str, pointers: Sequence[str], count: int) -> None:
+    """``name(..., block)``: the call of one of the parts ``name_0``, ``name_1``, ..."""
+    f = Loops(name, pointers, "i64 %block", writer.fused)
+    cases = " ".join(f"i64 {i}, label %part_{i}" for i in range(count))
+    arguments = ", ".join(f"ptr %{pointer}" for pointer in pointers)
+    f.lines.append(f"switch i64 %block, label %done [ {cases} ]")
+    for i in range(count):
+        f.lines += [f"part_{i}:", f"call void @{name}_{i}({arguments})", "br label %done"]
+    f.lines.append("done:")
+    writer.functions.append(f)
+
+
+def first_effects(system: System) -> list[int]:
+    """Where the effects of each event begin among :func:`effect_nodes`, and their number."""
+    return [0, *accumulate(2 * len(event.targets) + 2 for event in system.events)]
 
 
 def _reader(place: dict[int, int]) -> ReadLeaf:

@@ -70,14 +70,23 @@ LaneIntegers = Annotated[IntArray, Shape(2, LANES)]
 ) = range(30)
 N_SCALARS = 30
 # rows of N
-ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY = range(7)
-N_INTEGERS = 7
+ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY, MOMENTS_LEFT, DUE, CULPRIT = range(10)
+N_INTEGERS = 10
 # values of N[SWITCHED]
 NOT_SWITCHED, AT_DISCONTINUITY, AT_REST = range(3)
 # statuses, as in pathsim.solve.status
-OK, STEP_TOO_SMALL, TOO_MANY_STEPS, NOT_FINITE, SINGULAR, CHATTERING, NO_STEADY_STATE, QUEUE_FULL, UNDEFINED_RATE = (
-    range(9)
-)
+(
+    OK,
+    STEP_TOO_SMALL,
+    TOO_MANY_STEPS,
+    NOT_FINITE,
+    SINGULAR,
+    CHATTERING,
+    NO_STEADY_STATE,
+    QUEUE_FULL,
+    UNDEFINED_RATE,
+    BAD_DELAY,
+) = range(10)
 # kinds of discontinuities
 LT, LE, FLOOR, EQ = range(4)
 # positions in Job.settings
@@ -93,6 +102,7 @@ MOST_SWITCHES_AT_ONE_TIME = 1000
 FEW_SWITCHES_AT_ONE_TIME = 30  # from which on rounding may be what switches
 FIRST_CHANCE = 88172645463325252  # seed of the choice among simultaneous events, the same in every row
 TINY_STEP = 1e-100  # of lanes that stand still
+EVENTS_OF_BLOCK = 4  # as a power of two: so many events at once have their effects and timed triggers computed
 NO_TIME = 1e-280  # what happens within it happens at once: a step so short cannot be computed
 
 
@@ -111,6 +121,9 @@ class Code(NamedTuple):
     root_functions: int
     switches: int
     triggers: int
+    timed_triggers: int
+    moments: int
+    moment_roots: int
     effects: int
     refuse: int
     jacobian: int
@@ -128,6 +141,8 @@ class Layout(NamedTuple):
     computes_outputs: int
     attempts_at_once: int
     n_events: int
+    n_untimed: int
+    n_moments: int
     most_targets: int
     most_pending: int
     table: int
@@ -160,18 +175,29 @@ class Layout(NamedTuple):
     effects: int
     pending_time: int
     pending_values: int
+    moment: int
+    moment_start: int
+    moment_tried: int
+    moment_root: int
+    moment_line: int
     # rows of N
     was_true: int
     pending_event: int
+    queue: int
+    due: int
 
 
 class Discrete(NamedTuple):
     """``roots`` (m, 2): kind, known in advance. ``events`` (e + 1, 4): first effect, initially true, persistent,
-    values from trigger time. ``targets``: is a state, index; event after event. ``kinds`` (states,): states of one kind
-    have a scale in common. ``diagonal`` (states,): where in the Jacobian a state's own entry is, or -1."""
+    values from trigger time. ``untimed`` and ``timed``: events, ascending. ``moments`` (m, 2): kind, event; of timed
+    events, one after the other. ``targets``: is a state, index; event after event. ``kinds`` (states,): states of one
+    kind have a scale in common. ``diagonal`` (states,): where in the Jacobian a state's own entry is, or -1."""
 
     roots: Integers2
     events: Integers2
+    untimed: Integers1
+    timed: Integers1
+    moments: Integers2
     targets: Integers2
     kinds: Integers1
     diagonal: Integers1

@@ -24,6 +24,7 @@ class ReferenceFunctions:
         self.time_derivative = python_function(graph, time_derivative(system))
         self.root_functions = python_function(graph, [one.root for one in system.discontinuities])
         self.triggers = python_function(graph, [event.trigger for event in system.events])
+        self.moments = [(one, python_function(graph, [one.root])) for event in system.events for one in event.moments]
         self.undefined = python_function(graph, [system.undefined])
         self.outputs = python_function(graph, outputs)
         self.rows = [i for i, _ in entries]

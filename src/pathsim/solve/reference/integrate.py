@@ -24,6 +24,7 @@ from .steps import absolute_tolerances, make_stepper
 MOST_SWITCHES_AT_ONE_TIME = 1000
 FEW_SWITCHES_AT_ONE_TIME = 30
 CLEARLY = 100.0  # errors that one step may make by which a state is clearly below zero
+ROUNDING = 1e-12  # share of the time by which a delay may miss zero and still stand for none
 LONGEST = 1e50  # time units within which a steady state must be reached
 STEADY = 1e-14  # relative change in a time of the fastest state that counts as none
 
@@ -119,6 +120,8 @@ class _Simulation:
         self.passing: dict[int, float] = {}  # equalities that hold for the moment, and their root functions there
         self.noise = np.zeros(len(system.discontinuities))  # root functions no larger than this are rounding
         self.noisy = 0
+        self.moments = self._find_moments(times[-1])  # at which triggers of timed events switch, ascending
+        self.bad_delay = -1
 
     def run(self) -> Run:
         status = self._start()
@@ -142,7 +145,7 @@ class _Simulation:
 
     def _segment(self) -> Status:
         """Integrate until a branch switches, a delayed event is due, or everything is sampled."""
-        end = min([self.times[-1], *(item.time for item in self.pending)])
+        end = min([self.times[-1], *(item.time for item in self.pending), *self.moments[:1]])
         if end - self.t > 4 * np.spacing(abs(end)) and len(self.x):
             status = self._integrate_to(end)
         else:
@@ -165,7 +168,7 @@ class _Simulation:
             self.peak = np.maximum(self.peak, np.abs(self.x))
             if self._is_undefined(reached, stepper.y if switch is None else curve(switch)):
                 return self._stop_where_undefined(start, reached, curve)
-            due_here = any(item.time <= reached for item in self.pending)
+            due_here = self._is_due(reached)
             # at the end of the segment events may still act, and a sample taken there must see them
             self._sample_until(reached, curve, inclusive=switch is None and not due_here)
             self.t = reached
@@ -174,7 +177,7 @@ class _Simulation:
                 return Status.NOT_FINITE
             if switch is not None:
                 return self._flip_branches()
-            if self.until_steady and not self.pending and self._is_steady():
+            if self.until_steady and not self.pending and not self.moments and self._is_steady():
                 self.steady = True
                 self.values[:] = self.f.outputs(self.t, self.x, self.p)
                 return Status.OK
@@ -214,7 +217,8 @@ class _Simulation:
         while True:
             switch = self._first_switch(start, end, lambda _: x) if end > start else None
             reached = end if switch is None else switch
-            self._sample_until(reached, lambda _: x, inclusive=switch is None and not self.pending)
+            due_here = bool(self.pending) or self._is_due(reached)
+            self._sample_until(reached, lambda _: x, inclusive=switch is None and not due_here)
             self.t = reached
             if switch is None:
                 return Status.OK
@@ -370,8 +374,12 @@ class _Simulation:
 
     def _events(self) -> Status:
         """Everything that happens at the present moment; samples due now are taken afterwards."""
-        for _ in range(MOST_SWITCHES_AT_ONE_TIME):
+        while self.moments and self.moments[0] <= self.t:
+            self.moments.pop(0)
+        for _ in range(MOST_SWITCHES_AT_ONE_TIME + len(self.system.events)):
             self._fire()
+            if self.bad_delay >= 0:
+                return Status.BAD_DELAY
             due = [item for item in self.pending if item.time <= self.t]
             if not due:
                 if self._release():
@@ -385,12 +393,36 @@ class _Simulation:
             self._set_branches()
         return Status.CHATTERING
 
+    def _is_due(self, t: float) -> bool:
+        """Whether an event may act at ``t``: a delayed one, or one whose trigger switches there."""
+        return any(item.time <= t for item in self.pending) or any(moment <= t for moment in self.moments[:1])
+
+    def _find_moments(self, end: float) -> list[float]:
+        """The doubles up to ``end`` from which on the root functions of timed events are on their other side, by
+        bisection; they are linear in time."""
+        found = []
+        for one, root in self.f.moments:
+            late, early = end, self.t
+            before = one.contradicts(0.0, root(early, self.x, self.p)[0])
+            if one.contradicts(0.0, root(late, self.x, self.p)[0]) == before:
+                continue
+            while early < (middle := early + 0.5 * (late - early)) < late:
+                if one.contradicts(0.0, root(middle, self.x, self.p)[0]) == before:
+                    early = middle
+                else:
+                    late = middle
+            found.append(float(late))
+        return sorted(found)
+
     def _fire(self) -> None:
         """Note every trigger that turned true; forget pending ones that need their trigger to stay true."""
         now = [bool(value) for value in self.f.triggers(self.t, self.x, self.p)]
         for i, event in enumerate(self.system.events):
             if now[i] and not self.was_true[i]:
                 delay, _, *values = self.f.effects[i](self.t, self.x, self.p)
+                if not delay >= -ROUNDING * abs(self.t):
+                    self.bad_delay = i
+                    return
                 keep = values[: len(event.targets)] if event.values_from_trigger_time else None
                 self.pending.append(_Pending(self.t + delay, i, keep))
             elif self.was_true[i] and not now[i] and not event.persistent:
@@ -430,6 +462,8 @@ class _Simulation:
 
     def _culprit(self) -> int:
         """The state that is not finite, takes a rate where it is none, or changes fastest, for the message."""
+        if self.bad_delay >= 0:
+            return self.bad_delay
         if not len(self.x):
             return -1
         if self._is_undefined(self.t, self.x):

@@ -23,9 +23,12 @@ from ..equations.evaluate import array_function, python_function
 from ..integrate.discontinuities import beyond, is_wrong, land, release
 from ..integrate.engine import Engine
 from ..integrate.events import execute, fire, next_event
+from ..integrate.moments import find_moments
+from ..integrate.workspace import Once
 from ..llvm.calls import call2, call4
 from ..llvm.layout import (
     CHANCE,
+    DUE,
     FIRST_CHANCE,
     MOST_SWITCHES_AT_ONE_TIME,
     PENDING,
@@ -85,6 +88,8 @@ class JumpSensitivities:
             return array_function(graph, forward_derivatives(graph, nodes, seeds))
 
         self.root_derivatives = [function([one.root]) for one in system.discontinuities]
+        moments = [one for event in system.events for one in event.moments]
+        self.moment_derivative: Once[int, Any] = Once(lambda m: function([moments[m].root]))
         self.effect_derivatives = [
             function(
                 [
@@ -137,6 +142,7 @@ class Crossing:
     d: int
     waits: list[_Waiting] = field(default_factory=list)
     queue: _Queue | None = None
+    moments: FloatArray = field(default_factory=lambda: np.empty(0))
     p: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def begin(
@@ -148,6 +154,8 @@ class Crossing:
         nothing = np.empty(0)
         self.queue = _Queue(nothing, nothing, nothing.astype(np.int64), was_true, FIRST_CHANCE)
         with self.jumps.lane(0.0, x, self.p) as lane:
+            self._find_moments(lane)
+            self._look_at(lane, lane.discrete.timed)
             return self._happen(lane, x_after, p_after, dx, dp, np.zeros(self.d))
 
     def cross(
@@ -157,8 +165,21 @@ class Crossing:
         assert self.queue is not None
         due = [item for item, time in zip(self.waits, self.queue.times, strict=True) if time <= t]
         with self.jumps.lane(t, x, self.p) as lane:
+            self._look_at(lane, np.unique(lane.discrete.moments[self.moments == t, 1]))
             moment = due[0].moment if due else self._moment(lane, self._rows(dx), dp)
             return self._happen(lane, x_after, p_after, dx, dp, moment)
+
+    def _find_moments(self, lane: _Lane) -> None:
+        """When timed events are due, as the row found out at its start."""
+        code, at, F, _, discrete = lane
+        if at.n_moments > 0:
+            find_moments(code, at, F, discrete, T, at.p, at.moment)
+        self.moments = F[at.moment : at.moment + at.n_moments, 0].copy()
+
+    def _look_at(self, lane: _Lane, events: IntArray) -> None:
+        """List timed events as due."""
+        lane.N[lane.at.due : lane.at.due + len(events), 0] = events
+        lane.N[DUE, 0] = len(events)
 
     def waiting(self) -> FloatArray:
         """Sensitivities of all that waits, (numbers, d): of each event its moment, then its values."""
@@ -213,13 +234,17 @@ class Crossing:
         """Derivative of the time at which a root function crosses its level: -dm / (dm/dt along the solution)."""
         code, at, F, _, discrete = lane
         best, moment = math.inf, np.zeros(self.d)
+        t, x, p = float(F[T, 0]), self._state(lane), self.p
+        rates = np.array(self.jumps.rates(t, x, p))
+        still = np.zeros((len(dp), 1))
+        for m in np.flatnonzero(self.moments == t)[:1]:
+            function = self.jumps.moment_derivative(int(m))
+            speed = float(_derivatives(function, t, x, p, rates[:, None], still, np.ones(1))[0][0])
+            return -_derivatives(function, t, x, p, dx, dp, np.zeros(self.d))[0] / speed
         if at.n_roots == 0:
             return moment
         call4(code.root_functions, place(at, T), place(at, at.y), place(at, at.k), place(at, at.roots))
         roots = F[at.roots : at.roots + at.n_roots, 0].copy()
-        t, x, p = float(F[T, 0]), self._state(lane), self.p
-        rates = np.array(self.jumps.rates(t, x, p))
-        still = np.zeros((len(dp), 1))
         for m, root in enumerate(roots):
             branch = p[at.n_parameters + m]
             if not is_wrong(int(discrete.roots[m, 0]), branch, root):
@@ -238,7 +263,7 @@ class Crossing:
 
     def _events(self, lane: _Lane, dx: FloatArray, dp: FloatArray, moment: FloatArray) -> None:
         self._restore(lane)
-        for _ in range(MOST_SWITCHES_AT_ONE_TIME):
+        for _ in range(MOST_SWITCHES_AT_ONE_TIME + lane.at.n_events):
             at, N = lane.at, lane.N
             before = N[at.was_true : at.was_true + at.n_events, 0].copy()
             fire(*lane, 0)
