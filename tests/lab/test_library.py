@@ -116,3 +116,25 @@ def test_a_name_that_holds_a_path_is_refused_wherever_it_comes_from(name: str) -
     for kind in (CellLine, Drug, Alteration):
         with pytest.raises(InputError, match=r"the name .* (cannot be used|is no text)"):
             kind(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (
+            "alpelisb 1 uM",
+            "looks like a treatment, which pathsim blot takes after --treatment; did you mean alpelisib?",
+        ),
+        ("alpelisib 1 uM + IGF1 13 nM", "unknown cell line 'alpelisib 1 uM'.*: that is a treatment"),
+        ("vehicle for 24 h then BYL719 1 uM", "that is a treatment"),
+        ("qqqzzz 10 nM", "looks like a treatment"),
+        ("byl719", "unknown cell line 'byl719': that is a drug"),
+        ("alpelisb", r"looks like a drug; did you mean alpelisib\?"),
+        ("T47D+alpelisib 1 uM", "unknown alteration 'alpelisib 1 uM': that is a treatment"),
+        ("T47Dd", r"unknown cell line 'T47Dd': did you mean T47D"),
+        ("nothing of the kind", "unknown cell line 'nothing of the kind': known: "),
+    ],
+)
+def test_a_drug_or_a_treatment_in_place_of_a_line_is_called_that(name: str, says: str) -> None:
+    with pytest.raises(UnknownNameError, match=says):
+        ps.default_library().cell_line(name)

@@ -10,14 +10,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from ..errors import InputError, raise_together, unknown
+from ..errors import InputError, UnknownNameError, brief, near_misses, raise_together, unknown
 from ..files import read_toml
 from ..model import current_version, models_folder
 from .cell_line import Alteration, CellLine
 from .drug import Drug
 from .entry import Entry
+from .treatment import Treatment
 
 AVOGADRO = 6.02214076e23  # 1/mol, exact since 2019
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,34 @@ class Library:
                 raise InputError(f"{first}: holds {len(lines)} cell lines; one is needed")
             line = next(iter(lines.values()))
         else:
-            line = _find("cell line", first, self.cell_lines, "(pathsim list cell-lines shows all)")
+            line = self._of_a_line("cell line", first, self.cell_lines, "(pathsim list cell-lines shows all)")
         for part in rest:
-            line = line.altered(_find("alteration", part, self.alterations))
+            line = line.altered(self._of_a_line("alteration", part, self.alterations))
         return line
+
+    def _of_a_line(self, kind: str, name: str, known: Mapping[str, _Item], note: str = "") -> _Item:
+        """As :func:`_find`; a drug or a treatment that stands where a cell line belongs is called what it is."""
+        try:
+            return _find(kind, name, known, note)
+        except UnknownNameError:
+            meant = "" if near_misses(name, known) else self._drug_or_treatment(name)
+            if not meant:
+                raise
+            raise UnknownNameError(f"unknown {kind} '{brief(name)}': {meant} (pathsim list drugs shows all)") from None
+
+    def _drug_or_treatment(self, text: str) -> str:
+        """That a text is, or looks like, a drug or a treatment; empty when it is neither."""
+        try:
+            drug = next(iter(Treatment.parse(text).names), text)
+            what = "a treatment, which pathsim blot takes after --treatment"
+        except InputError:
+            drug, what = text, "a drug"
+        close = near_misses(drug, self._by_spelling)
+        if any(spelling.lower() == drug.lower() for spelling in close):
+            return f"that is {what}"
+        if close:
+            return f"that looks like {what}; did you mean {' or '.join(close)}?"
+        return "" if drug == text else f"that looks like {what}"
 
     def with_drugs(self, path: str | Path) -> Library:
         """This library with the drugs of a TOML file added, replacing those of the same name."""
@@ -80,9 +106,6 @@ def default_library(version: str = "") -> Library:
 def _library_in(folder: Path, version: str) -> Library:
     lines, alterations = _read_cell_lines(folder / "cell_lines.toml")
     return Library(_read_drugs(folder / "drugs.toml"), lines, alterations, version)
-
-
-_Item = TypeVar("_Item")
 
 
 def _find(kind: str, name: str, known: Mapping[str, _Item], note: str = "") -> _Item:
