@@ -10,12 +10,16 @@ from importlib.metadata import version
 
 from .integrate.loop import run_lanes
 from .integrate.recorder import sort_steps
+from .integrate.rest_loop import equations_of_rows, load_rows, outputs_of_rows, rates_of_rows
 from .llvm import shipped
 from .sensitivities.adjoint_loop import back_lanes, start_back
 from .sensitivities.forward_loop import rest_outputs, rest_rates, run_tasks, start_tasks
 from .sensitivities.segments import place_samples
 
-LOOPS = (run_lanes, sort_steps, place_samples, start_tasks, run_tasks, rest_rates, rest_outputs, start_back, back_lanes)
+LOOPS = (
+    run_lanes, sort_steps, load_rows, rates_of_rows, equations_of_rows, outputs_of_rows, place_samples, start_tasks,
+    run_tasks, rest_rates, rest_outputs, start_back, back_lanes,
+)  # fmt: skip
 """Every function that :func:`pathsim.solve.llvm.loops.compiled` is called with."""
 
 

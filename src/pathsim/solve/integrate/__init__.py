@@ -9,5 +9,5 @@ In come a system, rows of raw values, times and outputs; out come values at the 
 - what is written down to be differentiated: ``recorder.py``.
 - where equations switch: ``discontinuities.py``, found by ``root_functions.py``; SBML events: ``events.py``,
   those that follow from time alone: ``moments.py``.
-- the last digits of a steady state: ``steady_state.py``.
+- the last digits of a steady state: ``steady_state.py``, its loops over rows: ``rest_loop.py``.
 """

@@ -19,11 +19,11 @@ from ...arrays import BoolArray, FloatArray, IntArray
 from ...linear_algebra import one_thread
 from ...model.moieties import Stoichiometry, null_space
 from ..equations.system import System, without_rate
-from ..llvm.calls import call2, call4
-from ..llvm.layout import LANES, START_T, Code, Layout, T, place
+from ..llvm.layout import LANES, Layout
+from ..llvm.loops import Words, compiled
 from ..solvers import Rosenbrock
-from .discontinuities import settle
 from .engine import OWN_SHARE, Engine
+from .rest_loop import equations_of_rows, load_rows, outputs_of_rows, rates_of_rows
 from .start import LEAST_SHARE, SMALLEST_ATOL
 from .workspace import Workspace
 
@@ -211,21 +211,31 @@ class RowsAtRest:
         solver: Rosenbrock,
     ) -> None:
         self.engine, self.solver, self.structure = engine, solver, structure_of(engine)
-        self.at: Layout = workspace.layout
-        self.F = workspace.F
-        self.first = workspace.rows["J"]
-        self.code: Code = engine.code_of(outputs).argument
+        self.around = (engine.code_of(outputs), Words(workspace.layout), workspace.F)
+        """The first arguments of the loops."""
+        at: Layout = workspace.layout
         self.n_outputs, self.n, self.x = len(outputs), len(engine.order), settled.x.copy()
         count = len(self.x)
         self.lanes = np.minimum(np.arange(-(-count // LANES) * LANES), count - 1).reshape(-1, LANES)
         """The rows in the lanes of each group; spare lanes repeat the last."""
-        at, groups = self.at, len(self.lanes)
-        self.times = settled.times
+        groups, self.times = len(self.lanes), np.ascontiguousarray(settled.times)
         self.P = np.empty((groups, at.n_parameters + at.n_roots, LANES))
         self.K = np.empty((groups, at.n_hoisted, LANES))
         self.start = np.empty_like(self.x)
-        for group, rows in enumerate(self.lanes):
-            self._load(group, rows, settled)
+        compiled(load_rows)(
+            *self.around,
+            engine.discrete,
+            engine.system.defaults,
+            np.ascontiguousarray(settled.columns),
+            np.ascontiguousarray(settled.settings),
+            np.ascontiguousarray(settled.start_states),
+            self.lanes,
+            self.times,
+            self.x,
+            self.start,
+            self.P,
+            self.K,
+        )
         volume_of = self.structure.volume_of
         weights = self.structure.weights[None]
         if (volume_of >= 0).any():
@@ -236,25 +246,6 @@ class RowsAtRest:
         self.atol = self._tolerances()
         self.fixed = np.zeros(self.x.shape, dtype=bool)
         self._asked = False
-
-    def _load(self, group: int, rows: IntArray, settled: Settled) -> None:
-        at, F, engine = self.at, self.F, self.engine
-        F[at.raw : at.raw + at.n_raw] = engine.system.defaults[:, None]
-        F[at.raw + settled.columns] = settled.settings[rows].T
-        F[START_T] = 0.0
-        call4(self.code.start, place(at, START_T), place(at, at.raw), place(at, at.p), place(at, at.x_start))
-        if len(settled.start_states):
-            F[at.x_start : at.x_start + self.n] = settled.start_states[rows].T
-        F[at.p + at.n_parameters : at.p + at.n_parameters + at.n_roots] = 0.0
-        F[T] = self.times[rows]
-        F[at.y : at.y + self.n] = self.x[rows].T
-        call2(self.code.prep, place(at, at.p), place(at, at.k))
-        if at.n_roots:
-            for lane in range(LANES):
-                settle(self.code, at, F, engine.discrete, lane, T, at.y, at.p, at.k, at.nothing_held)
-        self.start[rows] = F[at.x_start : at.x_start + self.n].T
-        self.P[group] = F[at.p : at.p + self.P.shape[1]]
-        self.K[group] = F[at.k : at.k + at.n_hoisted]
 
     def _totals(self, x: FloatArray) -> FloatArray:
         """Conserved amounts in states (rows, states)."""
@@ -268,29 +259,11 @@ class RowsAtRest:
             size[:, here] = np.maximum(size[:, here], LEAST_SHARE * size[:, here].max(axis=1, keepdims=True))
         return np.asarray(OWN_SHARE * self.solver.rtol * size + SMALLEST_ATOL)
 
-    def _put(self, group: int) -> None:
-        """Bring a group's rows into the workspace."""
-        at, F, rows = self.at, self.F, self.lanes[group]
-        F[T] = self.times[rows]
-        F[at.y : at.y + self.n] = self.x[rows].T
-        F[at.k : at.k + at.n_hoisted] = self.K[group]
-
     def outputs(self) -> FloatArray:
         """Outputs at the present states, shape (rows, outputs)."""
-        at, F = self.at, self.F
         found = np.empty((len(self.x), self.n_outputs))
-        for group, rows in enumerate(self.lanes):
-            self._put(group)
-            F[at.p : at.p + self.P.shape[1]] = self.P[group]
-            call4(self.code.outputs, place(at, T), place(at, at.y), place(at, at.p), place(at, at.o))
-            found[rows] = F[at.o : at.o + self.n_outputs].T
+        compiled(outputs_of_rows)(*self.around, self.lanes, self.times, self.x, self.P, found)
         return found
-
-    def _rates(self, group: int, rates: FloatArray) -> None:
-        at, F = self.at, self.F
-        F[at.U : at.U + self.n] = 0.0  # the compiled code adds to it
-        call4(self.code.rates, place(at, T), place(at, at.y), place(at, at.k), place(at, at.U))
-        rates[self.lanes[group]] = F[at.U : at.U + self.n].T
 
     def correct(self) -> None:
         """Newton's method in every row."""
@@ -316,15 +289,10 @@ class RowsAtRest:
         """The matrices (wanted rows, states, states) of the linearised equations, conserved totals in place of
         dependent states and starts in place of rates that vanish, and what is left of the equations (wanted rows,
         states). All rows are wanted the first time."""
-        at, F, n = self.at, self.F, self.n
+        n = self.n
         entries, rates = np.empty((len(self.x), len(self.structure.rows))), np.empty_like(self.x)
-        jacobian = self.engine.code.addresses["jacobian"]
-        for group, rows in enumerate(self.lanes):
-            if wanted[rows].any():
-                self._put(group)
-                call4(jacobian, place(at, T), place(at, at.y), place(at, at.k), place(at, self.first))
-                entries[rows] = F[self.first : self.first + entries.shape[1]].T
-                self._rates(group, rates)
+        marks = wanted.astype(np.int64)
+        compiled(equations_of_rows)(*self.around, self.lanes, self.times, self.x, self.K, marks, rates, entries)
         matrix = np.zeros((int(wanted.sum()), n, n))
         matrix[:, self.structure.rows, self.structure.columns] = entries[wanted]
         left, dependent = rates[wanted], self.structure.dependent
@@ -348,9 +316,10 @@ class RowsAtRest:
         idle: BoolArray = np.asarray(~matrix.any(axis=2) & (left == 0.0))
         if not idle.any():
             return idle
-        zeros = self.zeros()
-        for row in np.flatnonzero(idle.any(axis=1)):
-            idle[row] &= _without_rate(self.engine, zeros[row].tobytes())
+        rows = np.flatnonzero(idle.any(axis=1))
+        zeros = self.zeros()[rows]
+        found = [_without_rate(self.engine, one.tobytes()) for one in zeros]
+        idle[rows] &= np.array(found)
         return idle
 
     def _changes(self, going: BoolArray) -> FloatArray:
@@ -363,9 +332,7 @@ class RowsAtRest:
     def residual(self) -> tuple[FloatArray, IntArray]:
         """The largest relative rate of each row, and the state it belongs to."""
         rates = np.empty_like(self.x)
-        for group in range(len(self.lanes)):
-            self._put(group)
-            self._rates(group, rates)
+        compiled(rates_of_rows)(*self.around, self.lanes, self.times, self.x, self.K, rates)
         relative = np.abs(rates) / (np.abs(self.x) + self.atol)
         if not self.n:
             return np.zeros(len(self.x)), np.full(len(self.x), -1)
