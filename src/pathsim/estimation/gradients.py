@@ -36,11 +36,12 @@ NOT_FINITE = "a parameter is not a finite number"
 
 
 def forward_derivatives(
-    setup: Setup, thetas: FloatArray, solver: Rosenbrock, refinements: int = MOST_REFINEMENTS
+    setup: Setup, thetas: FloatArray, solver: Rosenbrock, refinements: int | None = MOST_REFINEMENTS
 ) -> list[Derivatives]:
     """Value, gradient and Fisher information at each of ``thetas`` (m, d).
 
-    Simulations whose sensitivities are inaccurate are repeated with smaller steps, ``refinements`` times at most.
+    Simulations whose sensitivities are inaccurate are repeated with smaller steps, ``refinements`` times at most; with
+    None nobody looks at how accurate they are.
     """
     m, d = thetas.shape
     finite: BoolArray = np.asarray(np.isfinite(thetas).all(axis=1))

@@ -308,12 +308,12 @@ def bounded_step(
     """
     known = {} if known is None else known
     step = np.zeros(len(theta))
-    at_bound = np.where(gradient > 0, theta <= lower, (theta >= upper) & (gradient < 0))
+    at_bound = ((gradient > 0) & (theta <= lower)) | ((gradient < 0) & (theta >= upper))
     free = ~at_bound
     for _ in range(len(theta)):
-        if not free.any():
-            break
         key = free.tobytes()
+        if b"\1" not in key:
+            break
         one = known.get(key)
         if one is None:
             one = known[key] = Reduced.of(hessian, free)
@@ -325,12 +325,13 @@ def bounded_step(
             room = math.sqrt(max(radius**2 - float(held @ held), (0.1 * radius) ** 2))
             step[one.free] = region_step(inner, one.eigen, room)
         end = theta + step
-        over = free & ((end < lower) | (end > upper))
-        if not over.any():
+        inside = np.minimum(np.maximum(end, lower), upper)
+        over = free & (end != inside)
+        if b"\1" not in over.tobytes():
             break
-        step[over] = np.minimum(np.maximum(end, lower), upper)[over] - theta[over]
+        step[over] = inside[over] - theta[over]
         free &= ~over
-    expected = -float(gradient @ step + 0.5 * step @ hessian @ step)
+    expected = -float(gradient @ step + 0.5 * (step @ (hessian @ step)))
     if expected <= 0 and (~at_bound).any():  # holding variables at bounds may spoil it: fall back to steepest descent
         step = np.where(at_bound, 0.0, -gradient)
         step *= radius / max(float(np.linalg.norm(step)), 1e-300)
@@ -352,7 +353,7 @@ class Eigen(NamedTuple):
     def of(cls, matrix: FloatArray) -> Eigen:
         values, vectors = np.linalg.eigh(matrix)
         least = float(values[0])
-        tiny = 1e-14 * max(float(np.abs(values).max()), 1e-300)
+        tiny = 1e-14 * max(-least, float(values[-1]), 1e-300)
         if least < -1e3 * tiny:
             return cls(values - least + tiny, vectors)
         return cls(np.maximum(values, tiny), vectors)
@@ -379,19 +380,20 @@ def region_step(gradient: FloatArray, hessian: Eigen, radius: float) -> FloatArr
     The shift of the eigenvalues is found by Newton's method on 1 / radius - 1 / |s|, from the left and so monotonically
     (J. J. More and D. C. Sorensen).
     """
-    if not gradient.any():  # the Hessian may be zero as well, as where scales make up for everything
+    parts = gradient @ hessian.vectors
+    size = math.sqrt(float(parts @ parts))
+    if size == 0.0:  # the Hessian may be zero as well, as where scales make up for everything
         return np.zeros(len(gradient))
-    parts = hessian.vectors.T @ gradient
-    squares = parts**2
-    shift = max(0.0, math.sqrt(float(squares.sum())) / radius - float(hessian.values[-1]))  # not too large in any case
+    shift = max(0.0, size / radius - float(hessian.values[-1]))  # not too large in any case
     for _ in range(60):
         shifted = hessian.values + shift
-        terms = squares / shifted**2
-        length = math.sqrt(float(terms.sum()))
+        along = parts / shifted
+        square = float(along @ along)
+        length = math.sqrt(square)
         if length <= radius * (1 + 1e-3):
             break
-        shift += (length - radius) / radius * length**2 / float((terms / shifted).sum())
-    return -(hessian.vectors @ (parts / (hessian.values + shift)))
+        shift += (length - radius) / radius * square / float(along @ (along / shifted))
+    return -(hessian.vectors @ along)
 
 
 # ----------------------------------------------------------------------------------------------------------- L-BFGS-B

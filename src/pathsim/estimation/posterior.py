@@ -137,7 +137,7 @@ class Posterior:
 
     def derivatives_many(self, thetas: FloatArray) -> list[Derivatives]:
         """Derivatives at many vectors at once, roughly: the error of sensitivities is not controlled."""
-        found = forward_derivatives(self.setup, thetas, self._many.solver, refinements=0)
+        found = forward_derivatives(self.setup, thetas, self._many.solver, refinements=None)
         return [self._with_priors(one, theta) for one, theta in zip(found, thetas, strict=True)]
 
     @property

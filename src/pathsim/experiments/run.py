@@ -286,11 +286,16 @@ class Runner:
 
     @one_thread()
     def forward(
-        self, numbers: FloatArray, derivatives: FloatArray, solver: Rosenbrock, refinements: int = MOST_REFINEMENTS
+        self,
+        numbers: FloatArray,
+        derivatives: FloatArray,
+        solver: Rosenbrock,
+        refinements: int | None = MOST_REFINEMENTS,
     ) -> Sensitivities:
         """Outputs for ``numbers`` (values, m) and theirs along ``derivatives`` (values, m, d), those of numbers.
 
-        Where the error of derivatives is too large rows are simulated again with smaller steps, so many times at most.
+        Where the error of derivatives is too large rows are simulated again with smaller steps, so many times at most;
+        with None it is not even estimated.
         """
         progress, moved, error = _Progress(self, numbers, give_up=True), list[Ended](), 0.0
         for number, group in enumerate(self.plan.groups):

@@ -90,8 +90,11 @@ class Words:
 
 
 def address_of(array: npt.NDArray[Any]) -> int:
-    """Where the first element of an array is."""
-    return int(array.__array_interface__["data"][0])
+    """Where the first element of a contiguous array is."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]  # arrays are buffers
+    except (TypeError, ValueError):  # read-only, or without elements; three times as slow
+        return int(array.__array_interface__["data"][0])
 
 
 def words_of(argument: Any) -> Sequence[int]:

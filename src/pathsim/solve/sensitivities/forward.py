@@ -67,12 +67,13 @@ def run_sensitivities(
     start_states: FloatArray | None = None,
     start_seeds: FloatArray | None = None,
     until_steady: bool = False,
-    refinements: int = MOST_REFINEMENTS,
+    refinements: int | None = MOST_REFINEMENTS,
 ) -> Differentiated:
     """Simulate rows as :func:`pathsim.solve.run_rows` (or ``settle_rows``) does, with derivatives along ``seeds``.
 
     Where the state stands still its step size says nothing about its derivatives; so where their error estimate is too
-    large the row is simulated again with smaller steps there, up to ``refinements`` times.
+    large the row is simulated again with smaller steps there, up to ``refinements`` times; with None errors are not
+    even estimated, and told as 0.
 
     Args:
         seeds: (n, raw values, d), the derivative of each row's raw values (all of them) in each direction.
@@ -82,7 +83,7 @@ def run_sensitivities(
     if until_steady and is_plain(system, chosen):
         return _at_rest(system, settings, outputs, seeds, chosen, columns, start_states, start_seeds)
     limits: list[FloatArray] = [np.empty((0, 2))] * len(settings)
-    for attempt in range(refinements + 1):
+    for attempt in range((refinements or 0) + 1):
         recording = record_rows(
             system,
             settings,
@@ -94,11 +95,11 @@ def run_sensitivities(
             until_steady=until_steady,
             limits=limits,
         )
-        carried = _Differentiation(recording, seeds, start_seeds, chosen)
+        carried = _Differentiation(recording, seeds, start_seeds, chosen, estimates=refinements is not None)
         found = carried.run()
         if attempt == 0:
             errors = carried.row_errors()
-        if until_steady or attempt == refinements or not carried.refine(limits):
+        if until_steady or not refinements or attempt == refinements or not carried.refine(limits):
             break
     return Differentiated(recording.rows, found, errors)
 
@@ -169,12 +170,17 @@ def differentiate(
 
 class _Differentiation:
     def __init__(
-        self, recording: Recording, seeds: FloatArray, start_seeds: FloatArray | None, solver: Rosenbrock
+        self,
+        recording: Recording,
+        seeds: FloatArray,
+        start_seeds: FloatArray | None,
+        solver: Rosenbrock,
+        estimates: bool = True,
     ) -> None:
         self.recording, self.start_seeds = recording, start_seeds
         relative = np.full((len(recording.atol), 1), solver.rtol)
         self.tolerances = LOOSER * np.hstack([relative, recording.atol])
-        self.errors = np.zeros(len(recording.order))
+        self.errors = np.zeros(len(recording.order) * estimates)
         self.machine = forward_of(recording.system, recording.tableau)
         self.place = np.asarray(self.machine.engine.order)
         n = len(recording.rows.status)
@@ -206,6 +212,8 @@ class _Differentiation:
     def row_errors(self) -> FloatArray:
         """The largest error of each row's steps."""
         first = self.recording.first
+        if not self.errors.size:
+            return np.zeros(len(first) - 1)
         filled = np.append(self.errors, 0.0)
         return np.where(np.diff(first) > 0, np.maximum.reduceat(filled, first[:-1]), 0.0)
 

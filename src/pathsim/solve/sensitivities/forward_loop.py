@@ -205,7 +205,7 @@ def run_tasks(
     the parameters. ``samples`` (s, 2): position in ``order`` of the step a sample lies in, or -1 for the beginning, and
     its number; ``times`` (s,). ``out`` is (rows, times, outputs, columns). ``errors`` (order) is raised to the error of
     each step's sensitivities over ``tolerances`` (rows, relative and absolute ones of states), ``sizes`` (tasks, 8)
-    being the relative size of each direction.
+    being the relative size of each direction; not where it is empty.
     """
     n, n_p, n8 = at.n, P.shape[1], at.n * LANES
     for m in range(tasks.shape[0]):
@@ -233,7 +233,8 @@ def run_tasks(
             _load(code, at, tape, record)
             if n > 0:
                 call2(code.step, at.table, n8)
-                errors[position] = max(errors[position], _error(code, at, F))
+                if errors.shape[0] > 0:
+                    errors[position] = max(errors[position], _error(code, at, F))
             shortened = tape.steps[record, STEP_COUNTS] == ENDED_EARLY
             if shortened or (s < last and samples[s, 0] == position):
                 _prepare_dense(code, at, n8)
