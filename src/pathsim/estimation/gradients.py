@@ -29,6 +29,8 @@ LARGEST_ERROR = 30.0
 """Of forward sensitivities, over what is tolerated; where states stand still it is in the thousands."""
 TOGETHER = 64
 """Vectors whose steps are kept at the same time: more would leave the processor's cache."""
+SIMULATED_TOGETHER, FEWEST_TOGETHER = 384, 8
+"""Simulations whose steps and their stages are kept at the same time, for as many vectors, but not for fewer."""
 NOT_FINITE = "a parameter is not a finite number"
 
 
@@ -44,6 +46,10 @@ def forward_derivatives(
     None nobody looks at how accurate they are.
     """
     m, d = thetas.shape
+    most = max(FEWEST_TOGETHER, SIMULATED_TOGETHER // setup.simulations)
+    if m > most:
+        pieces = (thetas[first : first + most] for first in range(0, m, most))
+        return [one for piece in pieces for one in forward_derivatives(setup, piece, solver, refinements)]
     finite: BoolArray = np.asarray(np.isfinite(thetas).all(axis=1))
     if not finite.all():
         others = iter(forward_derivatives(setup, thetas[finite], solver, refinements) if finite.any() else ())

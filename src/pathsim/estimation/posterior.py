@@ -26,6 +26,8 @@ from .setup import Setup
 
 ROWS_TOGETHER, MOST_TOGETHER = 128, 20
 """Simulations of searches that go on in step, a vector each, and searches at most."""
+MOST_ROUGH = 512
+"""Vectors that are simulated roughly at the same time."""
 FORWARD_PAYS = 24
 """Up to so many parameters forward sensitivities cost little more than the adjoint."""
 
@@ -82,8 +84,7 @@ class Posterior:
     @cached_property
     def searches_together(self) -> int:
         """How many searches are worth going on in step: so many that simulations of a vector each fill the lanes."""
-        simulations = sum(group.rows for part in self.setup.parts for group in part.runner.plan.groups)
-        return min(MOST_TOGETHER, max(1, ROWS_TOGETHER // max(simulations, 1)))
+        return min(MOST_TOGETHER, max(1, ROWS_TOGETHER // self.setup.simulations))
 
     def refined(self, theta: FloatArray) -> tuple[FloatArray, float, str]:
         """``theta`` with what no simulation depends on at its best for the simulations it gives, and the value there.
@@ -121,7 +122,9 @@ class Posterior:
 
     def refined_many(self, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Many vectors at once, roughly: see :class:`.refine.ManyVectors`."""
-        thetas, found = self._many.refined(thetas)
+        firsts = range(0, max(len(thetas), 1), MOST_ROUGH)
+        pieces = [self._many.refined(thetas[first : first + MOST_ROUGH]) for first in firsts]
+        thetas, found = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
         if self.setup.has_priors:
             for i in np.flatnonzero(np.isfinite(found)):
                 found[i] -= self._log_prior(thetas[i])

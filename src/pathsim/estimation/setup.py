@@ -184,6 +184,11 @@ class Setup:
         touched = [self.value_table.depends_on(np.array([place])) for place in self.places]
         return np.array([not (used & depends).any() for depends in touched], dtype=bool)
 
+    @cached_property
+    def simulations(self) -> int:
+        """How many simulations one vector takes, at least 1."""
+        return max(1, sum(group.rows for part in self.parts for group in part.runner.plan.groups))
+
     # priors
 
     @cached_property
