@@ -176,9 +176,7 @@ def _answer(there: Connection, work: Callable[[Path], Found], file: Path, limit:
 
 LOST = "libRoadRunner loses triggers that compare time with ==; written with >= it agrees, as COPASI and LSODA do"
 CAUSES = {
-    "BIOMD0000000810": "cytotoxic cells grow again from 2e-7 of their peak, which rtol 1e-6 refuses to follow",
     "BIOMD0000000814": "doses where rem(time, 28) == 27: all ten are given here, LSODA on our reference agrees",
-    "BIOMD0000000876": "infected cells grow again from 5e-12 of their peak; at 1e-6 none tells how many",
     "BIOMD0000000570": LOST,
     "BIOMD0000000620": LOST,
     "BIOMD0000000816": LOST,

@@ -17,9 +17,10 @@ class Rosenbrock:
     ``rtol`` and ``atol`` bound the estimated error of each step relative to ``atol + rtol*|x|``, per state and in the
     root mean square over states. The error reached is usually far below ``rtol`` times the peak of a state. By default
     ``atol`` follows each state, so that results do not depend on units: a thousandth of ``rtol`` times the largest
-    value that the state has had, and never less than 1e-5 of that for the largest state of its kind; a population that
-    falls below a billionth of its peak and grows again by itself needs a smaller ``atol``. ``max_steps`` may be taken
-    from one sample to the next. ``tableau`` is the method, see :mod:`pathsim.solve.rosenbrock.tableau`.
+    value that the state has had, and never less than 1e-5 of that for the largest state of its kind. A row in which a
+    state falls below that and comes back, such as a population that grows again from a trace, is done once more with
+    1e-7 of it. ``max_steps`` may be taken from one sample to the next. ``tableau`` is the method, see
+    :mod:`pathsim.solve.rosenbrock.tableau`.
     """
 
     rtol: float = 1e-6

@@ -236,6 +236,7 @@ class Engine:
             "xs": n,
             "atol": n,
             "peak": n,
+            "trough": n,
             "U": T.stages * n,
             "D": len(T.H) * n,
             "k": n_k,
@@ -274,7 +275,7 @@ class Engine:
                    "was_rejected": rows.WAS_REJECTED, "stop": rows.STOP, "aim": rows.AIM, "accepted": rows.ACCEPTED,
                    "wish": rows.WISH, "h_next": rows.H_NEXT, "t_next": rows.T_NEXT, "lands": rows.LANDS,
                    "target": rows.TARGET, "live": rows.LIVE, "taken": rows.TAKEN, "limit": rows.LIMIT,
-                   "tolerance": rows.TOLERANCE, "refused": rows.REFUSED}  # fmt: skip
+                   "own": rows.OWN, "tolerance": rows.TOLERANCE, "refused": rows.REFUSED}  # fmt: skip
         counts = {
             "n": n,
             "n_parameters": n_parameters,
@@ -308,7 +309,7 @@ class Engine:
                 "due": n_timed + n_moments,
             },
         )
-        memory.N[rows.ROW] = -1
+        memory.N[rows.ROW] = memory.N[rows.AGAIN] = -1
         return memory
 
     def step_functions(self) -> dict[str, int]:

@@ -18,6 +18,7 @@ from ..llvm.layout import (
     OK,
     PENDING,
     QUEUE_FULL,
+    REGROWN,
     Code,
     Discrete,
     Layout,
@@ -143,6 +144,8 @@ def execute(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: Discre
         index = discrete.targets[targets + i, 1]
         if discrete.targets[targets + i, 0] != 0:
             F[at.y + index, lane] = value
+            if F[at.trough + index, lane] != REGROWN:
+                F[at.trough + index, lane] = -math.inf  # it has not grown to where it is
         else:
             F[at.p + index, lane] = value
     _drop(at, F, N, lane, j)

@@ -15,12 +15,15 @@ from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call2, call4, call8, call_step
 from ..llvm.layout import (
     ACCEPTED,
+    AGAIN,
     AIM,
     AT_DISCONTINUITY,
     AT_REST,
+    ATTEMPT,
     BAD_DELAY,
     CULPRIT,
     END,
+    FIRST,
     FIRST_STAGED,
     H_NEXT,
     LANDS,
@@ -37,9 +40,10 @@ from ..llvm.layout import (
     NOT_SWITCHED,
     OK,
     OLD_ERROR,
-    OWN_SHARE,
+    OWN,
     PENDING,
     REFUSED,
+    REGROWN,
     ROW,
     RTOL,
     SAMPLED,
@@ -54,6 +58,7 @@ from ..llvm.layout import (
     T_NEXT,
     TAKEN,
     TARGET,
+    TIGHTER,
     TIME,
     TINY_STEP,
     TOLERANCE,
@@ -78,7 +83,7 @@ from ..rosenbrock.step import SMALLEST_RELATIVE_STEP, SMALLEST_STEP, WORTH_LANDI
 from .discontinuities import flip_branches, next_known_switch, shorten
 from .events import happen
 from .moments import next_moment
-from .recorder import Tape, note_begun, note_ends, note_steps, note_taken, record_attempts
+from .recorder import Tape, forget, note_begun, note_ends, note_steps, note_taken, record_attempts
 from .root_functions import find_switches
 from .samples import all_sampled, next_sample, sample_inside, sample_now
 from .start import fastest_state, follow_scales, from_rates, no_leap, prepare_stage, stage, take
@@ -108,7 +113,7 @@ def run_lanes(
     if fresh:
         prepare_stage(at, F, job)
         for lane in range(LANES):
-            N[ROW, lane] = -1
+            N[ROW, lane] = N[AGAIN, lane] = -1
         next_row = job.first
         first_staged, staged = job.first, 0  # the stage holds this many rows from there on
         live = 0
@@ -120,18 +125,30 @@ def run_lanes(
     recording = tape.lanes > 0
     n8 = at.n * LANES
     share = 1.0 / max(at.n, 1)
-    rtol, own = job.settings[RTOL], job.settings[OWN_SHARE]
-    while live > 0 or next_row < job.last:
+    rtol = job.settings[RTOL]
+    while live > 0 or next_row < job.last or _any_again(N):
         if calls >= progress[MOST_CALLS]:
             progress[NEXT_ROW], progress[LIVE_ROWS] = next_row, live
             progress[FIRST_STAGED], progress[STAGED] = first_staged, staged
             return calls
-        for lane in range(LANES):  # idle lanes take the next row
-            while N[ROW, lane] < 0 and next_row < job.last:
+        for lane in range(LANES):  # idle lanes do their row again, or take the next
+            while N[AGAIN, lane] >= 0:
+                row = N[AGAIN, lane]
+                stage(code, at, F, discrete, job, row, 1)
+                take(at, F, N, discrete, job, lane, row, 0, N[ATTEMPT, lane] + 1)
+                if recording:
+                    forget(tape, row, lane)
+                    note_taken(at, F, tape, row, lane)
+                live += 1 - _begin(code, at, F, N, discrete, job, results, lane)
+                if recording:
+                    note_begun(at, F, N, tape, row, lane)
+                if staged > 0:
+                    stage(code, at, F, discrete, job, first_staged, staged)
+            while N[ROW, lane] < 0 and next_row < job.last and N[AGAIN, lane] < 0:
                 if next_row == first_staged + staged:
                     first_staged, staged = next_row, min(LANES, job.last - next_row)
                     stage(code, at, F, discrete, job, first_staged, staged)
-                take(at, F, N, discrete, job, lane, next_row, next_row - first_staged)
+                take(at, F, N, discrete, job, lane, next_row, next_row - first_staged, FIRST)
                 if recording:
                     note_taken(at, F, tape, next_row, lane)
                 next_row += 1
@@ -146,9 +163,9 @@ def run_lanes(
         if at.n == 0:
             _jump(F)
         elif recording:
-            record_attempts(code, at, tape, rtol, own)
+            record_attempts(code, at, tape, rtol)
         else:
-            call_step(code.step, at.table, n8, at.attempts_at_once, rtol, own, share)
+            call_step(code.step, at.table, n8, at.attempts_at_once, rtol, share)
         calls += 1
         if recording:
             note_steps(at, F, N, tape)
@@ -157,6 +174,14 @@ def run_lanes(
             note_ends(at, F, N, tape)
     progress[UNDER_WAY] = 0
     return calls
+
+
+def _any_again(N: IntArray) -> bool:
+    """Whether a lane is to do its row again."""
+    again = False
+    for lane in range(LANES):
+        again = again or N[AGAIN, lane] >= 0
+    return again
 
 
 def _fill_spare_lanes(at: Layout, F: FloatArray) -> None:
@@ -170,6 +195,7 @@ def _fill_spare_lanes(at: Layout, F: FloatArray) -> None:
         for i in range(at.n_hoisted):
             F[at.k + i, lane] = F[at.k + i, 0]
         F[T, lane] = F[T, 0]
+        F[OWN, lane] = F[OWN, 0]
         F[LIVE, lane] = 0.0
         F[H, lane] = F[WISH, lane] = TINY_STEP
         F[STOP, lane] = F[AIM, lane] = F[END, 0]
@@ -201,14 +227,14 @@ def _begin(
     if status == OK and _is_undefined(code, at, F, at.y, lane):
         status = UNDEFINED_RATE
     if status == OK:
-        if job.settings[OWN_SHARE] > 0.0:
-            follow_scales(at, F, discrete, job.settings[OWN_SHARE], lane, at.y, at.atol)
+        if F[OWN, lane] > 0.0:
+            follow_scales(at, F, discrete, F[OWN, lane], lane, at.y, at.atol)
         F[AIM, lane] = next_sample(N, job, lane)
         sample_now(code, at, F, N, job, results, 1 << lane)
     if status != OK or all_sampled(N, job, lane):
         _finish(at, F, N, results, lane, status)
         return 1
-    status = _aim(code, at, F, N, discrete, job.settings[OWN_SHARE], lane)
+    status = _aim(code, at, F, N, discrete, F[OWN, lane], lane)
     if status != OK:
         _finish(at, F, N, results, lane, status)
         return 1
@@ -307,7 +333,7 @@ def _advance(
         if F[ACCEPTED, lane] > 0.5:
             F[T, lane] = F[T_NEXT, lane]
             if arrived >> lane & 1 and (N[SWITCHED, lane] == AT_DISCONTINUITY or F[T, lane] >= F[STOP, lane]):
-                status = _at_stop(code, at, F, N, discrete, job.settings[OWN_SHARE], lane)
+                status = _at_stop(code, at, F, N, discrete, F[OWN, lane], lane)
         elif F[H, lane] <= SMALLEST_RELATIVE_STEP * abs(F[T, lane]) + SMALLEST_STEP:
             status = STEP_TOO_SMALL
         if status == OK and F[TAKEN, lane] >= F[LIMIT, lane]:
@@ -330,7 +356,7 @@ def _advance(
         if ends:
             status = NO_STEADY_STATE if steady and N[SWITCHED, lane] != AT_REST else OK
         else:
-            status = _aim(code, at, F, N, discrete, job.settings[OWN_SHARE], lane)
+            status = _aim(code, at, F, N, discrete, F[OWN, lane], lane)
         if ends or status != OK:
             _finish(at, F, N, results, lane, status)
             done += 1
@@ -401,6 +427,12 @@ def _finish(at: Layout, F: FloatArray, N: IntArray, results: Results, lane: int,
     if results.atol.shape[0] > 0:
         for i in range(at.n):
             results.atol[row, i] = F[at.atol + i, lane]
+    if N[ATTEMPT, lane] == FIRST:
+        for i in range(at.n):
+            if F[OWN, lane] > 0.0 and F[at.trough + i, lane] == REGROWN:
+                N[AGAIN, lane] = row
+    elif N[ATTEMPT, lane] == TIGHTER and status != OK:
+        N[AGAIN, lane] = row
     N[ROW, lane] = -1
     F[LIVE, lane] = 0.0
     # an idle lane keeps stepping with its neighbours: let it stand still on tame numbers

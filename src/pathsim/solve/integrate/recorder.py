@@ -110,6 +110,15 @@ def note_taken(at: Layout, F: FloatArray, tape: Tape, row: int, lane: int) -> No
     _copy(at, F, tape.starts, row, 0, lane)
 
 
+def forget(tape: Tape, row: int, lane: int) -> None:
+    """Let what has been written down of a row not count: it is begun anew."""
+    for record in range(min(tape.counts[CALLS] * tape.lanes, tape.links.shape[0])):
+        if tape.links[record, LINK_ROW] == row:
+            tape.links[record, LINK_ROW] = -1
+    tape.taken[row] = 0
+    tape.lane_record[lane] = -1
+
+
 def note_begun(at: Layout, F: FloatArray, N: IntArray, tape: Tape, row: int, lane: int) -> None:
     """Write down what has happened at the start of a row, and limit its first step."""
     _copy(at, F, tape.starts, row, at.n + at.n_parameters + at.n_roots, lane)
@@ -140,7 +149,7 @@ def _copy(at: Layout, F: FloatArray, target: FloatArray, record: int, first: int
         target[record, first + at.n + i] = F[at.p + i, lane]
 
 
-def record_attempts(code: Code, at: Layout, tape: Tape, rtol: float, own: float) -> None:
+def record_attempts(code: Code, at: Layout, tape: Tape, rtol: float) -> None:
     """Attempts until the integration loop is needed, written down as long as there is room."""
     capacity, width = tape.links.shape[0] // tape.lanes, tape.steps.shape[1]
     room = capacity - tape.counts[CALLS]
@@ -159,7 +168,6 @@ def record_attempts(code: Code, at: Layout, tape: Tape, rtol: float, own: float)
         at.n * LANES,
         most,
         rtol,
-        own,
         1.0 / at.n,
         place,
         width,

@@ -7,7 +7,9 @@ import math
 from ...arrays import FloatArray, IntArray
 from ..llvm.calls import call2, call4
 from ..llvm.layout import (
+    AGAIN,
     ATOL,
+    ATTEMPT,
     CHANCE,
     END,
     FIRST_CHANCE,
@@ -19,6 +21,7 @@ from ..llvm.layout import (
     NOISY,
     NOT_SWITCHED,
     OLD_ERROR,
+    OWN,
     OWN_SHARE,
     PENDING,
     REPEATS,
@@ -34,6 +37,7 @@ from ..llvm.layout import (
     SWITCH_TIME,
     SWITCHED,
     TAKEN,
+    TIGHTER,
     TOLERANCE,
     TS,
     UNTIL_STEADY,
@@ -54,6 +58,8 @@ SEARCHED = 1e3
 """Times of the fastest state that the first step towards a steady state may take, and that scales are made in."""
 LEAST_SHARE = 1e-5  # of the largest absolute tolerance of a kind of states that each of them has
 SMALLEST_ATOL = 1e-300
+TIGHTER_SHARE = 1e-7
+"""Of absolute tolerances, where states grow again from below them: a row that shows it is done again with these."""
 
 
 def prepare_stage(at: Layout, F: FloatArray, job: Job) -> None:
@@ -225,8 +231,22 @@ def no_leap(h: float, fastest: float) -> float:
     return h
 
 
-def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, lane: int, row: int, slot: int) -> None:
+def take(
+    at: Layout,
+    F: FloatArray,
+    N: IntArray,
+    discrete: Discrete,
+    job: Job,
+    lane: int,
+    row: int,
+    slot: int,
+    attempt: int,
+) -> None:
     """Put a staged row into a lane."""
+    share = TIGHTER_SHARE if attempt == TIGHTER else 1.0
+    N[ATTEMPT, lane] = attempt
+    N[AGAIN, lane] = -1
+    F[OWN, lane] = share * job.settings[OWN_SHARE]
     for i in range(at.n_parameters + at.n_roots):
         F[at.p + i, lane] = F[at.p_start + i, slot]
     for i in range(at.n_hoisted):
@@ -253,8 +273,9 @@ def take(at: Layout, F: FloatArray, N: IntArray, discrete: Discrete, job: Job, l
         F[at.passing + m, lane] = 0.0
         F[at.noise + m, lane] = 0.0
     for i in range(at.n):
-        F[at.atol + i, lane] = F[at.atol_start + i, slot]
+        F[at.atol + i, lane] = share * F[at.atol_start + i, slot]
         F[at.peak + i, lane] = 0.0
+        F[at.trough + i, lane] = -math.inf
     F[TOLERANCE, lane] = job.settings[RTOL]
     F[SPAN, lane] = F[START_SPAN, slot]
     for e in range(at.n_events):

@@ -19,12 +19,12 @@ def _function(address: int, arguments: int) -> Any:
 
 @cache
 def _step(address: int) -> Any:
-    return ctypes.CFUNCTYPE(None, _INTEGER, _INTEGER, _INTEGER, _DOUBLE, _DOUBLE, _DOUBLE)(address)
+    return ctypes.CFUNCTYPE(None, _INTEGER, _INTEGER, _INTEGER, _DOUBLE, _DOUBLE)(address)
 
 
 @cache
 def _record(address: int) -> Any:
-    return ctypes.CFUNCTYPE(None, *[_INTEGER] * 3, *[_DOUBLE] * 3, *[_INTEGER] * 5)(address)
+    return ctypes.CFUNCTYPE(None, *[_INTEGER] * 3, *[_DOUBLE] * 2, *[_INTEGER] * 5)(address)
 
 
 def call2(address: int, a: int, b: int) -> None:
@@ -62,9 +62,9 @@ def call8(address: int, a: int, b: int, c: int, d: int, e: int, f: int, g: int, 
     _function(address, 8)(a, b, c, d, e, f, g, h)
 
 
-def call_step(address: int, table: int, n8: int, most: int, rtol: float, own: float, share: float) -> None:
-    """``step(table, n8, most, rtol, own, share)``."""
-    _step(address)(table, n8, most, rtol, own, share)
+def call_step(address: int, table: int, n8: int, most: int, rtol: float, share: float) -> None:
+    """``step(table, n8, most, rtol, share)``."""
+    _step(address)(table, n8, most, rtol, share)
 
 
 def call_record(
@@ -73,7 +73,6 @@ def call_record(
     n8: int,
     most: int,
     rtol: float,
-    own: float,
     share: float,
     block: int,
     width: int,
@@ -81,8 +80,8 @@ def call_record(
     stages: int,
     attempts: int,
 ) -> None:
-    """``record(table, n8, most, rtol, own, share, block, width, advance, stages, attempts)``."""
-    _record(address)(table, n8, most, rtol, own, share, block, width, advance, stages, attempts)
+    """``record(table, n8, most, rtol, share, block, width, advance, stages, attempts)``."""
+    _record(address)(table, n8, most, rtol, share, block, width, advance, stages, attempts)
 
 
 BY_ADDRESS = (call2, call3, call4, call5, call6, call7, call8, call_step, call_record)

@@ -67,11 +67,14 @@ LaneIntegers = Annotated[IntArray, Shape(2, LANES)]
     REFUSED,
     START_SPAN,
     SPAN,
-) = range(30)
-N_SCALARS = 30
+    OWN,
+) = range(31)
+N_SCALARS = 31
 # rows of N
-ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY, MOMENTS_LEFT, DUE, CULPRIT = range(10)
-N_INTEGERS = 10
+ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY, MOMENTS_LEFT, DUE, CULPRIT, ATTEMPT, AGAIN = range(12)
+N_INTEGERS = 12
+# values of N[ATTEMPT]: a row whose states grew again from below their absolute tolerances is done again
+FIRST, TIGHTER, LAST = range(3)
 # values of N[SWITCHED]
 NOT_SWITCHED, AT_DISCONTINUITY, AT_REST = range(3)
 # statuses, as in pathsim.solve.status
@@ -103,6 +106,7 @@ FEW_SWITCHES_AT_ONE_TIME = 30  # from which on rounding may be what switches
 FIRST_CHANCE = 88172645463325252  # seed of the choice among simultaneous events, the same in every row
 TINY_STEP = 1e-100  # of lanes that stand still
 EVENTS_OF_BLOCK = 4  # as a power of two: so many events at once have their effects and timed triggers computed
+REGROWN = -1e-300  # trough of a state that has come back from below its absolute tolerance
 NO_TIME = 1e-280  # what happens within it happens at once: a step so short cannot be computed
 
 
@@ -153,6 +157,7 @@ class Layout(NamedTuple):
     xs: int
     atol: int
     peak: int
+    trough: int
     J: int
     U: int
     D: int

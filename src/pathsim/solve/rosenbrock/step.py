@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ..llvm.layout import REGROWN
 from ..llvm.loop_ir import Loops
 from ..llvm.vector_ir import LANES, MASK, VECTOR, Function, join_module, splat
 from ..llvm.vector_maths import rough_definitions
@@ -20,8 +21,8 @@ from .tableau import Tableau
 POINTERS = (
     "t", "h", "ts", "ig", "y", "atol", "k", "J", "A", "U", "u", "yn", "dfdt",
     "error", "old_error", "was_rejected", "stop", "aim", "accepted", "wish", "h_next", "t_next", "lands", "target",
-    "live", "taken", "limit", "peak", "tolerance", "refused", "f_rates", "f_jacobian", "f_time_derivative", "f_factor",
-    "f_solve", "f_refuse", "lu",
+    "live", "taken", "limit", "peak", "trough", "own", "tolerance", "refused",
+    "f_rates", "f_jacobian", "f_time_derivative", "f_factor", "f_solve", "f_refuse", "lu",
 )  # fmt: skip
 """The table a step reads its pointers from, in this order. ``f_time_derivative`` and ``f_refuse`` may be null;
 ``error`` is the last stage where that is the error."""
@@ -34,13 +35,15 @@ ERROR_FLOOR = 0.2
 REFUSED_ERROR = 1e100
 SMALLEST_RELATIVE_STEP = 4e-16
 SMALLEST_STEP = 1e-290
+CLEARLY_ABOVE = 1e3  # absolute tolerances
+GREAT = 1e300
 WORTH_LANDING = 0.3
 """A step is cut to end at the next sample when that leaves at least this share of it: values at the end of a step are
 of higher order than those of the dense output."""
 
 
 def step_module(T: Tableau, fused: bool) -> str:
-    """IR of ``step(table, n8, most, rtol, own, 1/n)``, ``record(...)``, ``dense(...)``, ``prepare_dense(...)`` and
+    """IR of ``step(table, n8, most, rtol, 1/n)``, ``record(...)``, ``dense(...)``, ``prepare_dense(...)`` and
     ``commit(...)``."""
     functions: list[Function] = [
         _attempt("attempt", T, fused, timed=False),
@@ -65,13 +68,13 @@ def _entry(name: str, more: str, fused: bool, note: Note) -> Function:
     it has taken as many steps as it may. The last attempt is left uncommitted for the loop to look at. ``note`` is
     shown every attempt, see :mod:`pathsim.solve.rosenbrock.records`; ``more`` are the arguments it needs.
     """
-    f = Loops(name, ("table",), f"i64 %n8, i64 %most, double %rtol, double %own, double %share{more}", fused)
+    f = Loops(name, ("table",), f"i64 %n8, i64 %most, double %rtol, double %share{more}", fused)
     pointer = {name: f.pointer("%table", index) for index, name in enumerate(POINTERS)}
     timed = f.emit(f"icmp ne ptr {pointer['f_time_derivative']}, null")
     live = f.read(pointer["live"])
     limit = f.read(pointer["limit"])
     arguments = ", ".join(f"ptr {pointer[name]}" for name in POINTERS)
-    call = f"({arguments}, i64 %n8, double %rtol, double %own, double %share)"
+    call = f"({arguments}, i64 %n8, double %rtol, double %share)"
     f.lines += ["br label %again", "again:", "%count = phi i64 [ 1, %entry ], [ %countn, %after_commit ]"]
     f.in_block("look")
     f.lines += [f"br i1 {timed}, label %with, label %without"]
@@ -107,7 +110,7 @@ def _entry(name: str, more: str, fused: bool, note: Note) -> Function:
 
 def _attempt(name: str, T: Tableau, fused: bool, timed: bool) -> Function:
     """One attempt; ``timed`` for systems whose rates depend on time explicitly."""
-    scalars = "i64 %n8, double %rtol, double %own, double %share"
+    scalars = "i64 %n8, double %rtol, double %share"
     f = Loops(name, POINTERS, scalars, fused, linkage="internal")
     h, t = f.read("%h"), f.read("%t")
     inverse_h = f.binary("fdiv", splat(1.0), h)
@@ -125,7 +128,7 @@ def _attempt(name: str, T: Tableau, fused: bool, timed: bool) -> Function:
         f.write("%ts", time)
         f.lines.append(f"call void %f_rates(ptr %ts, ptr {target}, ptr %k, ptr {U[i]})")
         f.lines.append(f"call void %f_solve(ptr %A, ptr {U[i]}, ptr %lu)")
-    square = f.sum_loop(_error_term(f, T, U, _spread(f, "%rtol"), _spread(f, "%own")), splat(0.0))
+    square = f.sum_loop(_error_term(f, T, U, _spread(f, "%rtol"), f.read("%own")), splat(0.0))
     may_refuse = f.emit("icmp ne ptr %f_refuse, null")
     refusal = "ptr %ts, ptr %y, ptr %yn, ptr %k, ptr %atol, ptr %peak, ptr %tolerance, ptr %refused"
     f.when(may_refuse, lambda: f.lines.append(f"call void %f_refuse({refusal})"))
@@ -194,11 +197,21 @@ def _error_term(f: Loops, T: Tableau, U: Sequence[str], rtol: str, own: str) -> 
         largest = f.intrinsic("maxnum", f.intrinsic("fabs", new), size)
         atol = f.intrinsic("maxnum", f.read(f.at("%atol", index)), f.binary("fmul", own, size))
         f.write(f.at("%atol", index), atol)
+        f.write(f.at("%trough", index), _trough(f, f.read(f.at("%trough", index)), size, atol))
         scale = f.multiply_add(rtol, largest, atol)
         ratio = f.binary("fmul", error, f.approximate_reciprocal(scale))
         return f.binary("fmul", ratio, ratio)
 
     return body
+
+
+def _trough(f: Loops, before: str, size: str, atol: str) -> str:
+    """What is remembered of how low a state has been since it was clearly above its absolute tolerance: the smallest
+    size; GREAT while it is there, less than none before it ever was, REGROWN once it has come back from below."""
+    lower = f.emit(f"fcmp olt {VECTOR} {f.intrinsic('fabs', before)}, {atol}")
+    above = f.emit(f"fcmp ogt {VECTOR} {size}, {f.binary('fmul', atol, splat(CLEARLY_ABOVE))}")
+    back = f.emit(f"select {MASK} {lower}, {VECTOR} {splat(REGROWN)}, {VECTOR} {splat(GREAT)}")
+    return f.emit(f"select {MASK} {above}, {VECTOR} {back}, {VECTOR} {f.intrinsic('minnum', before, size)}")
 
 
 def _spread(f: Loops, scalar: str) -> str:
