@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from tiny_cell import ANT, tiny_library, tiny_model
 
 from pathsim.assays.dose_response import dose_response
+from pathsim.assays.screen_input import read_doses
 from pathsim.assays.wells import PLATES, Plate, Scale, WellNoise, normalise
 from pathsim.errors import InputError
 from pathsim.lab import Library, Treatment
@@ -213,3 +216,11 @@ def test_noise_is_checked(noise: dict[str, float]) -> None:
 def test_any_plate(model: Model, library: Library) -> None:
     table = dose_response(model, "plain", "alphanib", [1.0, 2.0], time="1 h", plate=Plate(2, 3), library=library)
     assert list(table["well"]) == ["A01", "B01", "A02", "A03"]
+
+
+def test_a_long_series_of_doses_is_read_at_once() -> None:
+    problems: list[str] = []
+    began = time.process_time()
+    assert len(read_doses("0.01 nM .. 1 uM x 30000", "alpelisib", problems)) == 30000
+    assert time.process_time() - began < 1.0  # each dose was looked for among all: 3 s, and with the square
+    assert not problems

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -35,8 +36,8 @@ def read_lines(
     """Cell lines as records; unknown and repeated names are added to ``problems``."""
     asked = [cell_lines] if isinstance(cell_lines, (CellLine, str)) else cell_lines
     lines = [line for item in asked if (line := read_line(item, library, problems)) is not None]
-    names = [line.name for line in lines]
-    problems += [f"cell line '{name}' is named twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    named = Counter(line.name for line in lines)
+    problems += [f"cell line '{name}' is named twice" for name in sorted(n for n in named if named[n] > 1)]
     if not lines and not problems:
         problems.append("no cell line is named")
     return lines
@@ -51,7 +52,8 @@ def read_doses(doses: str | Iterable[float | str], drug: str, problems: list[str
         except (PathsimError, ValueError, TypeError) as error:
             problems.append(f"doses of {drug}: {error}")
     problems += [f"doses of {drug}: {dose!r} nM is not a dose from 0 on" for dose in found if not 0 <= dose < math.inf]
-    twice = sorted({dose for dose in found if dose > 0 and found.count(dose) > 1})
+    given = Counter(found)
+    twice = sorted(dose for dose in given if dose > 0 and given[dose] > 1)
     problems += [f"doses of {drug}: {number_text(dose)} nM is given twice" for dose in twice]
     positive = sorted({dose for dose in found if 0 < dose < math.inf})
     if not positive and not problems:
