@@ -31,7 +31,7 @@ def test_dose_response(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert "IC50" in said
     code, out, _ = run(capsys, *words, "-o", str(tmp_path))
     assert (code, out) == (0, "")
-    assert {path.name for path in tmp_path.iterdir()} == {"dose_response.csv", "curves.csv"}
+    assert {path.name for path in tmp_path.glob("*.csv")} == {"dose_response.csv", "curves.csv"}
 
 
 def test_growth_rate_metrics(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_combine(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, said = run(capsys, *words, "--metric", "ci", "-o", str(tmp_path))
     assert (code, out) == (0, "")
     assert "< 1 is synergy" in said
-    assert {path.name for path in tmp_path.iterdir()} == {"wells.csv", "ci_scores.csv"}
+    assert {path.name for path in tmp_path.glob("*.csv")} == {"wells.csv", "ci_scores.csv"}
     code, out, _ = run(capsys, *words, "--wells", "--plate", "96", "--replicates", "2", "--noise")
     assert code == 0
     assert len(pd.read_csv(io.StringIO(out))) == 2 * (15 + 8)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from ..checked import checked
 from ..errors import InputError, UnknownNameError, brief, near_misses, raise_together, unknown
 from ..files import read_toml
 from ..model import current_version, models_folder
@@ -94,6 +95,7 @@ class Library:
         return replace(self, cell_lines={**self.cell_lines, **lines}, alterations={**self.alterations, **alterations})
 
 
+@checked
 def default_library(version: str = "") -> Library:
     """The bundled library, by default the current one; that of an earlier version goes with the models of that version.
 

@@ -100,6 +100,7 @@ def _compiled_step(
         (at_row.LIVE, 1.0),
         (at_row.LIMIT, 10.0),
         (at_row.OLD_ERROR, 1.0),
+        (at_row.OWN, 1e-6),
         (at_row.THETA, 0.4),
     ):
         F[row] = value
@@ -107,7 +108,7 @@ def _compiled_step(
     F[at.y : at.y + len(x)] = x[engine.order][:, None]
     call2(code.prep, place(at, at.p), place(at, at.k))
     n8 = at.n * LANES
-    call_step(code.step, at.table, n8, 1, 1e-3, 1e-6, 1.0 / at.n)
+    call_step(code.step, at.table, n8, 1, 1e-3, 1.0 / at.n)
     call3(code.prepare_dense, place(at, at.U), place(at, at.D), n8)
     call6(code.dense, place(at, at.y), place(at, at.yn), place(at, at.D), place(at, at_row.THETA), place(at, at.xs), n8)
     found = F[at.yn : at.yn + at.n], F[at.xs : at.xs + at.n]
