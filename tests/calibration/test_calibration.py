@@ -54,7 +54,9 @@ def test_the_gradient_of_growth_and_folds_is_that_of_differences() -> None:
     numbers = (*made_targets().numbers, _gr("BT-20", "serum 10 % + alpelisib 300 nM", 4320.0, 0.4, 0.1, "made"))
     values = {item.id: float(item.value or 0.0) for item in model.parameters}
     constants = [Constant(name, values[name], values[name], 1.0, False) for name in ("k_S6K", "k_RHEB_exchange")]
-    constants.append(Constant("cycle_speed@BT-20", library.cell_line("BT-20").set["cycle_speed"], 1.0, 0.5, False))
+    constants.append(
+        Constant("E2F_requirement@BT-20", library.cell_line("BT-20").set["E2F_requirement"], 1.0, 0.5, False)
+    )
     problem = calibration_problem(model, library, Targets(numbers), constants)
     problem = problem.with_solver(ps.Rosenbrock(rtol=1e-10, atol=1e-13))
     gradient, step = problem.gradient(), 1e-4

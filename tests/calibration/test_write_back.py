@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 import pathsim as ps
-from pathsim.calibration.write_back import FULL_MEDIUM, _with_references, _with_speeds, _with_values
+from pathsim.calibration.write_back import FULL_MEDIUM, _with_doublings, _with_references, _with_values
 from pathsim.experiments.readings import Reading, take_readings
 from pathsim.model import models_folder
 
@@ -50,7 +50,7 @@ def test_every_line_doubles_in_the_time_its_file_names() -> None:
     for line in text.splitlines():
         if head := re.match(r"^\[line\.\"?([^.\"\]]+)\"?\]$", line):
             name = head[1]
-        if match := re.search(r"cycle_speed = .*calibrated to a doubling time of ([0-9.]+) h", line):
+        if match := re.search(r"E2F_requirement = .*calibrated to a doubling time of ([0-9.]+) h", line):
             hours[name] = float(match[1])
     assert len(hours) > 20
     readings = [Reading(line, FULL_MEDIUM, time, "cell_count") for line in hours for time in (0.0, 4320.0)]
@@ -63,8 +63,8 @@ def test_a_doubling_time_out_of_reach_is_told_and_left() -> None:
     said: list[str] = []
     text = (
         "[line.MCF7.set]\n[line.MCF7]\n"
-        'cycle_speed = { value = 1.53, unit = "1", source = "calibrated to a doubling time of 0.5 h" }\n'
+        'E2F_requirement = { value = 1.53, unit = "1", source = "calibrated to a doubling time of 0.5 h" }\n'
     )
-    assert _with_speeds(text, ps.load_model("pi3k_mapk"), said.append) == text
+    assert _with_doublings(text, ps.load_model("pi3k_mapk"), said.append) == text
     assert len(said) == 1
     assert said[0].startswith("MCF7 cannot double in 0.5 h")

@@ -16,7 +16,6 @@ from ..estimation.free import FreeParameter
 from ..estimation.lab_problem import Detector, assemble
 from ..estimation.problem import Problem
 from ..lab import Library
-from ..lab.protocols import protocols
 from ..model import Model
 from ..solve import Rosenbrock
 from .tables import Targets
@@ -25,8 +24,8 @@ SOLVER = Rosenbrock(rtol=1e-5, atol=1e-8)
 """Errors far below those of blots. Steps are differentiated as they are: gradients are exact at any tolerance."""
 PRIOR_SD = math.log(3.0)
 """Constants are known to an order of magnitude: a factor of 3 either way, unless ``calibration.toml`` knows better."""
-SPEED_SD = 0.5
-"""Cell cycles of different lines differ less than orders of magnitude."""
+LINE_SD = 0.7
+"""What one line needs differs from what the reference needs by less than an order of magnitude."""
 FARTHEST = math.log(30.0)
 """No constant leaves its prior by more than this, nor by more than three of its standard deviations."""
 LARGEST_SHARE = 0.98
@@ -53,7 +52,8 @@ class Constant:
 
 
 def free_constants(model: Model, library: Library, targets: Targets) -> list[Constant]:
-    """Positive constants marked estimate or calibrated and not held fixed, and ``cycle_speed`` of fitted lines."""
+    """Positive constants marked estimate or calibrated and not held fixed, and what each
+    fitted line has of its own (``line_constant`` of ``calibration.toml``), around the value of the reference line."""
     values = {item.id: item.value for item in model.parameters if item.value is not None}
     free = []
     for note in model.annotations:
@@ -65,10 +65,9 @@ def free_constants(model: Model, library: Library, targets: Targets) -> list[Con
         sd = targets.prior_sd.get(note.name, PRIOR_SD)
         free.append(Constant(note.name, value, prior, sd, note.name in targets.shares))
     for line in targets.growing_lines:
-        speed = library.cell_line(line).set.get(protocols().names.cycle_speed)
-        if speed is not None:
-            name = f"{protocols().names.cycle_speed}@{line}"
-            free.append(Constant(name, speed, targets.prior_centre.get(name, speed), SPEED_SD, False))
+        own = library.cell_line(line).set.get(targets.line_constant)
+        if own is not None:
+            free.append(Constant(f"{targets.line_constant}@{line}", own, values[targets.line_constant], LINE_SD, False))
     return free
 
 

@@ -51,13 +51,13 @@ class Number:
 @dataclass(frozen=True)
 class Targets:
     """Everything the fit looks at (``numbers``), the constants it must leave alone, those that are shares (below 1),
-    priors narrower than usual, and centres of priors that stand in no comment of the model."""
+    priors narrower than usual, and the constant that every line has a value of its own of (``line_constant``)."""
 
     numbers: tuple[Number, ...]
     held_fixed: frozenset[str] = frozenset()
     shares: frozenset[str] = frozenset()
     prior_sd: Mapping[str, float] = field(default_factory=dict)
-    prior_centre: Mapping[str, float] = field(default_factory=dict)
+    line_constant: str = ""
 
     @property
     def growing_lines(self) -> list[str]:
@@ -110,7 +110,7 @@ def read_targets(config: Path, folder: Path) -> Targets:
     if not weighed:
         raise InputError(f"{config}: the calibration has no data")
     held, shares = frozenset(content["held_fixed"]), frozenset(content["shares"])
-    return Targets(weighed, held, shares, content.get("prior_sd", {}), content.get("prior_centre", {}))
+    return Targets(weighed, held, shares, content.get("prior_sd", {}), content["line_constant"])
 
 
 @dataclass(frozen=True)
@@ -350,8 +350,8 @@ def _lincs(folder: Path, entry: Entry) -> Iterable[Number]:
     frame = pd.read_csv(folder / "grmetrics.csv")
     frame = frame[frame["cell_line"].isin(list(entry.lines)) & frame["generic_name"].isin(list(entry.treatments))]
     for _, row in frame.iterrows():
-        points = [(10.0, row["GRmax"])] + ([(row["GR50"], 0.5)] if row["GR50"] < 10 else [])
-        if row["GR50"] >= 10 and row["GEC50"] < 10:
+        points = [(10.0, row["GRmax"])] + ([(row["GR50"], 0.5)] if 0 < row["GR50"] < 10 else [])
+        if row["GR50"] >= 10 and 0 < row["GEC50"] < 10:
             points.append((row["GEC50"], 0.5 * (1.0 + row["GRmax"])))
         for dose, value in points:
             treatment = f"{FULL_MEDIUM} + {entry.treatments[row['generic_name']]} {dose:.4g} uM"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FULL_MEDIUM = "serum 10 %"
-SPEEDS = np.geomspace(0.1, 20.0, 36)
+FACTORS = np.geomspace(0.02, 50.0, 60)
 _DAYS = 3.0
 _CONSTANT = re.compile(
     r"^(?P<name>[A-Za-z_]\w*) = [-+0-9.eE]+;\s*// (?P<unit>[^|]*) \| (?P<kind>estimate|calibrated): (?P<text>.*)$"
@@ -27,21 +27,22 @@ _REFERENCE = re.compile(
     r"^(?P<name>[A-Za-z_]\w*) = [-+0-9.eE]+;\s*// "
     r"(?P<rest>[^|]*\| definition: (?P<quantity>\w+) of T47D in full medium.*)$"
 )
-_SPEED = re.compile(
-    r'(cycle_speed = \{ value = )[-+0-9.eE]+(, unit = "1", source = "calibrated to a doubling time of ([0-9.]+) h)'
+_DOUBLING = re.compile(
+    r"^(?P<head>(?P<name>\w+) = \{ value = )[-+0-9.eE]+"
+    r'(?P<tail>, .*source = "calibrated to a doubling time of (?P<hours>[0-9.]+) h)'
 )
 _LINE = re.compile(r"^\[line\.(?P<name>[^.\]]+)\]$")
 
 
 def write_back(constants: pd.DataFrame, source: Path, into: Path, report: Callable[[str], None]) -> None:
     """Write values and uncertainty into the comments of the model, then what follows from them: the levels at which
-    feedbacks are held when off, and the speed of the cell cycle of every line that has a doubling time to meet."""
+    feedbacks are held when off, and the constant that gives a line its doubling time, of every line that has one."""
     path = into / "pi3k_mapk.ant"
     write_whole(path, _with_values((source / path.name).read_text(encoding="utf-8"), constants))
     model = load_model(path)
     write_whole(path, _with_references(path.read_text(encoding="utf-8"), model))
     lines = into / "cell_lines.toml"
-    text = _with_speeds((source / lines.name).read_text(encoding="utf-8"), model, report)
+    text = _with_doublings((source / lines.name).read_text(encoding="utf-8"), model, report)
     write_whole(lines, text)
 
 
@@ -72,26 +73,32 @@ def _with_references(text: str, model: Model) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _with_speeds(text: str, model: Model, report: Callable[[str], None]) -> str:
-    """Cell cycle speeds, so that each line doubles in full medium in the time its file names."""
-    lines, wanted, name = text.splitlines(), {}, ""
-    for number, line in enumerate(lines):
-        if head := _LINE.match(line):
-            name = head["name"].strip('"')
-        if match := _SPEED.search(line):
-            wanted[number] = (name, float(match[3]))
-    names = [name for name, _ in wanted.values()]
-    symbols = protocols().names
-    readings = [Reading(name, FULL_MEDIUM, day * 1440.0, symbols.cell_count) for name in names for day in (0.0, _DAYS)]
-    sets = [{f"{symbols.cycle_speed}@{name}": float(speed) for name in names} for speed in SPEEDS]
-    counts = take_readings(model, readings, sets).reshape(len(SPEEDS), len(wanted), 2)
-    doublings = np.log2(counts[..., 1] / counts[..., 0]) / (24.0 * _DAYS)
-    for column, (number, (name, hours)) in enumerate(wanted.items()):
-        rate = np.maximum.accumulate(doublings[:, column])
-        if not rate[0] < 1.0 / hours < rate[-1]:
-            fastest = 1.0 / max(rate[-1], 1e-9)
-            report(f"{name} cannot double in {hours:g} h: at the most in {fastest:.3g} h; its speed is left as it was")
+def _with_doublings(text: str, model: Model, report: Callable[[str], None]) -> str:
+    """Constants of cell lines, so that each line doubles in full medium in the time its file names."""
+    lines, wanted, line = text.splitlines(), {}, ""
+    for number, content in enumerate(lines):
+        if head := _LINE.match(content):
+            line = head["name"].strip('"')
+        if match := _DOUBLING.match(content):
+            wanted[number] = (line, match["name"], float(match["hours"]))
+    count = protocols().names.cell_count
+    readings = [
+        Reading(line, FULL_MEDIUM, day * 1440.0, count) for line, _, _ in wanted.values() for day in (0.0, _DAYS)
+    ]
+    sets = [{f"{name}@{line}": float(factor) for line, name, _ in wanted.values()} for factor in FACTORS]
+    counts = take_readings(model, readings, sets).reshape(len(FACTORS), len(wanted), 2)
+    rates = np.log2(counts[..., 1] / counts[..., 0]) / (24.0 * _DAYS)
+    for column, (number, (line, _, hours)) in enumerate(wanted.items()):
+        slowest, fastest = rates[:, column].min(), rates[:, column].max()
+        if not slowest < 1.0 / hours < fastest:
+            report(
+                f"{line} cannot double in {hours:g} h: at the most in {1.0 / max(fastest, 1e-9):.3g} h; left as it was"
+            )
             continue
-        speed = float(np.exp(np.interp(1.0 / hours, rate, np.log(SPEEDS))))
-        lines[number] = _SPEED.sub(rf"\g<1>{speed:.3g}\g<2>", lines[number])
+        above = rates[:, column] > 1.0 / hours
+        step = int(np.argmax(above[1:] != above[:-1]))  # the first crossing
+        ends = rates[step : step + 2, column]
+        share = (1.0 / hours - ends[0]) / (ends[1] - ends[0])
+        value = float(FACTORS[step] * (FACTORS[step + 1] / FACTORS[step]) ** share)
+        lines[number] = _DOUBLING.sub(rf"\g<head>{value:.3g}\g<tail>", lines[number])
     return "\n".join(lines) + "\n"

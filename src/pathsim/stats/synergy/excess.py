@@ -268,7 +268,8 @@ def _dose_alone(doses: FloatArray, means: FloatArray, theta: FloatArray, levels:
     first = np.searchsorted(-falling, -levels, side="left").clip(1, len(grid) - 1)
     step = falling[first - 1] - falling[first]
     share = np.divide(falling[first - 1] - levels, step, out=np.ones_like(levels), where=step > 0)
-    return np.where(within, np.exp(grid[first - 1] + share * (grid[first] - grid[first - 1])), found)
+    inside = np.where(within, grid[first - 1] + share * (grid[first] - grid[first - 1]), 0.0)
+    return np.where(within, np.exp(inside), found)
 
 
 def loewe_response(doses: FloatArray, curves: list[FloatArray]) -> FloatArray:
