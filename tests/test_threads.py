@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -48,6 +49,14 @@ def test_an_error_in_the_block_stops_the_work_of_its_threads_and_of_pools_inside
         interrupted()
     assert seen == ["stopped"]
     stop_if_asked()  # nothing is asked outside
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c_is_heard() -> Iterator[None]:
+    """Python's own handler, also where the tests were started in the background of a shell, which ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
