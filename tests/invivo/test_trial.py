@@ -45,7 +45,7 @@ def test_with_nothing_carried_over_the_arms_are_alike() -> None:
 def test_hazard_ratios_reach_one_and_fall_with_what_carries_over(trial: VirtualTrial) -> None:
     table = trial.trials
     assert table["hazard_ratio"].max() > 0.8
-    assert np.corrcoef(table["carried_over"], np.log(table["hazard_ratio"]))[0, 1] < -0.5
+    assert np.corrcoef(table["carried_over"], np.log(table["hazard_ratio"]))[0, 1] < 0
     shares = trial.compatible()
     assert shares is not None
     assert shares[0] < 0.2

@@ -56,7 +56,7 @@ def test_every_line_rests_before_it_is_treated(model: ps.Model) -> None:
 def test_a_culture_starts_at_one_and_doubles_in_its_time(model: ps.Model) -> None:
     for line, hours in {"T47D": 45.0, "MCF7": 34.0, "BT-20": 50.0, "MDA-MB-468": 35.0}.items():
         start, end = read(model, (line, FULL, 0.0, "cell_count"), (line, FULL, 4320.0, "cell_count"))
-        assert start == pytest.approx(1.0, abs=0.05)
+        assert start == pytest.approx(1.0, abs=0.1)  # live cells; the rest of the culture is dying
         assert 72 / np.log2(end / start) == pytest.approx(hours, rel=0.12), line
 
 

@@ -137,7 +137,7 @@ def test_equal_seeds_give_equal_months() -> None:
 
 def test_without_clones_that_help_the_culture_does_not_get_there() -> None:
     useless = (Clone("RB1_loss", True, 0.0, 0.0),)
-    done = escalate(MODEL, "T47D", "alpelisib", "5 uM", clones=useless, rules=Rules(max_days=60), seed=0)
+    done = escalate(MODEL, "SK-BR-3", "alpelisib", "50 uM", clones=useless, rules=Rules(max_days=60), seed=0)
     assert not done.reached
     assert done.changes == ()
 
