@@ -14,7 +14,6 @@ from ..arrays import BoolArray, FloatArray
 from ..errors import InputError
 from ..lab import Kinetics, Library, Pharmacy, Regimen
 from ..lab.host import Site
-from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from .dosed_cells import DosedCells, follow
 from .growth_table import Spread, courses, tabulate
@@ -37,18 +36,12 @@ class Pace:
     elasticity: float
 
 
-def _speed(cells: DosedCells) -> str:
-    """The parameter that sets the speed of the cell cycle."""
-    return protocols(cells.system.model.version).names.cycle_speed
-
-
 def calibrate(cells: DosedCells, site: Site) -> Pace:
     """The speed of the cell cycle at which untreated tumours reach the endpoint in the median time of ``site``."""
     wanted = math.log(site.endpoint_cells / site.implanted_cells) / (site.untreated_days * DAY)
-    speed = _speed(cells)
-    in_culture = float(cells.raw[cells.system.slot(speed)])
+    in_culture = float(cells.raw[cells.system.slot(cells.cycle_speed)])
     factors = np.geomspace(0.02, 4.0, 60)
-    rows = cells.settings({speed: factors * in_culture}, len(factors))
+    rows = cells.settings({cells.cycle_speed: factors * in_culture}, len(factors))
     nothing = courses(cells, Regimen(()), (), site.compartment, np.empty((len(factors), 0)), 0.0)
     growth = follow(cells, rows, nothing, 30 * DAY, longest_min=10 * DAY)
     rates = (growth.log_live[:, -1] - growth.log_live[:, -1 - 4]) / (growth.times[-1] - growth.times[-1 - 4])
@@ -120,10 +113,6 @@ class Study:
     library: Library
     species: str = "mouse"
 
-    @property
-    def _speed(self) -> str:
-        return _speed(self.cells)
-
     def kinetics(self, regimen: Regimen) -> list[Kinetics]:
         """Pharmacokinetics of every drug of a regimen."""
         return [self.pharmacy.find(course.drug, self.species, self.library) for course in regimen.courses]
@@ -154,7 +143,7 @@ class Study:
         """An arm with pathway and tumour integrated together in every animal, to the end: the oracle of :meth:`arm`."""
         animals = draw_animals(regimen, self.site, self.pace, mice, seed)
         before, dosed = self.site.dosing_from_days * DAY, (days - self.site.dosing_from_days) * DAY
-        rows = self.cells.settings({self._speed: self.pace.speed * animals.speed}, mice)
+        rows = self.cells.settings({self.cells.cycle_speed: self.pace.speed * animals.speed}, mice)
         given = courses(self.cells, regimen, self.kinetics(regimen), self.site.compartment, animals.clearance, dosed)
         growth = follow(self.cells, rows, given, dosed)
         return self._followed(regimen, animals, before, growth.times, growth.log_live)
@@ -176,7 +165,7 @@ class Study:
         frames = []
         for regimen in regimens:
             end = (day - 1) * DAY + hours * 60
-            rows = self.cells.settings({self._speed: self.pace.speed}, 1)
+            rows = self.cells.settings({self.cells.cycle_speed: self.pace.speed}, 1)
             given = courses(
                 self.cells,
                 regimen,

@@ -97,6 +97,11 @@ class DosedCells:
     solver: Solver | None = None
     workers: int | None = None
 
+    @property
+    def cycle_speed(self) -> str:
+        """The parameter that sets the speed of the cell cycle."""
+        return protocols(self.system.model.version).names.cycle_speed
+
     def settings(self, changes: Mapping[str, FloatArray | float], n: int) -> FloatArray:
         """``n`` rows of settings with some parameters changed."""
         rows = np.tile(self.raw, (n, 1))

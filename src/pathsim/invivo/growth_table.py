@@ -16,7 +16,6 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..lab import Exposure, Kinetics, Regimen, expose
-from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from .dosed_cells import DosedCells, follow
 
@@ -122,8 +121,7 @@ def tabulate(
     cycles = math.ceil((start + settling_days * DAY) / period) + 1
     length = min(cycles * period, horizon_min)
     grid = np.array(list(product(*clearances, speeds)))
-    cycle_speed = protocols(cells.system.model.version).names.cycle_speed
-    rows = cells.settings({cycle_speed: speed(grid[:, -1])}, len(grid))
+    rows = cells.settings({cells.cycle_speed: speed(grid[:, -1])}, len(grid))
     exposures = courses(cells, regimen, kinetics, site, grid[:, :-1], length)
     growth = follow(cells, rows, exposures, length)
     shape = (*(len(nodes) for nodes in clearances), len(speeds), len(growth.times))

@@ -192,7 +192,7 @@ def _trial(study: Study, followed: Sequence[Followed], lysate: pd.DataFrame, day
             columns[f"clearance_{study.library.drug(course.drug).name}"] = arm.animals.clearance[:, d]
         animals.append(pd.DataFrame(columns))
         volumes.append(_volumes(text, arm, times))
-    speed = protocols(study.cells.system.model.version).names.cycle_speed
+    speed = study.cells.cycle_speed
     in_culture = study.cells.raw[study.cells.system.slot(speed)]
     notes: tuple[str, ...] = (
         f"{site.name}: {site.description}; endpoint: {site.endpoint}",

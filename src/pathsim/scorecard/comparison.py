@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from ..assays.western_blot import resistance_blot_protocol
@@ -301,8 +301,6 @@ def _by_drug(kinetics: Mapping[tuple[str, str], Kinetics]) -> dict[str, Kinetics
 
 def _on(behaviour: Behaviour, library: Library) -> Behaviour:
     """The behaviour on those of its lines that a library has."""
-    from dataclasses import replace
-
     return replace(
         behaviour, lines=tuple(line for line in behaviour.lines if line.partition("+")[0] in library.cell_lines)
     )
