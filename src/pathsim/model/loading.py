@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache as once
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,11 +43,13 @@ def _bundled_folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[3] / "models"
 
 
+@once
 def current_version() -> str:
     """The version of the bundled models whose names stand without one."""
     return read_text(_bundled_folder() / "VERSION").strip()
 
 
+@once
 def versions() -> tuple[str, ...]:
     """The versions of the bundled models, the oldest first, the current one last."""
     earlier = [path.name for path in (_bundled_folder() / "versions").iterdir() if path.is_dir()]
@@ -86,11 +89,10 @@ def load_model(name_or_path: str | Path) -> Model:
 
     Raises :class:`InputError` with file, line and what is wrong; near misses for a misspelt bundled name.
     """
-    path = _locate(name_or_path)
+    path, version = _locate(name_or_path)
     content = read_bytes(path)
     if _REFERS_ELSEWHERE.search(content) is not None:
         return from_json(_read(path))
-    version = version_of(name_or_path)
     key = cache.key_of("model", str(path), content, cache.source_of(Path(__file__).parent), *map(_version, _READERS))
     return _remembered(key, path, version)
 
@@ -122,18 +124,17 @@ def _version(library: str) -> str:
     return f"{spec.origin} {Path(spec.origin).stat().st_mtime_ns}" if spec is not None and spec.origin else ""
 
 
-def _locate(name_or_path: str | Path) -> Path:
-    bundled, version = bundled_models(), version_of(name_or_path)
-    if version:
-        name = str(name_or_path).partition("@")[0]
-        return bundled[name if version == current_version() else f"{name}@{version}"]
+def _locate(name_or_path: str | Path) -> tuple[Path, str]:
+    """The file of a model and, where it is bundled, its version."""
+    if version := version_of(name_or_path):
+        return models_folder(version) / f"{str(name_or_path).partition('@')[0]}.ant", version
     path = Path(name_or_path)
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a model file ({', '.join(SUFFIXES)})")
     if path.exists():
         if path.suffix.lower() not in SUFFIXES:
             raise InputError(f"{path}: not a model file; expected one of {', '.join(SUFFIXES)}")
-        return path
+        return path, ""
     if path.suffix.lower() in SUFFIXES:
         raise InputError(f"{path}: no such file")
-    raise unknown("model", str(name_or_path), bundled, f"(or a path to a {', '.join(SUFFIXES)} file)")
+    raise unknown("model", str(name_or_path), bundled_models(), f"(or a path to a {', '.join(SUFFIXES)} file)")
