@@ -1,7 +1,8 @@
 """What made a table, figure or report: version, model and its hash, command line, date; in one form everywhere.
 
 Tables keep it in a file beside them (``blot.csv`` has ``blot.csv.stamp.json``), so that they stay plain tables; figures
-in the metadata of their format; JSON objects under ``stamp``; HTML pages in their last lines.
+in the metadata of their format; JSON objects under ``stamp``; HTML pages in their last lines. Folders of sweeps have
+none: what is in them follows from the sweep alone, whoever goes on with it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from . import __version__
 from .errors import InputError
-from .files import write_first, write_whole
+from .files import write_whole
 from .model import Model
 from .model.stored import to_json
 
@@ -52,14 +53,7 @@ class Stamp:
 
     def write_beside(self, path: str | Path) -> None:
         """Write the stamp of the table in ``path`` into a file beside it."""
-        write_whole(f"{path}{SUFFIX}", self._text())
-
-    def write_into(self, folder: str | Path) -> None:
-        """Write the stamp of a folder, unless it has one: whoever goes on with it later did not begin it."""
-        write_first(Path(folder) / SUFFIX[1:], self._text())
-
-    def _text(self) -> str:
-        return json.dumps(self.facts(), indent=1) + "\n"
+        write_whole(f"{path}{SUFFIX}", json.dumps(self.facts(), indent=1) + "\n")
 
     def figure_metadata(self, ending: str) -> dict[str, Any]:
         """The ``metadata`` of matplotlib's ``savefig`` for ``png``, ``svg`` or ``pdf``."""

@@ -68,7 +68,6 @@ def run(
     report = None if quiet else progress_line()
     where = dask or workers or os.cpu_count() or 1
     done = sweep.run(read, output, workers=where, resume=resume, shard=part, report=report)
-    cli.stamp(read.design.model).write_into(output)
     if not quiet:
         cli.note(
             f"{done.of_wells} wells in {_clock(done.seconds)}; {output} is complete"
