@@ -111,7 +111,7 @@ def test_sharded_sweep(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
 
 def test_sensitivity(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     words = ["sensitivity", "T47D", "--readouts", "pAKT_S473", "--treatment", "alpelisib 1 uM", "--time", "1 h",
-             "--parameters", "AKT_total", "PTEN_total"]  # fmt: skip
+             "--vary", "AKT_total", "PTEN_total"]  # fmt: skip
     code, out, _ = run(capsys, *words, "--plot", str(tmp_path / "tornado.png"))
     assert code == 0
     assert set(pd.read_csv(io.StringIO(out))["parameter"]) == {"AKT_total", "PTEN_total"}
@@ -136,8 +136,8 @@ def test_sensitivity(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
         (["sweep", "nowhere.toml", "-o", "out"], "nowhere.toml"),
         (["sweep"], "Usage"),
         (["sweep", "merge", "nowhere", "-o", "all.csv"], "not a folder of a sweep"),
-        (["sensitivity", "T47D", "--readouts", "pAKT_S47", "--parameters", "AKT_total"], "did you mean pAKT_S473"),
-        (["sensitivity", "T47D", "--readouts", "pAKT_S473", "--parameters", "AKT_totl"], "did you mean AKT_total"),
+        (["sensitivity", "T47D", "--readouts", "pAKT_S47", "--vary", "AKT_total"], "did you mean pAKT_S473"),
+        (["sensitivity", "T47D", "--readouts", "pAKT_S473", "--vary", "AKT_totl"], "did you mean AKT_total"),
     ],
 )
 def test_wrong_usage_is_one_message_and_exit_code_2(

@@ -12,9 +12,9 @@ from tiny_cell import tiny_library, tiny_model
 
 from pathsim.assays import dose_response
 from pathsim.errors import InputError, SimulationError
-from pathsim.experiments.conditions import with_constants
 from pathsim.experiments.ensemble import load_parameter_sets, on_lines, prediction_intervals
 from pathsim.lab import Alteration, CellLine
+from pathsim.lab.constants import with_constants
 
 LINE = CellLine("L", set=MappingProxyType({"a": 1.0}), scale=MappingProxyType({"b": 3.0, "c": 2.0}))
 

@@ -4,6 +4,7 @@ In: words of a command line. Out: tables on stdout (``--json``, ``-o DIR``), not
 says, and an exit code.
 
 - another verb: a module named like it with one typed function, and its word in ``VERBS`` of ``app.py``
+- the model, drugs, lines and constants that verbs of the lab share as one argument: ``bench.py``
 - options that mean the same in every verb, exit codes, how errors become one line, where tables and figures
   go: ``app.py``
 """

@@ -12,12 +12,12 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 from typer.core import TyperGroup, TyperOption
@@ -27,15 +27,11 @@ from ..errors import InputError, PathsimError
 from ..files import refuse_device, whole_file, write_whole
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ..experiments.ensemble import Intervals
-    from ..lab import CellLine, Library
+    from ..lab import Library
     from ..model import Model as OpenModel
     from ..stamp import Stamp
     from ..stats.noise import Family
 
-Study = TypeVar("Study")
 DONE, FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 VERBS = (
@@ -158,7 +154,8 @@ Ensemble = Annotated[
     ),
 ]
 CellLines = Annotated[
-    str | None, typer.Option("--cell-lines", metavar="FILE", help="TOML of cell lines beside the bundled ones.")
+    str | None,
+    typer.Option("--cell-lines", metavar="FILE", help="TOML of cell lines and alterations beside the bundled ones."),
 ]
 Drugs = Annotated[str | None, typer.Option("--drugs", metavar="FILE", help="TOML of drugs beside the bundled ones.")]
 
@@ -379,36 +376,6 @@ def save_figure(figure: Any, path: str, quiet: bool = False, *, model: OpenModel
     with whole_file(path) as partial, mpl.rc_context({"svg.hashsalt": "pathsim"}):
         figure.savefig(partial, dpi=200, format=ending, metadata=stamp(model).figure_metadata(ending))
     note(f"wrote {path}", quiet)
-
-
-def with_intervals(
-    run: Callable[[Sequence[CellLine | str]], pd.DataFrame], lines: Sequence[str], model: str, ensemble: str | None
-) -> pd.DataFrame:
-    """What ``--ensemble`` asks for: the assay alone, or with intervals over parameter sets."""
-    sets = parameter_sets(model, ensemble)
-    if not sets:
-        return run(lines)
-    from ..experiments.ensemble import on_lines, prediction_intervals
-
-    found = prediction_intervals(on_lines(run, lines, library(model)), sets)
-    for sentence in found.failures:
-        note(f"left out of the interval: {sentence}")
-    return found.table()
-
-
-def repeats(
-    run: Callable[[Sequence[CellLine | str]], Study],
-    line: str,
-    model: str,
-    sets: Sequence[dict[str, float]],
-    quiet: bool,
-) -> Intervals[Study]:
-    """A study of one cell line, under parameter sets where there are any."""
-    from ..experiments.ensemble import on_lines, prediction_intervals
-
-    return prediction_intervals(
-        on_lines(run, [line], library(model)), sets or [{}], tell=lambda said: note(said, quiet)
-    )
 
 
 def parameter_sets(model: str, ensemble: str | None) -> Sequence[dict[str, float]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app as cli
+from .bench import BENCH, Bench, verb
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..lab import CellLine
 
 
-@cli.app.command()
+@verb()
 def blot(
     cell_lines: Annotated[
         list[str] | None,
@@ -40,7 +41,7 @@ def blot(
     noise: Annotated[
         bool, typer.Option("--noise", help="Densitometry in arbitrary units with loading and band errors, not nM.")
     ] = False,
-    model: cli.Model = "pi3k_mapk",
+    bench: Bench = BENCH,
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -54,10 +55,10 @@ def blot(
     """
     from ..assays import resistance_blot_protocol, western_blot
     from ..lab.protocols import protocols
-    from ..model import load_model, version_of
     from ..stats.noise import BlotNoise
 
-    opened, standard = load_model(model), protocols(version_of(model)).resistance_blot
+    opened = bench.opened
+    standard = protocols(opened.version).resistance_blot
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return western_blot(
@@ -69,10 +70,11 @@ def blot(
             replicates,
             BlotNoise() if noise else None,
             seed,
+            library=bench.library,
             workers=workers,
         )
 
-    table = cli.with_intervals(run, cell_lines or standard.cell_lines, model, ensemble)
+    table = bench.with_intervals(run, cell_lines or standard.cell_lines, ensemble)
     if plot is not None:
         from ..plot import draw_blot
 

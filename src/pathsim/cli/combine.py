@@ -10,11 +10,13 @@ import typer
 
 from ..errors import InputError
 from . import app as cli
+from .bench import BENCH, Bench, verb
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..lab import CellLine
+    from ..model import Model
 
 
 class Metric(StrEnum):
@@ -27,7 +29,7 @@ class Metric(StrEnum):
     ci = "ci"
 
 
-@cli.app.command()
+@verb()
 def combine(
     cell_line: Annotated[str, typer.Argument(metavar="LINE", help="A cell line, with alterations after +.")],
     drugs: Annotated[list[str], typer.Argument(metavar="DRUG DRUG [DRUG]", help="Two or three drugs.")],
@@ -46,7 +48,7 @@ def combine(
     replicates: cli.PlateReplicates = 1,
     noise: cli.PlateNoise = False,
     wells: Annotated[bool, typer.Option("--wells", help="Print the wells instead of the scores.")] = False,
-    model: cli.Model = "pi3k_mapk",
+    bench: Bench = BENCH,
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -71,7 +73,7 @@ def combine(
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return combination_screen(
-            model,
+            bench.opened,
             lines[0],
             drugs,
             amounts,
@@ -83,13 +85,14 @@ def combine(
             replicates=replicates,
             noise=WellNoise() if noise else None,
             seed=seed,
+            library=bench.library,
             workers=workers,
         )
 
-    runs = cli.repeats(run, cell_line, model, cli.parameter_sets(model, ensemble), quiet)
+    runs = bench.repeats(run, [cell_line], bench.sets(ensemble), quiet)
     table = runs.table() if runs.sample else runs.best
     if output is not None or wells:
-        cli.deliver(table, "wells", json, output, model=model)
+        cli.deliver(table, "wells", json, output, model=bench.opened)
     if wells and output is None:
         return
     percent = percent_of_vehicle(table)
@@ -98,9 +101,9 @@ def combine(
     if runs.sample:
         others = [_score(percent_of_vehicle(other), metric, seed)[1] for other in runs.sample[1:]]
         scores = _with_intervals(scores, others, metric, quiet)
-    cli.deliver(scores, f"{metric.value}_scores", json, output, model=model)
+    cli.deliver(scores, f"{metric.value}_scores", json, output, model=bench.opened)
     if plot is not None:
-        _draw(percent, found, plot, quiet, model)
+        _draw(percent, found, plot, quiet, bench.opened)
 
 
 def _score(table: pd.DataFrame, metric: Metric, seed: int) -> tuple[Any, pd.DataFrame]:
@@ -133,7 +136,7 @@ def _with_intervals(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric
     return result
 
 
-def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool, model: str) -> None:
+def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool, model: Model) -> None:
     """The wells beside the score, or beside the combination index."""
     from matplotlib.figure import Figure
 

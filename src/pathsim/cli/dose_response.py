@@ -9,6 +9,7 @@ import typer
 
 from ..errors import InputError
 from . import app as cli
+from .bench import BENCH, Bench, verb
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from ..lab import CellLine
 
 
-@cli.app.command(name="dose-response")
+@verb(name="dose-response")
 def dose_response(
     cell_line: Annotated[str, typer.Argument(metavar="LINE", help="A cell line, with alterations after +.")],
     drugs: Annotated[list[str], typer.Argument(metavar="DRUG...", help="One drug, or several, each on its own.")],
@@ -32,7 +33,7 @@ def dose_response(
     plate: cli.PlateSize = None,
     replicates: cli.PlateReplicates = 1,
     noise: cli.PlateNoise = False,
-    model: cli.Model = "pi3k_mapk",
+    bench: Bench = BENCH,
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -50,7 +51,7 @@ def dose_response(
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         tables = [
             dose_response(
-                model,
+                bench.opened,
                 lines[0],
                 drug,
                 doses,
@@ -62,14 +63,15 @@ def dose_response(
                 replicates=replicates,
                 noise=WellNoise() if noise else None,
                 seed=seed,
+                library=bench.library,
                 workers=workers,
             )
             for drug in drugs
         ]
         return pd.concat(tables, ignore_index=True)
 
-    table = cli.with_intervals(run, [cell_line], model, ensemble)
-    cli.deliver(table, "dose_response", json, output, model=model)
+    table = bench.with_intervals(run, [cell_line], ensemble)
+    cli.deliver(table, "dose_response", json, output, model=bench.opened)
     try:
         curves = _curves(table)
     except InputError as error:
@@ -78,13 +80,12 @@ def dose_response(
         for key, curve in curves:
             cli.note(f"{cell_line}, {key['drug']}, {readout} after {key['time_min'] / 60:g} h\n{curve}", quiet)
         if output is not None:
-            cli.deliver(
-                pd.DataFrame([{**key, **curve.row()} for key, curve in curves]), "curves", json, output, model=model
-            )
+            rows = pd.DataFrame([{**key, **curve.row()} for key, curve in curves])
+            cli.deliver(rows, "curves", json, output, model=bench.opened)
     if plot is not None:
         from ..plot.dose_response import draw_dose_response
 
-        cli.save_figure(draw_dose_response(table).figure, plot, quiet, model=model)
+        cli.save_figure(draw_dose_response(table).figure, plot, quiet, model=bench.opened)
 
 
 def _curves(table: pd.DataFrame) -> list[tuple[dict[str, Any], Any]]:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app as cli
+from .bench import BENCH, Bench, verb
 
 if TYPE_CHECKING:
     from ..experiments.ensemble import Intervals
     from ..lab import CellLine
+    from ..model import Model
     from ..resistance import Escalation
 
 
-@cli.app.command()
+@verb()
 def escalate(
     cell_line: Annotated[str, typer.Argument(metavar="LINE", help="Parental line, with alterations after +.")],
     drug: Annotated[str, typer.Argument(metavar="DRUG", help="The drug to become resistant to.")],
@@ -26,7 +28,7 @@ def escalate(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Follow expected cell numbers instead of drawing them.")
     ] = False,
-    model: cli.Model = "pi3k_mapk",
+    bench: Bench = BENCH,
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -42,18 +44,16 @@ def escalate(
 
     The line saved can be used wherever a cell line is named: pathsim blot T47D line/T47D-alpelisibR.toml
     """
-    from ..model import load_model
     from ..resistance import Rules
     from ..resistance import escalate as run
 
     rules = Rules(fold=fold, max_days=max_days)
-    sets = cli.parameter_sets(model, ensemble)
-    opened = load_model(model)
+    sets = bench.sets(ensemble)
 
     def one(lines: Sequence[CellLine | str]) -> Escalation:
         own = isinstance(lines[0], str)
         done = run(
-            opened,
+            bench.opened,
             lines[0],
             drug,
             start,
@@ -61,6 +61,7 @@ def escalate(
             rules=rules,
             stochastic=not deterministic,
             seed=seed,
+            library=bench.library,
             workers=workers,
             progress=lambda sentence: cli.note(sentence, quiet or not own),
         )
@@ -69,15 +70,15 @@ def escalate(
             cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}", quiet)
         return done
 
-    found = cli.repeats(one, cell_line, model, sets, quiet)
+    found = bench.repeats(one, [cell_line], sets, quiet)
     if plot is not None:
         from ..plot.escalation import draw_escalation
 
-        cli.save_figure(draw_escalation(found.best, found.sample), plot, quiet, model=model)
-    _deliver(found, output, json, quiet, model)
+        cli.save_figure(draw_escalation(found.best, found.sample), plot, quiet, model=bench.opened)
+    _deliver(found, output, json, quiet, bench.opened)
 
 
-def _deliver(found: Intervals[Escalation], output: str | None, json: bool, quiet: bool, model: str) -> None:
+def _deliver(found: Intervals[Escalation], output: str | None, json: bool, quiet: bool, model: Model) -> None:
     from ..workflow.study_intervals import escalation_tables
 
     tables = escalation_tables(found) if found.sample else {"history": found.best.history}

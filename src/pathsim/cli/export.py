@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from . import app as cli
+from .bench import BENCH, Bench, read_free, verb
 
 
-@cli.app.command()
+@verb()
 def export(
     table: Annotated[
         str,
@@ -26,34 +27,28 @@ def export(
             "--output", "-o", metavar="DIR", callback=cli.new_folder, help="Where problem.yaml and its tables go."
         ),
     ],
-    model: Annotated[str, typer.Option("--model", help="A bundled model, or a path to a model file.")] = "pi3k_mapk",
+    bench: Bench = BENCH,
     free: Annotated[
         list[str] | None,
         typer.Option("--free", metavar="NAME...|FILE.toml", help="What to estimate: parameters, or a file of priors."),
     ] = None,
-    cell_lines: cli.CellLines = None,
-    drugs: cli.Drugs = None,
     background: cli.Background = None,
     saturation: cli.Saturation = None,
     noise: cli.NoiseFamily = None,
 ) -> None:
     """Write a PEtab version 2 problem: model, conditions, measurements and parameters to estimate."""
-    from ..estimation.free import FreeParameter, read_free_parameters
     from ..petab import export as export_table
 
     if os.path.isdir(table):
         path = _fit(table, output)
     else:
-        chosen: list[str | FreeParameter] = []
-        for word in free or []:
-            chosen += read_free_parameters(word) if word.endswith(".toml") else [word]
         path = str(
             export_table(
-                model,
+                bench.opened,
                 table,
                 output,
-                chosen,
-                cli.library(model, cell_lines, drugs),
+                read_free(free or ()),
+                bench.library,
                 cli.noise_family(noise),
                 background or (),
                 saturation or (),

@@ -13,6 +13,7 @@ import typer
 from ..files import read_json, write_whole
 from ..stored_records import record_of
 from . import app as cli
+from .bench import BENCH, Bench, is_file_of_free, read_free, verb
 
 if TYPE_CHECKING:
     from ..estimation import Ensemble, Fit, Problem
@@ -26,10 +27,12 @@ class Task:
     """What a fit was asked for: the files, and how they are read."""
 
     data: str
-    free: str | None
+    free: tuple[str, ...]
     model: str
     cell_lines: str | None
     drugs: str | None
+    changes: tuple[str, ...]
+    fitted: str | None
     background: tuple[str, ...]
     saturation: tuple[str, ...]
     noise: str | None
@@ -42,16 +45,19 @@ class Search(StrEnum):
     l_bfgs_b = "l-bfgs-b"
 
 
-@cli.app.command()
+@verb()
 def fit(
     data: Annotated[str, typer.Argument(help="Densitometry (CSV, one table schema) or a PEtab problem (YAML).")],
     free: Annotated[
-        str | None,
-        typer.Option("--free", metavar="FILE", help="TOML: a table per free parameter, with lower, upper, prior."),
+        list[str] | None,
+        typer.Option(
+            "--free",
+            metavar="NAME...|FILE.toml",
+            help="What to estimate: parameters (within a hundredth and a hundred times their value), or a file with a "
+            "table per parameter: lower, upper, prior.",
+        ),
     ] = None,
-    model: cli.Model = "pi3k_mapk",
-    cell_lines: cli.CellLines = None,
-    drugs: cli.Drugs = None,
+    bench: Bench = BENCH,
     optimiser: Annotated[Search, typer.Option("--optimiser", help="Of the local searches.")] = Search.trust_region,
     starts: Annotated[int, typer.Option("--starts", min=1, help="Local searches from random points.")] = 20,
     background: cli.Background = None,
@@ -103,10 +109,12 @@ def fit(
         raise InputError("--plot-blots draws fits of blots; pathsim petab --plot draws a PEtab problem")
     task = Task(
         os.path.abspath(data),
-        None if free is None else os.path.abspath(free),
-        os.path.abspath(model) if os.path.exists(model) else model,
-        None if cell_lines is None else os.path.abspath(cell_lines),
-        None if drugs is None else os.path.abspath(drugs),
+        tuple(os.path.abspath(word) if is_file_of_free(word) else word for word in free or ()),
+        os.path.abspath(bench.model) if os.path.exists(bench.model) else bench.model,
+        None if bench.cell_lines is None else os.path.abspath(bench.cell_lines),
+        None if bench.drugs is None else os.path.abspath(bench.drugs),
+        tuple(bench.changes or ()),
+        None if bench.fitted is None else os.path.abspath(bench.fitted),
         tuple(background or ()),
         tuple(saturation or ()),
         noise,
@@ -214,11 +222,13 @@ def open_problem(task: Task) -> Problem:
         from ..petab import load
 
         return load(task.data, workers=1)
-    if task.free is None:
-        raise InputError("say what may change with --free FILE, a TOML file with a table per parameter: [k_phos]")
-    library = cli.library(task.model, task.cell_lines, task.drugs)
+    if not task.free:
+        raise InputError(
+            "say what may change: --free NAME..., or --free FILE.toml with a table per parameter, such as [k_phos]"
+        )
+    bench = Bench(task.model, task.cell_lines, task.drugs, list(task.changes), task.fitted)
     try:
-        free = estimation.read_free_parameters(task.free)
+        free = read_free(task.free)
     except InputError as error:
         try:  # both files are said in one go
             estimation.read_blots(task.data)
@@ -226,13 +236,13 @@ def open_problem(task: Task) -> Problem:
             raise InputError(f"{error}\n{other}") from None
         raise
     return estimation.blot_problem(
-        task.model,
+        bench.opened,
         task.data,
         free,
         cli.noise_family(task.noise),
         task.background,
         task.saturation,
-        library=library,
+        library=bench.library,
     )
 
 

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from . import app as cli
+from .bench import BENCH, Bench, verb
 
 
-@cli.app.command()
+@verb()
 def investigate(
     cell_line: Annotated[str, typer.Argument(metavar="LINE", help="Parental line, with alterations after +.")],
     drug: Annotated[str, typer.Argument(metavar="DRUG", help="The PI3K inhibitor.")],
@@ -20,7 +21,7 @@ def investigate(
     fold: Annotated[float, typer.Option("--fold", help="Escalate to this multiple of the parental IC50.")] = 5.0,
     sets: Annotated[int, typer.Option("--sets", min=1, help="Parameter sets for the ranking.")] = 12,
     mice: Annotated[int, typer.Option("--mice", min=1, help="Animals per arm.")] = 10,
-    model: cli.Model = "pi3k_mapk",
+    bench: Bench = BENCH,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     quiet: cli.Quiet = False,
@@ -35,14 +36,15 @@ def investigate(
     from ..workflow.report import write_report
 
     found = run(
-        model,
+        bench.opened,
         cell_line,
         drug,
         output,
         seed=seed,
         settings=Settings(cell_line, drug, fold=fold, sets=sets, mice=mice),
         tell=lambda sentence: cli.note(sentence, quiet),
+        library=bench.library,
         workers=workers,
     )
-    path = write_report(found, draw_investigation(found), os.path.join(output, "report.html"), cli.stamp(model))
+    path = write_report(found, draw_investigation(found), os.path.join(output, "report.html"), cli.stamp(bench.opened))
     cli.note(f"wrote {path}", quiet)

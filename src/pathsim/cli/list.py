@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app as cli
+from .bench import BENCH, Bench, verb
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..lab import Library
+    from ..model import Model
 
 
 class Shelf(StrEnum):
@@ -23,23 +25,22 @@ class Shelf(StrEnum):
     cell_lines = "cell-lines"
     alterations = "alterations"
     readouts = "readouts"
+    parameters = "parameters"
     network = "network"
 
 
-@cli.app.command(name="list")
+@verb(name="list")
 def list_shelf(
     what: Annotated[str, typer.Argument(metavar=f"{{{'|'.join(Shelf)}}}", help="What to list.", show_default=False)],
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model", help="A bundled model or a path; drugs, cell lines and alterations are those of its version."
-        ),
-    ] = "pi3k_mapk",
+    bench: Bench = BENCH,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
 ) -> None:
-    """List drugs, models, cell lines, alterations, readouts, or the wiring of a model (--plot draws it)."""
+    """List drugs, models, cell lines, alterations, readouts, parameters, or the wiring of a model (--plot draws it).
+
+    Parameters come with value, unit, class and source.
+    """
     from ..errors import InputError, unknown
 
     if what not in set(Shelf):
@@ -47,21 +48,25 @@ def list_shelf(
     shelf = Shelf(what)
     if plot is not None and shelf is not Shelf.network:
         raise InputError(f"--plot draws the network; 'pathsim list {what}' is a table only")
-    cli.deliver(_table(shelf, model, plot), what, json, output, model=model)
+    cli.deliver(_table(shelf, bench, plot), what, json, output, model=bench.model)
 
 
-def _table(what: Shelf, model: str, plot: str | None) -> pd.DataFrame:
-    if what is Shelf.drugs:
-        return _drugs(cli.library(model))
-    if what is Shelf.models:
-        return _models()
-    if what is Shelf.cell_lines:
-        return _cell_lines(cli.library(model))
-    if what is Shelf.alterations:
-        return _alterations(cli.library(model))
-    if what is Shelf.readouts:
-        return _readouts(model)
-    return _network(model, plot)
+def _table(what: Shelf, bench: Bench, plot: str | None) -> pd.DataFrame:
+    match what:
+        case Shelf.drugs:
+            return _drugs(bench.library)
+        case Shelf.models:
+            return _models()
+        case Shelf.cell_lines:
+            return _cell_lines(bench.library)
+        case Shelf.alterations:
+            return _alterations(bench.library)
+        case Shelf.readouts:
+            return _readouts(bench.opened)
+        case Shelf.parameters:
+            return _parameters(bench)
+        case Shelf.network:
+            return _network(bench, plot)
 
 
 def _drugs(library: Library) -> pd.DataFrame:
@@ -137,13 +142,11 @@ def _alterations(library: Library) -> pd.DataFrame:
     )
 
 
-def _readouts(model: str) -> pd.DataFrame:
+def _readouts(opened: Model) -> pd.DataFrame:
     import pandas as pd
 
     from ..lab.protocols import protocols
-    from ..model import load_model
 
-    opened = load_model(model)
     notes = {item.name: item for item in opened.annotations}
     rows: list[dict[str, object]] = [
         {"readout": name, "antigen": item.readout, "mass_kDa": item.mass_kDa or None, "unit": item.unit}
@@ -158,17 +161,38 @@ def _readouts(model: str) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"mass_kDa": "Int64"})
 
 
-def _network(model: str, plot: str | None) -> pd.DataFrame:
+def _parameters(bench: Bench) -> pd.DataFrame:
+    """Every constant of the model; those of --parameters and --set have the value they give it in all lines."""
     import pandas as pd
 
-    from ..model import load_model, wiring
+    opened, library = bench.opened, bench.library
+    notes = {item.name: item for item in opened.annotations}
+    rows = []
+    for parameter in opened.parameters:
+        if not parameter.constant:
+            continue
+        name, note = parameter.id, notes.get(parameter.id)
+        value, kind, source = parameter.value, note.kind if note else "", note.text if note else ""
+        if name in library.parameters:
+            value, kind, source = library.parameters[name], "fitted", library.origin
+        if name in library.settings:
+            value, kind, source = library.settings[name], "set", "--set"
+        unit = note.unit if note else parameter.unit
+        rows.append({"parameter": name, "value": value, "unit": unit, "class": kind, "source": source})
+    return pd.DataFrame(rows, columns=["parameter", "value", "unit", "class", "source"])
 
-    opened = load_model(model)
+
+def _network(bench: Bench, plot: str | None) -> pd.DataFrame:
+    import pandas as pd
+
+    from ..model import wiring
+
+    opened = bench.opened
     graph = wiring(opened)
     if plot is not None:
         from ..plot import draw_network
 
-        cli.save_figure(draw_network(graph, cli.library(model).drugs.values()).figure, plot, model=opened)
+        cli.save_figure(draw_network(graph, bench.library.drugs.values()).figure, plot, model=opened)
     return pd.DataFrame(
         [
             {"from": edge.origin, "to": edge.target, "effect": edge.effect.value, "through": edge.through}

@@ -12,8 +12,8 @@ from . import app as cli
 @cli.app.command()
 def profile(
     folder: Annotated[str, typer.Argument(metavar="FIT", help="The folder that 'pathsim fit -o' has written.")],
-    parameters: Annotated[
-        list[str] | None, typer.Option("--parameters", metavar="NAME...", help="Which ones; default all.")
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME...", help="Only these parameters; default all.")
     ] = None,
     level: Annotated[float, typer.Option("--level", help="Confidence level of the intervals.")] = 0.95,
     plot: cli.Plot = None,
@@ -33,14 +33,14 @@ def profile(
 
     problem, fit = open_folder(folder)
     model = problem.description.parts[0].model
-    count = len(parameters or fit.names)
+    count = len(only or fit.names)
     done: list[str] = []
 
     def report(found: Any) -> None:
         done.append(found.name)
         cli.note(f"profile {len(done)} of {count}: {found.name} is {found.verdict}", quiet)
 
-    profiles = compute(fit, parameters, level, workers, folder=folder, report=report)
+    profiles = compute(fit, only, level, workers, folder=folder, report=report)
     better = max(p.better for p in profiles.profiles)
     if better > 0.1:
         cli.note(f"a profile found a likelihood {better:.2f} higher than the fit: run more starts", quiet)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app as cli
+from .bench import BENCH, Bench, verb
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..model import Model
 
 
 class Method(StrEnum):
@@ -21,7 +24,7 @@ class Method(StrEnum):
     morris = "morris"
 
 
-@cli.app.command()
+@verb()
 def sensitivity(
     cell_line: Annotated[str, typer.Argument(metavar="LINE", help="A cell line, with alterations after +.")],
     readouts: Annotated[list[str], typer.Option("--readouts", metavar="NAME...", help="Readouts of the model.")],
@@ -30,12 +33,12 @@ def sensitivity(
     method: Annotated[
         Method, typer.Option("--method", help="elasticity: local; sobol: shares of variance; morris: screening.")
     ] = Method.elasticity,
-    parameters: Annotated[
+    vary: Annotated[
         list[str] | None,
         typer.Option(
-            "--parameters",
+            "--vary",
             metavar="NAME...",
-            help="Which to vary. Default: all constants (elasticity), or the --top of them by elasticity.",
+            help="Which parameters to vary. Default: all constants (elasticity), or the --top of them by elasticity.",
         ),
     ] = None,
     factor: Annotated[
@@ -43,7 +46,7 @@ def sensitivity(
     ] = "0.5 .. 2 log",
     top: Annotated[int, typer.Option("--top", min=1, help="How many of the most elastic to vary.")] = 10,
     points: Annotated[int, typer.Option("--points", help="Base sample (a power of 2) or trajectories.")] = 256,
-    model: cli.Model = "pi3k_mapk",
+    bench: Bench = BENCH,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,
@@ -52,19 +55,27 @@ def sensitivity(
     quiet: cli.Quiet = False,
 ) -> None:
     """Which parameters a readout depends on, locally or over whole ranges, steady state and protocol included."""
-    from ..model import load_model
     from ..sensitivity import elasticities, morris_effects, sobol_indices
 
-    opened = load_model(model)
-    if method is Method.elasticity or parameters is None:
-        table = elasticities(opened, cell_line, treatment, readouts, time, parameters or None, workers=workers)
+    opened, own = bench.opened, bench.library
+    if method is Method.elasticity or vary is None:
+        table = elasticities(opened, cell_line, treatment, readouts, time, vary or None, library=own, workers=workers)
     if method is not Method.elasticity:
-        names = parameters or _most_elastic(table, top)
+        names = vary or _most_elastic(table, top)
         factors = dict.fromkeys(names, factor)
         cli.note(f"{method.value}: {len(names)} parameters, factors {factor}: {', '.join(names)}", quiet)
         if method is Method.sobol:
             table = sobol_indices(
-                opened, cell_line, treatment, readouts, time, factors=factors, points=points, seed=seed, workers=workers
+                opened,
+                cell_line,
+                treatment,
+                readouts,
+                time,
+                factors=factors,
+                points=points,
+                seed=seed,
+                library=own,
+                workers=workers,
             )
         else:
             table = morris_effects(
@@ -76,6 +87,7 @@ def sensitivity(
                 factors=factors,
                 trajectories=points,
                 seed=seed,
+                library=own,
                 workers=workers,
             )
         if failed := int(table["failed"].iloc[0]):
@@ -83,9 +95,9 @@ def sensitivity(
                 f"{failed} of {table['simulations'].iloc[0]} sets of parameters could not be simulated; points "
                 "they belong to are left out"
             )
-    cli.deliver(table, f"sensitivity_{method.value}", json, output, model=model)
+    cli.deliver(table, f"sensitivity_{method.value}", json, output, model=opened)
     if plot is not None:
-        _draw(table, readouts, method, plot, quiet, model)
+        _draw(table, readouts, method, plot, quiet, opened)
 
 
 def _most_elastic(table: pd.DataFrame, top: int) -> list[str]:
@@ -94,7 +106,7 @@ def _most_elastic(table: pd.DataFrame, top: int) -> list[str]:
     return [str(name) for name in sizes.sort_values(ascending=False, kind="stable").index[:top]]
 
 
-def _draw(table: pd.DataFrame, readouts: list[str], method: Method, path: str, quiet: bool, model: str) -> None:
+def _draw(table: pd.DataFrame, readouts: list[str], method: Method, path: str, quiet: bool, model: Model) -> None:
     """One panel per readout."""
     from matplotlib.figure import Figure
 

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app as cli
+from .bench import BENCH, Bench, verb
 
 if TYPE_CHECKING:
     from ..experiments.ensemble import Intervals
     from ..invivo import Trial
     from ..lab import CellLine
+    from ..model import Model
 
 TABLES = ("summary", "mice", "volumes", "lysate", "survival")
 
 
-@cli.app.command()
+@verb()
 def xenograft(
     cell_line: Annotated[str, typer.Argument(metavar="LINE", help="Cell line, with alterations after +.")],
     arm: Annotated[
@@ -44,7 +46,7 @@ def xenograft(
     table: Annotated[
         str, typer.Option("--table", help="Which table goes to stdout: summary, mice, volumes, lysate or survival.")
     ] = "summary",
-    model: cli.Model = "pi3k_mapk",
+    bench: Bench = BENCH,
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -60,18 +62,17 @@ def xenograft(
     from ..errors import InputError, unknown
     from ..invivo import xenograft as run
     from ..invivo.power import logrank_power
-    from ..model import load_model
 
     if table not in TABLES:
         raise unknown("table", table, TABLES)
-    sets = cli.parameter_sets(model, ensemble)
+    sets = bench.sets(ensemble)
     if sets and power:
         raise InputError("--power and --ensemble: give one of them")
-    opened, arms = load_model(model), arm or ["vehicle", "paxalisib 15 mg/kg daily"]
+    arms = arm or ["vehicle", "paxalisib 15 mg/kg daily"]
 
     def one(lines: Sequence[CellLine | str]) -> Trial:
         return run(
-            opened,
+            bench.opened,
             lines[0],
             arms,
             max(mice, 400) if power else mice,
@@ -80,21 +81,22 @@ def xenograft(
             days=days,
             untreated_days=untreated_days,
             dosing_from_days=dosing_from,
+            library=bench.library,
             workers=workers,
         )
 
-    found = cli.repeats(one, cell_line, model, sets, quiet)
+    found = bench.repeats(one, [cell_line], sets, quiet)
     for line in found.best.notes:
         cli.note(line, quiet)
     if power:
-        cli.deliver(logrank_power(found.best, seed=seed), "power", json, output, model=model)
+        cli.deliver(logrank_power(found.best, seed=seed), "power", json, output, model=bench.opened)
         return
     _say(found, quiet)
     if plot is not None:
         from ..plot.xenograft import draw_xenograft
 
-        cli.save_figure(draw_xenograft(found.best, found.sample), plot, quiet, model=model)
-    _deliver(found, table, json, output, model)
+        cli.save_figure(draw_xenograft(found.best, found.sample), plot, quiet, model=bench.opened)
+    _deliver(found, table, json, output, bench.opened)
 
 
 def _say(found: Intervals[Trial], quiet: bool) -> None:
@@ -108,7 +110,7 @@ def _say(found: Intervals[Trial], quiet: bool) -> None:
         cli.note(f"all arms: {found.best.log_rank()}", quiet)
 
 
-def _deliver(found: Intervals[Trial], table: str, json: bool, output: str | None, model: str) -> None:
+def _deliver(found: Intervals[Trial], table: str, json: bool, output: str | None, model: Model) -> None:
     from ..workflow.study_intervals import trial_tables
 
     tables = trial_tables(found) if found.sample else found.best.tables()

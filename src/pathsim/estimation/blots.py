@@ -65,6 +65,7 @@ def blot_problem(
         str(blots) if isinstance(blots, (str, Path)) else "blot problem",
     )
     chosen = as_free_parameters(free)
+    shelf = shelf.freeing([item.name for item in chosen])
     background, saturation = words(background, "background"), words(saturation, "saturation")
     table, problems = with_problems(read_frame(blots) if isinstance(blots, (str, Path)) else blots, where)
     family: Family = noise or (Normal() if "sd" in table else LogNormal())

@@ -115,6 +115,7 @@ def problem(
     else:
         given = list(tables)
     chosen, problems = as_free_parameters(free), ([] if given else ["no table is given"])
+    shelf = shelf.freeing([item.name for item in chosen])
     background, saturation = words(background, "background"), words(saturation, "saturation")
     lines: dict[str, CellLine] = {}
     made: list[_Table] = []

@@ -7,21 +7,19 @@ Everything done to a cell is arithmetic on the parameters, so where parameters a
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 
 from ..errors import InputError, near_misses
-from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step
+from ..lab import FULL_MEDIUM, Condition, Library, Step
+from ..lab.constants import with_free
 from ..lab.protocols import protocols
 from ..model import Model
 from ..model.maths import Expr, number, symbol
 from ..solve import System
 from .experiment import STEADY_STATE, Change, Experiment, Period
-
-Constants = Mapping[str, float]
-"""Constants that replace the model's own; ``name@line`` is the value for one cell line."""
 
 
 def experiment_of(
@@ -67,32 +65,6 @@ def while_resting(system: System) -> dict[str, float]:
     steady state."""
     passaging = protocols(system.model.version).names.passaging
     return {passaging: 1.0} if passaging in system.slots else {}
-
-
-def with_free(line: CellLine, free: Iterable[str]) -> tuple[CellLine, dict[str, str]]:
-    """The line without the numbers that free parameters replace, and which one stands for each parameter."""
-    applying: dict[str, str] = {}
-    exact: set[str] = set()
-    for whose in dict.fromkeys(("", line.name.split("+")[0], line.name)):
-        found = {name.partition("@")[0].strip(): name for name in free if name.partition("@")[2].strip() == whose}
-        applying |= found
-        if whose:
-            line = replace(line, set=_without(line.set, found))
-        if whose == line.name:
-            exact |= found.keys()
-    return replace(line, scale=_without(line.scale, exact)), applying
-
-
-def with_constants(line: CellLine, constants: Constants) -> CellLine:
-    """``line`` in a model with other ``constants``; see ``free`` of :func:`experiment_of` for which number wins."""
-    bare, applying = with_free(line, constants)
-    general = {name: value for name, value in constants.items() if "@" not in name}
-    own = {parameter: constants[name] for parameter, name in applying.items() if parameter not in bare.set}
-    return replace(bare, set=MappingProxyType({**general, **bare.set, **own}))
-
-
-def _without(numbers: Mapping[str, float], names: Collection[str]) -> Mapping[str, float]:
-    return MappingProxyType({name: value for name, value in numbers.items() if name not in names})
 
 
 def _settings(

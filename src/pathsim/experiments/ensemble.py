@@ -15,9 +15,9 @@ from ..arrays import FloatArray
 from ..checked import checked
 from ..errors import InputError, PathsimError, SimulationError, brief, raise_together
 from ..lab import CellLine, Library, default_library
+from ..lab.constants import Constants, with_constants
 from ..model import Model, models_folder
 from ..table import numeric_cells, read_csv
-from .conditions import Constants, with_constants
 from .timecourse import system_of
 
 if TYPE_CHECKING:

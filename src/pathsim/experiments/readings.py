@@ -10,9 +10,10 @@ import numpy as np
 from ..arrays import FloatArray, IntArray
 from ..errors import unknown
 from ..lab import CellLine, Condition, Library, Treatment, default_library
+from ..lab.constants import Constants
 from ..model import Model
 from ..solve import Solver, System
-from .conditions import Constants, experiment_of
+from .conditions import experiment_of
 from .dynamics import prepare
 from .plan import Planner
 from .run import Runner

@@ -20,8 +20,8 @@ from ..arrays import FloatArray, IntArray
 from ..assays.screen_input import open_model
 from ..checked import checked
 from ..errors import raise_together, unknown
-from ..experiments.conditions import Constants, with_constants
 from ..lab import Library, Regimen, default_library, default_pharmacy
+from ..lab.constants import Constants, with_constants
 from ..lab.host import Site
 from ..lab.schedule import DAY
 from ..model import Model

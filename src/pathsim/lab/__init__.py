@@ -6,6 +6,7 @@ knows nothing of how equations are solved.
 - what treatment text may say: ``treatment.py``; dosing text: ``schedule.py``; what follows from both: ``condition.py``
 - drugs, ligands, media: ``drug.py``; cell lines and alterations: ``cell_line.py``; their files: ``library.py``, read
   field by field by ``entry.py``; names that become file names: ``names.py``
+- constants of one's own (of a fit, or set by hand) and which number wins in a line: ``constants.py``
 - concentrations in the body: ``pharmacokinetics.py``; clones before drug: ``clones.py``; sites and hosts: ``host.py``
 - standard protocols, and the names of a model that assays call upon: ``protocols.py``
 """

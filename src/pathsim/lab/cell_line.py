@@ -13,13 +13,17 @@ _EMPTY: Mapping[str, float] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Alteration:
-    """A genetic or adaptive change that any line can carry, such as ``PTEN_loss``."""
+    """A genetic or adaptive change that any line can carry, such as ``PTEN_loss``.
+
+    ``sources`` says where each number comes from; ``source`` where all of them do that it does not name.
+    """
 
     name: str
     description: str = ""
     source: str = ""
     set: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
     scale: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
+    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -47,7 +51,8 @@ class CellLine:
         merged = {**self.set, **alteration.set}
         kept = {name: factor for name, factor in self.scale.items() if name not in alteration.set}
         scale = {**kept, **{name: kept.get(name, 1.0) * factor for name, factor in alteration.scale.items()}}
-        sources = {**self.sources, **dict.fromkeys((*alteration.set, *alteration.scale), alteration.source)}
+        added = dict.fromkeys((*alteration.set, *alteration.scale), alteration.source)
+        sources = {**self.sources, **added, **alteration.sources}
         return replace(
             self,
             name=f"{self.name}+{alteration.name}",

@@ -84,12 +84,18 @@ class Entry:
             return None
         return self._finite(item["value"], key), Entry(f"{self.where}.{key}", item, self.problems)
 
-    def sourced(self, key: str) -> tuple[dict[str, float], dict[str, str]]:
-        """``{name: {value, source}}`` under ``key`` as two mappings; every number must name its source."""
+    def sourced(self, key: str, source: str = "") -> tuple[dict[str, float], dict[str, str]]:
+        """``{name: {value, source}}`` under ``key`` as two mappings; every number must name its source.
+
+        Where all share one ``source``, a number may stand alone.
+        """
         values: dict[str, float] = {}
         sources: dict[str, str] = {}
         table = self.table(key)
-        for name in table.content:
+        for name, item in table.content.items():
+            if source.strip() and not isinstance(item, dict):
+                values[name], sources[name] = table._finite(item, name), source
+                continue
             found = table.sourced_number(name)
             if found is not None:
                 values[name], sources[name] = found[0], str(found[1].content["source"])

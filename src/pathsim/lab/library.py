@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from ..errors import InputError, UnknownNameError, brief, near_misses, raise_tog
 from ..files import read_toml
 from ..model import current_version, models_folder
 from .cell_line import Alteration, CellLine
+from .constants import Constants, read_constants, with_constants, with_settings, without_names
 from .drug import Drug
 from .entry import Entry
 from .treatment import Treatment
@@ -27,13 +28,18 @@ _Item = TypeVar("_Item")
 class Library:
     """Drugs, cell lines and alterations by name; lookups accept synonyms and any letter case.
 
-    ``version``: of the bundled models it goes with; what else is bundled beside it is taken from there.
+    ``version``: of the bundled models it goes with; what else is bundled beside it is taken from there. ``parameters``
+    and ``settings`` are constants that every line looked up carries (:meth:`with_parameters`, :meth:`with_settings`);
+    ``origin`` says where those of ``parameters`` come from.
     """
 
     drugs: Mapping[str, Drug]
     cell_lines: Mapping[str, CellLine]
     alterations: Mapping[str, Alteration]
     version: str = ""
+    parameters: Constants = field(default_factory=lambda: MappingProxyType({}))
+    settings: Constants = field(default_factory=lambda: MappingProxyType({}))
+    origin: str = ""
 
     def drug(self, name: str) -> Drug:
         """A drug, ligand or medium by name or synonym. Raises :class:`UnknownNameError` with near misses."""
@@ -46,20 +52,24 @@ class Library:
     def cell_line(self, name: str) -> CellLine:
         """A cell line, with alterations after ``+``: ``"T47D"``, ``"T47D+PTEN_loss"``.
 
-        A name that ends in ``.toml`` is a file with one line in it, as an escalation writes it. Raises
-        :class:`UnknownNameError` with near misses.
+        A name that ends in ``.toml`` is a file with one line in it, as an escalation writes it; alterations of that
+        file may follow it. Raises :class:`UnknownNameError` with near misses.
         """
         first, *rest = (part.strip() for part in name.split("+"))
+        alterations = self.alterations
         if first.endswith(".toml"):
-            lines, _ = _read_cell_lines(Path(first))
+            lines, own = _read_cell_lines(Path(first))
             if len(lines) != 1:
-                raise InputError(f"{first}: holds {len(lines)} cell lines; one is needed")
-            line = next(iter(lines.values()))
+                raise InputError(
+                    f"{first}: holds {len(lines)} cell lines; one is needed"
+                    + (f" (--cell-lines {first} gives all of them by name)" if lines else "")
+                )
+            line, alterations = next(iter(lines.values())), {**alterations, **own}
         else:
             line = self._of_a_line("cell line", first, self.cell_lines, "(pathsim list cell-lines shows all)")
         for part in rest:
-            line = line.altered(self._of_a_line("alteration", part, self.alterations))
-        return line
+            line = line.altered(self._of_a_line("alteration", part, alterations))
+        return with_settings(with_constants(line, self.parameters, self.origin), self.settings)
 
     def _of_a_line(self, kind: str, name: str, known: Mapping[str, _Item], note: str = "") -> _Item:
         """As :func:`_find`; a drug or a treatment that stands where a cell line belongs is called what it is."""
@@ -93,6 +103,35 @@ class Library:
         """This library with the lines and alterations of a TOML file added, replacing those of the same name."""
         lines, alterations = _read_cell_lines(path)
         return replace(self, cell_lines={**self.cell_lines, **lines}, alterations={**self.alterations, **alterations})
+
+    @checked
+    def with_parameters(self, constants: Mapping[str, float] | str | Path) -> Library:
+        """This library with constants in place of the model's own in every line looked up by name.
+
+        A number that a line has of its own stays (``name@line`` replaces it), and factors of a line act on the new one.
+        ``constants``: a mapping, the folder of a fit (its best parameters), or a table with columns ``parameter`` and
+        ``value``. Raises :class:`InputError` for files that are none.
+        """
+        own = constants if isinstance(constants, Mapping) else read_constants(constants)
+        origin = "given as a parameter" if isinstance(constants, Mapping) else str(constants)
+        return replace(self, parameters=MappingProxyType({**self.parameters, **own}), origin=origin)
+
+    @checked
+    def with_settings(self, settings: Mapping[str, float]) -> Library:
+        """This library with numbers set in every line looked up by name, in place of the model's and the line's own.
+
+        Factors of a line or of an alteration still act on them (PTEN loss is none of any PTEN); ``name@line`` is for
+        one line.
+        """
+        return replace(self, settings=MappingProxyType({**self.settings, **settings}))
+
+    def freeing(self, names: Collection[str]) -> Library:
+        """This library without the constants of some ``names``, which a fit or parameter sets are to replace."""
+        return replace(
+            self,
+            parameters=MappingProxyType(without_names(self.parameters, names)),
+            settings=MappingProxyType(without_names(self.settings, names)),
+        )
 
 
 @checked
@@ -179,14 +218,15 @@ def _alteration(name: str, content: Any, problems: list[str]) -> Alteration:
     name = entry.named(name)
     entry.check_keys(_ALTERATION_KEYS)
     source = entry.text("source")
-    if not source.strip():
-        problems.append(f"{entry.where} needs a source")
+    set_values, sources = entry.sourced("set", source)
+    scale_values, scale_sources = entry.sourced("scale", source)
     return Alteration(
         name=name,
         description=entry.text("description"),
         source=source,
-        set=MappingProxyType(entry.table("set").numbers()),
-        scale=MappingProxyType(entry.table("scale").numbers()),
+        set=MappingProxyType(set_values),
+        scale=MappingProxyType(scale_values),
+        sources=MappingProxyType({**sources, **scale_sources}),
     )
 
 

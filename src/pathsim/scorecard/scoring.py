@@ -10,10 +10,10 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import PathsimError
-from ..experiments.conditions import Constants
 from ..experiments.ensemble import interval
 from ..experiments.readings import Reading, take_readings
 from ..lab import CellLine, Library, default_library
+from ..lab.constants import Constants
 from ..model import Model, load_model
 from ..solve import Rosenbrock
 from .claims import CONFIDENCE, SCORED, Check, Claim

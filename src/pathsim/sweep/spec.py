@@ -32,9 +32,10 @@
     [solver]
     rtol = 1e-6                                      # atol follows the values unless it is given
 
-    [libraries]                                      # TOML files with more drugs and cell lines
+    [libraries]                                      # TOML files with more drugs and cell lines, constants of a fit
     drugs = "my_drugs.toml"
     cell_lines = "my_lines.toml"
+    parameters = "fit"
 
 Without a treatment, cells are in ``serum 10 %`` (where the model knows serum) and every dose is of the drug its name
 says.
@@ -50,10 +51,11 @@ from typing import Any
 
 from ..checked import checked
 from ..errors import InputError, PathsimError, raise_together, unknown
-from ..experiments.conditions import resting_medium, with_constants
+from ..experiments.conditions import resting_medium
 from ..experiments.ensemble import choose_sets
 from ..files import read_toml
 from ..lab import CellLine, Library, default_library
+from ..lab.constants import with_constants
 from ..model import Model, bundled_models, load_model
 from ..solve import Rosenbrock
 from ..units import times_min
@@ -166,11 +168,13 @@ class _Reader:
 
     def _library(self, version: str) -> Library:
         library = default_library(version)
-        files = self._table("libraries", ("drugs", "cell_lines"))
+        files = self._table("libraries", ("drugs", "cell_lines", "parameters"))
         if "drugs" in files:
             library = library.with_drugs(self.folder / str(files["drugs"]))
         if "cell_lines" in files:
             library = library.with_cell_lines(self.folder / str(files["cell_lines"]))
+        if "parameters" in files:
+            library = library.with_parameters(self.folder / str(files["parameters"]))
         return library
 
     def _model(self) -> Model:
