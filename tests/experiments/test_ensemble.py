@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 import pytest
 from tiny_cell import tiny_library, tiny_model
 
 from pathsim.assays import dose_response
 from pathsim.errors import InputError, SimulationError
-from pathsim.experiments.ensemble import load_parameter_sets, on_lines, prediction_intervals
+from pathsim.experiments.ensemble import Intervals, interval, load_parameter_sets, on_lines, prediction_intervals
 from pathsim.lab import Alteration, CellLine
 from pathsim.lab.constants import with_constants
 
@@ -43,9 +44,17 @@ def test_the_interval_is_that_of_the_closed_form(tmp_path: Path) -> None:
     table = prediction_intervals(on_lines(run, ["plain"], library), sets).table()
     assert list(table.columns).index("low") == list(table.columns).index("value") + 1
     dosed = table[table["dose_nM"] > 0].iloc[0]
-    assert dosed["value"] == pytest.approx(5.0, rel=1e-4)  # of the best set, which the interval is taken over too
+    assert dosed["value"] == pytest.approx(5.0, rel=1e-4)  # the median
     assert dosed["low"] == pytest.approx(2.5 * 1.1, rel=1e-4)
     assert dosed["high"] == pytest.approx(2.5 * 2.9, rel=1e-4)
+
+
+def test_the_value_lies_in_its_interval_where_the_best_set_does_not() -> None:
+    table = pd.DataFrame({"value": [1.0]})
+    studies = tuple(table * x for x in (9.0, *([1.0] * 20), 2.0))
+    found = Intervals(studies).table().iloc[0]
+    assert found["low"] <= found["value"] <= found["high"] < 9.0
+    assert interval([np.inf, 1.0, 2.0], occurring=True).value == 2.0
 
 
 def test_a_set_that_fails_is_left_out_and_said() -> None:
@@ -63,7 +72,7 @@ def test_a_set_that_fails_is_left_out_and_said() -> None:
     assert (found.best, found.studies) == (1.0, (1.0, 2.0, 3.0))
     assert found.failures == ("parameter set 2: no",)
     assert told == ["parameter set 1 of 3: done", "parameter set 2 of 3: left out: no", "parameter set 3 of 3: done"]
-    assert found.of(lambda x: x).value == 1.0
+    assert found.of(lambda x: x).value == 2.0
     assert prediction_intervals(study, [{}]).sample == ()
     with pytest.raises(SimulationError, match="failed under all 1 parameter sets"):
         prediction_intervals(study, [{}, {"a": -1.0}])

@@ -149,7 +149,7 @@ Ensemble = Annotated[
     typer.Option(
         "--ensemble",
         metavar="N|FILE",
-        help="Add the interval over so many of the parameter sets shipped with the model, or over those of a file "
+        help="Median and interval over so many of the parameter sets shipped with the model, or over those of a file "
         "(pathsim fit --ensemble writes one).",
     ),
 ]

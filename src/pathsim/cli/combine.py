@@ -132,7 +132,10 @@ def _with_intervals(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric
     result = scores.copy()
     add_ends(result, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), interval(same))
     means = interval([np.nanmean(values) for values in same])
-    cli.note(f"over {len(same)} parameter sets the mean {column} is {means.low:.3g} to {means.high:.3g}", quiet)
+    cli.note(
+        f"over {len(same)} parameter sets the mean {column} is {means.value:.3g} ({means.low:.3g} to {means.high:.3g})",
+        quiet,
+    )
     return result
 
 

@@ -75,7 +75,7 @@ def simulate(
 def _with_intervals(
     run: Simulator, model: Model, sets: Sequence[Mapping[str, float]], own: Mapping[str, float]
 ) -> pd.DataFrame:
-    """The time course of the best set, ``X_low`` and ``X_high`` behind every output ``X``; what the user sets stays."""
+    """The median over the sets, ``X_low`` and ``X_high`` behind every output ``X``; what the user sets stays."""
     import numpy as np
     import pandas as pd
 

@@ -101,11 +101,15 @@ def xenograft(
 
 def _say(found: Intervals[Trial], quiet: bool) -> None:
     """Survival of every arm in words."""
-    from ..workflow.study_intervals import median_interval
+    from ..workflow.study_intervals import median_interval, median_survival
 
     for name, curve in found.best.survival.items():
-        spread = f", {median_interval(found.sample, name)} over the parameter sets" if found.sample else ""
-        cli.note(f"{name}: median {curve.median}, {curve.size} animals{spread}", quiet)
+        said = str(curve.median)
+        if found.sample:
+            days = float(median_survival(found.sample, name).value)
+            said = f"{days:.4g} days" if days < float("inf") else "not reached"
+            said += f" over the parameter sets, {median_interval(found.sample, name)}"
+        cli.note(f"{name}: median {said}, {curve.size} animals", quiet)
     if len(found.best.arms) > 1:
         cli.note(f"all arms: {found.best.log_rank()}", quiet)
 

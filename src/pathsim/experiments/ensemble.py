@@ -76,7 +76,11 @@ def choose_sets(model: Model, wanted: int | str | Path) -> list[dict[str, float]
 
 
 class Interval(NamedTuple):
-    """What the best parameters give (``value``) and an interval over all parameter sets, best included; by entry."""
+    """The median (``value``) and an interval over all parameter sets, by entry.
+
+    Both are of the same sets, so that the value never lies outside: the best set alone may, where it fits the data
+    better than any set near it.
+    """
 
     low: FloatArray
     value: FloatArray
@@ -84,16 +88,15 @@ class Interval(NamedTuple):
 
 
 def interval(values: npt.ArrayLike, level: float = LEVEL, *, occurring: bool = False) -> Interval:
-    """The interval over parameter sets (axis 0, the best first) that holds a share ``level`` of the values.
+    """The median over parameter sets (axis 0), and the interval that holds a share ``level`` of the values.
 
     ``occurring``: ends are values that occur, so that infinite ones can stand among them. NaN, where a set gives no
     value, is left aside.
     """
     found = np.asarray(values, dtype=float)
     quantile = np.nanquantile if np.isnan(found).any() else np.quantile
-    ends, method = (0.5 - level / 2, 0.5 + level / 2), "inverted_cdf" if occurring else "linear"
-    low, high = (np.asarray(quantile(found, end, axis=0, method=method)) for end in ends)  # type: ignore[call-overload]
-    return Interval(low, found[0], high)
+    shares, method = (0.5 - level / 2, 0.5, 0.5 + level / 2), "inverted_cdf" if occurring else "linear"
+    return Interval(*(np.asarray(quantile(found, share, axis=0, method=method)) for share in shares))  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +122,12 @@ class Intervals(Generic[Study]):
         return self.studies if len(self.studies) > 1 else ()
 
     def of(self, number: Callable[[Study], npt.ArrayLike]) -> Interval:
-        """The interval of whatever ``number`` makes of a study: numbers of the same shape every time."""
+        """Median and interval of whatever ``number`` makes of a study: numbers of the same shape every time."""
         return interval([np.asarray(number(study), dtype=float) for study in self.studies], self.level)
 
     def table(self: Intervals[pd.DataFrame], columns: Mapping[str, tuple[str, str]] | None = None) -> pd.DataFrame:
-        """The best table with the ends of intervals behind some ``columns``, where studies are tables of equal rows.
+        """The best table, with medians in some ``columns`` and the ends of intervals behind them, where studies are
+        tables of equal rows.
 
         ``columns``: a column and the names of the ends of its interval; default ``value`` with ``low`` and ``high``.
         """
@@ -197,7 +201,8 @@ def on_lines(
 
 
 def add_ends(table: pd.DataFrame, column: str, ends: tuple[str, str], found: Interval | tuple[Any, Any, Any]) -> None:
-    """Put the lower and the upper end of an interval into ``table`` behind ``column``."""
+    """Put the median of an interval into ``column`` of ``table``, and its lower and upper end behind it."""
     place = list(table.columns).index(column) + 1
+    table[column] = found[1]
     table.insert(place, ends[0], found[0])
     table.insert(place + 1, ends[1], found[2])

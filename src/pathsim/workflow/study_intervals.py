@@ -1,8 +1,8 @@
 """Escalations and xenograft studies over parameter sets: how far their findings hang on constants nobody knows.
 
-The tables are those of the study under the best set, with the 5 and 95 % quantiles over the same study under all sets
-(:func:`prediction_intervals`) beside its columns. Quantiles are of values that occur, so that a
-median survival that is not reached counts as later than all others.
+In place of a number stands its median over the same study under all sets (:func:`prediction_intervals`), with the
+5 and 95 % quantiles beside it. Quantiles are of values that occur, so that a median survival that is not reached counts
+as later than all others. Animals, tumours and clones one by one are those of the best set.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def trial_tables(found: Intervals[Trial]) -> dict[str, pd.DataFrame]:
     share = np.mean(p < SIGNIFICANT, axis=0)
     summary["significant_share"] = [math.nan if i == 0 else float(x) for i, x in enumerate(share)]
     survival = tables["survival"]
-    low, high = np.empty(len(survival)), np.empty(len(survival))
+    low, middle, high = (np.empty(len(survival)) for _ in range(3))
     for arm in found.best.arms:
         rows = np.flatnonzero(survival["arm"] == arm)
         times = survival["time"].to_numpy(dtype=float)[rows]
-        low[rows], _, high[rows] = survival_interval([study.survival[arm] for study in found.studies], times)
-    add_ends(survival, "survival", ("ensemble_low", "ensemble_high"), (low, survival["survival"], high))
+        low[rows], middle[rows], high[rows] = survival_interval([study.survival[arm] for study in found.studies], times)
+    add_ends(survival, "survival", ("ensemble_low", "ensemble_high"), (low, middle, high))
     return {**tables, "lysate": Intervals(tuple(study.lysate for study in found.studies)).table()}
 
 
@@ -64,10 +64,15 @@ def survival_interval(curves: Sequence[KaplanMeier], times: FloatArray) -> Inter
     return interval(found, occurring=True)
 
 
+def median_survival(studies: Sequence[Trial], arm: str) -> Interval:
+    """An arm's median survival in days over the studies, infinite where it is not reached."""
+    medians = [study.survival[arm].median.value for study in studies]
+    return interval([math.inf if median is None else median for median in medians], occurring=True)
+
+
 def median_interval(studies: Sequence[Trial], arm: str) -> str:
     """The interval of an arm's median survival in words: ``36.5 to 41 days`` or ``52.3 days to not reached``."""
-    medians = [study.survival[arm].median.value for study in studies]
-    found = interval([math.inf if median is None else median for median in medians], occurring=True)
+    found = median_survival(studies, arm)
     low, high = (f"{float(end):.4g}" if np.isfinite(end) else "not reached" for end in (found.low, found.high))
     return f"{low} to {high} days" if high != "not reached" else f"{low}{' days to not reached' * (low != high)}"
 
@@ -85,11 +90,11 @@ def escalation_tables(found: Intervals[Escalation]) -> dict[str, pd.DataFrame]:
     for column in ("dose_nM", "relative_growth"):
         add_ends(history, column, (f"{column}_low", f"{column}_high"), history_interval(found.studies, column, days))
     fractions = own.fractions.copy()
-    low, high = np.empty(len(fractions)), np.empty(len(fractions))
+    low, middle, high = (np.empty(len(fractions)) for _ in range(3))
     for clone, rows in fractions.groupby("clone").indices.items():
         when = fractions["day"].to_numpy(dtype=float)[rows]
-        low[rows], _, high[rows] = interval([_share(study, str(clone), when) for study in found.studies])
-    add_ends(fractions, "fraction", ("fraction_low", "fraction_high"), (low, fractions["fraction"], high))
+        low[rows], middle[rows], high[rows] = interval([_share(study, str(clone), when) for study in found.studies])
+    add_ends(fractions, "fraction", ("fraction_low", "fraction_high"), (low, middle, high))
     outcomes = pd.DataFrame(
         [
             {
