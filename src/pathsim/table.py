@@ -17,6 +17,7 @@ from .arrays import FloatArray
 from .checked import checked
 from .errors import InputError, brief, near_misses, raise_together
 from .files import read_text
+from .units import UNITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,4 +124,10 @@ def numeric_cells(cells: pd.Series) -> FloatArray:
 
 def _missing(column: str, present: list[str], needed: list[str]) -> str:
     close = near_misses(column, [name for name in present if name not in needed])
-    return f"column '{column}' is missing" + (f" (is '{close[0]}' meant?)" if close else "")
+    said = f"column '{column}' is missing"
+    if not close:
+        return said
+    units = [name.rpartition("_")[2] for name in (column, close[0])]
+    if units[0] != units[1] and set(units) <= {*UNITS}:
+        return f"{said} ('{close[0]}' is in {units[1]}; give it in {units[0]})"
+    return f"{said} (is '{close[0]}' meant?)"

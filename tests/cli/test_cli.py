@@ -268,7 +268,7 @@ def test_help_is_quick_to_import_and_a_closed_pipe_is_no_error(decay: str) -> No
         (["blot", "T47D", "--plot", "{folder}/x.gif"], "must end in .png"),
         (["sweep", "merge", "x", "-o", "{folder}"], "a folder; name a file in it"),
         (["petab", "{bytes}"], "byte 1 is not UTF-8 text"),
-        (["fit", "{bytes}", "--free", "{file}"], "byte 1 is not UTF-8 text"),
+        (["fit", "{bytes}", "--free", "{file}"], "is not UTF-16 text"),
         (["fit", "{folder}", "--free", "{file}"], "a folder, not a file"),
         (["blot", "T47D", "--ensemble", "{bytes}"], "byte 1 is not UTF-8 text"),
     ],

@@ -222,7 +222,7 @@ def test_tables_without_rows(model: ps.Model, tmp_path: Path) -> None:
     assert "no table is given" in refusal(lambda: ps.problem(model, [], FREE, library=library()))
 
 
-@pytest.mark.parametrize("name", ["value", "gel", "replicate", "readout", "note"])
+@pytest.mark.parametrize("name", ["value", "gel", "replicate", "readout"])
 def test_columns_given_twice_are_refused(model: ps.Model, tmp_path: Path, name: str) -> None:
     table = bands().assign(note="x")
     doubled = pd.concat([table, table[[name]]], axis=1)

@@ -157,6 +157,17 @@ CellLines = Annotated[
     str | None,
     typer.Option("--cell-lines", metavar="FILE", help="TOML of cell lines and alterations beside the bundled ones."),
 ]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns",
+        metavar="THEIRS=OURS...",
+        help="Columns of a measured table under other names: 'Band intensity=value' 'Time=time_h'.",
+    ),
+]
+SheetName = Annotated[
+    str | None, typer.Option("--sheet", metavar="NAME", help="Of an Excel file. Default: the first that is not empty.")
+]
 Drugs = Annotated[str | None, typer.Option("--drugs", metavar="FILE", help="TOML of drugs beside the bundled ones.")]
 
 

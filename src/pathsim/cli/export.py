@@ -16,8 +16,8 @@ def export(
     table: Annotated[
         str,
         typer.Argument(
-            metavar="TABLE.csv|FIT",
-            help="CSV with cell_line, treatment, time_min, readout, value; or a folder of "
+            metavar="TABLE|FIT",
+            help="CSV, Excel or Parquet with cell_line, treatment, time_min, readout, value; or a folder of "
             "pathsim fit, whose best parameters are then where the problem starts.",
         ),
     ],
@@ -35,9 +35,12 @@ def export(
     background: cli.Background = None,
     saturation: cli.Saturation = None,
     noise: cli.NoiseFamily = None,
+    columns: cli.Columns = None,
+    sheet: cli.SheetName = None,
 ) -> None:
     """Write a PEtab version 2 problem: model, conditions, measurements and parameters to estimate."""
     from ..petab import export as export_table
+    from ..tables import read_map
 
     if os.path.isdir(table):
         path = _fit(table, output)
@@ -52,6 +55,9 @@ def export(
                 cli.noise_family(noise),
                 background or (),
                 saturation or (),
+                columns=read_map(columns or ()),
+                sheet=sheet,
+                tell=cli.note,
             )
         )
     cli.note(f"wrote {path}")

@@ -36,6 +36,8 @@ class Task:
     background: tuple[str, ...]
     saturation: tuple[str, ...]
     noise: str | None
+    columns: tuple[str, ...] = ()
+    sheet: str | None = None
 
 
 class Search(StrEnum):
@@ -47,7 +49,12 @@ class Search(StrEnum):
 
 @verb()
 def fit(
-    data: Annotated[str, typer.Argument(help="Densitometry (CSV, one table schema) or a PEtab problem (YAML).")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="Densitometry (CSV, Excel or Parquet; a band a row or an antibody a column) or a PEtab problem (YAML)."
+        ),
+    ],
     free: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,6 +70,8 @@ def fit(
     background: cli.Background = None,
     saturation: cli.Saturation = None,
     noise: cli.NoiseFamily = None,
+    columns: cli.Columns = None,
+    sheet: cli.SheetName = None,
     ensemble: Annotated[
         int,
         typer.Option(
@@ -118,8 +127,10 @@ def fit(
         tuple(background or ()),
         tuple(saturation or ()),
         noise,
+        tuple(columns or ()),
+        sheet,
     )
-    problem = open_problem(task)
+    problem = open_problem(task, quiet)
     if output is not None:
         _remember(output, task, problem)
 
@@ -213,10 +224,11 @@ def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, 
     return members
 
 
-def open_problem(task: Task) -> Problem:
+def open_problem(task: Task, quiet: bool = False) -> Problem:
     """The problem that a task describes."""
     from .. import estimation
     from ..errors import InputError
+    from ..tables import read_map
 
     if _is_petab(task.data):
         from ..petab import load
@@ -227,11 +239,12 @@ def open_problem(task: Task) -> Problem:
             "say what may change: --free NAME..., or --free FILE.toml with a table per parameter, such as [k_phos]"
         )
     bench = Bench(task.model, task.cell_lines, task.drugs, list(task.changes), task.fitted)
+    columns = read_map(task.columns)
     try:
         free = read_free(task.free)
     except InputError as error:
         try:  # both files are said in one go
-            estimation.read_blots(task.data)
+            estimation.read_blots(task.data, columns, task.sheet, lambda said: None)
         except InputError as other:
             raise InputError(f"{error}\n{other}") from None
         raise
@@ -243,6 +256,9 @@ def open_problem(task: Task) -> Problem:
         task.background,
         task.saturation,
         library=bench.library,
+        columns=columns,
+        sheet=task.sheet,
+        tell=lambda said: cli.note(said, quiet),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,9 @@ from ..checked import checked
 from ..errors import InputError, PathsimError, brief, raise_together
 from ..lab import Treatment
 from ..lab.protocols import protocols
-from ..table import COLUMNS, check_columns, check_table, numeric_cells, read_csv
+from ..table import COLUMNS, check_columns, check_table, numeric_cells
+from ..tables import Tell, read_bands
+from ..tables.blots import LINE, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,12 +36,22 @@ def loading_controls() -> frozenset[str]:
 
 
 @checked
-def read_blots(path: str | Path) -> pd.DataFrame:
-    """Read densitometry: a CSV in the one schema with ``gel`` and ``replicate``.
+def read_blots(
+    path: str | Path, columns: Mapping[str, str] | None = None, sheet: str | None = None, tell: Tell | None = None
+) -> pd.DataFrame:
+    """Read densitometry from CSV (any separator and encoding), Excel or Parquet, as :mod:`pathsim.tables` says.
 
-    Missing ``gel`` or ``replicate`` columns mean one gel, one replicate. A band below detection has ``<limit`` as its
-    value, or its limit and ``true`` in a column ``censored``. Readouts that are loading controls (vinculin, GAPDH, ...)
-    divide the bands of their lane and their ``sd`` when a problem is made; where there are any, no lane may lack them.
+    One band a row (``cell_line, treatment, time_min, readout, value, gel, replicate``, or names that mean these), or
+    one antibody a column. Missing ``gel`` or ``replicate`` columns mean one gel, one replicate. A band below detection
+    has ``<limit`` as its value, or its limit and ``true`` in a column ``censored``; a band that was not measured (an
+    empty cell, ``n.d.``, ``saturated``) is left out with a word. Readouts that are loading controls (vinculin, GAPDH,
+    ...) divide the bands of their lane and their ``sd`` when a problem is made; a lane without them is left out where
+    they were not measured, and refused where it has no row for them.
+
+    Args:
+        columns: names of columns in the file and what they hold (``{"Band intensity": "value"}``).
+        sheet: of an Excel file; default the first that is not empty.
+        tell: takes a sentence on everything that had to be decided; default a warning.
 
     Returns:
         The table with float values, and a boolean column ``censored``; its index is the line in the file.
@@ -47,14 +59,30 @@ def read_blots(path: str | Path) -> pd.DataFrame:
     Raises:
         InputError: naming every bad row with its line.
     """
-    return check_blots(read_frame(path), str(path))
+    return check_blots(read_frame(path, columns, sheet, tell), str(path))
 
 
-def read_frame(path: str | Path) -> pd.DataFrame:
-    """A CSV file as text, unchecked. Raises :class:`InputError` for a file that is none."""
-    cells = read_csv(path, header=None, skipinitialspace=True, dtype=str, keep_default_na=False)
-    header = [str(name).strip() or f"column {i + 1}" for i, name in enumerate(cells.iloc[0])]
-    return cells.iloc[1:].set_axis(header, axis="columns")
+def read_frame(
+    path: str | Path, columns: Mapping[str, str] | None = None, sheet: str | None = None, tell: Tell | None = None
+) -> pd.DataFrame:
+    """Measured rows of a file as text under our names, unchecked; its index is the line in the file.
+
+    Bands that were not measured are left out, and with a loading control all bands of its lane; ``tell`` hears of it.
+    Raises :class:`InputError` as :func:`pathsim.tables.read_bands`.
+    """
+    bands = read_bands(path, columns, sheet, tell)
+    frame, controls = bands.frame, bands.missing[bands.missing["readout"].isin([*loading_controls()])]
+    keys = [name for name in ("gel", "cell_line", "treatment", "time_min", "replicate") if name in frame.columns]
+    gels = ["gel"] if "gel" in keys else []
+    measured = set(frame[[*gels, "readout"]].itertuples(index=False, name=None))
+    divided = [row in measured for row in controls[[*gels, "readout"]].itertuples(index=False, name=None)]
+    lost = set(controls[np.array(divided, dtype=bool)][keys].itertuples(index=False, name=None))
+    out = np.array([lane in lost for lane in frame[keys].itertuples(index=False, name=None)], dtype=bool)
+    if out.any():
+        rows = frame.index[out]
+        shown = ", ".join(str(line) for line in rows[:5]) + (" ..." if len(rows) > 5 else "")
+        say(f"{path}: {len(rows)} bands left out, whose loading control was not measured (rows {shown})", tell)
+    return frame[~out]
 
 
 def check_blots(frame: pd.DataFrame, where: str = "blots") -> pd.DataFrame:
@@ -122,6 +150,8 @@ _ROW = re.compile(r"(?:(?<=^)|(?<=: the same band as ))row (\d+)")
 def _lines(frame: pd.DataFrame) -> list[int]:
     """The number of each row: its line in a file, or what a table that was checked before says."""
     index = frame.index
+    if index.name == LINE and index.dtype.kind == "i":
+        return [int(line) for line in index]
     checked = {CENSORED, "gel", "replicate"} <= set(frame.columns) and index.dtype.kind == "i" and index.is_unique
     if checked and len(index) and index.min() >= 2 and frame[CENSORED].dtype == bool:
         return [int(line) for line in index]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ from ..model import Model, load_model
 from ..model.maths import symbol
 from ..solve import Rosenbrock
 from ..stats.noise import Family, LogNormal, Normal
+from ..tables import Tell
+from ..tables.headings import fold
 from .blot_table import CENSORED, in_order, loading_controls, read_frame, with_problems
 from .free import FreeParameter, as_free_parameters
 from .lab_problem import Detector, Place, Row, assemble, with_bounds
@@ -38,6 +40,9 @@ def blot_problem(
     *,
     library: Library | None = None,
     solver: Rosenbrock | None = None,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    tell: Tell | None = None,
 ) -> Problem:
     """Blots and a model with free parameters, ready for :func:`pathsim.fit`.
 
@@ -55,6 +60,7 @@ def blot_problem(
         saturation: readouts whose detector saturates, at ``saturation:<readout>``: the signal of half the range.
         library: drugs and cell lines; default the bundled ones.
         solver: default ``Rosenbrock()``.
+        columns, sheet, tell: of a file, as of :func:`read_blots`.
 
     Raises:
         InputError: listing every unknown name, every bad row with its line, and every bound that makes no sense.
@@ -67,10 +73,12 @@ def blot_problem(
     chosen = as_free_parameters(free)
     shelf = shelf.freeing([item.name for item in chosen])
     background, saturation = words(background, "background"), words(saturation, "saturation")
-    table, problems = with_problems(read_frame(blots) if isinstance(blots, (str, Path)) else blots, where)
+    given = read_frame(blots, columns, sheet, tell) if isinstance(blots, (str, Path)) else blots
+    table, problems = with_problems(given, where)
     family: Family = noise or (Normal() if "sd" in table else LogNormal())
     lines = cell_lines(table, shelf, problems)
     known = {*opened.symbols, *opened.readouts, *loading_controls()}
+    table = with_known_names(table, [*opened.readouts, *loading_controls(), *opened.symbols])
     check_readouts(table, known, [*(opened.readouts or opened.symbols), *loading_controls()], problems)
     measured = [name for name in table["readout"].unique() if name not in loading_controls()]
     problems += [
@@ -161,6 +169,20 @@ def cell_lines(table: pd.DataFrame, library: Library, problems: list[str]) -> di
         except PathsimError as error:
             problems.append(f"row {_many(rows)}: {error}")
     return found
+
+
+def with_known_names(table: pd.DataFrame, known: Sequence[str]) -> pd.DataFrame:
+    """The table with readouts spelt as the model spells them, where they differ in letter case and signs only
+    (``pakt (S473)`` is ``pAKT_S473``) and no two known names do."""
+    folded: dict[str, set[str]] = {}
+    for name in known:
+        folded.setdefault(fold(name), set()).add(name)
+    spelt = {
+        name: next(iter(same))
+        for name in dict.fromkeys(table["readout"].astype(str))
+        if name not in known and len(same := folded.get(fold(name), set())) == 1
+    }
+    return table.assign(readout=table["readout"].replace(spelt)) if spelt else table
 
 
 def check_readouts(table: pd.DataFrame, known: Collection[str], shown: Collection[str], problems: list[str]) -> None:

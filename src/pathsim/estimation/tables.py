@@ -29,6 +29,7 @@ from ..model import Model, load_model
 from ..model.maths import Expr, symbol
 from ..solve import Rosenbrock
 from ..stats.noise import Family, LogNormal, Normal
+from ..tables import Tell
 from .blot_table import in_order, loading_controls, read_frame, with_problems
 from .blots import (
     band_observables,
@@ -39,6 +40,7 @@ from .blots import (
     check_readouts,
     check_values,
     divide_by_loading,
+    with_known_names,
 )
 from .free import FreeParameter, as_free_parameters
 from .lab_problem import Detector, Place, Row, assemble, with_bounds
@@ -86,6 +88,9 @@ def problem(
     *,
     library: Library | None = None,
     solver: Rosenbrock | None = None,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    tell: Tell | None = None,
 ) -> Problem:
     """Measured tables of any kind and a model with free parameters, ready for :func:`pathsim.fit`.
 
@@ -101,6 +106,7 @@ def problem(
         saturation: blotted readouts whose detector saturates, as of :func:`blot_problem`.
         library: drugs and cell lines; default the bundled ones.
         solver: default ``Rosenbrock()``.
+        columns, sheet, tell: of files, as of :func:`read_blots`.
 
     Raises:
         InputError: listing every unknown name, every bad row with its table and line, and every bound that makes no
@@ -121,7 +127,8 @@ def problem(
     made: list[_Table] = []
     for number, one in enumerate(given, start=1):
         name = str(one) if isinstance(one, (str, Path)) else f"table {number}"
-        made.append(_Table(opened, shelf, one, name, noise, len(given) > 1))
+        frame = read_frame(one, columns, sheet, tell) if isinstance(one, (str, Path)) else one
+        made.append(_Table(opened, shelf, frame, name, noise, len(given) > 1))
         lines |= made[-1].lines
         problems += [f"{name}: {text}" if len(given) > 1 else text for text in made[-1].problems]
     bands = [readout for checked in made for readout in checked.bands]
@@ -171,19 +178,19 @@ class _Table:
         self,
         model: Model,
         library: Library,
-        given: pd.DataFrame | str | Path,
+        frame: pd.DataFrame,
         name: str,
         noise: Family | Mapping[str, Family] | None,
         several: bool,
     ) -> None:
         self.model, self.library, self.noise = model, library, noise
         self.suffix = f" ({Path(name).stem})" if several else ""
-        frame = read_frame(given) if isinstance(given, (str, Path)) else given
         self.frame, self.problems = with_problems(frame, name, RELATIVE)
         self.has_gel = "gel" in frame
         self.lines = cell_lines(self.frame, library, self.problems)
         check_drugs(self.frame, library, self.problems)
         known = {*model.symbols, *model.readouts, *RELATIVE, *(loading_controls() if self.has_gel else ())}
+        self.frame = with_known_names(self.frame, [*model.readouts, *RELATIVE, *loading_controls(), *model.symbols])
         check_readouts(self.frame, known, [*(model.readouts or model.symbols), *RELATIVE], self.problems)
         for readout in self._relative:
             candidates = RELATIVE[readout].symbols

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..checked import checked
+from ..estimation.blot_table import read_frame
 from ..estimation.blots import blot_problem
 from ..estimation.free import FreeParameter
 from ..estimation.tables import problem
 from ..lab import Library
 from ..model import Model, load_model
 from ..stats.noise import Family
+from ..tables import Tell
 from .write import refuse_clock, write
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ def export(
     noise: Family | None = None,
     background: Collection[str] = (),
     saturation: Collection[str] = (),
+    *,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    tell: Tell | None = None,
 ) -> Path:
     """Write measurements in the one schema and a model with free parameters as a PEtab version 2 problem.
 
@@ -39,12 +45,13 @@ def export(
 
     Args:
         model: a bundled name, a path to an ``.ant``, ``.xml`` or ``.sbml`` file, or a model read from one.
-        table: measurements, or a CSV file of them.
+        table: measurements, or a file of them.
         folder: where the files go; made when it is missing.
         free: parameters to estimate, by name (bounds: a hundredth to a hundred times the model's own value) or as
             :class:`~pathsim.estimation.free.FreeParameter`; ``parameter@cell line`` is estimated for one line only.
         library: drugs and cell lines; default the bundled ones.
         noise: as of :func:`pathsim.blot_problem`, and so ``background`` and ``saturation``.
+        columns, sheet, tell: of a file, as of :func:`pathsim.read_blots`.
 
     Returns:
         The path of ``problem.yaml``.
@@ -56,19 +63,10 @@ def export(
     """
     opened = model if isinstance(model, Model) else load_model(model)
     refuse_clock(opened)
-    if "gel" in _columns(table) or background or saturation:
+    if isinstance(table, (str, Path)):
+        table = read_frame(table, columns, sheet, tell)
+    if "gel" in table.columns or background or saturation:
         made = blot_problem(opened, table, free, noise, background, saturation, library=library)
     else:
         made = problem(opened, table, free, noise, library=library)
     return write(made, folder)
-
-
-def _columns(table: pd.DataFrame | str | Path) -> set[str]:
-    import pandas as pd
-
-    if not isinstance(table, (str, Path)):
-        return set(table.columns)
-    try:
-        return set(pd.read_csv(table, nrows=0, skipinitialspace=True).columns)
-    except (OSError, ValueError):  # said by whoever reads the whole
-        return set()
