@@ -30,20 +30,25 @@ def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Known names that look like ``name``, best first; letter case, hyphens and underscores do not count."""
     by_folded: dict[str, str] = {}
     for candidate in known:
-        by_folded.setdefault(_fold(candidate), candidate)
-    close = get_close_matches(_fold(name), by_folded, n=most, cutoff=0.6)
+        by_folded.setdefault(folded(candidate), candidate)
+    close = get_close_matches(folded(name), by_folded, n=most, cutoff=0.6)
     return [by_folded[folded] for folded in close]
 
 
-def unknown(kind: str, name: str, known: Iterable[str], note: str = "") -> UnknownNameError:
-    """The error for a misspelt ``name``: one line, with near misses or, failing those, the first known names."""
+def unknown(
+    kind: str, name: str, known: Iterable[str], note: str = "", shown: Iterable[str] | None = None
+) -> UnknownNameError:
+    """The error for a misspelt ``name``: one line, with near misses or, failing those, the first known names.
+
+    ``shown``: those of the ``known`` names that are listed; by default all.
+    """
     names = list(known)
     close = near_misses(name, names)
     if close:
         advice = f"did you mean {' or '.join(close)}?"
     elif names:
-        shown = ", ".join(sorted(names)[:8])
-        advice = f"known: {shown}{', ...' if len(names) > 8 else ''}"
+        listed = sorted(names if shown is None else shown, key=str.lower)
+        advice = f"known: {', '.join(listed[:8])}{', ...' if len(listed) > 8 else ''}"
     else:
         advice = "none is known"
     return UnknownNameError(f"unknown {kind} '{name}': {advice}{' ' + note if note else ''}")
@@ -73,5 +78,6 @@ def raise_together(problems: list[str], heading: str = "") -> None:
     raise InputError(f"{heading or 'several problems'} ({len(problems)} problems):\n{lines}")
 
 
-def _fold(name: str) -> str:
+def folded(name: str) -> str:
+    """``name`` by its letters and digits alone, in lower case."""
     return "".join(character for character in name.lower() if character.isalnum())

@@ -159,6 +159,7 @@ def test_nodes_span_the_animals() -> None:
         ({"arms": ["vehicle", "vehicle"]}, "named twice"),
         ({"arms": ["paxalisb 1 mg/kg daily"]}, "did you mean paxalisib"),
         ({"arms": ["GSK2334470 1 mg/kg daily"]}, "no pharmacokinetics of GSK2334470"),
+        ({"arms": ["paxalisib 30 mg daily"]}, "animals are dosed by weight, as 'paxalisib 30 mg/kg'"),
         ({"mice": 0}, "whole number of at least 1"),
         ({"mice": -3}, "whole number of at least 1"),
         ({"line": "ATR"}, "did you mean ATRT"),

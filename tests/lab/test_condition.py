@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from itertools import permutations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import pathsim as ps
-from pathsim.lab import Condition, Step, Treatment
+from pathsim.errors import InputError
+from pathsim.lab import CellLine, Condition, Step, Treatment
 
 
 def settings(text: str, line: str = "T47D") -> dict[str, float]:
@@ -32,6 +34,51 @@ def test_order_of_doses_changes_not_even_the_last_bit() -> None:
     doses = ["alpelisib 0.1 uM", "capivasertib 0.7 uM", "everolimus 3 nM", "IGF1 13 nM"]
     texts = [" + ".join(order) for order in permutations(doses)]
     assert all(settings(text) == settings(texts[0]) for text in texts)
+
+
+def test_serum_has_its_bench_names_and_drugs_their_codes() -> None:
+    assert settings("FBS 10 %") == settings("fcs 10 %") == settings("serum 10 %")
+    library = ps.default_library()
+    for code, name in {"ARRY-142886": "selumetinib", "azd-0530": "saracatinib", "AZD2014": "vistusertib"}.items():
+        assert library.drug(code).name == name
+    with pytest.raises(InputError, match="known: abemaciclib, alpelisib, buparlisib"):
+        library.drug("xyzzy")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("alpelisib 1 M", "'alpelisib 1000 mM' is beyond any dose of alpelisib .1 mM.; is the unit right"),
+        ("IGF1 10 mM", "beyond any dose of IGF1"),
+        ("metformin 1 M", "beyond any dose of metformin .100 mM."),
+        ("serum 1000 %", "more than all of the medium"),
+    ],
+)
+def test_absurd_doses_are_refused(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        settings(text)
+    assert settings("metformin 50 mM")
+    assert settings("alpelisib 100 uM")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"RAS_mutant_fraction": 30.0}, "RAS_mutant_fraction is 30; it lies between 0 and 1 .share of RAS"),
+        ({"share_kinase": 3.0}, "share_kinase is 3; it lies between 0 and 1"),
+        ({"feedback_S6K": -1.0}, "feedback_S6K is -1; it lies between 0 and 1"),
+        ({"PTEN_total": -5.0}, "PTEN_total is -5; it cannot be negative"),
+    ],
+)
+def test_lines_that_cannot_be_are_refused(change: dict[str, float], says: str) -> None:
+    line = CellLine("mine", set=change)
+    for run in (
+        lambda: ps.western_blot("pi3k_mapk", line, "vehicle", "pAKT_S473", 0.0),
+        lambda: ps.xenograft("pi3k_mapk", line, ["vehicle"]),
+        lambda: ps.sensitivity.elasticities("pi3k_mapk", line, "vehicle", "pAKT_S473"),
+    ):
+        with pytest.raises(InputError, match=f"mine: {says}"):
+            run()
 
 
 def test_mass_doses_need_a_molar_mass() -> None:

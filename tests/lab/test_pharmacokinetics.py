@@ -120,6 +120,13 @@ def test_regimens_read_back_as_printed(text: str) -> None:
     assert Regimen.parse(str(Regimen.parse(text))) == Regimen.parse(text)
 
 
+def test_words_of_the_clinic_are_understood() -> None:
+    assert Regimen.parse("control") == Regimen.parse("DMSO") == Regimen.parse("vehicle")
+    both = Regimen.parse("a 1 mg/kg daily + b 2 mg/kg weekly")
+    assert Regimen.parse("a 1 mg/kg daily and b 2 mg/kg weekly") == both
+    assert Regimen.parse("a 1 mg/kg daily, b 2 mg/kg weekly") == both
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -130,6 +137,7 @@ def test_regimens_read_back_as_printed(text: str) -> None:
         ("paxalisib -15 mg/kg daily", "a dose of -15 is impossible"),
         ("paxalisib 0 mg/kg daily", "a dose of 0 is impossible"),
         ("paxalisib nan mg/kg daily", "a dose of nan is impossible"),
+        ("paxalisib 1500 mg/kg daily", "nobody is given more than 1000 mg/kg at once"),
         ("paxalisib 15 mg/kg every 1 min", "an infusion"),
         ("paxalisib 15 mg/kg daily 0 on / 3 off", "no day of dosing"),
         ("paxalisib 15 mg/kg weekly 4 on / 3 off", "further apart"),

@@ -21,7 +21,7 @@ TIMES = [s for s, u in UNITS.items() if u.dimension is Dimension.TIME]
 positive = st.floats(min_value=1e-12, max_value=1e12)
 names = st.builds(
     str.__add__, st.sampled_from(ascii_letters), st.text(ascii_letters + digits + "_.-", max_size=11)
-).filter(lambda name: name.lower() not in ("vehicle", "for", "then", "nan", "inf", "infinity"))
+).filter(lambda name: name.lower() not in ("vehicle", "dmso", "for", "then", "and", "nan", "inf", "infinity"))
 doses = st.builds(Dose, names, st.builds(Quantity, positive, st.sampled_from(AMOUNTS).map(UNITS.__getitem__)))
 durations = st.builds(Quantity, positive, st.sampled_from(TIMES).map(UNITS.__getitem__))
 treatments = st.builds(
@@ -44,9 +44,29 @@ def test_a_bench_protocol_reads_as_meant() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("DMSO", "vehicle"),
+        ("DMSO 0.1 % for 1 h then alpelisib 1 uM + DMSO 0.1 %", "vehicle for 1 h then alpelisib 1 uM"),
+        ("starve for 24 h, then IGF1 13 nM", "vehicle for 24 h then IGF1 13 nM"),
+        ("serum-free for 2 h then IGF1 13 nM", "vehicle for 2 h then IGF1 13 nM"),
+        ("alpelisib 1 uM and trametinib 10 nM", "alpelisib 1 uM + trametinib 10 nM"),
+        ("alpelisib 1 uM, trametinib 10 nM, and FBS 10 %", "alpelisib 1 uM + trametinib 10 nM + FBS 10 %"),
+        ("1 uM alpelisib and 10% FBS for 2 h", "alpelisib 1 uM + FBS 10 % for 2 h"),
+    ],
+)
+def test_words_of_the_bench_are_understood(text: str, meant: str) -> None:
+    assert Treatment.parse(text) == Treatment.parse(meant)
+    assert str(Treatment.parse(text)) == meant
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         ("", "the treatment is empty"),
+        ("alpelisib 0,5 uM", "a decimal point is needed where the comma is"),
+        ("starve and IGF1 1 nM", "it stands alone"),
+        ("10 nM", "'10 nM' is not a dose"),
         ("alpelisib", "'alpelisib' is not a dose"),
         ("alpelisib -1 uM", "'alpelisib -1 uM' is a negative dose"),
         ("alpelisib 1 um", "unknown unit 'um'"),

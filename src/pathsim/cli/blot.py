@@ -28,7 +28,8 @@ def blot(
             "--treatment",
             metavar="TEXT...",
             help="'vehicle for 24 h then alpelisib 1 uM for 1 h then alpelisib 1 uM + IGF1 13 nM'; several lanes, "
-            "several times. Default: starved 24 h, alpelisib 1 h or not, IGF1 or not.",
+            "several times. A step names everything in the medium: without 'serum 10 %' it is serum-free. Default: "
+            "starved 24 h, alpelisib 1 h or not, IGF1 or not.",
         ),
     ] = None,
     times: Annotated[

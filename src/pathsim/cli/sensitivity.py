@@ -28,7 +28,10 @@ class Method(StrEnum):
 def sensitivity(
     cell_line: Annotated[str, typer.Argument(metavar="LINE", help="A cell line, with alterations after +.")],
     readouts: Annotated[list[str], typer.Option("--readouts", metavar="NAME...", help="Readouts of the model.")],
-    treatment: Annotated[str, typer.Option("--treatment", metavar="TEXT", help="What is done.")] = "serum 10 %",
+    treatment: Annotated[
+        str,
+        typer.Option("--treatment", metavar="TEXT", help="What is done; without 'serum 10 %' a step is serum-free."),
+    ] = "serum 10 %",
     time: Annotated[str, typer.Option("--time", help="When they are read, from the start of the last step.")] = "24 h",
     method: Annotated[
         Method, typer.Option("--method", help="elasticity: local; sobol: shares of variance; morris: screening.")

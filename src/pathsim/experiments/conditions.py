@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from ..errors import InputError, near_misses
-from ..lab import FULL_MEDIUM, Condition, Library, Step
+from ..errors import InputError, near_misses, raise_together
+from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step
 from ..lab.constants import with_free
 from ..lab.protocols import protocols
 from ..model import Model
@@ -40,6 +40,7 @@ def experiment_of(
         InputError: the condition acts on a parameter that the model does not have. UnknownNameError: no such drug.
     """
     own = plain_numbers(system)
+    refuse_impossible(condition.cell_line, system)
     rest = medium or resting_medium(system.model)
     line, applying = with_free(condition.cell_line, free)
     bare = replace(condition, cell_line=line)
@@ -53,6 +54,21 @@ def experiment_of(
         lasting = {name: value for name, value in settings.items() if system.slots[name] < len(system.parameters)}
         periods.append(Period(start, _changes(lasting)))
     return Experiment(f"{condition.cell_line}, {condition.treatment}", tuple(periods), carries=False)
+
+
+def refuse_impossible(line: CellLine, system: System) -> None:
+    """Raise :class:`InputError` where a line sets a share beyond 0 to 1, or a negative number for one that is none."""
+    own, shares = plain_numbers(system), _shares(system)
+    raise_together(
+        [
+            f"{name} is {value:g}; it lies between 0 and 1 ({shares[name]})"
+            if name in shares
+            else f"{name} is {value:g}; it cannot be negative"
+            for name, value in line.apply(own).items()
+            if (name in shares and not 0 <= value <= 1) or (name not in shares and value < 0 <= own.get(name, -1.0))
+        ],
+        str(line),
+    )
 
 
 def resting_medium(model: Model) -> Step:
@@ -99,6 +115,13 @@ def _settings(
 
 def _changes(settings: Mapping[str, Expr]) -> tuple[Change, ...]:
     return tuple(Change(name, value) for name, value in settings.items())
+
+
+@lru_cache(maxsize=64)
+def _shares(system: System) -> Mapping[str, str]:
+    """What each constant is that lies between 0 and 1."""
+    notes = (note for note in system.model.annotations if note.is_share and not note.is_rule)
+    return MappingProxyType({note.name: note.text for note in notes})
 
 
 @lru_cache(maxsize=64)

@@ -17,7 +17,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..errors import InputError
 from ..experiments.advance import advance, come_to_rest
-from ..experiments.conditions import plain_numbers
+from ..experiments.conditions import plain_numbers, refuse_impossible
 from ..experiments.timecourse import system_of
 from ..lab import CellLine, Condition, Exposure, Library, Treatment
 from ..lab.protocols import protocols
@@ -126,6 +126,7 @@ def prepare(
     count = protocols(model.version).names.cell_count
     if count not in system.model.symbols:
         raise InputError(f"model '{model.id}' has no '{count}', so a tumour cannot grow from it")
+    refuse_impossible(line, system)
     step = Treatment.parse(medium).steps[0]
     raw = system.raw(Condition(line, Treatment((step,))).settings(step, plain_numbers(system), library))
     rest = come_to_rest(system, raw[None, :], f"{line} at rest", solver, workers)[0]

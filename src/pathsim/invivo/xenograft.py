@@ -273,6 +273,11 @@ def _regimens(
             problems.append(str(error))
             continue
         for course in regimen.courses:
+            if not course.per_kg:
+                problems.append(
+                    f"arm '{regimen}': {course.amount:g} mg is for a whole subject; animals are dosed by weight, as "
+                    f"'{course.drug} {course.amount:g} mg/kg'"
+                )
             try:
                 pharmacy.find(course.drug, "mouse", library)
             except PathsimError as error:

@@ -10,6 +10,8 @@ from ..errors import InputError
 from ..units import Dimension, Quantity
 from .names import check_name
 
+_OVER_KD, _LEAST_LIMIT_NM, _DISSOLVED_NM = 1e4, 1e6, 1e8
+
 
 @dataclass(frozen=True, slots=True)
 class Drug:
@@ -31,21 +33,35 @@ class Drug:
     def __post_init__(self) -> None:
         check_name(self.name)
 
+    @property
+    def most_nM(self) -> float:
+        """The largest concentration that makes sense: 1e4 times the Kd of the tightest site, between 1 and 100 mM."""
+        tightest = max(self.per_nM.values(), default=0.0)
+        return min(max(_OVER_KD / tightest, _LEAST_LIMIT_NM), _DISSOLVED_NM) if tightest > 0 else _DISSOLVED_NM
+
     def additions(self, amount: Quantity) -> dict[str, float]:
         """What ``amount`` adds to each parameter.
 
         Raises :class:`InputError` when the unit does not suit the substance (percent of a drug, ng/ml without a molar
-        mass).
+        mass), and for more than :attr:`most_nM` or 100 %.
         """
         match amount.unit.dimension:
             case Dimension.FRACTION if self.per_percent:
+                if amount.inner > 100:
+                    raise InputError(f"'{self.name} {amount}' is more than all of the medium (100 %)")
                 return {name: coefficient * amount.inner for name, coefficient in self.per_percent.items()}
             case Dimension.CONCENTRATION if self.per_nM:
-                return {name: coefficient * amount.inner for name, coefficient in self.per_nM.items()}
+                return self._of(amount.inner)
             case Dimension.MASS_CONCENTRATION if self.per_nM:
                 if self.molar_mass is None:
                     raise InputError(f"'{self.name} {amount}': the molar mass of {self.name} is unknown; dose it in nM")
                 nanomolar = amount.inner / self.molar_mass * 1e3  # ng/ml = ug/l; over g/mol gives 1e-6 mol/l
-                return {name: coefficient * nanomolar for name, coefficient in self.per_nM.items()}
+                return self._of(nanomolar)
         example = "10 %" if self.per_percent else "100 nM"
         raise InputError(f"'{self.name} {amount}': {self.name} is dosed like '{self.name} {example}'")
+
+    def _of(self, nanomolar: float) -> dict[str, float]:
+        if nanomolar > self.most_nM:
+            asked, most = (f"{number / 1e6:.4g} mM" for number in (nanomolar, self.most_nM))
+            raise InputError(f"'{self.name} {asked}' is beyond any dose of {self.name} ({most}); is the unit right?")
+        return {name: coefficient * nanomolar for name, coefficient in self.per_nM.items()}

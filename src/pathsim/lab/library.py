@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from ..checked import checked
-from ..errors import InputError, UnknownNameError, brief, near_misses, raise_together, unknown
+from ..errors import InputError, UnknownNameError, brief, folded, near_misses, raise_together, unknown
 from ..files import read_toml
 from ..model import current_version, models_folder
 from .cell_line import Alteration, CellLine
@@ -43,7 +43,7 @@ class Library:
 
     def drug(self, name: str) -> Drug:
         """A drug, ligand or medium by name or synonym. Raises :class:`UnknownNameError` with near misses."""
-        return _find("drug", name, self._by_spelling, "(pathsim list drugs shows all)")
+        return _find("drug", name, self._by_spelling, "(pathsim list drugs shows all)", list(self.drugs))
 
     @cached_property
     def _by_spelling(self) -> dict[str, Drug]:
@@ -149,13 +149,17 @@ def _library_in(folder: Path, version: str) -> Library:
     return Library(_read_drugs(folder / "drugs.toml"), lines, alterations, version)
 
 
-def _find(kind: str, name: str, known: Mapping[str, _Item], note: str = "") -> _Item:
+def _find(
+    kind: str, name: str, known: Mapping[str, _Item], note: str = "", shown: Collection[str] | None = None
+) -> _Item:
+    """The item of that name, whatever its letter case, hyphens and underscores; ``shown``: the names proper."""
     if name in known:
         return known[name]
-    folded = {spelling.lower(): item for spelling, item in known.items()}
-    if name.lower() in folded:
-        return folded[name.lower()]
-    raise unknown(kind, name, known, note)
+    for fold in (str.lower, folded):
+        alike = {fold(spelling): item for spelling, item in known.items()}
+        if fold(name) in alike:
+            return alike[fold(name)]
+    raise unknown(kind, name, known, note, shown)
 
 
 def _read_drugs(path: str | Path) -> dict[str, Drug]:

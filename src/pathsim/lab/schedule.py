@@ -22,6 +22,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, near_misses, raise_together
 from ..units import Dimension, number_text, quantity
+from .wording import drugs_of, is_untreated
 
 DAY = 1440.0
 RHYTHMS = {
@@ -32,6 +33,8 @@ RHYTHMS = {
     "weekly": 7 * DAY,
 }
 """Minutes from one dose to the next."""
+MOST = {"mg/kg": 1000.0, "mg": 50_000.0}
+"""The largest dose by its unit: well above any that is tolerated."""
 _SPELLINGS = {
     "once daily": "daily", "qd": "daily", "every day": "daily", "bid": "twice daily", "qod": "every other day",
     "every 2 days": "every other day", "once weekly": "weekly", "qw": "weekly",
@@ -103,10 +106,10 @@ class Regimen:
         """Read a regimen. Raises :class:`InputError` naming every part that does not read as a schedule."""
         if not text.strip():
             raise InputError(f"the arm is empty; write 'vehicle' or for example {_EXAMPLE}")
-        if text.strip().lower() == "vehicle":
+        if is_untreated(text.strip()):
             return cls(())
         problems: list[str] = []
-        found = [_course(part.strip(), problems) for part in re.split(r"\s+\+\s+", text.strip())]
+        found = [_course(part.strip(), problems) for part in drugs_of(text.strip())]
         courses = tuple(course for course in found if course is not None)
         names = [course.drug.lower() for course in courses]
         problems += [f"'{name}' is scheduled twice" for name in sorted({n for n in names if names.count(n) > 1})]
@@ -115,15 +118,15 @@ class Regimen:
 
 
 def _course(text: str, problems: list[str]) -> Course | None:
-    if text.lower() == "vehicle":
-        problems.append("'vehicle' means nothing is given; it stands alone")
+    if is_untreated(text):
+        problems.append(f"'{text}' means nothing is given; it stands alone")
         return None
     match = _COURSE.match(text)
     if match is None:
         problems.append(f"'{text}' is not a schedule; write drug, dose and rhythm, for example {_EXAMPLE}")
         return None
     before = len(problems)
-    amount = _amount(match["number"], text, problems)
+    amount = _amount(match["number"], match["unit"], text, problems)
     rest, first, length, on, off = _options(match["rest"].strip(), text, problems)
     interval = _interval(rest, text, problems)
     if off and interval > on * DAY and math.isfinite(interval):
@@ -133,7 +136,7 @@ def _course(text: str, problems: list[str]) -> Course | None:
     return Course(match["name"], amount, match["unit"].lower() == "mg/kg", interval, on, off, first, length)
 
 
-def _amount(number: str, text: str, problems: list[str]) -> float:
+def _amount(number: str, unit: str, text: str, problems: list[str]) -> float:
     try:
         amount = float(number)
     except ValueError:
@@ -141,6 +144,10 @@ def _amount(number: str, text: str, problems: list[str]) -> float:
         return math.nan
     if not 0 < amount < math.inf:
         problems.append(f"'{text}': a dose of {number} is impossible; leave the drug out for no dose")
+    elif amount > MOST[unit.lower()]:
+        problems.append(
+            f"'{text}': nobody is given more than {MOST[unit.lower()]:g} {unit} at once; is the unit right?"
+        )
     return amount
 
 

@@ -10,7 +10,8 @@
 Each step names everything in the medium, so washing out is leaving out, and serum starvation is ``vehicle for 24 h``.
 Before the first step cells are at steady state in full medium (``serum 10 %``). Every step but the last needs a
 duration; time zero of a readout is the start of the last step. Printing gives back the text as it was meant:
-``Treatment.parse(str(t)) == t``.
+``Treatment.parse(str(t)) == t``. Other words of the bench (``DMSO``, ``starve for 24 h``, ``1 uM alpelisib and
+10 nM trametinib``) are understood: ``wording.py``.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from dataclasses import dataclass
 from ..arguments import shortened
 from ..errors import InputError, PathsimError, brief, raise_together
 from ..units import Dimension, Quantity, quantity
+from .wording import VEHICLE, drugs_of, is_vehicle, steps_of
 
-VEHICLE = "vehicle"
 _NAME = re.compile(r"[^\W\d_][\w.()/-]*|\d[\w.()/-]*[^\W\d_][\w.()/-]*")
 _DOSE = re.compile(r"^(?P<name>\S+)\s+(?P<amount>[-+.\d].*|nan.*|inf.*)$", re.IGNORECASE)
+_REVERSED = re.compile(r"^(?P<amount>[-+.\d]\S*(?:\s[^\s\d]\S*)?)\s(?P<name>\S+)$")
 _AMOUNTS = (Dimension.CONCENTRATION, Dimension.MASS_CONCENTRATION, Dimension.FRACTION)
 
 
@@ -77,7 +79,7 @@ class Treatment:
         if not words:
             raise InputError("the treatment is empty; write for example 'vehicle' or 'alpelisib 1 uM for 1 h'")
         problems: list[str] = []
-        parts = words.split(" then ")
+        parts = steps_of(words)
         steps = tuple(_parse_step(part, last=i == len(parts) - 1, problems=problems) for i, part in enumerate(parts))
         raise_together(shortened(problems), f"treatment '{brief(words, 200)}'")
         return cls(steps)
@@ -101,9 +103,9 @@ def _parse_step(text: str, last: bool, problems: list[str]) -> Step:
                 problems.append(f"'{text}' lasts {duration}; a step must take longer than zero time")
     elif not last:
         problems.append(f"'{text}' needs a duration, because a step follows; write for example '{text} for 24 h'")
-    if doses_text.lower() == VEHICLE:
+    if is_vehicle(doses_text):
         return Step((), duration)
-    doses = [_parse_dose(part.strip(), problems) for part in re.split(r"\s+\+\s+", doses_text)]
+    doses = [_parse_dose(part, problems) for part in drugs_of(doses_text)]
     return Step(tuple(dose for dose in doses if dose is not None), duration)
 
 
@@ -113,10 +115,10 @@ def _partition_duration(text: str) -> tuple[str, str, str]:
 
 
 def _parse_dose(text: str, problems: list[str]) -> Dose | None:
-    if text.lower() == VEHICLE:
-        problems.append("'vehicle' means nothing is added; it stands alone in a step")
+    if is_vehicle(text):
+        problems.append(f"'{text}' means nothing is added; it stands alone in a step")
         return None
-    match = _DOSE.match(text)
+    match = _DOSE.match(text) or _reversed(text)
     if match is None or not _NAME.fullmatch(match["name"]):
         problems.append(f"'{brief(text)}' is not a dose; write name, number and unit, for example 'alpelisib 1 uM'")
         return None
@@ -129,3 +131,15 @@ def _parse_dose(text: str, problems: list[str]) -> Dose | None:
         problems.append(f"'{text}' is a negative dose")
         return None
     return Dose(match["name"], amount)
+
+
+def _reversed(text: str) -> re.Match[str] | None:
+    """The parts of a dose whose amount comes first, as in ``1 uM alpelisib``."""
+    match = _REVERSED.match(text)
+    if match is None:
+        return None
+    try:
+        quantity(match["amount"], *_AMOUNTS)
+    except PathsimError:
+        return None
+    return match

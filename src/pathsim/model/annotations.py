@@ -24,6 +24,9 @@ _FIELD = re.compile(r"^\s*(?P<kind>\w+)\s*:?\s*(?P<text>.*?)\s*$")
 _MASS = re.compile(r",?\s*(?P<mass>\d+)\s*kDa\s*$")
 
 
+_SHARE = re.compile(r"share (?:of|that)\b")
+
+
 @dataclass(frozen=True, slots=True)
 class Annotation:
     """One annotated symbol: where it stands, its unit, the class of its value and the text that backs it."""
@@ -36,6 +39,11 @@ class Annotation:
     is_rule: bool = False
     readout: str = ""
     mass_kDa: int = 0
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the number lies between 0 and 1: a switch, or one whose text begins with "share of"."""
+        return self.kind == "switch" or (self.unit == "1" and _SHARE.match(self.text) is not None)
 
 
 def read_annotations(content: str) -> dict[str, Annotation]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..errors import InputError, PathsimError, raise_together
-from ..experiments.conditions import while_resting
+from ..experiments.conditions import refuse_impossible, while_resting
 from ..experiments.timecourse import system_of
 from ..experiments.wells import WellReadings, Wells, distinct, read_wells
 from ..lab import CellLine
@@ -236,5 +236,6 @@ def line_settings(lines: Sequence[CellLine], model: Model) -> tuple[tuple[str, t
         settings = line.apply(defaults)
         if missing := [name for name in settings if name not in system.slots]:
             raise InputError(f"cell line '{line.name}' sets {', '.join(missing)}, which '{model.id}' does not have")
+        refuse_impossible(line, system)
         found.append((line.name, tuple(settings.items())))
     return tuple(found)
