@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from difflib import get_close_matches
+from typing import TypeVar
+
+T = TypeVar("T", bound=Hashable)
 
 
 class PathsimError(Exception):
@@ -52,6 +56,11 @@ def unknown(
     else:
         advice = "none is known"
     return UnknownNameError(f"unknown {kind} '{name}': {advice}{' ' + note if note else ''}")
+
+
+def repeated(items: Iterable[T]) -> list[T]:
+    """What stands more than once among ``items``, each once, in order of first appearance."""
+    return [item for item, times in Counter(items).items() if times > 1]
 
 
 def brief(text: str, most: int = 60) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..assays.screen_input import open_model, read_line
 from ..checked import checked
-from ..errors import PathsimError, raise_together, unknown
+from ..errors import PathsimError, raise_together, repeated, unknown
 from ..lab import CellLine, Library, Pharmacy, Regimen, default_library, default_pharmacy
 from ..lab.host import Site, find_site
 from ..lab.protocols import protocols
@@ -284,5 +284,5 @@ def _regimens(
                 problems.append(f"arm '{regimen}': {error}")
         found.append(regimen)
     texts = [str(regimen) for regimen in found]
-    problems += [f"arm '{text}' is named twice" for text in sorted({t for t in texts if texts.count(t) > 1})]
+    problems += [f"arm '{text}' is named twice" for text in sorted(repeated(texts))]
     return found

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ..arguments import shortened
-from ..errors import InputError, brief, raise_together
+from ..errors import InputError, brief, raise_together, repeated
 from ..table import numeric_cells, read_csv
 from .cell_line import CellLine
 
@@ -92,7 +92,7 @@ def read_constants(path: str | Path) -> dict[str, float]:
         f"row {row + 2}, {names[row]}: '{brief(str(frame['value'].iloc[row]))}' is not a number"
         for row in np.flatnonzero(~np.isfinite(values))
     ]
-    problems += [f"{name} is given twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+    problems += [f"{name} is given twice" for name in repeated(names)]
     raise_together(shortened(problems), str(where))
     return {name: value for name, value in zip(names, values.tolist(), strict=True) if ":" not in name}
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import InputError, PathsimError, near_misses, raise_together
+from ..errors import InputError, PathsimError, near_misses, raise_together, repeated
 from ..units import Dimension, number_text, quantity
 from .wording import drugs_of, is_untreated
 
@@ -112,7 +112,7 @@ class Regimen:
         found = [_course(part.strip(), problems) for part in drugs_of(text.strip())]
         courses = tuple(course for course in found if course is not None)
         names = [course.drug.lower() for course in courses]
-        problems += [f"'{name}' is scheduled twice" for name in sorted({n for n in names if names.count(n) > 1})]
+        problems += [f"'{name}' is scheduled twice" for name in sorted(repeated(names))]
         raise_together(problems, f"arm '{text.strip()}'")
         return cls(courses)
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, UnsupportedModelError, unknown
+from ..errors import InputError, UnsupportedModelError, repeated, unknown
 from ..estimation.priors import ARITY, check_prior
 from ..estimation.records import Description, Measurement, Observable, Part, Prior, TableParameter
 from ..experiments.experiment import Change, Experiment, Period
@@ -238,7 +238,7 @@ def _experiments(
             targets = [change.target for _, change in entries]
             problems += [
                 f"experiment '{name}', time {time:g}: '{target}' is set more than once"
-                for target in sorted({target for target in targets if targets.count(target) > 1})
+                for target in sorted(repeated(targets))
             ]
             if not chain:
                 uses.first += [(where, frozenset(symbols(change.value))) for where, change in entries]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..arguments import shortened
-from ..errors import InputError, brief, near_misses
+from ..errors import InputError, brief, near_misses, repeated
 from ..files import read_text
 
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.IGNORECASE | re.ASCII)
@@ -133,7 +133,7 @@ def _frame(path: Path) -> pd.DataFrame:
     if not isinstance(frame.index, pd.RangeIndex):
         raise InputError(f"{path}: rows have more cells than the header has columns")
     header = text.lstrip("\n").split("\n", 1)[0].split("\t")
-    twice = sorted({title for title in header if title.strip() and header.count(title) > 1})
+    twice = sorted(title for title in repeated(header) if title.strip())
     if twice:
         raise InputError(f"{path}: the column '{twice[0]}' is given twice")
     return frame

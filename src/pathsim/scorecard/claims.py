@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, brief, raise_together, unknown
+from ..errors import InputError, brief, raise_together, repeated, unknown
 from ..files import read_toml
 from ..lab.entry import Entry
 from ..model import models_folder
@@ -96,7 +96,7 @@ def read_claims(path: str | Path | None = None) -> list[Claim]:
 
 def twice(kind: str, names: Sequence[str]) -> list[str]:
     """One sentence for each name that stands more than once."""
-    return [f"{kind} {name} stands twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+    return [f"{kind} {name} stands twice" for name in repeated(names)]
 
 
 _KEYS = ("id", "statement", "kind", "confidence", "basis", "used", "lines", "required", "measure", "check",

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..checked import checked
-from ..errors import InputError, PathsimError, SimulationError, raise_together, unknown
+from ..errors import InputError, PathsimError, SimulationError, raise_together, repeated, unknown
 from ..experiments.conditions import resting_medium
 from ..experiments.timecourse import system_of
 from ..lab import CellLine, Library, default_library
@@ -215,7 +215,7 @@ def intervals(values: Mapping[str, Interval] | None, factors: Mapping[str, Inter
                 problems.append(f"{name}: '{text}' is not an interval; write for example '0.5 .. 2 log'")
             axes.append(axis)
     names = [axis.name for axis in axes]
-    problems += [f"'{name}' is varied twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    problems += [f"'{name}' is varied twice" for name in sorted(repeated(names))]
     if not axes and not problems:
         problems.append("no parameter is varied")
     raise_together(problems, "sensitivity")

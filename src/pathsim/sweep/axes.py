@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import InputError, PathsimError
+from ..errors import InputError, PathsimError, repeated
 from ..units import MOST_POINTS, Dimension, number_text, numbers, quantity, times_min
 
 
@@ -197,8 +197,8 @@ def _checked(points: Listed | Range, what: str, positive: bool = False) -> Liste
     for value in points.values:
         if not math.isfinite(value) or (positive and value <= 0) or (what == "dose" and value < 0):
             raise InputError(f"{value!r} is not a {what}{' above zero' if positive else ''}")
-        if points.values.count(value) > 1:
-            raise InputError(f"{number_text(value)} is given twice")
+    for value in repeated(points.values):
+        raise InputError(f"{number_text(value)} is given twice")
     return points
 
 

@@ -50,7 +50,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checked import checked
-from ..errors import InputError, PathsimError, raise_together, unknown
+from ..errors import InputError, PathsimError, raise_together, repeated, unknown
 from ..experiments.conditions import resting_medium
 from ..experiments.ensemble import choose_sets
 from ..files import read_toml
@@ -162,7 +162,7 @@ class _Reader:
                 else f"{name} is {value!r}; write a list of texts"
             )
             return ()
-        twice = sorted({item for item in value if value.count(item) > 1})
+        twice = sorted(repeated(value))
         self.problems.extend(f"{name} names '{item}' twice" for item in twice)
         return tuple(value)
 
@@ -214,7 +214,7 @@ class _Reader:
             for axis in axes
             if axis.column in RESERVED
         )
-        self.problems.extend(f"'{name}' is varied twice" for name in sorted({n for n in names if names.count(n) > 1}))
+        self.problems.extend(f"'{name}' is varied twice" for name in sorted(repeated(names)))
         return tuple(axes)
 
     def _sample(self, axes: tuple[Axis, ...]) -> Sample | None:

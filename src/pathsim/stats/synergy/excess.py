@@ -28,7 +28,7 @@ _GRID = 2000
 """Points at which a single curve is drawn to read doses from it."""
 _DECADES = float(np.log(1e3))
 """How far below the lowest dose it is drawn, on the logarithm."""
-_EXACT, _MISSED = 1e-9, 2e-3
+_EXACT, _MISSED = 1e-9, 1e-4
 """A Hill curve that misses no mean by more than the first is taken as it is; one that misses a mean by more than the
 second says nothing beyond the doses measured."""
 
