@@ -92,6 +92,7 @@ SLOW = (
     "stats/test_synergy_musyc.py::test_a_flat_surface",
     "stats/test_synergy_musyc.py::test_limits_cover",
     "stats/test_synergy_ranking.py::test_efficacy_synergy",
+    "stats/test_measured.py",
     "sweep/test_cluster.py",
     "sweep/test_crowd.py",
     "sweep/test_run.py::test_interrupted",

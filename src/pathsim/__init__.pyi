@@ -50,6 +50,8 @@ from .stats import hill as hill
 from .stats import noise as noise
 from .stats import survival as survival
 from .stats import synergy as synergy
+from .stats.measured import compare_curves as compare_curves
+from .stats.measured import read_curves as read_curves
 from .workflow import investigate as investigate
 
 __version__: str

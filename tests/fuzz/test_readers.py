@@ -178,6 +178,36 @@ T47D,IGF1 5 nM,15,vinculin,650,a,1,20
 MCF7,inhibitor 300 nM,60,pAKT,0.7,b,1,0.1
 MCF7,inhibitor 300 nM,60,vinculin,810,b,1,30
 """
+WIDE_BLOTS = """cell_line;treatment;time_h;pAKT;vinculin;gel
+T47D;IGF1 5 nM;0;1,0;700;a
+T47D;IGF1 5 nM;0,25;3,1;650;a
+MCF7;inhibitor 300 nM;1;n.d.;810;b
+"""
+CURVES = """cell_line,drug,dose_uM,viability,replicate
+PC9,a,0,100,1
+PC9,a,0.01,91,1
+PC9,a,0.1,52,1
+PC9,a,1,11,1
+PC9,a,10,3,1
+PC9R,a,0,100,1
+PC9R,a,0.1,93,1
+PC9R,a,1,55,1
+PC9R,a,10,12,1
+PC9R,a,100,2,1
+"""
+PRISM = """Log[a], M;P;;R;
+-9;99,5;101;100;
+-8;90;88,1;99;97
+-7;50;;91;90
+-6;9;11;52;48
+-5;1;2;9;n.d.
+"""
+GR_TOOLS = """cell_line\tagent\ttime\tconcentration\tcell_count\tcell_count__ctrl\tcell_count__time0
+BT20\ta\t72\t0.01\t1180\t1200\t300
+BT20\ta\t72\t0.1\t900\t1200\t300
+BT20\ta\t72\t1\t420\t1200\t300
+BT20\ta\t72\t10\t260\t1200\t300
+"""
 SURVIVAL = """time_days,event,arm
 10,1,vehicle
 12,1,vehicle
@@ -294,6 +324,14 @@ def _measured(path: Path) -> list[float]:
     return [*_numbers(problem.theta), problem.log_likelihood()]
 
 
+def _curves(path: Path) -> list[float]:
+    found = ps.read_curves(path, tell=lambda said: None)
+    rows = [one.row() for one in found]
+    if len({one.unit for one in found}) == 1 and 1 < len(found) < 5:
+        str(ps.compare_curves(found))
+    return _numbers(row[name] for row in rows for name in ("top", "bottom"))
+
+
 def _plate(path: Path) -> list[float]:
     rows = ps.hill.fit_table(read_table(path)).to_dict("records")
     return _numbers(row[name] for row in rows for name in ("top", "bottom"))
@@ -351,6 +389,8 @@ READERS: dict[str, Reader] = {
     "table": (read_table, ".csv", lambda: [BLOTS]),
     "blots": (_blots, ".csv", lambda: [GELS]),
     "measured tables": (_measured, ".csv", lambda: [TIME_COURSE, PLATE, TUMOURS, GELS]),
+    "wide blots": (lambda path: ps.read_blots(path, tell=lambda said: None), ".csv", lambda: [WIDE_BLOTS, GELS]),
+    "curves": (_curves, ".csv", lambda: [CURVES, PRISM, GR_TOOLS, PLATE]),
     "plates": (_plate, ".csv", lambda: [PLATE]),
     "combinations": (_combined, ".csv", lambda: [COMBINED]),
     "survival": (_survival, ".csv", lambda: [SURVIVAL]),

@@ -42,6 +42,7 @@ VERBS = (
     "blot",
     "dose_response",
     "combine",
+    "curve",
     "sweep",
     "sensitivity",
     "fit",
@@ -330,7 +331,7 @@ def deliver(
     model: OpenModel | str | None = None,
 ) -> None:
     """Send a DataFrame where the user wants it: stdout, or ``folder/name.csv`` (or ``.json``), a stamp beside it."""
-    text = table.to_json(orient="records", indent=1) + "\n" if as_json else table.to_csv(index=False)
+    text = json_text(table) if as_json else table.to_csv(index=False)
     if folder is None:
         send(text)
         return
@@ -338,6 +339,24 @@ def deliver(
     write_whole(path, text)
     stamp(model).write_beside(path)
     note(f"wrote {path}", quiet)
+
+
+def json_text(table: Any) -> str:
+    """A DataFrame as JSON records with every digit of its numbers; null where there is none, or an infinite one."""
+    import json
+    import math
+
+    def plain(cell: Any) -> Any:
+        value = cell.item() if hasattr(cell, "item") else cell
+        if value is None or type(value).__name__ in ("NAType", "NaTType"):
+            return None
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        return value if isinstance(value, (bool, int, float, str)) else str(value)
+
+    names = [str(name) for name in table.columns]
+    rows = table.astype(object).itertuples(index=False, name=None)
+    return json.dumps([{n: plain(cell) for n, cell in zip(names, row, strict=True)} for row in rows], indent=1) + "\n"
 
 
 def stamp(model: OpenModel | str | None = None) -> Stamp:

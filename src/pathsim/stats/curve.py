@@ -153,7 +153,7 @@ def rounded(value: float, digits: int = 4) -> str:
     return f"{float(f'{value:.{digits}g}'):g}" if abs(value) < 1e6 else f"{value:.{digits}g}"
 
 
-def t_quantile(confidence: float, freedom: int) -> float:
+def t_quantile(confidence: float, freedom: float) -> float:
     """Two-sided quantile of Student's t."""
     from scipy.special import stdtrit  # slow to load, and only wanted here
 

@@ -65,7 +65,7 @@ def dose_span(data: Data, log_dose: float, fraction: float, se: float, confidenc
     def refit(value: float, start: FloatArray) -> tuple[float, FloatArray]:
         moved = start.copy()
         moved[2] = value
-        return _refit(_dose_model(data.doses, fraction), data, moved, held)
+        return _refit(dose_model(data.doses, fraction), data, moved, held)
 
     start = data.theta.copy()
     start[2] = log_dose
@@ -145,7 +145,7 @@ def _end(
     return 0.5 * (inside + outside)
 
 
-def _dose_model(doses: FloatArray, fraction: float) -> Model:
+def dose_model(doses: FloatArray, fraction: float) -> Model:
     """The curve with its third parameter replaced by the log dose at which it falls to ``fraction`` of the top."""
     plain = logistic.curve_model(doses)
 

@@ -168,7 +168,7 @@ def table_of(sheet: Sheet, spellings: Spellings, columns: Mapping[str, str] | No
         if i > top and sheet.rows[i] != sheet.rows[top]:  # a header that is repeated is not data
             rows.append(list(sheet.rows[i]))
             lines.append(sheet.lines[i])
-    _refuse_crooked(sheet, names, rows, lines)
+    _refuse_crooked(sheet, sheet.written[top] if sheet.written else len(names), rows, lines)
     empty = [j for j, name in enumerate(names) if not name and not any(row[j] for row in rows)]
     for j in reversed(empty):
         del names[j]
@@ -184,9 +184,8 @@ def table_of(sheet: Sheet, spellings: Spellings, columns: Mapping[str, str] | No
     return table
 
 
-def _refuse_crooked(sheet: Sheet, names: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[int]) -> None:
-    """Rows with more cells than the header has names, which a decimal comma in a file of commas makes."""
-    named = max((j + 1 for j, name in enumerate(names) if name), default=0)
+def _refuse_crooked(sheet: Sheet, named: int, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> None:
+    """Rows with more cells than the header has, which a decimal comma in a file of commas makes."""
     long = [line for row, line in zip(rows, lines, strict=True) if any(row[named:])]
     if len(long) * 2 > len(rows) or (long and sheet.separator in (",", "|")):
         hint = (

@@ -50,6 +50,8 @@ class Sheet:
     separator: str
     name: str = ""
     notes: tuple[str, ...] = ()
+    written: tuple[int, ...] = ()
+    """How many cells each row has in the file, empty ones among them."""
 
     @property
     def width(self) -> int:
@@ -187,7 +189,8 @@ def _sheet(
         kept.pop()
     width = max((max((i + 1 for i, cell in enumerate(row) if cell), default=0) for row in kept), default=0)
     full = tuple((*row, *[""] * (width - len(row)))[:width] for row in kept)
-    return Sheet(where, full, tuple(numbers[: len(full)]), separator, name, notes)
+    written = tuple(len(row) for row in kept)
+    return Sheet(where, full, tuple(numbers[: len(full)]), separator, name, notes, written)
 
 
 def _excel(content: bytes, path: str, sheet: str | None) -> list[Sheet]:
