@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pathsim as ps
 from pathsim.cli.app import VERBS
-from pathsim.model import check_model
+from pathsim.model.checks import check_model
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 

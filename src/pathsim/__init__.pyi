@@ -4,10 +4,10 @@ from . import petab as petab
 from . import plot as plot
 from . import sensitivity as sensitivity
 from . import sweep as sweep
-from .assays import combination_screen as combination_screen
-from .assays import dose_response as dose_response
-from .assays import resistance_blot_protocol as resistance_blot_protocol
-from .assays import western_blot as western_blot
+from .assays.combination import combination_screen as combination_screen
+from .assays.dose_response import dose_response as dose_response
+from .assays.western_blot import resistance_blot_protocol as resistance_blot_protocol
+from .assays.western_blot import western_blot as western_blot
 from .errors import InputError as InputError
 from .errors import PathsimError as PathsimError
 from .errors import SimulationError as SimulationError

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
@@ -141,8 +142,9 @@ def _converted(values: Any, what: str, place: tuple[int, ...], problems: list[st
     if len(place) > 3:
         raise InputError(f"{what}: lists are nested too deeply; give a list of numbers")
     if hasattr(values, "__array__"):
-        filled = np.ma.filled(values.astype(np.float64), np.nan) if np.ma.isMaskedArray(values) else np.asarray(values)
-        return _from_array(filled, what, place, problems)
+        if "numpy.ma" in sys.modules and np.ma.isMaskedArray(values):  # which is slow to load
+            values = np.ma.filled(values.astype(np.float64), np.nan)
+        return _from_array(np.asarray(values), what, place, problems)
     parts = list(values)
     if all(type(part) in (float, int, np.float64) for part in parts):
         try:

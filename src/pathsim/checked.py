@@ -67,14 +67,13 @@ def check_fields(record: Any) -> None:
 def _takers_of(owner: Any) -> dict[str, Taker]:
     """For each argument of a function, or field of a class, what checks it."""
     names: dict[str, Any] = {**vars(sys.modules[owner.__module__])}
-    if "pd" not in names and "pd." in str(owner.__annotations__):
+    hints = {name: hint for name, hint in owner.__annotations__.items() if name != "return"}
+    if "pd" not in names and "pd." in str(hints):
         import pandas as pd
 
         names["pd"] = pd
     found = {}
-    for name, hint in owner.__annotations__.items():
-        if name == "return":
-            continue
+    for name, hint in hints.items():
         meant = eval(hint, names, _Elsewhere(names)) if isinstance(hint, str) else hint
         taker = _taker(meant)
         if taker is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
-from difflib import get_close_matches
 from typing import TypeVar
 
 T = TypeVar("T", bound=Hashable)
@@ -32,6 +31,8 @@ class SimulationError(PathsimError):
 
 def near_misses(name: str, known: Iterable[str], most: int = 3) -> list[str]:
     """Known names that look like ``name``, best first; letter case, hyphens and underscores do not count."""
+    from difflib import get_close_matches  # slow to load, and only wanted here
+
     by_folded: dict[str, str] = {}
     for candidate in known:
         by_folded.setdefault(folded(candidate), candidate)

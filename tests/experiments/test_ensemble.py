@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from tiny_cell import tiny_library, tiny_model
 
-from pathsim.assays import dose_response
+from pathsim.assays.dose_response import dose_response
 from pathsim.errors import InputError, SimulationError
 from pathsim.experiments.ensemble import Intervals, interval, load_parameter_sets, on_lines, prediction_intervals
 from pathsim.lab import Alteration, CellLine

@@ -20,6 +20,7 @@ from pathsim.experiments.timecourse import system_of
 from pathsim.experiments.values import Values, ValueTable
 from pathsim.lab import CellLine, Condition, Drug, Library, Treatment
 from pathsim.model.maths import Expr, number, symbol
+from pathsim.solve.sensitivities.forward import MOST_REFINEMENTS
 
 TIGHT = ps.Rosenbrock(rtol=1e-10, atol=1e-12)
 
@@ -88,7 +89,7 @@ def compare_derivatives(runner: Runner, table: ValueTable, theta: np.ndarray, re
     moving = runner.moved_by(table.depends_on(np.arange(len(theta))))
     adjoint = table.pull(theta[:, None], runner.record(numbers, TIGHT).pull(bars, moving))[:, 0]
     derivatives = table.jacobian(theta).toarray()[:, None]
-    forward = bars[:, 0] @ runner.forward(numbers, derivatives, TIGHT).of()[1]
+    forward = bars[:, 0] @ runner.forward(numbers, derivatives, TIGHT, MOST_REFINEMENTS).of()[1]
     steps = np.diag(1e-5 * theta)
     numeric = [
         (

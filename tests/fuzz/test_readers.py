@@ -37,7 +37,8 @@ from pathsim.lab import Treatment
 from pathsim.lab.clones import read_clones
 from pathsim.lab.pharmacokinetics import read_pharmacy
 from pathsim.lab.protocols import read_pathway_map, read_protocols
-from pathsim.model import check_model, models_folder
+from pathsim.model import models_folder
+from pathsim.model.checks import check_model
 from pathsim.scorecard.claims import read_claims
 from pathsim.solve import build_system
 from pathsim.table import read_csv, read_table

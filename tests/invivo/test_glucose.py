@@ -14,7 +14,8 @@ from pathsim.experiments.timecourse import simulate
 from pathsim.invivo.glucose import CLAMPED, GlucoseStudy, follow_host, glucose_insulin_study
 from pathsim.lab import CellLine, Regimen, default_library, default_pharmacy
 from pathsim.lab.host import glucose_host
-from pathsim.model import check_model, load_model
+from pathsim.model import load_model
+from pathsim.model.checks import check_model
 from pathsim.plot.glucose import draw_glucose
 
 MODEL = load_model("pi3k_mapk")

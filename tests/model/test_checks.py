@@ -9,8 +9,9 @@ import pytest
 
 import pathsim as ps
 from pathsim.errors import InputError
-from pathsim.model import Effect, check_model, wiring
+from pathsim.model.checks import check_model
 from pathsim.model.dimensions import dimensions_text, read_dimensions
+from pathsim.model.wiring import Effect, wiring
 
 GOOD = """model good
   compartment cell = 1;

@@ -7,7 +7,7 @@ import pytest
 
 import pathsim as ps
 from pathsim.lab import Condition, Treatment
-from pathsim.model import conserved_moieties
+from pathsim.model.moieties import conserved_moieties
 
 DRUGS = [
     "IGF1 13 nM",

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pathsim.model import Model, conserved_moieties, load_model
-from pathsim.model.moieties import null_space
+from pathsim.model import Model, load_model
+from pathsim.model.moieties import conserved_moieties, null_space
 from pathsim.solve import Rosenbrock, build_system, run_rows
 
 PETAB = Path(__file__).parents[2].parent / "shared" / "data" / "petab"

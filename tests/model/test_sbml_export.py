@@ -11,7 +11,8 @@ import pytest
 
 import pathsim as ps
 from pathsim.errors import InputError
-from pathsim.model import Model, check_model
+from pathsim.model import Model
+from pathsim.model.checks import check_model
 from pathsim.model.sbml_export import sbml_text
 
 TIMES = [0.0, 1.0, 60.0, 600.0]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import pathsim as ps
-from pathsim.model import bundled_sources, check_model, models_folder
-from pathsim.model.sources import CLASSES, Reference, check_sources, class_of, read_references, uncited
+from pathsim.model import models_folder
+from pathsim.model.checks import check_model
+from pathsim.model.sources import CLASSES, Reference, bundled_sources, check_sources, class_of, read_references, uncited
 
 KNOWN = {"Fritsch 2014": Reference("a paper", doi="10.1/x"), "Piqray label": Reference("a label", unverified=True)}
 

@@ -17,7 +17,7 @@ from pathsim.errors import InputError, UnsupportedModelError
 from pathsim.estimation.free import FreeParameter
 from pathsim.experiments.readings import simulate_conditions
 from pathsim.lab import Condition, Treatment
-from pathsim.model import check_model
+from pathsim.model.checks import check_model
 from pathsim.petab import export, load
 from pathsim.petab.write import write
 from pathsim.stats.noise import Normal

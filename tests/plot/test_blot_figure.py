@@ -8,7 +8,7 @@ import pytest
 from matplotlib.collections import LineCollection
 
 import pathsim as ps
-from pathsim.model import wiring
+from pathsim.model.wiring import wiring
 from pathsim.plot import draw_blot, draw_network, draw_time_course
 
 

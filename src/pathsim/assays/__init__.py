@@ -9,18 +9,3 @@ In: a model, cell lines, treatment text, doses, times, readouts. Out: a DataFram
 - what gels and plate readers do to a signal: :mod:`pathsim.stats.noise`; how conditions are run:
   :mod:`pathsim.experiments`
 """
-
-from .combination import combination_screen
-from .dose_response import dose_response
-from .wells import PLATES, Plate, percent_of_vehicle
-from .western_blot import resistance_blot_protocol, western_blot
-
-__all__ = [
-    "PLATES",
-    "Plate",
-    "combination_screen",
-    "dose_response",
-    "percent_of_vehicle",
-    "resistance_blot_protocol",
-    "western_blot",
-]

@@ -13,11 +13,10 @@ from ..lab import CellLine, Library, default_library
 from ..model import Model
 from ..solve import Solver
 from ..stats.noise import WellNoise
+from .names import open_model, read_lines
 from .screen_input import (
     full_medium,
-    open_model,
     read_doses,
-    read_lines,
     read_medium,
     read_plate,
     read_readout,

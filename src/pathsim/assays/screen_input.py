@@ -5,42 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from ..errors import PathsimError
 from ..experiments.conditions import resting_medium
-from ..lab import CellLine, Library, Treatment
-from ..model import Model, load_model
+from ..lab import Library, Treatment
+from ..model import Model
 from ..stats.noise import WellNoise
 from ..units import doses_nM, number_text, times_min
 from .wells import PLATES, Plate, Readout, Scale, find_readout
-
-
-def open_model(model: Model | str | Path) -> Model:
-    """The model itself, a bundled one, or one from a file."""
-    return model if isinstance(model, Model) else load_model(model)
-
-
-def read_line(line: CellLine | str, library: Library, problems: list[str]) -> CellLine | None:
-    """A cell line as a record; None, and a line in ``problems``, when nobody knows it."""
-    try:
-        return library.cell_line(line) if isinstance(line, str) else line
-    except PathsimError as error:
-        problems.append(str(error))
-        return None
-
-
-def read_lines(
-    cell_lines: Sequence[CellLine | str] | CellLine | str, library: Library, problems: list[str]
-) -> list[CellLine]:
-    """Cell lines as records; unknown and repeated names are added to ``problems``."""
-    asked = [cell_lines] if isinstance(cell_lines, (CellLine, str)) else cell_lines
-    lines = [line for item in asked if (line := read_line(item, library, problems)) is not None]
-    named = Counter(line.name for line in lines)
-    problems += [f"cell line '{name}' is named twice" for name in sorted(n for n in named if named[n] > 1)]
-    if not lines and not problems:
-        problems.append("no cell line is named")
-    return lines
 
 
 def read_doses(doses: str | Iterable[float | str], drug: str, problems: list[str]) -> list[float]:

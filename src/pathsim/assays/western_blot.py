@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..arrays import FloatArray
 from ..checked import checked
@@ -16,12 +17,13 @@ from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..lab.protocols import protocols
 from ..model import Model, load_model
 from ..solve import Solver
-from ..stats.noise import BlotNoise
 from ..units import times_min
-from .screen_input import read_line
+from .names import read_line
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..stats.noise import BlotNoise
 
 
 @checked
@@ -57,6 +59,27 @@ def western_blot(
     Raises:
         InputError: a name, treatment, time or number that makes no sense. SimulationError: a condition failed.
     """
+    import pandas as pd
+
+    asked = (cell_lines, treatments, readouts, times, replicates, noise, seed)
+    return pd.DataFrame(blot_columns(model, *asked, library=library, solver=solver, workers=workers))
+
+
+def blot_columns(
+    model: Model | str | Path,
+    cell_lines: Sequence[CellLine | str] | CellLine | str,
+    treatments: Sequence[Treatment | str] | Treatment | str,
+    readouts: Sequence[str] | str,
+    times: Iterable[float] | float | str,
+    replicates: int = 1,
+    noise: BlotNoise | None = None,
+    seed: int = 0,
+    *,
+    library: Library | None = None,
+    solver: Solver | None = None,
+    workers: int | None = None,
+) -> dict[str, npt.NDArray[Any]]:
+    """The columns of :func:`western_blot`, each (bands,), without pandas, which takes longer to load than a blot."""
     opened = model if isinstance(model, Model) else load_model(model)
     shelf = library or default_library(opened.version)
     lines, treated = _read_lanes(cell_lines, treatments, shelf)
@@ -76,7 +99,7 @@ def western_blot(
     for column, name in enumerate(names):
         if name not in controls:
             bands[:, column] = signal[:, :, measured.index(name)].reshape(-1)
-    return _table(lanes, names, bands, replicates, noise, seed)
+    return _columns(lanes, names, bands, replicates, noise, seed)
 
 
 class Lane(NamedTuple):
@@ -87,26 +110,22 @@ class Lane(NamedTuple):
     time_min: float
 
 
-def _table(
+def _columns(
     lanes: Sequence[Lane], names: Sequence[str], bands: FloatArray, replicates: int, noise: BlotNoise | None, seed: int
-) -> pd.DataFrame:
-    import pandas as pd
-
+) -> dict[str, npt.NDArray[Any]]:
     gels = [bands if noise is None else expose(bands, lanes, names, noise, seed, gel) for gel in range(replicates)]
     count = len(lanes) * len(names)
-    frame = pd.DataFrame(
-        {
-            "cell_line": np.repeat([lane.cell_line for lane in lanes], len(names) * replicates),
-            "treatment": np.repeat([lane.treatment for lane in lanes], len(names) * replicates),
-            "time_min": np.repeat([lane.time_min for lane in lanes], len(names) * replicates),
-            "readout": np.tile(np.repeat(names, replicates), len(lanes)),
-            "value": np.stack([gel.reshape(-1) for gel in gels], axis=1).reshape(-1),
-        }
-    )
+    columns: dict[str, npt.NDArray[Any]] = {
+        "cell_line": np.repeat([lane.cell_line for lane in lanes], len(names) * replicates),
+        "treatment": np.repeat([lane.treatment for lane in lanes], len(names) * replicates),
+        "time_min": np.repeat([lane.time_min for lane in lanes], len(names) * replicates),
+        "readout": np.tile(np.repeat(names, replicates), len(lanes)),
+        "value": np.stack([gel.reshape(-1) for gel in gels], axis=1).reshape(-1),
+    }
     if replicates > 1 or noise is not None:
-        frame["replicate"] = np.tile(np.arange(1, replicates + 1), count)
-        frame["gel"] = [f"gel {number}" for number in frame["replicate"]]
-    return frame
+        columns["replicate"] = np.tile(np.arange(1, replicates + 1), count)
+        columns["gel"] = np.array([f"gel {number}" for number in columns["replicate"].tolist()])
+    return columns
 
 
 def expose(

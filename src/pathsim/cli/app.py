@@ -25,6 +25,7 @@ from typer.core import TyperGroup, TyperOption
 from .. import __version__, signals
 from ..errors import InputError, PathsimError
 from ..files import refuse_device, whole_file, write_whole
+from ..rows import rows_as_csv, rows_as_json
 
 if TYPE_CHECKING:
     from ..lab import Library
@@ -55,6 +56,8 @@ VERBS = (
     "export",
 )
 
+HELP = ["-h", "--help"]
+
 COMMAND: ContextVar[tuple[str, ...]] = ContextVar("command", default=("pathsim",))
 """The words of the command that is being run, for the stamps of what it writes."""
 
@@ -66,7 +69,7 @@ app = typer.Typer(
     "2 wrong usage, 130 interrupted, 143 terminated.",
     no_args_is_help=True,
     add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP},
     pretty_exceptions_enable=False,
 )
 
@@ -235,9 +238,10 @@ def _run(words: list[str], debug: bool) -> int:
     COMMAND.set(("pathsim", *words))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # rows run side by side; threads of small matrices only wait
     try:
-        for verb in VERBS:
+        for verb in _verbs_for(words):
             import_module(f".{verb}", __package__)
         command = typer.main.get_command(app)
+        _take_as_they_are(command)
         code = int(command.main(spread(command, words), prog_name="pathsim", standalone_mode=False) or DONE)
         if code == INTERRUPTED:  # typer has made a code of Ctrl-C
             raise KeyboardInterrupt
@@ -261,6 +265,12 @@ def _run(words: list[str], debug: bool) -> int:
         if debug:
             raise
         return _failed(error)
+
+
+def _verbs_for(words: Sequence[str]) -> Sequence[str]:
+    """The modules that a command line needs: that of its verb, or all where it names none of them."""
+    verb = next((word for word in words if not word.startswith("-")), "").replace("-", "_")
+    return (verb,) if verb in VERBS else VERBS
 
 
 def _failed(error: Exception) -> int:
@@ -292,6 +302,30 @@ def _wrong_usage(error: Any) -> int:
 
 def _say(message: str) -> None:
     note(f"pathsim: {message}")
+
+
+def _take_as_they_are(command: Any) -> None:
+    """Let typer convert only what needs it: it loads pydantic, which takes longer than many a verb, to make texts of
+    texts."""
+    for found in (command, *getattr(command, "commands", {}).values()):
+        for parameter in found.get_params(typer.Context(found, help_option_names=HELP)):
+            if hasattr(parameter, "_runtime_param") and hasattr(parameter, "type_descriptor"):
+                parameter._runtime_param = _AsItIs()
+
+
+class _AsItIs:
+    """Stands in for typer's conversion of a parameter until a value comes that is not yet of the kind it is to be."""
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        kind, several = param.type_descriptor.annotation, param.multiple or param.nargs == -1
+        if value is None:
+            return () if several else None
+        if type(value) is kind and not several:
+            return value
+        if kind == list[str] and several and isinstance(value, list | tuple) and all(type(one) is str for one in value):
+            return list(value)
+        param._runtime_param = None
+        return param.get_runtime_param().coerce(value, param=param, ctx=ctx)
 
 
 def spread(command: Any, words: Sequence[str]) -> list[str]:
@@ -330,8 +364,12 @@ def deliver(
     *,
     model: OpenModel | str | None = None,
 ) -> None:
-    """Send a DataFrame where the user wants it: stdout, or ``folder/name.csv`` (or ``.json``), a stamp beside it."""
-    text = json_text(table) if as_json else table.to_csv(index=False)
+    """Send a table, a DataFrame or a list of rows, where the user wants it: stdout, or ``folder/name.csv`` (or
+    ``.json``), a stamp beside it."""
+    if isinstance(table, list):
+        text = rows_as_json(table) if as_json else rows_as_csv(table)
+    else:
+        text = json_text(table) if as_json else table.to_csv(index=False)
     if folder is None:
         send(text)
         return
@@ -342,21 +380,10 @@ def deliver(
 
 
 def json_text(table: Any) -> str:
-    """A DataFrame as JSON records with every digit of its numbers; null where there is none, or an infinite one."""
-    import json
-    import math
-
-    def plain(cell: Any) -> Any:
-        value = cell.item() if hasattr(cell, "item") else cell
-        if value is None or type(value).__name__ in ("NAType", "NaTType"):
-            return None
-        if isinstance(value, float) and not math.isfinite(value):
-            return None
-        return value if isinstance(value, (bool, int, float, str)) else str(value)
-
+    """A DataFrame as JSON records with every digit of its numbers."""
     names = [str(name) for name in table.columns]
     rows = table.astype(object).itertuples(index=False, name=None)
-    return json.dumps([{n: plain(cell) for n, cell in zip(names, row, strict=True)} for row in rows], indent=1) + "\n"
+    return rows_as_json([dict(zip(names, row, strict=True)) for row in rows])
 
 
 def stamp(model: OpenModel | str | None = None) -> Stamp:
@@ -414,11 +441,11 @@ def parameter_sets(model: str, ensemble: str | None) -> Sequence[dict[str, float
 
     Raises :class:`InputError` for more than there are, and for constants that the model does not have.
     """
+    if ensemble is None:
+        return []
     from ..experiments.ensemble import choose_sets
     from ..model import load_model
 
-    if ensemble is None:
-        return []
     if ensemble.strip().lstrip("+-").isdigit():
         return [{}, *choose_sets(load_model(model), int(ensemble))] if int(ensemble) else []
     if not os.path.isfile(ensemble):

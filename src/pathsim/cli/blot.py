@@ -54,28 +54,26 @@ def blot(
 
     Without arguments: parental T47D and its PTEN-null sister under the standard protocol for PI3K inhibitor resistance.
     """
-    from ..assays import resistance_blot_protocol, western_blot
+    from ..assays.western_blot import blot_columns, resistance_blot_protocol, western_blot
     from ..lab.protocols import protocols
+    from ..rows import rows_of
     from ..stats.noise import BlotNoise
 
     opened = bench.opened
     standard = protocols(opened.version).resistance_blot
 
-    def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
-        return western_blot(
-            opened,
-            lines,
-            treatment or resistance_blot_protocol(version=opened.version),
-            readouts or standard.antibodies,
-            times,
-            replicates,
-            BlotNoise() if noise else None,
-            seed,
-            library=bench.library,
-            workers=workers,
-        )
+    treatments = treatment or resistance_blot_protocol(version=opened.version)
+    asked = (treatments, readouts or standard.antibodies, times, replicates, BlotNoise() if noise else None, seed)
+    named = cell_lines or standard.cell_lines
+    if plot is None and ensemble is None:
+        columns = blot_columns(opened, named, *asked, library=bench.library, workers=workers)
+        cli.deliver(rows_of(columns), "blot", json, output, model=opened)
+        return
 
-    table = bench.with_intervals(run, cell_lines or standard.cell_lines, ensemble)
+    def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
+        return western_blot(opened, lines, *asked, library=bench.library, workers=workers)
+
+    table = bench.with_intervals(run, named, ensemble)
     if plot is not None:
         from ..plot import draw_blot
 

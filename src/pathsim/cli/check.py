@@ -78,7 +78,8 @@ def _behaviours(model: Model, output: str | None, json: bool, quiet: bool) -> No
 
 
 def _check(model: Model, output: str | None, json: bool) -> None:
-    from ..model import bundled_sources, check_model
+    from ..model.checks import check_model
+    from ..model.sources import bundled_sources
 
     report, sources = check_model(model), bundled_sources(model)
     counts = {"species": report.species, "reactions": report.reactions, "constants": report.constants}

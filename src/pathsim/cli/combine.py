@@ -61,7 +61,8 @@ def combine(
 
     The table has one row per combination; the summary with its unit and sign goes to stderr. -o DIR gets wells too.
     """
-    from ..assays import combination_screen, percent_of_vehicle
+    from ..assays.combination import combination_screen
+    from ..assays.wells import percent_of_vehicle
     from ..stats.noise import WellNoise
 
     if plot is not None and len(drugs) != 2:

@@ -45,7 +45,7 @@ def dose_response(
     """Treat a cell line with a series of doses: one row per well; fitted curves go to stderr (and to -o DIR)."""
     import pandas as pd
 
-    from ..assays import dose_response
+    from ..assays.dose_response import dose_response
     from ..stats.noise import WellNoise
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:

@@ -11,10 +11,9 @@ from . import app as cli
 from .bench import BENCH, Bench, verb
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..lab import Library
     from ..model import Model
+    from ..rows import Row
 
 
 class Shelf(StrEnum):
@@ -51,7 +50,7 @@ def list_shelf(
     cli.deliver(_table(shelf, bench, plot), what, json, output, model=bench.model)
 
 
-def _table(what: Shelf, bench: Bench, plot: str | None) -> pd.DataFrame:
+def _table(what: Shelf, bench: Bench, plot: str | None) -> list[Row]:
     match what:
         case Shelf.drugs:
             return _drugs(bench.library)
@@ -69,86 +68,68 @@ def _table(what: Shelf, bench: Bench, plot: str | None) -> pd.DataFrame:
             return _network(bench, plot)
 
 
-def _drugs(library: Library) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {
-                "drug": drug.name,
-                "synonyms": "; ".join(drug.synonyms),
-                "kind": drug.kind,
-                "description": drug.description,
-                "acts_on": "; ".join((*drug.per_nM, *drug.per_percent)),
-            }
-            for drug in library.drugs.values()
-        ]
-    )
+def _drugs(library: Library) -> list[Row]:
+    return [
+        {
+            "drug": drug.name,
+            "synonyms": "; ".join(drug.synonyms),
+            "kind": drug.kind,
+            "description": drug.description,
+            "acts_on": "; ".join((*drug.per_nM, *drug.per_percent)),
+        }
+        for drug in library.drugs.values()
+    ]
 
 
-def _models() -> pd.DataFrame:
-    import pandas as pd
-
+def _models() -> list[Row]:
     from ..model import bundled_models, load_model
 
     opened = {name: load_model(name) for name in bundled_models()}
-    return pd.DataFrame(
-        [
-            {
-                "model": name,
-                "version": model.version,
-                "species": len(model.species),
-                "reactions": len(model.reactions),
-                "parameters": len(model.parameters),
-                "readouts": len(model.readouts),
-                "time_unit": model.time_unit,
-            }
-            for name, model in opened.items()
-        ]
-    )
+    return [
+        {
+            "model": name,
+            "version": model.version,
+            "species": len(model.species),
+            "reactions": len(model.reactions),
+            "parameters": len(model.parameters),
+            "readouts": len(model.readouts),
+            "time_unit": model.time_unit,
+        }
+        for name, model in opened.items()
+    ]
 
 
-def _cell_lines(library: Library) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {
-                "cell_line": line.name,
-                "description": line.description,
-                "genotype": "; ".join(f"{gene} {state}" for gene, state in line.genotype.items()),
-            }
-            for line in library.cell_lines.values()
-        ]
-    )
+def _cell_lines(library: Library) -> list[Row]:
+    return [
+        {
+            "cell_line": line.name,
+            "description": line.description,
+            "genotype": "; ".join(f"{gene} {state}" for gene, state in line.genotype.items()),
+        }
+        for line in library.cell_lines.values()
+    ]
 
 
-def _alterations(library: Library) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {
-                "alteration": item.name,
-                "description": item.description,
-                "changes": "; ".join(
-                    [f"{name} = {value:g}" for name, value in item.set.items()]
-                    + [f"{name} x {value:g}" for name, value in item.scale.items()]
-                ),
-                "source": item.source,
-            }
-            for item in library.alterations.values()
-        ]
-    )
+def _alterations(library: Library) -> list[Row]:
+    return [
+        {
+            "alteration": item.name,
+            "description": item.description,
+            "changes": "; ".join(
+                [f"{name} = {value:g}" for name, value in item.set.items()]
+                + [f"{name} x {value:g}" for name, value in item.scale.items()]
+            ),
+            "source": item.source,
+        }
+        for item in library.alterations.values()
+    ]
 
 
-def _readouts(opened: Model) -> pd.DataFrame:
-    import pandas as pd
-
+def _readouts(opened: Model) -> list[Row]:
     from ..lab.protocols import protocols
 
     notes = {item.name: item for item in opened.annotations}
-    rows: list[dict[str, object]] = [
+    rows: list[Row] = [
         {"readout": name, "antigen": item.readout, "mass_kDa": item.mass_kDa or None, "unit": item.unit}
         if (item := notes.get(name))
         else {"readout": name, "antigen": "", "mass_kDa": None, "unit": ""}
@@ -158,16 +139,14 @@ def _readouts(opened: Model) -> pd.DataFrame:
         {"readout": name, "antigen": "loading control", "mass_kDa": mass, "unit": ""}
         for name, mass in protocols(opened.version).loading_controls.items()
     ]
-    return pd.DataFrame(rows).astype({"mass_kDa": "Int64"})
+    return rows
 
 
-def _parameters(bench: Bench) -> pd.DataFrame:
+def _parameters(bench: Bench) -> list[Row]:
     """Every constant of the model; those of --parameters and --set have the value they give it in all lines."""
-    import pandas as pd
-
     opened, library = bench.opened, bench.library
     notes = {item.name: item for item in opened.annotations}
-    rows = []
+    rows: list[Row] = []
     for parameter in opened.parameters:
         if not parameter.constant:
             continue
@@ -179,13 +158,11 @@ def _parameters(bench: Bench) -> pd.DataFrame:
             value, kind, source = library.settings[name], "set", "--set"
         unit = note.unit if note else parameter.unit
         rows.append({"parameter": name, "value": value, "unit": unit, "class": kind, "source": source})
-    return pd.DataFrame(rows, columns=["parameter", "value", "unit", "class", "source"])
+    return rows
 
 
-def _network(bench: Bench, plot: str | None) -> pd.DataFrame:
-    import pandas as pd
-
-    from ..model import wiring
+def _network(bench: Bench, plot: str | None) -> list[Row]:
+    from ..model.wiring import wiring
 
     opened = bench.opened
     graph = wiring(opened)
@@ -193,9 +170,7 @@ def _network(bench: Bench, plot: str | None) -> pd.DataFrame:
         from ..plot import draw_network
 
         cli.save_figure(draw_network(graph, bench.library.drugs.values()).figure, plot, model=opened)
-    return pd.DataFrame(
-        [
-            {"from": edge.origin, "to": edge.target, "effect": edge.effect.value, "through": edge.through}
-            for edge in graph.edges
-        ]
-    )
+    return [
+        {"from": edge.origin, "to": edge.target, "effect": edge.effect.value, "through": edge.through}
+        for edge in graph.edges
+    ]

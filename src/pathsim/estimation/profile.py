@@ -81,14 +81,14 @@ class Profiles:
         The range of predictions over it is a likelihood-based band: it follows the bends of the likelihood, which draws
         around the best fit do not. Bands of what depends on parameters that were not profiled come out too narrow.
         """
-        from scipy.stats import chi2
+        from scipy.special import chdtri
 
         best = min(min(p.values) for p in self.profiles)
         kept = [
             theta
             for p in self.profiles
             for theta, value in zip(p.others, p.values, strict=True)
-            if value <= best + 0.5 * float(chi2.ppf(p.level, 1))
+            if value <= best + 0.5 * float(chdtri(1, 1.0 - p.level))
         ]
         return Ensemble(self.fit, np.array(kept), float(len(kept)))
 
@@ -179,10 +179,10 @@ class _Job:
     level: float
 
     def __call__(self, k: int) -> Profile:
-        from scipy.stats import chi2
+        from scipy.special import chdtri
 
         objective = self.objective
-        threshold = 0.5 * float(chi2.ppf(self.level, 1))
+        threshold = 0.5 * float(chdtri(1, 1.0 - self.level))
         ledger = Ledger(objective)
         below = list(_side(objective, ledger, self.theta, self.value, k, -1, threshold))
         above = list(_side(objective, ledger, self.theta, self.value, k, 1, threshold))

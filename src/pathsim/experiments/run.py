@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,12 +17,13 @@ from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import SimulationError
 from ..linear_algebra import one_thread
 from ..solve import Rosenbrock, Rows, Solver, run_rows, settle_rows
-from ..solve.sensitivities.forward import MOST_REFINEMENTS, run_sensitivities
-from ..solve.sensitivities.recording_parts import Parts, record_parts
 from ..solve.status import Status
 from .dynamics import Dynamics
 from .plan import KEEP, Group, Plan
 from .starts import Ended, Start
+
+if TYPE_CHECKING:
+    from ..solve.sensitivities.recording_parts import Parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,13 +292,15 @@ class Runner:
         numbers: FloatArray,
         derivatives: FloatArray,
         solver: Rosenbrock,
-        refinements: int | None = MOST_REFINEMENTS,
+        refinements: int | None,
     ) -> Sensitivities:
         """Outputs for ``numbers`` (values, m) and theirs along ``derivatives`` (values, m, d), those of numbers.
 
         Where the error of derivatives is too large rows are simulated again with smaller steps, so many times at most;
         with None it is not even estimated.
         """
+        from ..solve.sensitivities.forward import run_sensitivities  # slow to load, and only wanted by fits
+
         progress, moved, error = _Progress(self, numbers, give_up=True), list[Ended](), 0.0
         for number, group in enumerate(self.plan.groups):
             rows, raw, starts = progress.begin()
@@ -333,7 +337,9 @@ class Runner:
     @one_thread()
     def record(self, numbers: FloatArray, solver: Rosenbrock, workers: int | None = None) -> Recorded:
         """Outputs for ``numbers`` (values, m), with every step kept for :meth:`Recorded.pull`."""
-        progress, parts = _Progress(self, numbers, give_up=True), list[Parts | None]()
+        from ..solve.sensitivities.recording_parts import record_parts  # slow to load, and only wanted by fits
+
+        progress, parts = _Progress(self, numbers, give_up=True), list["Parts | None"]()
         for group in self.plan.groups:
             rows, raw, starts = progress.begin()
             chosen = rows.chosen(raw)

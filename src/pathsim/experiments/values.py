@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError
@@ -18,6 +18,9 @@ from ..model.maths import Expr, deep_recursion, number, symbols
 from ..solve.equations.graph import Graph
 from ..solve.equations.lowering import Lowering
 from ..solve.equations.vectors import ArrayFunction, array_function
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 class Values:
@@ -80,6 +83,8 @@ class ValueTable:
 
     def jacobian(self, parameters: FloatArray) -> sparse.csr_array:
         """d formulas / d parameters at one vector, sparse, shape (formulas, parameters)."""
+        from scipy import sparse  # slow to load, and only wanted by fits
+
         rows, columns = self.plain[:, 0], self.plain[:, 1]
         entries = np.ones(len(rows))
         if self.proper:
@@ -134,6 +139,8 @@ def scatter_add(target: FloatArray, places: IntArray, weights: FloatArray) -> No
     if weights.shape[1] == 1:
         target[:, 0] += np.bincount(places, weights[:, 0], size)
     else:
+        from scipy import sparse
+
         into = sparse.csc_array((np.ones(count), places, np.arange(count + 1)), shape=(size, count))
         target += np.asarray(into @ weights)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
-from ..assays.screen_input import open_model, read_line
+from ..assays.names import open_model, read_line
 from ..checked import checked
 from ..errors import PathsimError, raise_together, unknown
 from ..experiments.advance import advance, come_to_rest

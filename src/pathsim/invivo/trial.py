@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from ..assays.screen_input import open_model
+from ..assays.names import open_model
 from ..checked import checked
 from ..errors import raise_together, unknown
 from ..lab import Library, Regimen, default_library, default_pharmacy

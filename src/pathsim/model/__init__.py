@@ -11,37 +11,23 @@ In: a file, or the name of a bundled model. Out: a :class:`Model` with the meani
   ``moieties.py``; the wiring: ``wiring.py``
 """
 
-from .checks import Report, check_model, without_value
 from .loading import bundled_models, current_version, load_model, models_folder, version_of, versions
-from .moieties import Moiety, conserved_moieties
-from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
-from .sources import bundled_sources
-from .wiring import Edge, Effect, Kind, Wiring, wiring
+from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species, without_value
 
 __all__ = [
     "Compartment",
-    "Edge",
-    "Effect",
     "Event",
-    "Kind",
     "Model",
-    "Moiety",
     "Parameter",
     "Participant",
     "Reaction",
-    "Report",
     "Rule",
     "Species",
-    "Wiring",
     "bundled_models",
-    "bundled_sources",
-    "check_model",
-    "conserved_moieties",
     "current_version",
     "load_model",
     "models_folder",
     "version_of",
     "versions",
-    "wiring",
     "without_value",
 ]

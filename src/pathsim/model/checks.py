@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from ..errors import InputError
 from .annotations import Annotation
 from .dimensions import Dimensions, combine, dimensions_of, dimensions_text, read_dimensions
 from .moieties import conserved_moieties
-from .records import Model
+from .records import Model, without_value
 
 CONSTANT_CLASSES = ("source", "estimate", "calibrated", "input", "switch", "definition")
 _BACKED = ("source", "estimate", "calibrated")
@@ -72,14 +71,6 @@ def check_model(model: Model) -> Report:
         tuple(problems),
         () if model.version else tuple(unsourced),
     )
-
-
-def without_value(model: Model) -> list[str]:
-    """Constants and species that have no value from anywhere: whatever depends on them is not a number."""
-    set_elsewhere = {rule.variable for rule in (*model.assignment_rules, *model.initial_assignments)}
-    valueless = [item.id for item in model.parameters if not math.isfinite(item.value)]
-    valueless += [species.id for species in model.species if not math.isfinite(species.initial)]
-    return [name for name in valueless if name not in set_elsewhere]
 
 
 def units_of(model: Model) -> dict[str, Dimensions]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -145,3 +146,11 @@ class Model:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+
+def without_value(model: Model) -> list[str]:
+    """Constants and species that have no value from anywhere: whatever depends on them is not a number."""
+    set_elsewhere = {rule.variable for rule in (*model.assignment_rules, *model.initial_assignments)}
+    valueless = [item.id for item in model.parameters if not math.isfinite(item.value)]
+    valueless += [species.id for species in model.species if not math.isfinite(species.initial)]
+    return [name for name in valueless if name not in set_elsewhere]

@@ -117,10 +117,10 @@ def draw_profiles(profiles: Profiles, columns: int = 4) -> Figure:
 @checked
 def draw_profile(profile: Profile, ax: Axes | None = None) -> Axes:
     """The log likelihood lost along one parameter, all others re-optimised."""
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     ax = canvas(ax, 3.0, 2.4)
-    threshold = 0.5 * float(chi2.ppf(profile.level, 1))
+    threshold = 0.5 * float(chdtri(1, 1.0 - profile.level))
     theta, values = np.array(profile.theta), np.array(profile.values)
     best = float(values[int(np.argmin(np.abs(theta - profile.estimate)))])
     lost = values - best

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..checked import checked
 from ..lab import Drug
-from ..model import Effect, Kind, Wiring
+from ..model.wiring import Effect, Kind, Wiring
 from .style import INK, PALE
 
 if TYPE_CHECKING:

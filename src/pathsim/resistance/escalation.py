@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..assays.dose_response import dose_response
-from ..assays.screen_input import open_model, read_line
+from ..assays.names import open_model, read_line
 from ..checked import checked
 from ..errors import InputError, PathsimError, raise_together
 from ..files import write_whole

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
-from scipy.stats import qmc
 
 from .. import arguments
 from ..arrays import FloatArray, IntArray
@@ -84,6 +82,8 @@ def sobol_indices(
 
 def saltelli(points: int, parameters: int, seed: int) -> FloatArray:
     """Points of the unit cube ((parameters + 2) * points, parameters): A, B, and A with each column from B in turn."""
+    from scipy.stats import qmc  # slow to load, and only wanted here
+
     pair = qmc.Sobol(2 * parameters, scramble=True, rng=np.random.default_rng(seed)).random(points)
     A, B = pair[:, :parameters], pair[:, parameters:]
     mixed = [np.where(np.arange(parameters) == column, B, A) for column in range(parameters)]
@@ -92,6 +92,8 @@ def saltelli(points: int, parameters: int, seed: int) -> FloatArray:
 
 def _indices(readings: FloatArray, resamples: int, confidence: float, seed: int) -> dict[str, FloatArray]:
     """Indices with percentile-bootstrap limits (readouts, parameters); readings (parameters + 2, points, readouts)."""
+    from scipy import stats  # slow to load, and only wanted here
+
     f = np.moveaxis(readings, 2, 1)  # (parameters + 2, readouts, points), as scipy wants it
     readouts = f.shape[1]
     f = np.repeat(f, 2, axis=1) if readouts == 1 else f  # scipy cannot do one parameter of one readout

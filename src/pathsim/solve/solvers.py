@@ -9,6 +9,9 @@ from ..checked import check_fields
 from ..errors import InputError
 from .rosenbrock.tableau import RODAS5P, Tableau
 
+LONGEST = 1e50
+"""Time units within which a steady state must be reached."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rosenbrock:

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
 import numpy as np
-from scipy.special import kve, log_ndtr
 
 from ..arrays import FloatArray, SideArray
 from ..errors import raise_together
@@ -113,7 +112,7 @@ class Gaussian:
         return np.ones_like(z)
 
     def bound_loss(self, u: FloatArray) -> FloatArray:
-        return -np.asarray(log_ndtr(u), dtype=float)
+        return -_log_ndtr(u)
 
     def bound_pull(self, u: FloatArray) -> FloatArray:
         return -_hazard(u)
@@ -123,9 +122,16 @@ class Gaussian:
         return hazard * (u + hazard)
 
 
+def _log_ndtr(u: FloatArray) -> FloatArray:
+    """log Phi(u), also far out in the tail."""
+    from scipy.special import log_ndtr  # slow to load, and not wanted by gels and plates
+
+    return np.asarray(log_ndtr(u), dtype=float)
+
+
 def _hazard(u: FloatArray) -> FloatArray:
     """phi(u) / Phi(u), also far out in the tail."""
-    return np.asarray(np.exp(-0.5 * u**2 - HALF_LOG_TWO_PI - log_ndtr(u)))
+    return np.asarray(np.exp(-0.5 * u**2 - HALF_LOG_TWO_PI - _log_ndtr(u)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +178,8 @@ class SoftL1:
     @property
     def constant(self) -> float:
         """It is the hyperbolic distribution, normalised by a Bessel function."""
+        from scipy.special import kve  # slow to load, and not wanted by gels and plates
+
         return math.log(2.0 * self.knee * float(kve(1, self.knee**2)))
 
     def loss(self, z: FloatArray) -> FloatArray:

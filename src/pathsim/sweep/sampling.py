@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from scipy.stats import qmc
 
 from ..arrays import FloatArray, IntArray, WordArray
 from ..errors import InputError
@@ -57,6 +56,8 @@ class Sample:
 
 
 def _sobol(first: int, last: int, dimensions: int, seed: int) -> FloatArray:
+    from scipy.stats import qmc  # slow to load, and only wanted here
+
     engine = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
     if first:
         engine.fast_forward(first)

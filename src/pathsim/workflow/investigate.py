@@ -20,7 +20,7 @@ import numpy as np
 from .. import __version__
 from ..assays.combination import combination_screen
 from ..assays.dose_response import dose_response
-from ..assays.screen_input import open_model
+from ..assays.names import open_model
 from ..assays.western_blot import resistance_blot_protocol, western_blot
 from ..checked import checked
 from ..errors import InputError, PathsimError, raise_together

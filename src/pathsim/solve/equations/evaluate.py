@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from ...arrays import FloatArray
 from .graph import BOOLEAN, Graph
@@ -44,7 +43,7 @@ def array_function(graph: Graph, outputs: Sequence[int]) -> Callable[..., list[A
 
 def rows_function(graph: Graph, outputs: Sequence[int]) -> Callable[..., list[Any]]:
     """As :func:`array_function`, for arrays of one entry per row; conditions may depend on them, too."""
-    exact: dict[str, Any] = _EXACT | {"where": np.where, "floor": np.floor, "tgamma": special.gamma}
+    exact: dict[str, Any] = _EXACT | {"where": np.where, "floor": np.floor, "tgamma": gamma_of_rows}
     exec(compile(_source(graph, outputs, _ROW_FORMS), "<graph>", "exec"), exact)
     return exact["function"]  # type: ignore[no-any-return]
 
@@ -111,6 +110,13 @@ _ROW_FORMS = _FORMS | {
     "or": lambda a, b: f"({a} | {b})",
     "not": lambda a: f"(~{a})",
 }
+
+
+def gamma_of_rows(values: FloatArray) -> FloatArray:
+    """The gamma function of each entry."""
+    from scipy.special import gamma  # slow to load, and hardly any model asks for it
+
+    return np.asarray(gamma(values))
 
 
 def _exact_floor(value: float) -> float:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from ...arrays import FloatArray
+from .evaluate import gamma_of_rows
 from .graph import BOOLEAN, Graph
 
 ArrayFunction = Callable[[Sequence[FloatArray]], list[FloatArray]]
@@ -51,7 +51,7 @@ _FORMS = {
 
 _NAMES: dict[str, Any] = {
     "nan": np.nan, "inf": np.inf, "zero": np.float64(0.0), "power": np.power, "where": np.where, "abs": np.abs,
-    "floor": np.floor, "tgamma": special.gamma, "exp": np.exp, "log": np.log, "sqrt": np.sqrt,
+    "floor": np.floor, "tgamma": gamma_of_rows, "exp": np.exp, "log": np.log, "sqrt": np.sqrt,
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
     "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
 }  # fmt: skip

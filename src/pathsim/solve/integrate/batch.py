@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..llvm.layout import STATE, STATUS, STEPS_TAKEN, TIME, Results
-from ..reference.functions import ReferenceFunctions
-from ..reference.integrate import LONGEST, integrate, settle
 from ..rosenbrock.tableau import RODAS5P, Tableau
-from ..solvers import Rosenbrock, Solver
+from ..solvers import LONGEST, Rosenbrock, Solver
 from ..status import Status, culprit
 from .engine import Engine, run
 from .steady_state import RowsAtRest, Settled, refine
+
+if TYPE_CHECKING:
+    from ..reference.functions import ReferenceFunctions
 
 Visit = Callable[[IntArray, RowsAtRest], None]
 
@@ -208,6 +210,8 @@ def _by_reference(
     start_states: FloatArray | None,
     until_steady: bool,
 ) -> None:
+    from ..reference.integrate import integrate, settle  # only wanted beside scipy's solvers
+
     functions = reference_functions(rows.system, nodes)
     raw = rows.system.defaults.copy()
     for i, setting in enumerate(settings):
@@ -244,4 +248,6 @@ def _engine(system: System, tableau: Tableau) -> Engine:
 @lru_cache(maxsize=64)
 def reference_functions(system: System, outputs: tuple[int, ...]) -> ReferenceFunctions:
     """The plain functions of a system."""
+    from ..reference.functions import ReferenceFunctions  # only wanted beside scipy's solvers
+
     return ReferenceFunctions(system, outputs)

@@ -16,7 +16,7 @@ import numpy as np
 from ...arrays import FloatArray
 from ..equations.system import EventCode
 from ..rosenbrock.tableau import RODAS5P
-from ..solvers import Rosenbrock, Solver
+from ..solvers import LONGEST, Rosenbrock, Solver
 from ..status import Status
 from .functions import ReferenceFunctions
 from .steps import absolute_tolerances, make_stepper
@@ -25,7 +25,6 @@ MOST_SWITCHES_AT_ONE_TIME = 1000
 FEW_SWITCHES_AT_ONE_TIME = 30
 CLEARLY = 100.0  # errors that one step may make by which a state is clearly below zero
 ROUNDING = 1e-12  # share of the time by which a delay may miss zero and still stand for none
-LONGEST = 1e50  # time units within which a steady state must be reached
 STEADY = 1e-14  # relative change in a time of the fastest state that counts as none
 
 

@@ -29,9 +29,8 @@ from ..integrate.recorder import (
 )
 from ..llvm.layout import LANES, STATE, STATUS, STEPS_TAKEN, TIME, UNTIL_STEADY, Job, Results
 from ..llvm.loops import compiled
-from ..reference.integrate import LONGEST
 from ..rosenbrock.tableau import Tableau
-from ..solvers import Rosenbrock
+from ..solvers import LONGEST, Rosenbrock
 from .segments import Segments, find_segments
 
 SETTLING = np.array([LONGEST])

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from ... import arguments
 from ...arrays import FloatArray, IndexArray
 from ...errors import InputError, raise_together
 from .. import logistic
+from ..curve import t_quantile
 from .excess import read
 from .median_effect import MedianEffect, median_effect
 from .scores import Convention, dose_columns
@@ -222,7 +222,7 @@ def isobologram(
         low = high = None
         if line.degrees_of_freedom > 0:
             variance = float(line.log_dose_variance(fa, line.rss / line.degrees_of_freedom))
-            reach = float(stats.t.ppf(0.5 + confidence / 2, line.degrees_of_freedom)) * variance**0.5
+            reach = t_quantile(confidence, line.degrees_of_freedom) * variance**0.5
             low, high = dose * float(np.exp(-reach)), dose * float(np.exp(reach))
         alone.append({"drug": drug, "unit": unit, "dose": dose, "low": low, "high": high})
     mixed = []
@@ -394,7 +394,7 @@ def _freedom(lines: Sequence[MedianEffect]) -> int:
 
 
 def _limits_of(ci: FloatArray, variance: Any, freedom: int, confidence: float) -> tuple[FloatArray, FloatArray]:
-    reach = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * np.sqrt(variance)
+    reach = t_quantile(confidence, freedom) * np.sqrt(variance)
     return ci * np.exp(-reach), ci * np.exp(reach)
 
 

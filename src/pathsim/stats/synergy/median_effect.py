@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logit
 
 from ... import arguments
 from ...arrays import FloatArray
@@ -49,7 +48,7 @@ class MedianEffect:
         given = arguments.array(fa, "effect")
         with np.errstate(invalid="ignore", over="ignore"):
             inside = (given > 0) & (given < 1)
-            return np.asarray(np.exp((logit(np.where(inside, given, np.nan)) - self.intercept) / self.m))
+            return np.asarray(np.exp((_logit(np.where(inside, given, np.nan)) - self.intercept) / self.m))
 
     def log_dose_variance(self, fa: npt.ArrayLike, variance: float) -> FloatArray:
         """Variance of ``ln Dx`` (delta method) when a logit has ``variance`` about the line."""
@@ -60,6 +59,10 @@ class MedianEffect:
     def __str__(self) -> str:
         r = "" if self.r is None else f", r {self.r:.4f}"
         return f"{self.name}: Dm {self.dm:.4g} {self.unit}, m {self.m:.4g}{r} ({self.points} doses)"
+
+
+def _logit(share: FloatArray) -> FloatArray:
+    return np.log(share) - np.log1p(-share)
 
 
 def median_effect(doses: npt.ArrayLike, affected: npt.ArrayLike, name: str = "drug", unit: str = "nM") -> MedianEffect:
@@ -85,7 +88,7 @@ def median_effect(doses: npt.ArrayLike, affected: npt.ArrayLike, name: str = "dr
             f"{name}: {len(np.unique(x))} dose(s) with an effect between 0 and 1; a median-effect line needs two"
         )
     matrix = np.column_stack([np.ones(len(x)), np.log(x)])
-    target = logit(fa)
+    target = _logit(fa)
     (intercept, m), *_ = np.linalg.lstsq(matrix, target, rcond=None)
     if not m > _LEAST_SLOPE:
         raise InputError(

@@ -22,14 +22,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
-from scipy.optimize import least_squares
 
 from ... import arguments
 from ...arrays import BoolArray, FloatArray
 from ...errors import InputError, brief, raise_together, unknown
 from .. import logistic
-from ..curve import Estimate
+from ..curve import Estimate, t_quantile
 from .excess import read
 from .noise import single_drug
 from .wells import Conditions, Wells
@@ -237,6 +235,8 @@ class _Problem:
 
 
 def _best_fit(problem: _Problem, conditions: Conditions) -> Any:
+    from scipy.optimize import least_squares  # slow to load, and only wanted here
+
     limits, best = problem.limits(), None
     guess = _guess(conditions)
     for alpha12 in _ALPHA_STARTS:
@@ -285,7 +285,7 @@ def _report(wells: Wells, problem: _Problem, best: Any, confidence: float) -> Mu
                 f"{name} {'is at its limit' if at_limit else 'changes nothing'}: these data do not determine it"
             )
     covariance = _covariance(jacobian, stuck | silent, rss / freedom) if freedom > 0 else None
-    reach = float(stats.t.ppf(0.5 + confidence / 2, freedom)) if freedom > 0 else math.nan
+    reach = t_quantile(confidence, freedom) if freedom > 0 else math.nan
     estimates = {name: Estimate(value, fixed=True) for name, value in problem.held.items()}
     for place, (name, value) in enumerate(zip(problem.free, vector.tolist(), strict=True)):
         natural = value if name in EFFECTS else math.exp(value)
@@ -315,12 +315,14 @@ def _report(wells: Wells, problem: _Problem, best: Any, confidence: float) -> Mu
 
 def _explains_nothing(problem: _Problem, cost: float) -> bool:
     """Whether the surface follows the wells no better than a constant does (F-test)."""
+    from scipy.special import fdtrc  # slow to load, and only wanted here
+
     constant = float(((problem.viability - problem.viability.mean()) ** 2).sum())
     freedom, more = len(problem.viability) - len(problem.free), len(problem.free) - 1
     if freedom < 1 or more < 1 or cost <= 0:
         return False
     ratio = max(constant - 2.0 * cost, 0.0) / more / (2.0 * cost / freedom)
-    return float(stats.f.sf(ratio, more, freedom)) > FLAT_P
+    return float(fdtrc(more, freedom, ratio)) > FLAT_P
 
 
 def _flat_report(wells: Wells, problem: _Problem, confidence: float) -> Musyc:
