@@ -12,10 +12,13 @@ from pathsim.assays.western_blot import western_blot
 from pathsim.errors import InputError
 from pathsim.lab import default_library
 from pathsim.lab.clones import Clone, default_clones, read_clones
+from pathsim.lab.host import find_site
 from pathsim.model import load_model
+from pathsim.resistance import escalation
 from pathsim.resistance.clone_population import make_culture, step_mean, step_random
-from pathsim.resistance.escalation import Escalation, Flask, Rules, escalate, washout
+from pathsim.resistance.escalation import Escalation, Flask, Rules, Shift, escalate, washout
 from pathsim.stats import hill
+from pathsim.stats.curve import Potency
 
 MODEL = load_model("pi3k_mapk")
 LIBRARY = default_library()
@@ -25,7 +28,7 @@ NONE = np.zeros((1, 1))
 
 @pytest.fixture(scope="module")
 def run() -> Escalation:
-    return escalate(MODEL, "T47D", "alpelisib", factor=2, clones=FEW, rules=Rules(minimum=0.15), seed=3)
+    return escalate(MODEL, "T47D", "alpelisib", factor=2, clones=FEW, seed=3)
 
 
 @pytest.mark.parametrize(("birth", "death"), [(0.8, 0.3), (0.3, 0.8), (0.5, 0.5), (0.7, 0.0), (0.0, 0.4)])
@@ -93,8 +96,14 @@ def test_it_takes_months_and_ends_at_the_target(run: Escalation) -> None:
     assert run.reached, run.reason
     assert 30 < run.days < 540
     assert run.history["dose_nM"].is_monotonic_increasing
-    assert run.parental_ic50.value is not None
-    assert run.history["dose_nM"].iloc[-1] == pytest.approx(5 * run.parental_ic50.value)
+    assert run.resistant
+    assert run.measure == "IC50"
+    assert run.aim.value is not None
+    assert run.history["dose_nM"].iloc[-1] == pytest.approx(5 * run.aim.value)
+    rises = run.history[run.history["dose_nM"].diff(-1) < 0]  # the last row at each dose: growth is back there
+    assert (rises["relative_growth"] >= run.rules.recovery).all()
+    assert run.history["relative_growth"].iloc[-1] >= run.rules.recovery
+    assert run.reason.startswith("grows at 5 times the parental IC50, at ")
     totals = run.fractions.groupby("day")["fraction"].sum()
     assert totals.between(0.99, 1 + 1e-9).all()
     stays = run.history.groupby("dose_nM").size() * 0.25
@@ -107,6 +116,9 @@ def test_the_line_is_a_cell_line(run: Escalation, tmp_path: Path) -> None:
         str(name): hill.fit(part["dose_nM"], part["value"]).ic50.value for name, part in table.groupby("cell_line")
     }
     assert potency["T47D-alpelisibR"] > 1.1 * potency["T47D"]  # type: ignore[operator]
+    assert run.line.genotype["PTEN"] == "null"
+    assert run.line.medium.startswith("serum 10 % + alpelisib 3")
+    assert (run.washed.medium, run.washed.site, run.line.site) == ("", "flank", "flank")
     files = run.save(tmp_path)
     assert [path.name for path in files] == ["T47D-alpelisibR.toml", "history.csv", "fractions.csv"]
     again = LIBRARY.cell_line(str(files[0]))
@@ -132,14 +144,51 @@ def test_equal_seeds_give_equal_months() -> None:
     assert runs[0].history.equals(runs[1].history)
     assert not runs[0].history.equals(runs[2].history)
     assert not runs[0].reached
-    assert "had not recovered" in runs[0].reason
+    assert "is not resistant: after" in runs[0].reason
 
 
 def test_without_clones_that_help_the_culture_does_not_get_there() -> None:
     useless = (Clone("RB1_loss", True, 0.0, 0.0),)
     done = escalate(MODEL, "SK-BR-3", "alpelisib", "50 uM", clones=useless, rules=Rules(max_days=60), seed=0)
     assert not done.reached
+    assert not done.resistant
     assert done.changes == ()
+    assert done.line.name == "SK-BR-3-alpelisib-selected"
+    assert done.line.medium == ""
+
+
+def test_patience_ends_as_not_resistant_and_a_brain_line_stays_one() -> None:
+    useless, rules = (Clone("RB1_loss", True, 0.0, 0.0),), Rules(patience_days=10)
+    told: list[str] = []
+    done = escalate(MODEL, "ATRT", "paxalisib", clones=useless, rules=rules, seed=0, progress=told.append)
+    assert told[0].endswith("of the drug-free rate")
+    assert done.reason.startswith("is not resistant: after 10 days at 150 nM (0.67 x parental IC50) it grew at ")
+    assert done.days == 17
+    assert find_site(None, done.line).name == "brain"
+    assert find_site("flank", done.line).name == "flank"
+
+
+def test_a_potency_that_fell_is_no_resistance() -> None:
+    def of(value: float, relation: str = "=") -> Potency:
+        return Potency(value, relation, "nM")
+
+    assert Shift((of(281), of(159)), (of(100), of(398))).fallen == ["IC50 is 0.566 times the parental one"]
+    assert Shift((of(281), of(900)), (of(100), of(50))).fallen == ["GR50 is 0.5 times the parental one"]
+    assert Shift((of(1e5, ">"), of(1308)), (of(1), of(2))).fallen == ["IC50 is at most 0.0131 times the parental one"]
+    assert not Shift((of(281), of(1e5, ">")), (of(1, "<"), of(2))).fallen
+    assert not Shift((of(1e5, ">"), of(1e5, ">")), (of(1), of(1))).fallen
+
+
+def test_an_ec50_is_called_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the culture outlives every dose: what doses are multiples of is then said."""
+    import pandas as pd
+
+    doses = np.geomspace(1.0, 1e5, 16)
+    table = pd.DataFrame({"dose_nM": [0.0, *doses], "value": [100.0, *(60 + 40 / (1 + doses / 300))]})
+    monkeypatch.setattr(escalation, "dose_response", lambda *_, **__: table)
+    measure, aim = escalation.parental_potency(MODEL, LIBRARY.cell_line("T47D"), "alpelisib", LIBRARY)
+    assert measure == "EC50"
+    assert aim.value == pytest.approx(300, rel=1e-3)
 
 
 def test_a_culture_can_die_out() -> None:
@@ -166,7 +215,7 @@ def test_a_culture_can_die_out() -> None:
         ({"start": float("nan")}, "must be positive"),
         ({"factor": 1.0}, "rises by a factor"),
         ({"rules": Rules(fold=-5)}, "must be positive"),
-        ({"rules": Rules(stay_days=90)}, "at most patience_days"),
+        ({"rules": Rules(stay_days=91)}, "at most patience_days"),
         ({"flask": Flask(10, 5)}, "is not split"),
         ({"drug": "metformin"}, "no multiple of it"),
     ],

@@ -8,16 +8,18 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pathsim.errors import InputError
 from pathsim.files import only_user
 from pathsim.plot.investigation import draw_investigation
+from pathsim.resistance import Rules, escalate
 from pathsim.workflow.investigate import STEPS, Investigation, Settings, investigate
 from pathsim.workflow.report import write_report
 
-SMALL = Settings("MCF7", "alpelisib", factor=4.0, sets=3, mice=4)
+SMALL = Settings("MCF7", "alpelisib", rules=Rules(factor=4.0), sets=3, mice=4)
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,12 @@ def test_every_step_leaves_its_tables(found: Investigation, folder: Path) -> Non
 
 
 def test_the_resistant_line_is_resistant(found: Investigation) -> None:
+    facts = found.facts["escalation"]
+    assert facts["resistant"]
+    assert facts["reason"].startswith("grows at 5 times the parental IC50")
+    alone = escalate("pi3k_mapk", "MCF7", "alpelisib", factor=4.0)  # the same seed, the same months
+    assert list(alone.changes) == facts["changes"]
+    assert alone.days == facts["days"]
     potency = found.tables["potency"].set_index("cell_line")["gr50_nM"]
     assert potency["MCF7-alpelisibR"] > 1.1 * potency["MCF7"]
     activity = found.tables["activity"].set_index("readout")
@@ -62,14 +70,14 @@ def test_it_goes_on_where_it_stopped(found: Investigation, folder: Path) -> None
     assert again.tables["ranking"].round(6).equals(found.tables["ranking"].round(6))
 
 
-@pytest.mark.parametrize(("words", "differ"), [({"seed": 1}, "seed"), ({"factor": 3.0}, "factor")])
+@pytest.mark.parametrize(("words", "differ"), [({"seed": 1}, "seed"), ({"rules": Rules(factor=3.0)}, "rules")])
 def test_the_folder_of_another_study_is_refused(
-    found: Investigation, folder: Path, words: dict[str, float], differ: str
+    found: Investigation, folder: Path, words: dict[str, Any], differ: str
 ) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     settings = replace(SMALL, **{name: value for name, value in words.items() if name != "seed"})
     with pytest.raises(InputError, match=rf"holds another study \({differ} differ\)"):
-        investigate("pi3k_mapk", "MCF7", "alpelisib", folder, seed=int(words.get("seed", 0)), settings=settings)
+        investigate("pi3k_mapk", "MCF7", "alpelisib", folder, seed=words.get("seed", 0), settings=settings)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 

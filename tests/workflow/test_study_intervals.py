@@ -72,7 +72,7 @@ def test_an_escalation_has_a_row_for_each_set(escalations: Intervals[Escalation]
     tables = escalation_tables(escalations)
     outcomes = tables["outcomes"]
     assert list(outcomes["set"]) == [0, 1, 2, 3, 4]
-    assert outcomes["parental_ic50_nM"].nunique() == 5
+    assert outcomes["parental_potency_nM"].nunique() == 5
     assert sum(picked(escalations.studies).values()) == 5
     history = tables["history"]
     assert (history["dose_nM_low"] <= history["dose_nM_high"]).all()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..experiments.ensemble import Intervals
     from ..lab import CellLine, Library
     from ..model import Model
+    from ..resistance import Rules
 
 Study = TypeVar("Study")
 
@@ -138,6 +139,35 @@ class Bench:
 
 BENCH = Bench()
 """The bundled model and library, where nothing else is said."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How the dose of an escalation rises."""
+
+    start: Annotated[str, typer.Option("--start", metavar="DOSE", help="First dose.")] = "100 nM"
+    factor: Annotated[float, typer.Option("--factor", help="From one dose to the next.")] = 1.5
+    recovery: Annotated[
+        float,
+        typer.Option("--recovery", help="Raise the dose when growth is back at this share of the drug-free rate ..."),
+    ] = 0.8
+    stay_days: Annotated[float, typer.Option("--stay-days", help="... after so many days at a dose.")] = 7.0
+    patience_days: Annotated[
+        float, typer.Option("--patience-days", help="Not resistant when growth is not back after so many days.")
+    ] = 90.0
+    fold: Annotated[float, typer.Option("--fold", help="Stop at this multiple of the parental IC50 (5 to 10).")] = 5.0
+    max_days: Annotated[float, typer.Option("--max-days", help="Give up after so many days in all.")] = 540.0
+
+    @property
+    def rules(self) -> Rules:
+        """The same for :func:`pathsim.escalate`."""
+        from ..resistance import Rules
+
+        return Rules(self.factor, self.recovery, self.stay_days, self.patience_days, self.fold, self.max_days)
+
+
+STEPS = Steps()
+"""The rules of ``Rules()``."""
 
 Verb = TypeVar("Verb", bound=Callable[..., None])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import app as cli
-from .bench import BENCH, Bench, verb
+from .bench import BENCH, STEPS, Bench, Steps, verb
 
 if TYPE_CHECKING:
     from ..experiments.ensemble import Intervals
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 def escalate(
     cell_line: Annotated[str, typer.Argument(metavar="LINE", help="Parental line, with alterations after +.")],
     drug: Annotated[str, typer.Argument(metavar="DRUG", help="The drug to become resistant to.")],
-    start: Annotated[str, typer.Option("--start", metavar="DOSE", help="First dose.")] = "100 nM",
-    factor: Annotated[float, typer.Option("--factor", help="From one dose to the next.")] = 1.5,
-    fold: Annotated[float, typer.Option("--fold", help="Stop at this multiple of the parental IC50 (5 to 10).")] = 5.0,
-    max_days: Annotated[float, typer.Option("--max-days", help="Give up after so many days.")] = 540.0,
+    steps: Steps = STEPS,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Follow expected cell numbers instead of drawing them.")
     ] = False,
@@ -40,14 +37,15 @@ def escalate(
     json: cli.Json = False,
     quiet: cli.Quiet = False,
 ) -> None:
-    """Grow clones under rising dose for months, pick the winner, save it as a cell line.
+    """Grow clones under rising dose for months, pick the winner, save it as a cell line that is kept in the drug.
 
-    The line saved can be used wherever a cell line is named: pathsim blot T47D line/T47D-alpelisibR.toml
+    The dose rises when growth has recovered; a culture that does not grow, or whose IC50 or GR50 fell, is called not
+    resistant. The line saved can be used wherever a cell line is named: pathsim blot T47D line/T47D-alpelisibR.toml
     """
-    from ..resistance import Rules
     from ..resistance import escalate as run
 
-    rules = Rules(fold=fold, max_days=max_days)
+    rules = steps.rules
+    cli.note(f"rule: {rules}", quiet)
     sets = bench.sets(ensemble)
 
     def one(lines: Sequence[CellLine | str]) -> Escalation:
@@ -56,8 +54,8 @@ def escalate(
             bench.opened,
             lines[0],
             drug,
-            start,
-            factor,
+            steps.start,
+            rules.factor,
             rules=rules,
             stochastic=not deterministic,
             seed=seed,

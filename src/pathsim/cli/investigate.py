@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from . import app as cli
-from .bench import BENCH, Bench, verb
+from .bench import BENCH, STEPS, Bench, Steps, verb
 
 
 @verb()
@@ -18,7 +18,7 @@ def investigate(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="DIR", callback=cli.new_folder, help="Folder of the report.")
     ] = "report",
-    fold: Annotated[float, typer.Option("--fold", help="Escalate to this multiple of the parental IC50.")] = 5.0,
+    steps: Steps = STEPS,
     sets: Annotated[int, typer.Option("--sets", min=1, help="Parameter sets for the ranking.")] = 12,
     mice: Annotated[int, typer.Option("--mice", min=1, help="Animals per arm.")] = 10,
     bench: Bench = BENCH,
@@ -41,7 +41,7 @@ def investigate(
         drug,
         output,
         seed=seed,
-        settings=Settings(cell_line, drug, fold=fold, sets=sets, mice=mice),
+        settings=Settings(cell_line, drug, start=steps.start, rules=steps.rules, sets=sets, mice=mice),
         tell=lambda sentence: cli.note(sentence, quiet),
         library=bench.library,
         workers=workers,

@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from ..errors import InputError, near_misses, raise_together
-from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step
+from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step, Treatment
 from ..lab.constants import with_free
 from ..lab.protocols import protocols
 from ..model import Model
@@ -34,14 +34,15 @@ def experiment_of(
         free: names of free parameters: ``name`` for all lines, ``name@line`` in place of the line's own number. What a
             line scales or a drug adds to acts on the free value. Of an altered line (``T47D+PTEN_loss``) the number may
             be ``name@T47D``.
-        medium: what cells rest in; default full medium, or nothing where the model knows no serum.
+        medium: what cells rest in; default what the line is kept in, full medium, or nothing where the model knows no
+            serum.
 
     Raises:
         InputError: the condition acts on a parameter that the model does not have. UnknownNameError: no such drug.
     """
     own = plain_numbers(system)
     refuse_impossible(condition.cell_line, system)
-    rest = medium or resting_medium(system.model)
+    rest = medium or kept_in(condition.cell_line) or resting_medium(system.model)
     line, applying = with_free(condition.cell_line, free)
     bare = replace(condition, cell_line=line)
     steps = bare.treatment.steps
@@ -69,6 +70,11 @@ def refuse_impossible(line: CellLine, system: System) -> None:
         ],
         str(line),
     )
+
+
+def kept_in(line: CellLine) -> Step | None:
+    """The medium that a line is kept in, None where that is full medium."""
+    return Treatment.parse(line.medium).steps[0] if line.medium else None
 
 
 def resting_medium(model: Model) -> Step:

@@ -91,7 +91,7 @@ def glucose_insulin_study(
     raise_together(problems, "glucose")
     assert given is not None
     assert cell_line is not None
-    place = find_site(site, cell_line.name, opened.version).compartment
+    place = find_site(site, cell_line, opened.version).compartment
     times, host = follow_host(given, arms, days * DAY, shelf, drugs, workers)
     courses = _exposures(given, drugs, shelf, days * DAY, place, len(arms) + 1)
     cells = prepare(

@@ -248,7 +248,7 @@ def _site(
     problems: list[str],
 ) -> Site | None:
     try:
-        found = site if isinstance(site, Site) else find_site(site, line.name if line else "", version)
+        found = site if isinstance(site, Site) else find_site(site, line, version)
         return replace(
             found,
             untreated_days=found.untreated_days if untreated is None else untreated,

@@ -15,7 +15,8 @@ _EMPTY: Mapping[str, float] = MappingProxyType({})
 class Alteration:
     """A genetic or adaptive change that any line can carry, such as ``PTEN_loss``.
 
-    ``sources`` says where each number comes from; ``source`` where all of them do that it does not name.
+    ``genotype``: genes whose state it changes. ``sources`` says where each number comes from; ``source`` where all of
+    them do that it does not name.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Alteration:
     set: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
     scale: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    genotype: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -31,7 +33,12 @@ class Alteration:
 
 @dataclass(frozen=True, slots=True)
 class CellLine:
-    """``set`` replaces a parameter of the model, then ``scale`` multiplies it; both may name any parameter."""
+    """``set`` replaces a parameter of the model, then ``scale`` multiplies it; both may name any parameter.
+
+    ``medium``: what the line is kept in between experiments (``serum 10 % + alpelisib 3 uM`` of a resistant line), at
+    rest in which every experiment starts; by default full medium. ``site``: where its tumours are grown, by default
+    what ``models/hosts.toml`` says.
+    """
 
     name: str
     description: str = ""
@@ -39,6 +46,8 @@ class CellLine:
     set: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
     scale: Mapping[str, float] = field(default_factory=lambda: _EMPTY)
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    medium: str = ""
+    site: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -58,6 +67,7 @@ class CellLine:
             name=f"{self.name}+{alteration.name}",
             description=f"{self.description}; {alteration.description}".strip("; "),
             set=MappingProxyType(merged),
+            genotype=MappingProxyType({**self.genotype, **alteration.genotype}),
             scale=MappingProxyType(scale),
             sources=MappingProxyType(sources),
         )

@@ -83,6 +83,7 @@ def cell_line_toml(line: CellLine) -> str:
     if line.genotype:
         pairs = ", ".join(f"{_key(gene)} = {_text(state)}" for gene, state in line.genotype.items())
         out.append(f"genotype = {{ {pairs} }}")
+    out += [f"{key} = {_text(text)}" for key, text in (("medium", line.medium), ("site", line.site)) if text]
     for table, values in (("set", line.set), ("scale", line.scale)):
         if values:
             out.append(f"\n[line.{_key(line.name)}.{table}]")

@@ -56,6 +56,10 @@ class Entry:
         self.problems.append(f"{self.where} {key} is {brief(repr(value))}, not a text")
         return default
 
+    def named_texts(self) -> dict[str, str]:
+        """All entries, each a text."""
+        return {key: self.text(key) for key in self.content}
+
     def truth(self, key: str) -> bool:
         """True or false, which it is where it is not given."""
         value = self.content.get(key, False)

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import raise_together, unknown
 from ..files import read_toml
 from ..model import models_folder
+from .cell_line import CellLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +119,13 @@ def glucose_host(version: str = "") -> GlucoseHost:
     )
 
 
-def find_site(name: str | None, line: str, version: str = "") -> Site:
+def find_site(name: str | None, line: CellLine | None, version: str = "") -> Site:
     """A site by name, or where tumours of ``line`` are usually grown. Raises :class:`UnknownNameError`."""
     known = sites(version)
+    if name is None and line is not None and line.site:
+        name = line.site
     if name is None:
-        family = line.split("+")[0]
+        family = line.name.split("+")[0] if line is not None else ""
         return next((site for site in known.values() if family in site.lines), known["flank"])
     if name not in known:
         raise unknown("site", name, known)

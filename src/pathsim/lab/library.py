@@ -214,7 +214,7 @@ def _read_cell_lines(path: str | Path) -> tuple[dict[str, CellLine], dict[str, A
     return lines, alterations
 
 
-_ALTERATION_KEYS = ("description", "source", "set", "scale")
+_ALTERATION_KEYS = ("description", "genotype", "source", "set", "scale")
 
 
 def _alteration(name: str, content: Any, problems: list[str]) -> Alteration:
@@ -231,12 +231,13 @@ def _alteration(name: str, content: Any, problems: list[str]) -> Alteration:
         set=MappingProxyType(set_values),
         scale=MappingProxyType(scale_values),
         sources=MappingProxyType({**sources, **scale_sources}),
+        genotype=MappingProxyType(entry.table("genotype").named_texts()),
     )
 
 
 _SMALLEST_CELL_PL, _LARGEST_CELL_PL = 1e-6, 1e9
 """Far beyond a bacterium and an egg."""
-_LINE_KEYS = ("description", "genotype", "volume_pL", "copies_source", "copies", "set", "scale")
+_LINE_KEYS = ("description", "genotype", "volume_pL", "copies_source", "copies", "set", "scale", "medium", "site")
 
 
 def _line(name: str, content: Any, problems: list[str]) -> CellLine:
@@ -257,13 +258,25 @@ def _line(name: str, content: Any, problems: list[str]) -> CellLine:
             problems.append(f"{entry.where} copies.{parameter} is negative")
         set_values.setdefault(parameter, copies_to_nM(count, volume))
         sources.setdefault(parameter, f"{counted}: {count:g} copies in {volume:g} pL")
+    medium = entry.text("medium")
+    if medium:
+        try:
+            steps = Treatment.parse(medium).steps
+            if len(steps) > 1 or steps[0].duration:
+                problems.append(
+                    f"{entry.where} medium '{medium}' has steps or a duration; a line is kept in one medium"
+                )
+        except InputError as error:
+            problems.append(f"{entry.where} medium: {error}")
     return CellLine(
         name=name,
         description=entry.text("description"),
-        genotype=MappingProxyType(dict(entry.table("genotype").content)),
+        genotype=MappingProxyType(entry.table("genotype").named_texts()),
         set=MappingProxyType(set_values),
         scale=MappingProxyType(scale_values),
         sources=MappingProxyType({**sources, **scale_sources}),
+        medium=medium,
+        site=entry.text("site"),
     )
 
 

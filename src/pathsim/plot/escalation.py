@@ -33,16 +33,16 @@ def draw_escalation(run: Escalation, others: Sequence[Escalation] = ()) -> Figur
     figure = Figure(figsize=(7.5, 5.9 if others else 5.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
     history = escalation_tables(Intervals(tuple(others)))["history"] if others else run.history
-    draw_staircase(history, run.drug, run.parental_ic50.value, upper)
+    draw_staircase(history, run.drug, run.aim.value, upper, measure=run.measure)
     draw_clones(run.fractions, lower)
     upper.set_xlabel("")
     if others:
         counts = picked(others)
         most = [f"{name} ({count})" for name, count in list(counts.items())[:3]]
         more = f" and {len(counts) - 3} more" if len(counts) > 3 else ""
-        reached = sum(other.reached for other in others)
+        resistant = sum(other.resistant for other in others)
         upper.set_title(
-            f"shaded: 5 to 95 % of {len(others)} parameter sets, {reached} of which reach the target dose",
+            f"shaded: 5 to 95 % of {len(others)} parameter sets, {resistant} of which end resistant",
             fontsize=8,
             loc="left",
             color=INK,
@@ -53,9 +53,14 @@ def draw_escalation(run: Escalation, others: Sequence[Escalation] = ()) -> Figur
 
 
 def draw_staircase(
-    history: pd.DataFrame, drug: str, parental_ic50_nM: float | None = None, ax: Axes | None = None
+    history: pd.DataFrame,
+    drug: str,
+    parental_nM: float | None = None,
+    ax: Axes | None = None,
+    *,
+    measure: str = "IC50",
 ) -> Axes:
-    """The dose over the months, in nM, and growth relative to untreated parental cells.
+    """The dose over the months, in nM, with the parental potency, and growth relative to untreated parental cells.
 
     Where ``history`` has intervals (``dose_nM_low``, ``relative_growth_low``, ...) they are shaded.
     """
@@ -74,11 +79,11 @@ def draw_staircase(
     axes.step(history["day"], history["dose_nM"], where="pre", color=COLOURS[0], lw=1.8)
     axes.set(yscale="log", xlabel="days", ylabel=f"{drug} (nM)")
     axes.yaxis.label.set_color(COLOURS[0])
-    if parental_ic50_nM:
-        axes.axhline(parental_ic50_nM, color=PALE, lw=0.8, ls="--")
+    if parental_nM:
+        axes.axhline(parental_nM, color=PALE, lw=0.8, ls="--")
         axes.annotate(
-            "parental IC50",
-            (0.005, parental_ic50_nM),
+            f"parental {measure}",
+            (0.005, parental_nM),
             xycoords=("axes fraction", "data"),
             xytext=(0, 3),
             textcoords="offset points",

@@ -31,7 +31,11 @@ def draw_investigation(found: Investigation) -> dict[str, Figure]:
     steps = Figure(figsize=(7.4, 5.4), layout="constrained")
     upper, lower = steps.subplots(2, 1, sharex=True)
     draw_staircase(
-        tables["escalation_history"], found.settings.drug, facts["escalation"]["parental_ic50_nM"], upper
+        tables["escalation_history"],
+        found.settings.drug,
+        facts["escalation"]["parental_potency_nM"],
+        upper,
+        measure=facts["escalation"]["measure"],
     ).set_xlabel("")
     draw_clones(tables["clone_fractions"], lower)
     washed = Figure(figsize=(5.4, 2.6), layout="constrained")

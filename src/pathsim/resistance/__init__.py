@@ -7,6 +7,6 @@ clones in it, and the resistant line as a cell line that every assay takes.
 - growth, births and deaths of clones: ``clone_population.py``; which clones there are: :mod:`pathsim.lab.clones`
 """
 
-from .escalation import Escalation, Flask, Rules, escalate, washout
+from .escalation import Escalation, Flask, Rules, Shift, escalate, washout
 
-__all__ = ["Escalation", "Flask", "Rules", "escalate", "washout"]
+__all__ = ["Escalation", "Flask", "Rules", "Shift", "escalate", "washout"]

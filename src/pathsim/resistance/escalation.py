@@ -15,13 +15,15 @@ from ..assays.dose_response import dose_response
 from ..assays.names import open_model, read_line
 from ..checked import checked
 from ..errors import InputError, PathsimError, raise_together
+from ..experiments.conditions import resting_medium
 from ..files import write_whole
-from ..lab import CellLine, Library, default_library
+from ..lab import CellLine, Dose, Library, default_library
 from ..lab.clones import Clone, cell_line_toml, default_clones
+from ..lab.host import find_site
 from ..model import Model
-from ..stats import hill
+from ..stats import growth_rate, hill
 from ..stats.curve import Potency
-from ..units import dose_nM, number_text
+from ..units import UNITS, Quantity, dose_nM, number_text
 from .clone_population import Culture, make_culture, step_mean, step_random
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ WATCHED_DAYS = 4.0
 """Growth is judged over this many days."""
 LEAST_EFFECT = 85.0
 """A drug that leaves more viability (%) than this at every dose has no relative IC50 worth aiming at."""
+DOSES = "1 nM .. 100 uM x 16"
+"""At which potencies are measured before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,16 @@ class Flask:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """When the dose rises: growth has recovered to ``recovery`` of untreated parental cells, after ``stay_days`` at a
-    dose at least; after ``patience_days`` growth at ``minimum`` is enough. ``fold``: the target, in parental IC50."""
+    """When the dose rises: growth has recovered to ``recovery`` of that of untreated parental cells.
+
+    That is ``stay_days`` after the last rise at the earliest. A culture that has not after ``patience_days`` at a dose
+    is not resistant. ``fold``: the target, in parental IC50.
+    """
 
     factor: float = 1.5
     recovery: float = 0.8
-    minimum: float = 0.3
     stay_days: float = 7.0
-    patience_days: float = 45.0
+    patience_days: float = 90.0
     fold: float = 5.0
     max_days: float = 540.0
 
@@ -61,7 +67,7 @@ class Rules:
         found = []
         if not 1 < self.factor <= 10:
             found.append(f"factor is {self.factor!r}; the dose rises by a factor between 1 and 10")
-        if not 0 < self.minimum <= self.recovery <= 1.5:
+        if not 0 < self.recovery <= 1.5:
             found.append(f"growth must recover to between 0 and 1.5 of control, not {self.recovery!r}")
         if not 0 < self.stay_days <= self.patience_days or not math.isfinite(self.max_days) or self.max_days <= 0:
             found.append("days at a dose and in total must be positive and finite, and stay_days at most patience_days")
@@ -69,14 +75,53 @@ class Rules:
             found.append(f"the target is {self.fold!r} times the parental IC50; it must be positive")
         return found
 
+    def __str__(self) -> str:
+        return (
+            f"the dose rises {self.factor:g}-fold when growth over {WATCHED_DAYS:g} days has recovered to "
+            f"{self.recovery:.0%} of that of parental cells without drug, after {self.stay_days:g} days at the "
+            f"earliest; a culture that has not after {self.patience_days:g} days is not resistant"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How far potencies of the drug moved: IC50 of viability and GR50 at 72 h, parental first."""
+
+    ic50: tuple[Potency, Potency]
+    gr50: tuple[Potency, Potency]
+
+    @property
+    def fallen(self) -> list[str]:
+        """Which of them are lower than in the parental line, in words."""
+        return [
+            f"{name} is {_fold_text(*pair)} the parental one"
+            for name, pair in (("IC50", self.ic50), ("GR50", self.gr50))
+            if _has_fallen(*pair)
+        ]
+
+
+def _has_fallen(before: Potency, after: Potency) -> bool:
+    if before.value is None or after.value is None or before.relation == "<" or after.relation == ">":
+        return False
+    return after.value < before.value * (1 - 1e-6)
+
+
+def _fold_text(before: Potency, after: Potency) -> str:
+    assert before.value is not None
+    assert after.value is not None
+    bound = "at most " if ">" in before.relation or "<" in after.relation else ""
+    return f"{bound}{after.value / before.value:.3g} times"
+
 
 @dataclass(frozen=True, eq=False)
 class Escalation:
     """A finished escalation.
 
-    ``line``: the clone picked, a cell line like any other. ``history``: one row per time, ``day, dose_nM, cells,
-    relative_growth``; ``fractions``: ``day, clone, fraction``. ``reached``: whether the target dose was reached;
-    ``reason`` says how it ended.
+    ``line``: the clone picked, a cell line like any other, kept in the drug where it is resistant. ``resistant``: the
+    culture grows at the target dose (``reached``), and neither IC50 nor GR50 of ``line`` are below those of the
+    parental line (``shift``); ``reason`` says how it ended. ``aim``: the parental potency that doses are multiples of,
+    by ``measure`` an IC50 or, where that is not reached, an EC50. ``history``: one row per time, ``day, dose_nM, cells,
+    relative_growth``; ``fractions``: ``day, clone, fraction``.
     """
 
     drug: str
@@ -84,11 +129,15 @@ class Escalation:
     line: CellLine
     changes: tuple[str, ...]
     reversible: tuple[str, ...]
-    parental_ic50: Potency
+    aim: Potency
+    measure: str
+    shift: Shift
     history: pd.DataFrame
     fractions: pd.DataFrame
     reached: bool
+    resistant: bool
     reason: str
+    rules: Rules
     culture: Culture
     cells: FloatArray
     seed: int
@@ -107,7 +156,7 @@ class Escalation:
         line = self.parental
         for name in kept:
             line = line.altered(self.culture.library.alterations[name])
-        return replace(line, name=f"{self.line.name}-washed")
+        return replace(line, name=f"{self.line.name}-washed", site=self.line.site)
 
     def save(self, folder: str | Path) -> list[Path]:
         """Write the line (``<name>.toml``, read back by ``Library.with_cell_lines``) and both tables into a folder."""
@@ -148,7 +197,7 @@ def escalate(
         clones: what can arise (default: the bundled ``models/clones.toml``, whose frequencies are estimates).
         most_changes: alterations one clone can collect.
         stochastic: False follows expected numbers, the limit of a very large culture.
-        progress: called with a sentence at each new dose.
+        progress: called with a sentence at each new dose, which says by which rule it was raised.
 
     Raises:
         InputError: names, doses or rules that make no sense, or a drug that does not inhibit the line by half.
@@ -168,26 +217,55 @@ def escalate(
         problems.append(f"a flask seeded with {vessel.seeded:g} cells is not split at {vessel.full:g}")
     raise_together(problems, "escalation")
     assert parental is not None
-    potency = parental_ic50(opened, parental, drug, shelf, workers)
-    if not potency.reached or potency.value is None:
-        raise InputError(f"{parental}: the IC50 of {drug} is {potency}, so no multiple of it can be aimed at")
+    say = progress or (lambda _: None)
+    measure, aim = parental_potency(opened, parental, drug, shelf, workers)
+    if not aim.reached or aim.value is None:
+        raise InputError(f"{parental}: the IC50 of {drug} is {aim}, so no multiple of it can be aimed at")
+    if measure != "IC50":
+        say(
+            f"{parental}: the IC50 of {drug} is not reached, so doses are told in multiples of the EC50, {aim}, the "
+            "half of the drug's own largest effect"
+        )
     culture = make_culture(opened, parental, clones or default_clones(opened.version), shelf, most_changes)
-    run = _Run(culture, drug, protocol, vessel, potency.value, np.random.default_rng([seed, 11]), stochastic, workers)
-    run.go(first, progress or (lambda _: None))
-    return run.result(parental, drug, potency, seed)
+    run = _Run(culture, drug, protocol, vessel, measure, aim, np.random.default_rng([seed, 11]), stochastic, workers)
+    run.go(first, say)
+    return run.result(seed)
 
 
-def parental_ic50(model: Model, line: CellLine, drug: str, library: Library, workers: int | None = None) -> Potency:
-    """IC50 of viability at 72 h, from 1 nM to 100 uM.
+def parental_potency(
+    model: Model, line: CellLine, drug: str, library: Library, workers: int | None = None
+) -> tuple[str, Potency]:
+    """``"IC50"`` and the IC50 of viability at 72 h, from 1 nM to 100 uM.
 
-    Absolute, or relative (half of the drug's own largest effect) where half of the culture outlives every dose.
+    Where half of the culture outlives every dose, ``"EC50"`` and the dose of half of the drug's own largest effect.
     """
-    table = dose_response(model, line, drug, "1 nM .. 100 uM x 16", library=library, workers=workers)
+    table = dose_response(model, line, drug, DOSES, library=library, workers=workers)
     curve = hill.fit(table["dose_nM"], table["value"])
     if curve.ic50.reached or curve.ec50.value is None or table["value"].min() > LEAST_EFFECT:
-        return curve.ic50
-    inside = table["dose_nM"].max() > curve.ec50.value > 1.0
-    return Potency(curve.ec50.value, "=", "nM", curve.ec50.low, curve.ec50.high) if inside else curve.ic50
+        return "IC50", curve.ic50
+    if not table["dose_nM"].max() > curve.ec50.value > 1.0:
+        return "IC50", curve.ic50
+    return "EC50", Potency(curve.ec50.value, "=", "nM", curve.ec50.low, curve.ec50.high)
+
+
+def potency_shift(
+    model: Model, parental: CellLine, line: CellLine, drug: str, library: Library, workers: int | None = None
+) -> Shift:
+    """IC50 and GR50 of ``drug`` in both lines, from 1 nM to 100 uM at 72 h."""
+    found = []
+    for readout, fit in (("viability", _ic50), ("GR", _gr50)):
+        table = dose_response(model, [parental, line], drug, DOSES, readout, library=library, workers=workers)
+        parts = [table[table["cell_line"] == one.name] for one in (parental, line)]
+        found.append((fit(parts[0]), fit(parts[1])))
+    return Shift(*found)
+
+
+def _ic50(table: pd.DataFrame) -> Potency:
+    return hill.fit(table["dose_nM"], table["value"]).ic50
+
+
+def _gr50(table: pd.DataFrame) -> Potency:
+    return growth_rate.from_values(table["dose_nM"], table["value"]).gr50
 
 
 class _Run:
@@ -199,12 +277,15 @@ class _Run:
         drug: str,
         rules: Rules,
         flask: Flask,
-        ic50: float,
+        measure: str,
+        aim: Potency,
         random: np.random.Generator,
         stochastic: bool,
         workers: int | None,
     ) -> None:
-        self.culture, self.drug, self.rules, self.flask, self.ic50 = culture, drug, rules, flask, ic50
+        assert aim.value is not None
+        self.culture, self.drug, self.rules, self.flask = culture, drug, rules, flask
+        self.measure, self.aim, self.unit = measure, aim, aim.value
         self.random, self.stochastic, self.workers = random, stochastic, workers
         expected = culture.start(flask.seeded)
         self.cells = random.poisson(expected).astype(float) if stochastic else expected
@@ -213,7 +294,7 @@ class _Run:
         self.reached, self.reason = False, ""
 
     def go(self, dose: float, progress: Callable[[str], None]) -> None:
-        target = self.rules.fold * self.ic50
+        target = self.rules.fold * self.unit
         ladder = [dose]
         while ladder[-1] < target:
             ladder.append(min(ladder[-1] * self.rules.factor, target))
@@ -221,7 +302,7 @@ class _Run:
         control = float(births[0, 0] - deaths[0, 0])
         if control <= 0:
             raise InputError(f"{self.culture.parental} does not grow without drug, so it cannot be escalated")
-        day = since = 0.0
+        day = since = relative = 0.0
         rung = 0
         recent: list[float] = []
         while day < self.rules.max_days:
@@ -234,18 +315,35 @@ class _Run:
             self.rows.append((day, dose, total, relative))
             self.shares.append(self.cells / total if total else np.zeros(len(self.cells)))
             if total < 1:
-                self.reason = f"the culture died out at {number_text(round(dose, 3))} nM on day {day:g}"
+                self.reason = f"is not resistant: it died out at {number_text(round(dose, 3))} nM on day {day:g}"
                 return
-            wanted = self.rules.recovery if since < self.rules.patience_days else self.rules.minimum
-            if since < self.rules.stay_days or relative < wanted:
+            recovered = relative >= self.rules.recovery
+            if since >= self.rules.patience_days and not recovered:
+                self.reason = self._too_slow(relative, dose, since)
+                return
+            if since < self.rules.stay_days or not recovered:
                 continue
             if dose >= target:
-                self.reached, self.reason = True, f"grows at {dose / self.ic50:.3g} times the parental IC50"
+                self.reached = True
+                self.reason = (
+                    f"grows at {dose / self.unit:.3g} times the parental {self.measure}, at {relative:.0%} of "
+                )
+                self.reason += "the drug-free rate"
                 return
             rung, since, recent = rung + 1, 0.0, []
             higher = ladder[rung]
-            progress(f"day {day:g}: {self.drug} raised to {higher:.4g} nM ({higher / self.ic50:.2g} x parental IC50)")
-        self.reason = f"after {self.rules.max_days:g} days at {dose:.4g} nM growth had not recovered"
+            progress(
+                f"day {day:g}: {self.drug} raised to {higher:.4g} nM ({higher / self.unit:.2g} x parental "
+                f"{self.measure}); growth was back at {relative:.0%} of the drug-free rate"
+            )
+        self.reason = self._too_slow(relative, dose, since)
+
+    def _too_slow(self, relative: float, dose: float, days: float) -> str:
+        return (
+            f"is not resistant: after {days:g} days at {dose:.4g} nM ({dose / self.unit:.2g} x parental "
+            f"{self.measure}) it grew at {relative:.0%} of the drug-free rate, of which {self.rules.recovery:.0%} are "
+            "asked for"
+        )
 
     def _step(self, birth: FloatArray, death: FloatArray, dose: float) -> float:
         """One step and, if the flask is full, a split; the growth rate over the step (1/day)."""
@@ -267,39 +365,60 @@ class _Run:
             )
         return growth
 
-    def result(self, parental: CellLine, drug: str, potency: Potency, seed: int) -> Escalation:
+    def result(self, seed: int) -> Escalation:
         import pandas as pd
 
+        culture, drug, parental = self.culture, self.drug, self.culture.parental
         history = pd.DataFrame(self.rows, columns=["day", "dose_nM", "cells", "relative_growth"])
-        shares = pd.DataFrame(np.array(self.shares), columns=self.culture.names)
+        shares = pd.DataFrame(np.array(self.shares), columns=culture.names)
         kept = shares.columns[(shares > 1e-3).any()]
         fractions = shares[kept].assign(day=history["day"]).melt("day", var_name="clone", value_name="fraction")
         winner = int(np.argmax(self.shares[-1]))
-        carried = sorted(self.culture.members[winner])
-        changes = tuple(self.culture.clones[i].alteration for i in carried)
-        reversible = tuple(self.culture.clones[i].alteration for i in carried if not self.culture.clones[i].genetic)
-        picked = self.culture.lines[winner]
+        carried = sorted(culture.members[winner])
+        changes = tuple(culture.clones[i].alteration for i in carried)
+        reversible = tuple(culture.clones[i].alteration for i in carried if not culture.clones[i].genetic)
+        dose, days = float(history["dose_nM"].iloc[-1]), float(history["day"].iloc[-1])
+        kept_in = self._kept_in(dose) if self.reached else ""
         line = replace(
-            picked,
+            culture.lines[winner],
             name=f"{parental.name}-{drug}R",
-            description=f"{parental.name} escalated in {drug} to {history['dose_nM'].iloc[-1]:.4g} nM over "
-            f"{history['day'].iloc[-1]:g} days: {' + '.join(changes) or 'no change'}",
+            description=f"{parental.name} escalated in {drug} to {dose:.4g} nM over {days:g} days: "
+            f"{' + '.join(changes) or 'no change'}",
+            medium=kept_in,
+            site=find_site(None, parental, culture.model.version).name,
         )
+        shift = potency_shift(culture.model, parental, line, drug, culture.library, self.workers)
+        fallen = shift.fallen if self.reached else []
+        resistant = self.reached and not fallen
+        if fallen:
+            self.reason += f", but is not resistant: its {' and its '.join(fallen)}"
+        if not resistant:
+            line = replace(line, name=f"{parental.name}-{drug}-selected", medium="")
         return Escalation(
             drug,
             parental,
             line,
             changes,
             reversible,
-            potency,
+            self.aim,
+            self.measure,
+            shift,
             history,
             fractions,
             self.reached,
+            resistant,
             self.reason,
-            self.culture,
+            self.rules,
+            culture,
             self.cells,
             seed,
         )
+
+    def _kept_in(self, dose: float) -> str:
+        """Full medium with the last dose."""
+        rest = resting_medium(self.culture.model)
+        drug = Dose(self.drug, Quantity(float(f"{dose:.4g}"), UNITS["nM"]))
+        return str(replace(rest, doses=(*rest.doses, drug)))
 
 
 @checked

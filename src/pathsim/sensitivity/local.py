@@ -19,7 +19,7 @@ from ..model import Model, load_model
 from ..solve import Rosenbrock, Solver
 from ..sweep.axes import Axis, Kind, Range, read_axis
 from ..sweep.design import Design, line_settings
-from ..sweep.protocol import read_protocol
+from ..sweep.protocol import read_media, read_protocol
 from ..units import times_min
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def set_up(
             problems.append(str(unknown("parameter", axis.name, slots)))
     raise_together(problems, "sensitivity")
     settings = line_settings([line], opened)
-    design = Design(opened, settings, (protocol,), tuple(axes), None, (moments[0],), tuple(names), solver)
+    media = read_media([line], shelf)
+    design = Design(opened, settings, (protocol,), tuple(axes), None, (moments[0],), tuple(names), solver, 0, media)
     design.check()
     return Setup(design)
 

@@ -34,8 +34,9 @@ class Design:
     """Everything a sweep does.
 
     With ``sets`` every line stands 1 + ``sets`` times in ``lines``: with the model's own constants, then with those of
-    each parameter set. Wells are numbered: line slowest, then treatment, listed parameters and factors, sample points,
-    and fastest listed durations and doses, so that wells which share a steady state stand together.
+    each parameter set. ``kept_in``: what lines come to rest in where that is not the medium of the protocol. Wells are
+    numbered: line slowest, then treatment, listed parameters and factors, sample points, and fastest listed durations
+    and doses, so that wells which share a steady state stand together.
     """
 
     model: Model
@@ -47,6 +48,7 @@ class Design:
     readouts: tuple[str, ...]
     solver: Solver
     sets: int = 0
+    kept_in: tuple[Medium | None, ...] = ()
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -139,6 +141,9 @@ class Design:
         system = system_of(self.model)
         base = self._base(line, values)
         rest = self._in_medium(base, protocol.rest, values)
+        for number, medium in enumerate(self.kept_in):
+            if medium is not None:
+                rest[line == number] = self._in_medium(base[line == number], medium, {})
         for name, value in while_resting(system).items():
             rest[:, self._slots[name]] = value
         media = [self._in_medium(base, step, values) for step in protocol.steps]
@@ -154,7 +159,7 @@ class Design:
         names = [name for _, settings in self.lines for name, _ in settings]
         names += [axis.name for axis in self.axes if axis.kind in (Kind.PARAMETER, Kind.SCALE)]
         for protocol in self.protocols:
-            for medium in (protocol.rest, *protocol.steps):
+            for medium in (protocol.rest, *protocol.steps, *(medium for medium in self.kept_in if medium)):
                 names += [name for substance in medium.substances for name, _ in substance.coefficients]
         system = system_of(self.model)
         names += while_resting(system)

@@ -209,6 +209,7 @@ def _description(spec: Spec) -> str:
         {
             "model": {"id": design.model.id, "digest": design.model.digest},
             "lines": [[name, list(map(list, settings))] for name, settings in design.lines],
+            "kept in": repr(design.kept_in),
             "treatments": [protocol.text for protocol in design.protocols],
             "substances": sorted(
                 {

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ..errors import InputError, PathsimError, raise_together, unknown
-from ..lab import Library, Step, Treatment
+from ..experiments.conditions import kept_in
+from ..lab import CellLine, Library, Step, Treatment
 from ..units import UNITS, Dimension, Quantity
 from .axes import Axis, Kind
 
@@ -104,6 +105,18 @@ def read_protocol(text: str, axes: Sequence[Axis], library: Library, rest: Step,
             f"the last step of '{text}' must last until the last reading at {latest:g} min; leave out its 'for'"
         )
     return Protocol(text, _medium(rest, {}, library, problems), steps)
+
+
+def read_media(lines: Sequence[CellLine], library: Library) -> tuple[Medium | None, ...]:
+    """The medium that each line is kept in, None where that is the one of the protocol.
+
+    Raises :class:`InputError` for drugs that do not exist.
+    """
+    problems: list[str] = []
+    steps = [kept_in(line) for line in lines]
+    media = tuple(None if step is None else _medium(step, {}, library, problems) for step in steps)
+    raise_together(problems)
+    return media if any(media) else ()
 
 
 def _medium(step: Step, axis_of: Mapping[int, str], library: Library, problems: list[str]) -> Medium:

@@ -62,7 +62,7 @@ from ..units import times_min
 from .axes import Axis, Kind, Range, read_axis
 from .chunk import RESERVED, Format
 from .design import Design, line_settings
-from .protocol import Protocol, read_protocol
+from .protocol import Protocol, read_media, read_protocol
 from .sampling import Method, Sample
 
 
@@ -127,7 +127,9 @@ class _Reader:
         protocols = self._protocols(axes, library, model, max(times, default=0.0)) if model else ()
         if self.problems or model is None or solver is None:
             return None
-        design = Design(model, line_settings(lines, model), protocols, axes, sample, times, readouts, solver, len(sets))
+        media = self._try(partial(read_media, lines, library)) or ()
+        settings = line_settings(lines, model)
+        design = Design(model, settings, protocols, axes, sample, times, readouts, solver, len(sets), media)
         self._try(design.check)
         return Spec(design, format, wells_per_chunk)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,8 +51,8 @@ class Settings:
     line: str
     drug: str
     seed: int = 0
-    factor: float = 2.0
-    fold: float = 5.0
+    start: str = "100 nM"
+    rules: Rules = field(default_factory=Rules)
     sets: int = 12
     mice: int = 10
     time: str = "72 h"
@@ -122,13 +122,8 @@ def investigate(
         except PathsimError as error:
             problems.append(str(error))
     raise_together(problems, "investigation")
-    asked = {
-        **asdict(settings or Settings(cell_line, drug)),
-        "line": cell_line,
-        "drug": shelf.drug(drug).name,
-        "seed": seed,
-    }
-    chosen = Settings(**asked)
+    asked = settings or Settings(cell_line, drug)
+    chosen = replace(asked, line=cell_line, drug=shelf.drug(drug).name, seed=seed)
     with only_user(folder, "a study"):
         work = _Work(opened, shelf, chosen, Path(folder), tell or (lambda _: None), workers)
         for name, (title, run) in STEPS.items():
@@ -241,8 +236,9 @@ def _escalation(work: _Work) -> Found:
         work.model,
         settings.line,
         settings.drug,
-        factor=settings.factor,
-        rules=Rules(fold=settings.fold),
+        settings.start,
+        settings.rules.factor,
+        rules=settings.rules,
         seed=settings.seed,
         library=work.library,
         workers=work.workers,
@@ -252,15 +248,17 @@ def _escalation(work: _Work) -> Found:
     for kind, line in (("parental", run.parental), ("resistant", run.line), ("washed out", run.washed)):
         files[kind] = f"{kind.replace(' ', '_')}.toml"
         write_whole(work.folder / files[kind], cell_line_toml(line))
-    ic50 = run.parental_ic50.value
     facts = {
         "lines": files,
         "names": {"resistant": run.line.name},
         "changes": list(run.changes),
         "reversible": list(run.reversible),
-        "parental_ic50_nM": ic50,
+        "measure": run.measure,
+        "parental_potency_nM": run.aim.value,
         "days": run.days,
         "reached": run.reached,
+        "resistant": run.resistant,
+        "rule": str(run.rules),
         "reason": run.reason,
         "last_dose_nM": float(run.history["dose_nM"].iloc[-1]),
     }
@@ -308,7 +306,7 @@ def _mechanisms(work: _Work) -> Found:
     import pandas as pd
 
     lines = [work.lines["parental"], work.lines["resistant"]]
-    dose = float(f"{work.facts['escalation']['parental_ic50_nM']:.2g}")
+    dose = float(f"{work.facts['escalation']['parental_potency_nM']:.2g}")
     drug = f"{work.settings.drug} {number_text(dose)} nM"
     bench = protocols(work.model.version)
     standard, known = bench.resistance_blot, {*work.model.symbols, *bench.loading_controls}

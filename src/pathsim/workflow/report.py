@@ -120,6 +120,8 @@ def _table(name: str, frame: pd.DataFrame) -> dict[str, Any]:
 def _summary(found: Investigation) -> str:
     facts = found.facts["escalation"]
     changes = " and ".join(facts["changes"]) or "no change"
+    if not facts["resistant"]:
+        changes += f", and {facts['names']['resistant']} {facts['reason']}"
     first = found.tables["ranking"].iloc[0]
     drug = found.settings.drug
     return (
@@ -148,8 +150,9 @@ def _findings(name: str, found: Investigation) -> list[str]:
     if name == "escalation":
         faded = " and ".join(facts["reversible"]) or "nothing"
         return [
-            f"{facts['names']['resistant']}: {facts['reason']} ({facts['last_dose_nM']:.4g} nM; parental IC50 "
-            f"{facts['parental_ic50_nM']:.4g} nM) on day {facts['days']:g}.",
+            f"{facts['names']['resistant']} {facts['reason']} ({facts['last_dose_nM']:.4g} nM; parental "
+            f"{facts['measure']} {facts['parental_potency_nM']:.4g} nM) on day {facts['days']:g}.",
+            f"The rule: {facts['rule']}.",
             f"Carries {' and '.join(facts['changes']) or 'no change'}; reversible: {faded}.",
         ]
     if name == "phenotype":
@@ -181,7 +184,8 @@ def _findings(name: str, found: Investigation) -> list[str]:
 
 def _provenance(found: Investigation, stamp: Stamp) -> list[tuple[str, Any]]:
     packages = ("pathsim", "numpy", "scipy", "pandas", "llvmlite", "matplotlib")
-    rows: list[tuple[str, Any]] = [(name, value) for name, value in asdict(found.settings).items()]
+    asked = asdict(found.settings)
+    rows: list[tuple[str, Any]] = list({**asked, **asked.pop("rules")}.items())
     rows += [(name.replace("_", " "), value) for name, value in stamp.facts().items() if name != "pathsim"]
     for name in packages:
         try:

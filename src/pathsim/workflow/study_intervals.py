@@ -81,7 +81,7 @@ def escalation_tables(found: Intervals[Escalation]) -> dict[str, pd.DataFrame]:
     """``history`` and ``fractions`` of an escalation with intervals, and ``outcomes``, a row for each parameter set.
 
     A culture whose escalation has ended stays as it was. ``outcomes`` starts with set 0, the best:
-    ``set, parental_ic50_nM, reached, days, last_dose_nM, changes, reason``.
+    ``set, measure, parental_potency_nM, reached, resistant, days, last_dose_nM, changes, reason``.
     """
     import pandas as pd
 
@@ -99,8 +99,10 @@ def escalation_tables(found: Intervals[Escalation]) -> dict[str, pd.DataFrame]:
         [
             {
                 "set": number,
-                "parental_ic50_nM": run.parental_ic50.value,
+                "measure": run.measure,
+                "parental_potency_nM": run.aim.value,
                 "reached": run.reached,
+                "resistant": run.resistant,
                 "days": run.days,
                 "last_dose_nM": float(run.history["dose_nM"].iloc[-1]),
                 "changes": " + ".join(run.changes),
