@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..experiments.readings import Reading, take_readings
 from ..files import write_whole
+from ..lab.constants import Constants
 from ..lab.protocols import protocols
 from ..model import Model, load_model
 
@@ -73,32 +76,60 @@ def _with_references(text: str, model: Model) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _with_doublings(text: str, model: Model, report: Callable[[str], None]) -> str:
-    """Constants of cell lines, so that each line doubles in full medium in the time its file names."""
-    lines, wanted, line = text.splitlines(), {}, ""
-    for number, content in enumerate(lines):
+@dataclass(frozen=True, slots=True)
+class Doubling:
+    """In how many ``hours`` a cell line doubles, and which of its constants is to make it so; ``number`` is the row of the
+    text of ``cell_lines.toml`` that says so."""
+
+    number: int
+    cell_line: str
+    name: str
+    hours: float
+
+
+def doublings(text: str) -> list[Doubling]:
+    """Every constant in the text of ``cell_lines.toml`` that follows from a doubling time."""
+    found, line = [], ""
+    for number, content in enumerate(text.splitlines()):
         if head := _LINE.match(content):
             line = head["name"].strip('"')
         if match := _DOUBLING.match(content):
-            wanted[number] = (line, match["name"], float(match["hours"]))
+            found.append(Doubling(number, line, match["name"], float(match["hours"])))
+    return found
+
+
+def doubling_constants(
+    model: Model, wanted: Sequence[Doubling], report: Callable[[str], None], constants: Constants = MappingProxyType({})
+) -> dict[Doubling, float]:
+    """The values with which lines double in full medium in the time they are said to, beside other ``constants``.
+
+    Lines that no value makes double so fast, or so slowly, are reported and left out.
+    """
     count = protocols().names.cell_count
-    readings = [
-        Reading(line, FULL_MEDIUM, day * 1440.0, count) for line, _, _ in wanted.values() for day in (0.0, _DAYS)
-    ]
-    sets = [{f"{name}@{line}": float(factor) for line, name, _ in wanted.values()} for factor in FACTORS]
+    readings = [Reading(one.cell_line, FULL_MEDIUM, day * 1440.0, count) for one in wanted for day in (0.0, _DAYS)]
+    sets = [{**constants, **{f"{one.name}@{one.cell_line}": float(factor) for one in wanted}} for factor in FACTORS]
     counts = take_readings(model, readings, sets).reshape(len(FACTORS), len(wanted), 2)
     rates = np.log2(counts[..., 1] / counts[..., 0]) / (24.0 * _DAYS)
-    for column, (number, (line, _, hours)) in enumerate(wanted.items()):
+    found = {}
+    for column, one in enumerate(wanted):
         slowest, fastest = rates[:, column].min(), rates[:, column].max()
-        if not slowest < 1.0 / hours < fastest:
+        if not slowest < 1.0 / one.hours < fastest:
             report(
-                f"{line} cannot double in {hours:g} h: at the most in {1.0 / max(fastest, 1e-9):.3g} h; left as it was"
+                f"{one.cell_line} cannot double in {one.hours:g} h: at the most in {1.0 / max(fastest, 1e-9):.3g} h; "
+                "left as it was"
             )
             continue
-        above = rates[:, column] > 1.0 / hours
+        above = rates[:, column] > 1.0 / one.hours
         step = int(np.argmax(above[1:] != above[:-1]))  # the first crossing
         ends = rates[step : step + 2, column]
-        share = (1.0 / hours - ends[0]) / (ends[1] - ends[0])
-        value = float(FACTORS[step] * (FACTORS[step + 1] / FACTORS[step]) ** share)
-        lines[number] = _DOUBLING.sub(rf"\g<head>{value:.3g}\g<tail>", lines[number])
+        share = (1.0 / one.hours - ends[0]) / (ends[1] - ends[0])
+        found[one] = float(FACTORS[step] * (FACTORS[step + 1] / FACTORS[step]) ** share)
+    return found
+
+
+def _with_doublings(text: str, model: Model, report: Callable[[str], None]) -> str:
+    """Constants of cell lines, so that each line doubles in full medium in the time its file names."""
+    lines = text.splitlines()
+    for one, value in doubling_constants(model, doublings(text), report).items():
+        lines[one.number] = _DOUBLING.sub(rf"\g<head>{value:.3g}\g<tail>", lines[one.number])
     return "\n".join(lines) + "\n"
