@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pathsim.plot import draw_agreement
+from pathsim.plot import draw_agreement, draw_left_out
 
 
 def _table() -> pd.DataFrame:
@@ -39,3 +39,20 @@ def test_bars_of_logarithmic_noise_are_factors() -> None:
     bars = [segment for collection in ax.collections for segment in collection.get_segments()]  # type: ignore[attr-defined]
     top = max(float(segment[:, 1].max()) for segment in bars)
     assert np.isclose(top, 10**0.2)
+
+
+def test_lines_left_out_are_counted_by_drug() -> None:
+    measured = [0.1, 0.5, 0.9, 0.2, 0.3, np.nan]
+    table = pd.DataFrame(
+        {
+            "drug": ["x"] * 3 + ["y"] * 3,
+            "cell_line": ["A", "B", "C"] * 2,
+            "measured": measured,
+            "left_out": [0.2, 0.4, 0.8, 0.5, 0.4, 0.3],
+        }
+    )
+    table = table.assign(low=table["left_out"] - 0.15, high=table["left_out"] + 0.15)
+    figure = draw_left_out(table)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == ["x\nrank r 1.00, 3 of 3 held", "y\nrank r -1.00, 1 of 2 held"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["A", "B", "C"]

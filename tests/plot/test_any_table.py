@@ -18,6 +18,9 @@ TABLES: dict[str, pd.DataFrame] = {
     "draw_agreement": pd.DataFrame(
         {"observable": "a", "measurement": [1.0, 2.0], "simulation": 1.0, "noise": 0.1, "scale": "lin"}
     ),
+    "draw_left_out": pd.DataFrame(
+        {"drug": "a", "cell_line": ["x", "y"], "measured": [0.1, 0.2], "left_out": 0.1, "low": 0.0, "high": 0.2}
+    ),
     "draw_blot": pd.DataFrame({**BASE, "time_min": [0.0, 5.0], "value": [1.0, 2.0]}),
     "draw_blot_fit": pd.DataFrame(
         {**BASE, "value": [1.0, 2.0], "predicted": 1.0, "gel": "a", "unit_scale": 1.0, "censored": False}

@@ -2,7 +2,7 @@
 
 The bundled model is fitted again without any measured number of one cell line, from the shipped values on; the line
 then has what its sources say, and the requirement that gives it its doubling time. ``--keep-blots`` leaves its blots in
-the fit and takes out its growth only. ``RESULTS`` gets one file a line, and a run that was stopped goes on where it was;
+the fit and takes out its growth only. ``RESULTS`` gets one file a line, and a run that was stopped does the rest;
 once all lines are there, ``panel.csv`` (area over the GR curve, measured, in the fit and left out, with intervals),
 ``blots.csv`` and ``summary.csv``.
 """
@@ -50,8 +50,8 @@ POOLED = 5.0
 
 @dataclass(frozen=True)
 class Panel:
-    """Measured areas over the GR curve (``measured``: drugs in rows, lines in columns, as pathsim names them), and the doses
-    (nM) of each drug."""
+    """Measured areas over the GR curve (``measured``: drugs in rows, lines in columns, as pathsim names them), and the
+    doses (nM) of each drug."""
 
     measured: pd.DataFrame
     doses: Mapping[str, FloatArray]
@@ -159,11 +159,13 @@ def vector(problem: Problem, constants: Mapping[str, float]) -> FloatArray:
 
 
 def blot_errors(problem: Problem, theta: FloatArray, targets: Targets, line: str) -> dict[str, list[float]]:
-    """By table, the log2 of simulated over measured of one line's bands and folds (scales solved for)."""
+    """By table, the log2 of simulated over measured of one line's bands and folds (scales solved for), infinite where
+    nothing is left above the background."""
     table = problem.agreement(theta)
-    ratio = np.log2(table["simulation"].to_numpy(dtype=float) / table["measurement"].to_numpy(dtype=float))
+    ratio = table["simulation"].to_numpy(dtype=float) / table["measurement"].to_numpy(dtype=float)
+    logs = np.log2(ratio, out=np.full(len(ratio), math.inf), where=ratio > 0)
     errors: dict[str, list[float]] = {}
-    for item, value in zip(targets.numbers, ratio, strict=True):
+    for item, value in zip(targets.numbers, logs, strict=True):
         measured = item.row.side == 0 and item.observable.family == FLUORESCENCE
         if item.row.place.cell_line == line and measured and not item.table.startswith("literature"):
             errors.setdefault(item.table, []).append(float(value))
@@ -220,19 +222,23 @@ def panel_table(panel: Panel, results: Mapping[str, Any], in_fit: Mapping[str, F
     measured = panel.measured.to_numpy(dtype=float)
     left_out = np.array([results[name]["panel"] for name in lines]).T
     fitted = np.array([in_fit[name] for name in lines]).T
-    median = np.empty_like(measured)
-    for j in range(len(lines)):
-        median[:, j] = np.nanmedian(np.delete(measured, j, axis=1), axis=1)
     rows = []
-    for i, drug in enumerate(drugs):
-        for j, line in enumerate(lines):
-            ends = []
-            for predicted in (left_out, median):
-                half = NORMAL * _spread(np.delete(measured - predicted, j, axis=1), i)
-                ends += [predicted[i, j], predicted[i, j] - half, predicted[i, j] + half]
+    for j, line in enumerate(lines):
+        others = np.delete(measured, j, axis=1)
+        errors = others - np.delete(left_out, j, axis=1)
+        plain, middle = others - _medians(others), np.nanmedian(others, axis=1)
+        for i, drug in enumerate(drugs):
+            half, plain_half = NORMAL * _spread(errors, i), NORMAL * _spread(plain, i)
+            own = left_out[i, j]
+            ends = [own, own - half, own + half, middle[i], middle[i] - plain_half, middle[i] + plain_half]
             rows.append([drug, line, measured[i, j], fitted[i, j], *ends])
     columns = ["drug", "cell_line", "measured", "in_fit", "left_out", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "median", "median_low", "median_high"])
+
+
+def _medians(values: FloatArray) -> FloatArray:
+    """Of each row (a drug), the median of the other columns (lines), for every column."""
+    return np.stack([np.nanmedian(np.delete(values, j, axis=1), axis=1) for j in range(values.shape[1])], axis=1)
 
 
 def _spread(errors: FloatArray, drug: int) -> float:

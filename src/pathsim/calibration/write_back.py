@@ -78,8 +78,8 @@ def _with_references(text: str, model: Model) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Doubling:
-    """In how many ``hours`` a cell line doubles, and which of its constants is to make it so; ``number`` is the row of the
-    text of ``cell_lines.toml`` that says so."""
+    """In how many ``hours`` a cell line doubles, and which of its constants is to make it so; ``number`` is the row
+    of the text of ``cell_lines.toml`` that says so."""
 
     number: int
     cell_line: str

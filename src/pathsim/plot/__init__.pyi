@@ -1,6 +1,7 @@
 """Every figure, one line each; ``names.py`` reads this file and tests hold each line to exist."""
 
 from .agreement import draw_agreement as draw_agreement
+from .agreement import draw_left_out as draw_left_out
 from .blot import draw_blot as draw_blot
 from .dose_response import draw_dose_response as draw_dose_response
 from .escalation import draw_escalation as draw_escalation

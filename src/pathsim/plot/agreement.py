@@ -13,6 +13,7 @@ from .style import COLOURS, INK, PALE, canvas, drawable
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MARKERS = "osD^vP<>"
 MOST_IN_LEGEND = 24
@@ -74,6 +75,50 @@ def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     else:
         ax.set_title(str(names[0]) if len(names) == 1 else f"{len(names)} observables", fontsize=9, loc="left")
     return ax
+
+
+@checked
+def draw_left_out(table: pd.DataFrame) -> Figure:
+    """Draw predictions of cell lines that were left out of the fit: predicted against measured, one panel per drug.
+
+    ``table`` has columns ``drug, cell_line, measured, left_out, low, high`` (``panel.csv`` of
+    ``python -m pathsim.calibration.leave_out``). Bars are the intervals; each panel tells the rank correlation over
+    lines and how many intervals hold the measured value.
+    """
+    from matplotlib.figure import Figure
+
+    numbers = ("measured", "left_out", "low", "high")
+    table = drawable(table, "lines left out", ("drug", "cell_line"), ("left_out", "low", "high"), gaps=("measured",))
+    table = table[table["measured"].notna()]
+    drugs, lines = list(dict.fromkeys(table["drug"])), list(dict.fromkeys(table["cell_line"]))
+    across = min(6, len(drugs))
+    down = -(-len(drugs) // across)
+    figure = Figure(figsize=(1.9 * across + 0.3, 1.95 * down + 0.9), layout="constrained")
+    axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
+    least, most = (float(extreme(table[list(numbers)].to_numpy(dtype=float))) for extreme in (np.min, np.max))
+    for ax, drug in zip(axes, drugs, strict=False):
+        canvas(ax, 2, 2)
+        own = table[table["drug"] == drug]
+        ax.plot([least, most], [least, most], color=INK, linewidth=0.7, zorder=0)
+        for place, (x, y, low, high) in zip(own["cell_line"], own[list(numbers)].to_numpy(dtype=float), strict=True):
+            number = lines.index(place)
+            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number // len(COLOURS) % len(MARKERS)]}
+            ax.plot([x, x], [low, high], color=PALE, linewidth=0.6, zorder=1)
+            ax.plot(x, y, linestyle="none", markersize=3.8, markeredgewidth=0, label=place, **style)
+        held = int(((own["measured"] >= own["low"]) & (own["measured"] <= own["high"])).sum())
+        correlation = own["measured"].rank().corr(own["left_out"].rank())
+        ax.set_title(f"{drug}\nrank r {correlation:.2f}, {held} of {len(own)} held", fontsize=7, loc="left")
+        ax.tick_params(labelsize=6)
+    for ax in axes[len(drugs) :]:
+        ax.set_visible(False)
+    figure.supxlabel("measured area over the GR curve, 72 h", fontsize=8)
+    figure.supylabel("predicted without the line", fontsize=8)
+    shown = {name: handle for ax in axes for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}
+    ordered = [name for name in lines if name in shown]
+    figure.legend(
+        [shown[name] for name in ordered], ordered, loc="outside upper center", ncols=12, frameon=False, fontsize=6
+    )
+    return figure
 
 
 def _bars(table: pd.DataFrame) -> tuple[FloatArray, FloatArray]:
