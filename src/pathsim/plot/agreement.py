@@ -8,6 +8,8 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..checked import checked
+from ..errors import InputError
+from ..table import check_columns
 from .style import COLOURS, INK, PALE, canvas, drawable
 
 if TYPE_CHECKING:
@@ -88,8 +90,11 @@ def draw_left_out(table: pd.DataFrame) -> Figure:
     from matplotlib.figure import Figure
 
     numbers = ("measured", "left_out", "low", "high")
+    check_columns(table, numbers, "lines left out")
     table = drawable(table, "lines left out", ("drug", "cell_line"), ("left_out", "low", "high"), gaps=("measured",))
     table = table[table["measured"].notna()]
+    if not len(table):
+        raise InputError("lines left out: no row has a measured value")
     drugs, lines = list(dict.fromkeys(table["drug"])), list(dict.fromkeys(table["cell_line"]))
     across = min(6, len(drugs))
     down = -(-len(drugs) // across)
