@@ -9,6 +9,4 @@ __version__ = "0.1.0"
 _names, __getattr__ = names.from_stub(__name__, __file__)
 __all__ = sorted([*_names, "__version__"])
 
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__dir__ = names.listing(__all__)

@@ -40,6 +40,7 @@ from .lab import Library as Library
 from .lab import default_library as default_library
 from .model import Model as Model
 from .model import load_model as load_model
+from .progress import quiet as quiet
 from .resistance import escalate as escalate
 from .resistance import washout as washout
 from .solve import BDF as BDF

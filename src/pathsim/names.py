@@ -7,7 +7,7 @@ from it too, which keeps ``import pathsim`` and ``pathsim --help`` quick. To add
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -31,3 +31,9 @@ def from_stub(package: str, file: str) -> tuple[list[str], Callable[[str], Any]]
         return import_module(f"{place.rstrip('.')}.{name}", package)  # a whole module: ps.sweep, ps.synergy
 
     return sorted(table), get
+
+
+def listing(names: Iterable[str]) -> Callable[[], list[str]]:
+    """``__dir__`` of a module whose public names these are: what is offered when one presses Tab behind its name."""
+    shown = sorted(names)
+    return lambda: list(shown)

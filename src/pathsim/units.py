@@ -281,6 +281,23 @@ def number_text(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
+def time_text(minutes: float) -> str:
+    """A time as one says it: ``15 min``, ``72 h``, ``14 d``."""
+    if abs(minutes) < 120 and minutes % 60:
+        return f"{minutes:.4g} min"
+    if abs(minutes) <= 7200 or minutes % 1440:
+        return f"{minutes / 60:.4g} h"
+    return f"{minutes / 1440:.4g} d"
+
+
+def handy_concentration(largest_nM: float) -> tuple[float, str]:
+    """The unit in which concentrations up to ``largest_nM`` are easiest to read, and how many nM it holds: up to 30 uM
+    nM, up to 3 mM µM, beyond mM."""
+    if largest_nM <= 3e4:
+        return 1.0, "nM"
+    return (1e3, "µM") if largest_nM <= 3e6 else (1e6, "mM")
+
+
 _EXAMPLE = {
     Dimension.CONCENTRATION: "100 nM",
     Dimension.MASS_CONCENTRATION: "100 ng/ml",

@@ -21,7 +21,7 @@ def _table() -> pd.DataFrame:
 
 
 def test_points_are_shares_of_the_largest_measurement() -> None:
-    ax = draw_agreement(_table())
+    ax = draw_agreement(_table()).axes[0]
     points = {str(line.get_label()): line for line in ax.get_lines()}
     np.testing.assert_allclose(points["a"].get_xdata(), [0.55, 0.95])
     np.testing.assert_allclose(points["a"].get_ydata(), [0.5, 1.0])
@@ -31,11 +31,11 @@ def test_points_are_shares_of_the_largest_measurement() -> None:
 
 def test_negative_values_stay_on_linear_axes() -> None:
     table = _table().assign(simulation=[-1.0, 1.0, 2.0, 3.0])
-    assert draw_agreement(table).get_xscale() == "linear"
+    assert draw_agreement(table).axes[0].get_xscale() == "linear"
 
 
 def test_bars_of_logarithmic_noise_are_factors() -> None:
-    ax = draw_agreement(_table())
+    ax = draw_agreement(_table()).axes[0]
     bars = [segment for collection in ax.collections for segment in collection.get_segments()]  # type: ignore[attr-defined]
     top = max(float(segment[:, 1].max()) for segment in bars)
     assert np.isclose(top, 10**0.2)

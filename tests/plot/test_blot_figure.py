@@ -35,7 +35,7 @@ def test_bands_over_parameter_sets_are_whiskers() -> None:
 def test_one_strip_and_one_quantification_per_antibody() -> None:
     figure = draw_blot(table([1.0, 1.0]))
     assert len(figure.axes) == 4
-    shown = {text.get_text() for ax in figure.axes for text in ax.texts}
+    shown = {text.get_text() for part in (figure, *figure.axes) for text in part.texts}
     assert {"pAKT S473", "vinculin", "117", "T47D"} <= shown
 
 
@@ -58,7 +58,7 @@ def test_a_blot_with_holes_is_refused() -> None:
 
 
 def test_the_pathway_map_shows_molecules_and_drugs() -> None:
-    ax = draw_network(wiring(ps.load_model("pi3k_mapk")), ps.default_library().drugs.values())
+    ax = draw_network(wiring(ps.load_model("pi3k_mapk")), ps.default_library().drugs.values()).axes[0]
     shown = {text.get_text() for text in ax.texts}
     assert {"AKT", "mTORC1", "PIP3", "ERK", "alpelisib", "capivasertib"} <= shown
 
@@ -67,4 +67,4 @@ def test_time_courses_with_few_and_many_lines() -> None:
     times = np.linspace(0, 1, 5)
     for count in (2, 20):
         frame = pd.DataFrame({f"x{i}": times * i for i in range(count)}, index=pd.Index(times, name="time"))
-        assert len(draw_time_course(frame).lines) == count
+        assert len(draw_time_course(frame).axes[0].lines) == count

@@ -39,17 +39,17 @@ def test_bands_over_parameter_sets_are_whiskers() -> None:
             "dose_nM": DOSES,
         }
     )
-    ax = draw_dose_response(wells)
+    ax = draw_dose_response(wells).axes[0]
     (whiskers,) = (c for c in ax.collections if isinstance(c, LineCollection))
     ends = np.array([segment[:, 1] for segment in whiskers.get_segments()])
     assert ends[:, 0] == pytest.approx(values - 5)
     assert ends[:, 1] == pytest.approx(values + 7)
-    assert "parameter sets" in ax.get_legend().get_title().get_text()
+    assert "parameter sets" in ax.get_title(loc="left")
 
 
 def test_one_curve() -> None:
     fitted = curve(100.0)
-    ax = draw_dose_response({"alpelisib": fitted}, response_label="viability (fraction of control)")
+    ax = draw_dose_response({"alpelisib": fitted}, response_label="viability (fraction of control)").axes[0]
     assert ax.get_xlabel() == "dose (nM)"
     assert ax.get_ylabel() == "viability (fraction of control)"
     assert ax.get_xscale() == "log"
@@ -66,14 +66,14 @@ def test_one_curve() -> None:
 
 
 def test_ic50_that_is_not_reached_is_said_and_not_marked() -> None:
-    ax = draw_dose_response({"weak": curve(100.0, bottom=0.7)})
+    ax = draw_dose_response({"weak": curve(100.0, bottom=0.7)}).axes[0]
     assert "not reached (> 10000 nM)" in ax.get_legend().get_texts()[0].get_text()
     assert not any(line.get_marker() == "d" for line in ax.get_lines())
 
 
 def test_draws_on_the_axes_given() -> None:
     mine = Figure().add_subplot()
-    assert draw_dose_response({"a": curve(100.0)}, ax=mine) is mine
+    assert draw_dose_response({"a": curve(100.0)}, ax=mine) is mine.figure
 
 
 def test_table_gives_a_curve_per_drug_and_its_unit() -> None:
@@ -83,7 +83,7 @@ def test_table_gives_a_curve_per_drug_and_its_unit() -> None:
         for dose in DOSES
     ]
     columns = ["cell_line", "treatment", "time_min", "readout", "value", "unit", "drug", "dose_nM"]
-    ax = draw_dose_response(pd.DataFrame(rows, columns=columns))
+    ax = draw_dose_response(pd.DataFrame(rows, columns=columns)).axes[0]
     assert ax.get_ylabel() == "viability (% of vehicle)"
     names = [text.get_text().split(":")[0] for text in ax.get_legend().get_texts()]
     assert names == ["alpelisib", "capivasertib"]
@@ -96,5 +96,5 @@ def test_different_units_do_not_share_an_axis() -> None:
 
 def test_open_interval_reaches_the_edge_not_beyond() -> None:
     fitted = hill.fit([0, 1, 10, 100, 1000], [1.0, 0.99, 0.9, 0.7, 0.45])
-    ax = draw_dose_response({"open": fitted})
+    ax = draw_dose_response({"open": fitted}).axes[0]
     assert all(math.isfinite(x) for line in ax.get_lines() for x in np.asarray(line.get_xdata(), dtype=float))

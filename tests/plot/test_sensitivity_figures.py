@@ -23,14 +23,14 @@ def names(ax) -> list[str]:
 
 def test_tornado() -> None:
     table = pd.DataFrame({**WHERE, "parameter": NAMES, "elasticity": [0.1, -2.0, 1.0]})
-    ax = draw_tornado(table)
+    ax = draw_tornado(table).axes[0]
     assert widths(ax) == [0.1, 1.0, -2.0]  # from below
     assert names(ax) == ["a", "c", "b"]
     assert "elasticity of pS6_S240" in ax.get_xlabel()
     assert ax.get_title(loc="left") == "T47D, serum 10 %, 72 h"
     rise, fall = (ax.patches[i].get_facecolor() for i in (1, 2))
     assert rise != fall
-    assert len(draw_tornado(table, most=2).patches) == 2
+    assert len(draw_tornado(table, most=2).axes[0].patches) == 2
 
 
 def test_sobol() -> None:
@@ -46,7 +46,7 @@ def test_sobol() -> None:
             "total_high": [0.7, 0.4, 0.3],
         }
     )
-    ax = draw_sobol(table)
+    ax = draw_sobol(table).axes[0]
     np.testing.assert_allclose(sorted(widths(ax)), [0, 0.1, 0.2, 0.3, 0.5, 0.6])
     assert names(ax) == ["c", "b", "a"]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["total", "first order"]
@@ -64,7 +64,7 @@ def test_morris() -> None:
             "sigma": [0.0, 1.5, 0.2],
         }
     )
-    ax = draw_morris(table)
+    ax = draw_morris(table).axes[0]
     assert names(ax) == ["c", "a", "b"]
     dots = next(line for line in ax.get_lines() if line.get_marker() == "D")
     np.testing.assert_allclose(dots.get_xdata(), [0.2, 0.0, 1.5])
@@ -75,7 +75,7 @@ def test_one_readout_at_a_time() -> None:
     both = pd.concat([table, table.assign(readout="pAKT_S473")])
     with pytest.raises(InputError, match="choose one: pS6_S240, pAKT_S473"):
         draw_tornado(both)
-    assert len(draw_tornado(both, "pAKT_S473").patches) == 3
+    assert len(draw_tornado(both, "pAKT_S473").axes[0].patches) == 3
     with pytest.raises(InputError, match="did you mean pS6_S240"):
         draw_tornado(both, "pS6_S24")
     with pytest.raises(InputError, match="column 'total' is missing"):

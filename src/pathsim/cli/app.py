@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from importlib import import_module
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 import typer
 from typer.core import TyperGroup, TyperOption
 
-from .. import __version__, signals
+from .. import __version__, progress, signals
 from ..errors import InputError, PathsimError
 from ..files import refuse_device, whole_file, write_whole
 from ..rows import rows_as_csv, rows_as_json
@@ -242,7 +242,8 @@ def _run(words: list[str], debug: bool) -> int:
             import_module(f".{verb}", __package__)
         command = typer.main.get_command(app)
         _take_as_they_are(command)
-        code = int(command.main(spread(command, words), prog_name="pathsim", standalone_mode=False) or DONE)
+        with progress.quiet() if {"-q", "--quiet"} & set(words) else nullcontext():
+            code = int(command.main(spread(command, words), prog_name="pathsim", standalone_mode=False) or DONE)
         if code == INTERRUPTED:  # typer has made a code of Ctrl-C
             raise KeyboardInterrupt
         if sys.stdout is not None:
@@ -427,11 +428,9 @@ def _let_go(stream: TextIO | None) -> None:
 
 def save_figure(figure: Any, path: str, quiet: bool = False, *, model: OpenModel | str | None = None) -> None:
     """Write a matplotlib figure in the format that the ending of ``path`` names, with its stamp in the metadata."""
-    import matplotlib as mpl
-
     ending = os.path.splitext(path)[1][1:].lower()
-    with whole_file(path) as partial, mpl.rc_context({"svg.hashsalt": "pathsim"}):
-        figure.savefig(partial, dpi=200, format=ending, metadata=stamp(model).figure_metadata(ending))
+    with whole_file(path) as partial:
+        figure.savefig(partial, format=ending, metadata=stamp(model).figure_metadata(ending))
     note(f"wrote {path}", quiet)
 
 

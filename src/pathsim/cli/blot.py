@@ -77,6 +77,6 @@ def blot(
     if plot is not None:
         from ..plot import draw_blot
 
-        masses = {item.name: item.mass_kDa for item in opened.annotations if item.mass_kDa}
+        masses = {item.name: item.mass_kDa for item in opened.annotations if item.readout}
         cli.save_figure(draw_blot(table, masses_kDa=masses), plot, model=opened)
     cli.deliver(table, "blot", json, output, model=opened)

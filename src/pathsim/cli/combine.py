@@ -142,12 +142,11 @@ def _with_intervals(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric
 
 def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool, model: Model) -> None:
     """The wells beside the score, or beside the combination index."""
-    from matplotlib.figure import Figure
-
+    from ..plot.style import PAGE, page
     from ..plot.synergy import draw_combination_index, draw_dose_matrix, draw_synergy
     from ..stats import synergy
 
-    figure = Figure(figsize=(11.0, 4.6), layout="constrained")
+    figure = page(PAGE, 3.2)
     left, right = figure.subplots(1, 2)
     draw_dose_matrix(table, ax=left)
     if isinstance(found, synergy.CombinationIndex):

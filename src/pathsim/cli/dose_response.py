@@ -85,7 +85,7 @@ def dose_response(
     if plot is not None:
         from ..plot.dose_response import draw_dose_response
 
-        cli.save_figure(draw_dose_response(table).figure, plot, quiet, model=bench.opened)
+        cli.save_figure(draw_dose_response(table), plot, quiet, model=bench.opened)
 
 
 def _curves(table: pd.DataFrame) -> list[tuple[dict[str, Any], Any]]:

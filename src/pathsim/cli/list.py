@@ -169,7 +169,7 @@ def _network(bench: Bench, plot: str | None) -> list[Row]:
     if plot is not None:
         from ..plot import draw_network
 
-        cli.save_figure(draw_network(graph, bench.library.drugs.values()).figure, plot, model=opened)
+        cli.save_figure(draw_network(graph, bench.library.drugs.values()), plot, model=opened)
     return [
         {"from": edge.origin, "to": edge.target, "effect": edge.effect.value, "through": edge.through}
         for edge in graph.edges

@@ -46,7 +46,7 @@ def petab(
     if plot is not None:
         from ..plot import draw_agreement
 
-        cli.save_figure(draw_agreement(loaded.agreement(theta)).figure, plot)
+        cli.save_figure(draw_agreement(loaded.agreement(theta)), plot)
     row = {
         "problem": problem,
         "log_likelihood": evaluation.log_likelihood,

@@ -111,12 +111,13 @@ def _most_elastic(table: pd.DataFrame, top: int) -> list[str]:
 
 def _draw(table: pd.DataFrame, readouts: list[str], method: Method, path: str, quiet: bool, model: Model) -> None:
     """One panel per readout."""
-    from matplotlib.figure import Figure
-
     from ..plot import draw_morris, draw_sobol, draw_tornado
+    from ..plot.style import MIDDLE, PAGE, page
 
     draw = {Method.elasticity: draw_tornado, Method.sobol: draw_sobol, Method.morris: draw_morris}[method]
-    figure = Figure(figsize=(5.2 * len(readouts), 4.4), layout="constrained")
+    across = min(2, len(readouts))
+    down = -(-len(readouts) // across)
+    figure = page(PAGE if across > 1 else MIDDLE, 4.0 * down)
     for place, readout in enumerate(readouts):
-        draw(table, readout, ax=figure.add_subplot(1, len(readouts), place + 1))
+        draw(table, readout, ax=figure.add_subplot(down, across, place + 1))
     cli.save_figure(figure, path, quiet, model=model)

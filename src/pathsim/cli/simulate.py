@@ -114,7 +114,7 @@ def _deliver(frame: pd.DataFrame, plot: str | None, output: str | None, json: bo
     if plot is not None:
         from ..plot import draw_time_course
 
-        cli.save_figure(draw_time_course(frame).figure, plot, model=model)
+        cli.save_figure(draw_time_course(frame, time_unit=model.time_unit, title=model.id), plot, model=model)
     cli.deliver(frame.reset_index(), "time_course", json, output, model=model)
 
 

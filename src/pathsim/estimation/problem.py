@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .. import arguments
+from .. import arguments, shown
 from ..arrays import FloatArray
 from ..errors import InputError, SimulationError, raise_together, unknown
 from ..experiments.run import Outcome
+from ..shown import Shown
 from ..solve import Rosenbrock, Solver
 from .gradients import likelihood_gradient
 from .likelihood import Solved
@@ -79,6 +80,24 @@ class Problem:
     def __reduce__(self) -> tuple[object, ...]:
         """Other processes get the description and make their own plan and machine code."""
         return type(self), (self.description, self.solver, self.workers)
+
+    def _shown(self) -> Shown:
+        rows = [
+            {"parameter": name, "scale": scale, "nominal": value, "lower": low, "upper": high}
+            for name, scale, value, low, high in zip(
+                self.parameter_ids, self.scales, self.theta, self.lower, self.upper, strict=True
+            )
+        ]
+        experiments = sum(len(part.experiments) for part in self.description.parts)
+        source = f" from {self.description.source}" if self.description.source else ""
+        return Shown(
+            f"Problem{source}: {self.n_measurements} measurements in {experiments} experiments, {len(rows)} parameters "
+            "to estimate (values on their scale)",
+            rows,
+        )
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     # what there is to estimate
 

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import shown
 from ..arrays import FloatArray
 from ..checked import checked
 from ..errors import InputError, raise_together, unknown
 from ..files import append_line, only_user
 from ..linear_algebra import one_thread
+from ..progress import bar
+from ..shown import Shown
 from ..stored_records import json_lines, record_of
 from .objective import Derivatives, Objective
 from .optimise import Ledger, TrustRegion, minimise
@@ -67,6 +70,16 @@ class Profile:
     better: float = 0.0
     failures: int = 0
 
+    def _shown(self) -> Shown:
+        scale = "" if self.scale == "lin" else f" on {self.scale} scale"
+        return Shown(
+            f"Profile of {self.name}: {self.estimate:.4g} ({self.lower:.4g} to {self.upper:.4g}){scale}, "
+            f"{len(self.theta)} points; {self.verdict}"
+        )
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
+
 
 @dataclass(frozen=True, eq=False)
 class Profiles:
@@ -74,6 +87,12 @@ class Profiles:
 
     fit: Fit
     profiles: tuple[Profile, ...]
+
+    def _shown(self) -> Shown:
+        return Shown(f"Profiles of {len(self.profiles)} parameters", self.table)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def ensemble(self) -> Ensemble:
         """Every parameter vector on the profiles that lies within the threshold.
@@ -145,12 +164,14 @@ def profile(
     raise_together([str(unknown("parameter", name, fit.names)) for name in names if name not in fit.names])
     job = _Job(fit.objective, fit.theta, fit.best.value, level)
     key = f"{fingerprint(fit.objective)} {fit.best.value:.10g} {level!r}"
-    with nullcontext() if folder is None else only_user(folder, "a fit or profile"):
+    user = nullcontext() if folder is None else only_user(folder, "a fit or profile")
+    with user, bar("profiles", len(names)) as further:
         path = None if folder is None else Path(folder) / PROFILES_FILE
         done = {} if path is None else _read(path, key, fit.names)
         wanted = [fit.names.index(name) for name in names if name not in done]
         for found in in_processes(job, wanted, workers):
             done[found.name] = found
+            further()
             if path is not None:
                 append_line(path, json.dumps({"key": key, **asdict(found)}) + "\n")
             if report is not None:

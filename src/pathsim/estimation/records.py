@@ -20,9 +20,11 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from .. import shown
 from ..experiments.experiment import Experiment
 from ..model import Model
 from ..model.maths import Expr
+from ..shown import Shown
 from ..stats.noise import Family, Normal, Scale
 from .likelihood import Form
 
@@ -99,6 +101,15 @@ class Part:
     experiments: Mapping[str, Experiment]
     measurements: tuple[Measurement, ...]
     table: pd.DataFrame
+
+    def _shown(self) -> Shown:
+        counts = f"{len(self.observables)} observables, {len(self.experiments)} experiments"
+        return Shown(
+            f"Part of a problem on {self.model.id}: {counts}, {len(self.measurements)} measurements", self.table
+        )
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
 
 @dataclass(frozen=True, eq=False)

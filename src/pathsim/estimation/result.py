@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import shown
 from ..arrays import FloatArray
 from ..checked import checked
 from ..errors import InputError
 from ..files import read_json, write_whole
+from ..shown import Shown
 from ..stored_records import json_lines, record_of
 from .objective import Derivatives, Fittable, Objective, as_objective
 from .scales import values_of
@@ -54,6 +56,18 @@ class Fit:
 
     objective: Objective
     starts: tuple[Start, ...]
+
+    def _shown(self) -> Shown:
+        if not self.starts or not math.isfinite(self.starts[0].value):
+            return Shown(f"Fit of {len(self.names)} parameters: no start could be evaluated")
+        rows = [
+            {"parameter": name, "value": value, "scale": scale}
+            for (name, value), scale in zip(self.parameters.items(), self.objective.scales, strict=True)
+        ]
+        return Shown(f"Fit of {len(self.names)} parameters: {self.summary}", rows)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import shown
 from ..arrays import FloatArray
 from ..checked import checked
 from ..errors import InputError
 from ..linear_algebra import one_thread
+from ..progress import bar
+from ..shown import Shown
 from .objective import all_values
 from .result import Fit
 from .scales import values_of
@@ -31,6 +34,14 @@ class Sampled:
     chain: FloatArray
     log_posterior: FloatArray
     acceptance: float
+
+    def _shown(self) -> Shown:
+        steps, walkers, count = self.chain.shape
+        said = f"Posterior sample: {steps} steps of {walkers} walkers, {count} parameters"
+        return Shown(f"{said}, acceptance {self.acceptance:.2f}", self.table)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -112,9 +123,11 @@ def sample(
     start = np.clip(start, objective.lower + edge, objective.upper - edge)
     sampler = emcee.EnsembleSampler(count, d, log_posterior, vectorize=True)
     sampler.random_state = np.random.RandomState(rng.integers(2**31)).get_state()
-    for done, _ in enumerate(sampler.sample(start, iterations=steps), start=1):
-        if report is not None and done % max(steps // 10, 1) == 0:
-            report(done)
+    with bar("MCMC: steps", steps) as further:
+        for done, _ in enumerate(sampler.sample(start, iterations=steps), start=1):
+            further()
+            if report is not None and done % max(steps // 10, 1) == 0:
+                report(done)
     first = int(burn_in * steps)
     return Sampled(
         fit, sampler.get_chain()[first:], sampler.get_log_prob()[first:], float(np.mean(sampler.acceptance_fraction))

@@ -24,6 +24,8 @@ from ..checked import checked
 from ..errors import InputError, SimulationError
 from ..files import append_line, only_user
 from ..linear_algebra import one_thread
+from ..names import listing
+from ..progress import bar
 from .descend import Steerable, SuccessiveHalving, descend
 from .evolve import DifferentialEvolution, Screenable, evolve
 from .objective import Fittable, Objective, as_objective
@@ -116,11 +118,12 @@ def fit(
     given = [_vector(objective, theta) for theta in first]
     search = optimiser or TrustRegion()
     job = Starts(objective, seed, search, candidates, tuple(populations), given, restarts, watch or _silent)
-    with nullcontext() if folder is None else only_user(folder, "a fit"):
+    with nullcontext() if folder is None else only_user(folder, "a fit"), bar("fit: starts", starts) as further:
         done = _open_folder(objective, folder, resume)
         wanted = [number for number in range(starts) if number not in {start.number for start in done}]
         for finished in in_blocks(job, wanted, workers, job.at_once, objective):
             done.append(finished)
+            further()
             if folder is not None:
                 append_line(Path(folder) / STARTS_FILE, line_of(finished))
             if report is not None:
@@ -344,3 +347,5 @@ __all__ = [
     "DEEP", "LBFGSB", "WIDE", "DifferentialEvolution", "PopulationSearch", "QuasiNewton", "SuccessiveHalving",
     "TrustRegion", "fit",
 ]  # fmt: skip
+
+__dir__ = listing(__all__)

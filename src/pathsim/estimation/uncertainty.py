@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import shown
 from ..arrays import FloatArray, IntArray
 from ..checked import checked
 from ..errors import InputError, SimulationError
 from ..files import write_whole
 from ..linear_algebra import one_thread
+from ..shown import Shown
 from .objective import all_values
 from .result import Fit
 from .scales import values_of
@@ -46,6 +48,13 @@ class IdentifiabilityReport:
 
     table: pd.DataFrame
     sentences: Mapping[str, tuple[str, ...]]
+
+    def _shown(self) -> Shown:
+        first, *sentences = str(self).splitlines()
+        return Shown(first, self.table[["information", "sd", "kind", "meaning"]], sentences)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def __str__(self) -> str:
         counts = self.table["kind"].value_counts()
@@ -164,6 +173,13 @@ class Ensemble:
     fit: Fit
     theta: FloatArray
     effective: float
+
+    def _shown(self) -> Shown:
+        worth = f"worth {self.effective:.0f} independent draws"
+        return Shown(f"{len(self.theta)} parameter sets of {len(self.fit.names)} parameters, {worth}")
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     @property
     def parameters(self) -> list[dict[str, float]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .. import shown
 from ..arguments import shortened
 from ..arrays import FloatArray
 from ..checked import checked
@@ -17,6 +18,8 @@ from ..errors import InputError, PathsimError, SimulationError, brief, raise_tog
 from ..lab import CellLine, Library, default_library
 from ..lab.constants import Constants, with_constants
 from ..model import Model, models_folder
+from ..progress import bar
+from ..shown import Shown
 from ..table import numeric_cells, read_csv
 from .timecourse import system_of
 
@@ -111,6 +114,13 @@ class Intervals(Generic[Study]):
     failures: tuple[str, ...] = ()
     level: float = LEVEL
 
+    def _shown(self) -> Shown:
+        said = f"{len(self.studies)} parameter sets, {self.level:.0%} intervals; under the best of them:"
+        return Shown(f"{said}\n{shown.shortened(repr(self.best), 2000)}", notes=self.failures)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
+
     @property
     def best(self) -> Study:
         """The study under the best set."""
@@ -167,17 +177,19 @@ def prediction_intervals(
         raise InputError("an ensemble needs at least one parameter set")
     if not 0 < level < 1:
         raise InputError(f"level must lie between 0 and 1, not {level!r}")
-    studies = [run(chosen[0])]  # which says everything that is wrong with the names at once
     failures: list[str] = []
-    for number, constants in enumerate(chosen[1:], start=1):
-        try:
-            studies.append(run(constants))
-            said = "done"
-        except PathsimError as error:
-            said = f"left out: {error}"
-            failures.append(f"parameter set {number}: {error}")
-        if tell is not None:
-            tell(f"parameter set {number} of {len(chosen) - 1}: {said}")
+    with bar("parameter sets", len(chosen)) as further:
+        studies = [run(chosen[0])]  # which says everything that is wrong with the names at once
+        for number, constants in enumerate(chosen[1:], start=1):
+            further()
+            try:
+                studies.append(run(constants))
+                said = "done"
+            except PathsimError as error:
+                said = f"left out: {error}"
+                failures.append(f"parameter set {number}: {error}")
+            if tell is not None:
+                tell(f"parameter set {number} of {len(chosen) - 1}: {said}")
     if len(chosen) > 1 and len(studies) == 1:
         raise SimulationError(f"the study failed under all {len(chosen) - 1} parameter sets; {failures[0]}")
     return Intervals(tuple(studies), tuple(failures), level)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import arguments
+from .. import arguments, shown
 from ..arrays import FloatArray, IntArray
 from ..checked import checked
 from ..errors import InputError, SimulationError, raise_together
 from ..model import Model, load_model, without_value
+from ..progress import announced
+from ..shown import Shown, shortened
 from ..solve import Rosenbrock, Rows, Single, Solver, System, build_system, run_rows
 from ..units import numbers
 
@@ -216,6 +218,17 @@ class Batch:
         """How each row ended (:class:`pathsim.Status`), shape (n,)."""
         return self.rows.status
 
+    def _shown(self) -> Shown:
+        n, times, outputs = self.values.shape
+        failed = int((self.status != 0).sum())
+        first = [int(row) for row in np.flatnonzero(self.status)[:3]]
+        names = shortened(", ".join(self.outputs), 200)
+        said = f"{n} time courses of {times} times and {outputs} outputs ({names}); {failed} failed"
+        return Shown(said, notes=[f"row {row}: {self.explain(row)}" for row in first])
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
+
     def explain(self, row: int) -> str:
         """One sentence on how ``row`` ended, with advice when it failed."""
         return self.rows.sentence(row)
@@ -232,6 +245,7 @@ class Batch:
 
 
 @checked
+@announced("simulating")
 def simulate_many(
     model: Model | str | Path,
     parameters: pd.DataFrame,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import shown
 from ..arrays import FloatArray
 from ..assays.names import open_model, read_line
 from ..checked import checked
@@ -21,6 +22,8 @@ from ..lab.host import find_site, glucose_host
 from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from ..model import Model, load_model
+from ..progress import announced, bar
+from ..shown import Shown
 from .dosed_cells import DosedCells, dosed_model, prepare, set_levels
 
 if TYPE_CHECKING:
@@ -45,8 +48,15 @@ class GlucoseStudy:
     tumour: pd.DataFrame
     summary: pd.DataFrame
 
+    def _shown(self) -> Shown:
+        return Shown(f"Glucose, insulin and tumour of {self.line} under {self.regimen}", self.summary)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
+
 
 @checked
+@announced("glucose and insulin")
 def glucose_insulin_study(
     model: Model | str | Path,
     line: CellLine | str,
@@ -138,11 +148,13 @@ def follow_host(
     nodes = system.outputs(file.readouts)
     times = np.arange(0.0, horizon_min + 1e-6, STEP_MIN)
     values = np.empty((len(arms), len(times), 2))
-    for k, now in enumerate(times):
-        set_levels(late, host, exposures, now)
-        step, label = np.array([0.0, STEP_MIN]), f"the host after {now / 60:g} h"
-        found = advance(system, late, step, nodes, states, label, workers=workers)
-        values[:, k], states = found.values[:, 0], found.states
+    with bar("host", len(times)) as further:
+        for k, now in enumerate(times):
+            set_levels(late, host, exposures, now)
+            step, label = np.array([0.0, STEP_MIN]), f"the host after {now / 60:g} h"
+            found = advance(system, late, step, nodes, states, label, workers=workers)
+            values[:, k], states = found.values[:, 0], found.states
+            further()
     return times, values
 
 
@@ -160,12 +172,14 @@ def follow_tumour(
     settings, states = cells.settings({}, arms), np.tile(cells.rest, (arms, 1))
     column, base = system.slot(symbols.insulin), cells.raw[system.slot(symbols.insulin)]
     values = np.empty((arms, len(times), len(nodes)))
-    for k, now in enumerate(times):
-        settings[:, column] = base + np.maximum(insulin_nM[:, k], 0.0)
-        set_levels(settings, cells, exposures, now)
-        step, label = np.array([0.0, STEP_MIN]), f"{cells.line} after {now / 60:g} h"
-        found = advance(system, settings, step, nodes, states, label, workers=cells.workers)
-        values[:, k], states = found.values[:, 0], found.states
+    with bar("tumour", len(times)) as further:
+        for k, now in enumerate(times):
+            settings[:, column] = base + np.maximum(insulin_nM[:, k], 0.0)
+            set_levels(settings, cells, exposures, now)
+            step, label = np.array([0.0, STEP_MIN]), f"{cells.line} after {now / 60:g} h"
+            found = advance(system, settings, step, nodes, states, label, workers=cells.workers)
+            values[:, k], states = found.values[:, 0], found.states
+            further()
     return values[:, :, :-1], np.log(values[:, -1, -1] / values[:, 0, -1])
 
 

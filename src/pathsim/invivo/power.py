@@ -9,6 +9,7 @@ import numpy as np
 
 from ..checked import checked
 from ..errors import raise_together
+from ..progress import announced
 from ..stats import survival
 from .xenograft import Trial
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 @checked
+@announced("power of the log-rank test")
 def logrank_power(
     trial: Trial,
     arm: str | None = None,

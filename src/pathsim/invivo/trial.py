@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import shown
 from ..arrays import FloatArray, IntArray
 from ..assays.names import open_model
 from ..checked import checked
@@ -25,6 +26,8 @@ from ..lab.constants import Constants, with_constants
 from ..lab.host import Site
 from ..lab.schedule import DAY
 from ..model import Model
+from ..progress import announced
+from ..shown import Shown
 from ..stats.survival import KaplanMeier, kaplan_meier, log_rank
 from .animals import Followed, Pace, Study, calibrate
 from .dosed_cells import prepare
@@ -110,6 +113,13 @@ class VirtualTrial:
     trials: pd.DataFrame
     curves: MappingProxyType[str, KaplanMeier]
 
+    def _shown(self) -> Shown:
+        said = f"Virtual trial: {self.cohort.name}, {self.cohort.regimen}, {len(self.trials)} simulated trials"
+        return Shown(said, self.summary().drop(columns="what"), ASSUMPTIONS)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
+
     def summary(self) -> pd.DataFrame:
         """Reported analyses first (primary on top), then the simulated distribution with its 5 to 95 % interval."""
         import pandas as pd
@@ -159,6 +169,7 @@ class VirtualTrial:
 
 
 @checked
+@announced("virtual trial")
 def virtual_trial(
     model: Model | str | Path,
     cohort: Cohort | str = "newly diagnosed",
@@ -198,19 +209,10 @@ def virtual_trial(
     raise_together(problems, "virtual trial")
     assert group is not None
     used = sets[:trials]
-    pools = [
-        _pool(
-            opened,
-            group,
-            patients,
-            len(range(number, trials, len(used))),
-            seed + 1_000_003 * number,
-            shelf,
-            workers,
-            constants,
-        )
-        for number, constants in enumerate(used)
-    ]
+    pools = []
+    for number, constants in enumerate(used):
+        share = len(range(number, trials, len(used)))
+        pools.append(_pool(opened, group, patients, share, seed + 1_000_003 * number, shelf, workers, constants))
     return _run_trials(group, pools, patients, trials, seed, carried_over)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import shown
 from ..arrays import FloatArray
 from ..assays.names import open_model, read_line
 from ..checked import checked
@@ -19,6 +20,8 @@ from ..lab.host import Site, find_site
 from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from ..model import Model
+from ..progress import announced, bar
+from ..shown import Shown
 from ..solve import Solver
 from ..stats.survival import KaplanMeier, LogRank, by_arm, log_rank
 from .animals import Followed, Study, calibrate, event_times
@@ -49,6 +52,13 @@ class Trial:
     lysate: pd.DataFrame
     days: float
     notes: tuple[str, ...] = field(default=())
+
+    def _shown(self) -> Shown:
+        said = f"Xenograft of {self.line}, {self.site.name}: {len(self.mice)} mice, {self.days:g} days"
+        return Shown(said, self.summary(), self.notes)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     @property
     def survival(self) -> dict[str, KaplanMeier]:
@@ -113,6 +123,7 @@ class Trial:
 
 
 @checked
+@announced("xenograft study")
 def xenograft(
     model: Model | str | Path,
     line: CellLine | str,
@@ -168,7 +179,11 @@ def xenograft(
     cells = prepare(opened, cell_line, names, shelf, solver=solver, workers=workers)
     pace = calibrate(cells, place)
     study = Study(cells, place, pace, drugs, shelf)
-    followed = [study.arm(regimen, mice, days, seed) for regimen in regimens]
+    followed = []
+    with bar("arms", len(regimens)) as further:
+        for regimen in regimens:
+            followed.append(study.arm(regimen, mice, days, seed))
+            further()
     lysate = study.lysate(regimens, lysate_day, lysate_hours, asked)
     return _trial(study, followed, lysate, days)
 

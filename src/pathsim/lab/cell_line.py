@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from .. import shown
+from ..shown import Shown, shortened
 from .names import check_name
 
 _EMPTY: Mapping[str, float] = MappingProxyType({})
@@ -30,6 +32,17 @@ class Alteration:
     def __post_init__(self) -> None:
         check_name(self.name)
 
+    def _shown(self) -> Shown:
+        rows = [
+            {"parameter": name, "change": f"{sign} {value:.4g}", "source": shortened(self.source, 90)}
+            for sign, table in (("=", self.set), ("x", self.scale))
+            for name, value in table.items()
+        ]
+        return Shown(f"Alteration {self.name}: {self.description or 'no description'}", rows)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
+
 
 @dataclass(frozen=True, slots=True)
 class CellLine:
@@ -51,6 +64,17 @@ class CellLine:
 
     def __post_init__(self) -> None:
         check_name(self.name)
+
+    def _shown(self) -> Shown:
+        rows = [
+            {"parameter": name, "change": f"{sign} {value:.4g}", "source": shortened(self.sources.get(name, ""), 90)}
+            for sign, table in (("=", self.set), ("x", self.scale))
+            for name, value in table.items()
+        ]
+        return Shown(f"Cell line {self.name}: {self.description or 'no description'}", rows)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def __str__(self) -> str:
         return self.name

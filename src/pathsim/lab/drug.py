@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from .. import shown
 from ..errors import InputError
+from ..shown import Shown, shortened
 from ..units import Dimension, Quantity
 from .names import check_name
 
@@ -38,6 +40,18 @@ class Drug:
         """The largest concentration that makes sense: 1e4 times the Kd of the tightest site, between 1 and 100 mM."""
         tightest = max(self.per_nM.values(), default=0.0)
         return min(max(_OVER_KD / tightest, _LEAST_LIMIT_NM), _DISSOLVED_NM) if tightest > 0 else _DISSOLVED_NM
+
+    def _shown(self) -> Shown:
+        also = f", also {', '.join(self.synonyms)}" if self.synonyms else ""
+        rows = [
+            {"adds to": name, "per": per, "amount": value, "source": shortened(self.sources.get(name, ""), 90)}
+            for per, table in (("nM", self.per_nM), ("%", self.per_percent))
+            for name, value in table.items()
+        ]
+        return Shown(f"Drug {self.name} ({self.kind}{also}): {self.description or 'no description'}", rows)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def additions(self, amount: Quantity) -> dict[str, float]:
         """What ``amount`` adds to each parameter.

@@ -7,13 +7,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
+from textwrap import wrap
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from .. import shown
 from ..checked import checked
 from ..errors import InputError, UnknownNameError, brief, folded, near_misses, raise_together, unknown
 from ..files import read_toml
 from ..model import current_version, models_folder
+from ..shown import Shown, shortened
 from .cell_line import Alteration, CellLine
 from .constants import Constants, read_constants, with_constants, with_settings, without_names
 from .drug import Drug
@@ -94,6 +97,16 @@ class Library:
         if close:
             return f"that looks like {what}; did you mean {' or '.join(close)}?"
         return "" if drug == text else f"that looks like {what}"
+
+    def _shown(self) -> Shown:
+        kinds = (("drugs", self.drugs), ("cell lines", self.cell_lines), ("alterations", self.alterations))
+        counts = ", ".join(f"{len(table)} {what}" for what, table in kinds)
+        names = [f"{what}: {shortened(', '.join(table), 230)}" for what, table in kinds]
+        heading = f"Library{f' {self.version}' if self.version else ''}: {counts}"
+        return Shown("\n".join([heading, *(line for text in names for line in wrap(text, 100))]))
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def with_drugs(self, path: str | Path) -> Library:
         """This library with the drugs of a TOML file added, replacing those of the same name."""

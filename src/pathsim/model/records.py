@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from .. import shown
+from ..shown import Shown
 from .annotations import Annotation
 from .maths import Expr
 
@@ -146,6 +148,26 @@ class Model:
 
     def __hash__(self) -> int:
         return hash(self.digest)
+
+    def _shown(self) -> Shown:
+        counts = {
+            "compartments": len(self.compartments),
+            "species": len(self.species),
+            "reactions": len(self.reactions),
+            "parameters": len(self.parameters),
+            "rules": len(self.assignment_rules) + len(self.rate_rules),
+            "events": len(self.events),
+            "readouts": len(self.readouts),
+        }
+        version = f" {self.version}" if self.version else ""
+        time = f"; time in {self.time_unit}" if self.time_unit else ""
+        return Shown(
+            f"Model {self.id}{version}: {', '.join(f'{n} {what}' for what, n in counts.items() if n)}{time}",
+            notes=[f"from {self.source}"] if self.source and not self.version else [],
+        )
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
 
 def without_value(model: Model) -> list[str]:

@@ -19,8 +19,11 @@ its linter finds is accepted here.
 from __future__ import annotations
 
 from ..estimation.problem import Evaluation, Problem
+from ..names import listing
 from .export import export
 from .loading import load
 from .write import write
 
 __all__ = ["Evaluation", "Problem", "export", "load", "write"]
+
+__dir__ = listing(__all__)

@@ -21,8 +21,11 @@ from .survival import draw_survival as draw_survival
 from .synergy import draw_combination_index as draw_combination_index
 from .synergy import draw_dose_matrix as draw_dose_matrix
 from .synergy import draw_isobologram as draw_isobologram
+from .synergy import draw_musyc as draw_musyc
 from .synergy import draw_ranking as draw_ranking
 from .synergy import draw_synergy as draw_synergy
+from .synergy import draw_three_drugs as draw_three_drugs
+from .time_course import draw_readouts as draw_readouts
 from .time_course import draw_time_course as draw_time_course
 from .trial import draw_trial as draw_trial
 from .xenograft import draw_xenograft as draw_xenograft

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..lab.protocols import pathway_map
-from .style import INK, PALE
+from .style import INK, LABELS, PAGE, PALE, TICKS, canvas, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def draw_activity_map(
     log2_ratio: Mapping[str, float], ax: Axes | None = None, title: str = "", most: float = 3.0
-) -> Axes:
+) -> Figure:
     """Draw readouts of the bundled model as a pathway; colour is the log2 ratio, clipped at ``most``.
 
     Readouts without a place on the map are left out; lines are the main influences (signs are on the wiring diagram).
@@ -25,10 +26,8 @@ def draw_activity_map(
     import networkx as nx
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
-    from matplotlib.figure import Figure
 
-    if ax is None:
-        ax = Figure(figsize=(8.2, 5.0), layout="constrained").add_subplot()
+    ax = canvas(ax, PAGE, 4.4)
     chart = pathway_map()
     shown = [name for name in log2_ratio if name in chart.places]
     graph = nx.DiGraph()
@@ -47,11 +46,12 @@ def draw_activity_map(
         text = f"{label}\n{2.0**value:.2g}×" if abs(value) < 10 else f"{label}\n{'>' if value > 0 else '<'}"
         box = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": PALE, "linewidth": 0.7}
         ink = "white" if dark else INK
-        ax.text(x, y, text, ha="center", va="center", fontsize=7.5, color=ink, zorder=5, bbox=box)
+        ax.text(x, y, text, ha="center", va="center", fontsize=6.5, color=ink, zorder=5, bbox=box)
     ax.set(xlim=(-1.9, 7.2), ylim=(-0.6, 5.6))
     ax.axis("off")
     if title:
-        ax.set_title(title, fontsize=9, loc="left", color=INK)
-    bar = ax.figure.colorbar(scale, ax=ax, shrink=0.6, pad=0.01)
-    bar.set_label("log2 ratio", fontsize=8)
-    return ax
+        ax.set_title(title, fontsize=LABELS, loc="left", color=INK)
+    bar = whole(ax).colorbar(scale, ax=ax, shrink=0.6, pad=0.01)
+    bar.set_label("log2 ratio", fontsize=LABELS)
+    bar.ax.tick_params(labelsize=TICKS)
+    return whole(ax)

@@ -10,7 +10,7 @@ from ..arrays import FloatArray
 from ..checked import checked
 from ..errors import InputError
 from ..table import check_columns
-from .style import COLOURS, INK, PALE, canvas, drawable
+from .style import COLOURS, INK, LABELS, PAGE, PALE, canvas, drawable, log_axis, page, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ MOST_IN_LEGEND = 24
 
 
 @checked
-def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """Draw a table with columns ``observable, measurement, simulation, noise, scale``.
 
     Every observable is divided by its largest measurement, since units differ; bars are one standard deviation of the
@@ -31,7 +31,7 @@ def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     table = drawable(table, "agreement", ("observable", "scale"), ("measurement", "simulation"), sizes=("noise",))
     names = list(dict.fromkeys(table["observable"]))
     told_apart = 1 < len(names) <= MOST_IN_LEGEND
-    ax = canvas(ax, width=8.2 if told_apart else 5.4, height=5.0)
+    ax = canvas(ax, width=PAGE if told_apart else 4.4, height=4.4)
     measured, simulated = (table[name].to_numpy(dtype=float) for name in ("measurement", "simulation"))
     logarithmic = bool((measured > 0).all() and (simulated > 0).all())
     for number, name in enumerate(names):
@@ -69,14 +69,17 @@ def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.plot(ends, ends, color=INK, linewidth=0.8, zorder=0)
     ax.set_xlim(*ends)
     ax.set_ylim(*ends)
+    if logarithmic:
+        log_axis(ax, "x", *ends)
+        log_axis(ax, "y", *ends)
     ax.set_aspect("equal")
-    ax.set_xlabel("simulated (share of the observable's largest measurement)")
+    ax.set_xlabel("simulated (share of the largest measurement)")
     ax.set_ylabel("measured (the same share)")
     if told_apart:
-        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=7)
+        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=6.5)
     else:
-        ax.set_title(str(names[0]) if len(names) == 1 else f"{len(names)} observables", fontsize=9, loc="left")
-    return ax
+        ax.set_title(str(names[0]) if len(names) == 1 else f"{len(names)} observables", fontsize=LABELS, loc="left")
+    return whole(ax)
 
 
 @checked
@@ -87,8 +90,6 @@ def draw_left_out(table: pd.DataFrame) -> Figure:
     ``python -m pathsim.calibration.leave_out``). Bars are the intervals; each panel tells the rank correlation over
     lines and how many intervals hold the measured value.
     """
-    from matplotlib.figure import Figure
-
     numbers = ("measured", "left_out", "low", "high")
     check_columns(table, numbers, "lines left out")
     table = drawable(table, "lines left out", ("drug", "cell_line"), ("left_out", "low", "high"), gaps=("measured",))
@@ -98,7 +99,7 @@ def draw_left_out(table: pd.DataFrame) -> Figure:
     drugs, lines = list(dict.fromkeys(table["drug"])), list(dict.fromkeys(table["cell_line"]))
     across = min(6, len(drugs))
     down = -(-len(drugs) // across)
-    figure = Figure(figsize=(1.9 * across + 0.3, 1.95 * down + 0.9), layout="constrained")
+    figure = page(max(1.2 * across, 3.5), 1.4 * down + 0.9)
     axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
     least, most = (float(extreme(table[list(numbers)].to_numpy(dtype=float))) for extreme in (np.min, np.max))
     for ax, drug in zip(axes, drugs, strict=False):
@@ -112,16 +113,16 @@ def draw_left_out(table: pd.DataFrame) -> Figure:
             ax.plot(x, y, linestyle="none", markersize=3.8, markeredgewidth=0, label=place, **style)
         held = int(((own["measured"] >= own["low"]) & (own["measured"] <= own["high"])).sum())
         correlation = own["measured"].rank().corr(own["left_out"].rank())
-        ax.set_title(f"{drug}\nrank r {correlation:.2f}, {held} of {len(own)} held", fontsize=7, loc="left")
+        ax.set_title(f"{drug}\nrank r {correlation:.2f}, {held} of {len(own)} held", fontsize=6, loc="left")
         ax.tick_params(labelsize=6)
     for ax in axes[len(drugs) :]:
         ax.set_visible(False)
-    figure.supxlabel("measured area over the GR curve, 72 h", fontsize=8)
-    figure.supylabel("predicted without the line", fontsize=8)
+    figure.supxlabel("measured area over the GR curve, 72 h", fontsize=LABELS)
+    figure.supylabel("predicted without the line", fontsize=LABELS)
     shown = {name: handle for ax in axes for handle, name in zip(*ax.get_legend_handles_labels(), strict=True)}
     ordered = [name for name in lines if name in shown]
     figure.legend(
-        [shown[name] for name in ordered], ordered, loc="outside upper center", ncols=12, frameon=False, fontsize=6
+        [shown[name] for name in ordered], ordered, loc="outside upper center", ncols=8, frameon=False, fontsize=6
     )
     return figure
 

@@ -11,7 +11,22 @@ import numpy as np
 from ..checked import checked
 from ..experiments.ensemble import Intervals
 from ..workflow.study_intervals import escalation_tables, picked
-from .style import COLOURS, INK, PALE, canvas
+from .style import (
+    COLOURS,
+    HEADING,
+    INK,
+    LABELS,
+    NOTES,
+    PAGE,
+    PALE,
+    TICKS,
+    canvas,
+    caption,
+    letters,
+    log_axis,
+    page,
+    whole,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +43,7 @@ def draw_escalation(run: Escalation, others: Sequence[Escalation] = ()) -> Figur
     With ``others``, the same escalation under all parameter sets (the best first), 5 to 95 % of them are shaded around
     dose and growth, and the clones that they end with are counted.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 5.9 if others else 5.6), layout="constrained")
+    figure = page(PAGE, 5.2 if others else 5.0)
     upper, lower = figure.subplots(2, 1, sharex=True)
     history = escalation_tables(Intervals(tuple(others)))["history"] if others else run.history
     draw_staircase(history, run.drug, run.aim.value, upper, measure=run.measure)
@@ -43,12 +56,12 @@ def draw_escalation(run: Escalation, others: Sequence[Escalation] = ()) -> Figur
         resistant = sum(other.resistant for other in others)
         upper.set_title(
             f"shaded: 5 to 95 % of {len(others)} parameter sets, {resistant} of which end resistant",
-            fontsize=8,
+            fontsize=NOTES,
             loc="left",
             color=INK,
         )
-        lower.set_title(fill(f"the sets end with {', '.join(most)}{more}", 105), fontsize=8, loc="left", color=INK)
-    figure.suptitle(f"{run.line.name}: {run.reason}", x=0.01, ha="left", fontsize=10, weight="bold")
+        lower.set_title(fill(f"the sets end with {', '.join(most)}{more}", 105), fontsize=NOTES, loc="left", color=INK)
+    figure.suptitle(fill(f"{run.line.name}: {run.reason}", 95), x=0.01, ha="left", fontsize=HEADING, weight="bold")
     return figure
 
 
@@ -59,12 +72,12 @@ def draw_staircase(
     ax: Axes | None = None,
     *,
     measure: str = "IC50",
-) -> Axes:
+) -> Figure:
     """The dose over the months, in nM, with the parental potency, and growth relative to untreated parental cells.
 
     Where ``history`` has intervals (``dose_nM_low``, ``relative_growth_low``, ...) they are shaded.
     """
-    axes = canvas(ax, 7.0, 2.8)
+    axes = canvas(ax, PAGE, 2.6)
     banded = "dose_nM_low" in history
     if banded:
         axes.fill_between(
@@ -77,50 +90,50 @@ def draw_staircase(
             alpha=0.15,
         )
     axes.step(history["day"], history["dose_nM"], where="pre", color=COLOURS[0], lw=1.8)
-    axes.set(yscale="log", xlabel="days", ylabel=f"{drug} (nM)")
+    doses = np.concatenate(
+        [history[name] for name in ("dose_nM", *(("dose_nM_low", "dose_nM_high") if banded else ()))]
+    )
+    doses = np.append(doses[doses > 0], parental_nM or [])
+    log_axis(axes, "y", 0.8 * doses.min(), 1.25 * doses.max())
+    axes.set(xlabel="days", ylabel=f"{drug} (nM)")
     axes.yaxis.label.set_color(COLOURS[0])
     if parental_nM:
         axes.axhline(parental_nM, color=PALE, lw=0.8, ls="--")
         axes.annotate(
             f"parental {measure}",
-            (0.005, parental_nM),
+            (0.995, parental_nM),
             xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
+            xytext=(0, -3),
             textcoords="offset points",
-            fontsize=7,
+            ha="right",
+            va="top",
+            fontsize=NOTES,
             color=PALE,
         )
     growth = axes.twinx()
     growth.spines[["top"]].set_visible(False)
+    growth.tick_params(labelsize=TICKS)
     smooth = history["relative_growth"].clip(lower=-0.5)
     growth.plot(history["day"], 100 * smooth, color=COLOURS[1], lw=1.0)
     if banded:
         low, high = (100 * history[f"relative_growth_{end}"].clip(lower=-0.5) for end in ("low", "high"))
         growth.fill_between(history["day"], low, high, color=COLOURS[1], alpha=0.15, lw=0)
-    growth.set_ylabel("growth (% of untreated parental)", color=COLOURS[1])
+    growth.set_ylabel("growth (% of untreated parental)", color=COLOURS[1], fontsize=LABELS)
     growth.axhline(0, color=PALE, lw=0.4)
-    return axes
+    return whole(axes)
 
 
-def draw_clones(fractions: pd.DataFrame, ax: Axes | None = None, label_from: float = 0.05) -> Axes:
+def draw_clones(fractions: pd.DataFrame, ax: Axes | None = None, label_from: float = 0.05) -> Figure:
     """A fish plot: the share of every clone over time, stacked; clones that never reach ``label_from`` stay unnamed."""
-    axes = canvas(ax, 7.0, 2.8)
+    axes = canvas(ax, PAGE, 2.4)
     table = fractions.pivot_table(index="day", columns="clone", values="fraction", fill_value=0.0)
     order = [name for name in dict.fromkeys(fractions["clone"]) if name in table.columns]
     order.sort(key=lambda name: (name != "parental", float(np.argmax(table[name].to_numpy()))))
     colours = ["#d9d9d9" if name == "parental" else COLOURS[i % len(COLOURS)] for i, name in enumerate(order)]
     days = table.index.to_numpy(dtype=float)
-    axes.stackplot(days, [100 * table[name] for name in order], colors=colours, alpha=0.9, lw=0)
-    bottom = np.zeros(len(days))
-    for name in order:
-        share = table[name].to_numpy()
-        if share.max() >= label_from:  # named in the middle of where it is large, inwards from there at the edges
-            middle = float(np.median(days[share >= 0.5 * share.max()]))
-            at = int(np.searchsorted(days, middle))
-            place = (middle - days[0]) / max(np.ptp(days), 1e-9)
-            side = "left" if place < 0.05 else "right" if place > 0.9 else "center"
-            height = min(max(100 * (bottom[at] + share[at] / 2), 4.0), 96.0)
-            axes.text(middle, height, name.replace("+", "\n+ "), ha=side, va="center", fontsize=7, color=INK)
-        bottom = bottom + share
+    named = [name if table[name].max() >= label_from else "" for name in order]
+    axes.stackplot(days, [100 * table[name] for name in order], colors=colours, labels=named, alpha=0.9, lw=0)
+    shown = [handle for handle in axes.get_legend_handles_labels()[0] if handle.get_label()]
+    caption(axes, "", shown, columns=2 if letters(axes) < 80 else 3)
     axes.set(xlim=(days[0], days[-1]), ylim=(0, 100), xlabel="days", ylabel="share of culture (%)")
-    return axes
+    return whole(axes)

@@ -11,7 +11,7 @@ from ..arguments import column
 from ..arrays import FloatArray
 from ..checked import checked
 from ..errors import InputError
-from .style import COLOURS, INK, PALE, canvas, drawable
+from .style import COLOURS, INK, NOTES, PAGE, PALE, canvas, caption, drawable, page, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 @checked
 def draw_fit(fit: Fit) -> Figure:
     """Waterfall of all starts beside the parameters of the good ones."""
-    from matplotlib.figure import Figure
-
     height = max(2.8, 0.24 * len(fit.names) + 1.0)
-    figure = Figure(figsize=(7.5, height), layout="constrained")
+    figure = page(PAGE, height)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.3])
     draw_waterfall(fit, left)
     draw_parameters(fit, right)
@@ -35,7 +33,7 @@ def draw_fit(fit: Fit) -> Figure:
 
 
 @checked
-def draw_waterfall(fit: Fit, ax: Axes | None = None) -> Axes:
+def draw_waterfall(fit: Fit, ax: Axes | None = None) -> Figure:
     """How far each start stayed behind the best, in log-likelihood units, best first; log scale from 0.01 on."""
     from matplotlib.ticker import MaxNLocator
 
@@ -68,14 +66,13 @@ def draw_waterfall(fit: Fit, ax: Axes | None = None) -> Axes:
     ax.set_ylim(7e-3, max(float(shown[finite].max()) * 2, 10))
     ax.set_xlabel("start, best first")
     ax.set_ylabel("log likelihood behind the best")
-    ax.set_title(f"best log likelihood {-fit.best.value:.2f}", fontsize=9, loc="left")
-    if not done.all():
-        ax.legend(frameon=False, fontsize=7, loc="lower right")
-    return ax
+    heading = f"best log likelihood {-fit.best.value:.2f}"
+    caption(ax, heading, columns=2) if not done.all() else caption(ax, heading, [])
+    return whole(ax)
 
 
 @checked
-def draw_parameters(fit: Fit, ax: Axes | None = None, within: float = 10.0) -> Axes:
+def draw_parameters(fit: Fit, ax: Axes | None = None, within: float = 10.0) -> Figure:
     """Parameters of the starts within ``within`` of the best, between their bounds; the best in colour."""
     ax = canvas(ax, 4.2, max(2.8, 0.24 * len(fit.names) + 0.8))
     lower, upper = fit.objective.lower, fit.objective.upper
@@ -89,21 +86,19 @@ def draw_parameters(fit: Fit, ax: Axes | None = None, within: float = 10.0) -> A
     ax.set_yticks(row, fit.names, fontsize=7)
     ax.set_xlim(-0.03, 1.03)
     ax.set_xticks([0, 1], ["lower\nbound", "upper\nbound"], fontsize=7)
-    ax.set_title(f"{len(good)} of {len(fit.starts)} starts within {within:g}", fontsize=9, loc="left")
+    ax.set_title(f"{len(good)} of {len(fit.starts)} starts within {within:g}", fontsize=NOTES, loc="left")
     for edge in (0, 1):
         ax.axvline(edge, color=PALE, linewidth=0.5)
-    return ax
+    return whole(ax)
 
 
 @checked
 def draw_profiles(profiles: Profiles, columns: int = 4) -> Figure:
     """One small profile per parameter, with the threshold of its confidence interval."""
-    from matplotlib.figure import Figure
-
     count = len(profiles.profiles)
     columns = min(columns, count)
     rows = -(-count // columns)
-    figure = Figure(figsize=(1.9 * columns + 0.4, 1.75 * rows + 0.3), layout="constrained")
+    figure = page(1.7 * columns + 0.4, 1.6 * rows + 0.3)
     axes = np.atleast_1d(np.asarray(figure.subplots(rows, columns))).ravel()
     for ax, one in zip(axes, profiles.profiles, strict=False):
         draw_profile(one, ax)
@@ -115,7 +110,7 @@ def draw_profiles(profiles: Profiles, columns: int = 4) -> Figure:
 
 
 @checked
-def draw_profile(profile: Profile, ax: Axes | None = None) -> Axes:
+def draw_profile(profile: Profile, ax: Axes | None = None) -> Figure:
     """The log likelihood lost along one parameter, all others re-optimised."""
     from scipy.special import chdtri
 
@@ -136,7 +131,7 @@ def draw_profile(profile: Profile, ax: Axes | None = None) -> Axes:
     ax.set_xlabel(f"{prefix}{profile.name}", fontsize=7)
     ax.set_title(profile.verdict, fontsize=7, loc="left", color=colour)
     ax.tick_params(labelsize=6)
-    return ax
+    return whole(ax)
 
 
 @checked
@@ -156,8 +151,6 @@ def draw_blot_fit(
         curves: :func:`pathsim.estimation.curves.curves`; without them the predictions of the bands are joined.
         interval: lower and upper ends, row by row of ``curves`` (or of ``predicted``).
     """
-    from matplotlib.figure import Figure
-
     keys = ("cell_line", "treatment", "readout", "gel")
     predicted = drawable(predicted, "predicted", keys, ("time_min", "value", "predicted"))
     if curves is not None:
@@ -166,7 +159,7 @@ def draw_blot_fit(
     conditions = list(dict.fromkeys(zip(predicted["cell_line"], predicted["treatment"], strict=True)))
     columns = min(columns, len(readouts))
     rows = -(-len(readouts) // columns)
-    figure = Figure(figsize=(2.5 * columns + 0.4, 2.1 * rows + 0.5 + 0.16 * len(conditions)), layout="constrained")
+    figure = page(min(PAGE, 2.3 * columns + 0.4), 1.9 * rows + 0.5 + 0.14 * len(conditions))
     axes = np.atleast_1d(np.asarray(figure.subplots(rows, columns))).ravel()
     lines = (predicted if curves is None else curves).reset_index(drop=True)
     if interval is not None:
@@ -186,7 +179,7 @@ def draw_blot_fit(
             if len(points):
                 _draw_points(ax, points, unit, colour)
                 _draw_curve(ax, curve, unit, colour, f"{line}: {treatment}")
-        ax.set_title(readout, fontsize=8, loc="left")
+        ax.set_title(readout, fontsize=NOTES, loc="left")
         ax.set_ylim(bottom=0)
         ax.set_xlabel("time (min)", fontsize=7)
         ax.tick_params(labelsize=6)

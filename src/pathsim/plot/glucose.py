@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..checked import checked
 from ..experiments.ensemble import interval
-from .style import COLOURS, INK, PALE, canvas
+from .style import COLOURS, HEADING, INK, NOTES, PAGE, PALE, canvas, page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,12 +25,12 @@ def draw_glucose(study: GlucoseStudy, hours: float = 24.0, others: Sequence[Gluc
     With ``others``, the same study under other parameter sets, 5 to 95 % of the sets are shaded around the readouts and
     drawn as whiskers of growth.
     """
-    from matplotlib.figure import Figure
-
     readouts = list(dict.fromkeys(study.tumour["readout"]))
     count = 3 + len(readouts)
-    figure = Figure(figsize=(3.1 * ((count + 1) // 2), 5.6), layout="constrained")
-    axes = figure.subplots(2, (count + 1) // 2).ravel()
+    across = min(3, (count + 1) // 2)
+    down = -(-count // across)
+    figure = page(PAGE, 0.6 + 2.2 * down)
+    axes = np.atleast_1d(np.asarray(figure.subplots(down, across))).ravel()
     arms = list(dict.fromkeys(study.host["arm"]))
     colours = {arm: PALE if "clamped" in arm else COLOURS[i % len(COLOURS)] for i, arm in enumerate(arms)}
     for ax in axes:
@@ -53,13 +56,26 @@ def draw_glucose(study: GlucoseStudy, hours: float = 24.0, others: Sequence[Gluc
     if others:
         low, _, high = interval([other.summary["net_growth_per_day"].to_numpy() for other in others])
         bars.hlines(places, low, high, color=INK, lw=1.0)
-        bars.set_title(f"whiskers: 5 to 95 % of {len(others)} parameter sets", fontsize=8, loc="left", color=INK)
-    bars.set_yticks(places, study.summary["arm"], fontsize=7)
+    bars.set_yticks(places, study.summary["arm"], fontsize=6.5)
     bars.invert_yaxis()
     bars.axvline(0, color=PALE, lw=0.8)
     bars.set_xlabel("tumour net growth (1/day)")
+    bars.locator_params(axis="x", nbins=4)
     for ax in axes[count:]:
         ax.axis("off")
-    axes[0].legend(frameon=False, fontsize=7)
-    figure.suptitle(f"{study.line}: {study.regimen}", x=0.01, ha="left", fontsize=10, weight="bold")
+    bars.set_title(
+        "growth; whiskers: 5 to 95 % of the sets" if others else "growth of the tumour",
+        fontsize=NOTES,
+        loc="left",
+        color=INK,
+    )
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower left", frameon=False, fontsize=NOTES, ncols=3)
+    figure.suptitle(
+        fill(f"Glucose, insulin and tumour: {study.line}, {study.regimen}", 90),
+        x=0.01,
+        ha="left",
+        fontsize=HEADING,
+        weight="bold",
+    )
     return figure

@@ -10,7 +10,7 @@ from .activity_map import draw_activity_map
 from .blot import draw_blot
 from .dose_response import draw_dose_response
 from .escalation import draw_clones, draw_staircase
-from .style import COLOURS, INK, PALE, canvas
+from .style import COLOURS, INK, MIDDLE, PAGE, PALE, TICKS, canvas, caption, page, whole
 from .synergy import draw_dose_matrix, draw_synergy
 from .xenograft import draw_xenograft
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 @checked
 def draw_investigation(found: Investigation) -> dict[str, Figure]:
     """Figures by the name of the section they belong to, then a word for what they show."""
-    from matplotlib.figure import Figure
-
     tables, facts = found.tables, found.facts
-    steps = Figure(figsize=(7.4, 5.4), layout="constrained")
+    steps = page(PAGE, 5.0)
     upper, lower = steps.subplots(2, 1, sharex=True)
     draw_staircase(
         tables["escalation_history"],
@@ -36,29 +34,29 @@ def draw_investigation(found: Investigation) -> dict[str, Figure]:
         facts["escalation"]["parental_potency_nM"],
         upper,
         measure=facts["escalation"]["measure"],
-    ).set_xlabel("")
+    )
+    upper.set_xlabel("")
     draw_clones(tables["clone_fractions"], lower)
-    washed = Figure(figsize=(5.4, 2.6), layout="constrained")
-    draw_clones(tables["washed_out_clones"], washed.subplots()).set_xlabel("days without drug")
-    curves = Figure(figsize=(10.0, 3.8), layout="constrained")
+    washed = page(MIDDLE, 2.4)
+    draw_clones(tables["washed_out_clones"], washed_out := washed.subplots())
+    washed_out.set_xlabel("days without drug")
+    curves = page(PAGE, 3.6)
     left, right = curves.subplots(1, 2)
     draw_dose_response(tables["dose_response"], left)
-    draw_dose_response(tables["growth_rate_inhibition"], right, response_label="growth-rate inhibition (GR)")
-    if (legend := right.get_legend()) is not None:
-        legend.remove()  # colours as beside; its potencies would be IC50 of a GR curve, GR50 stands in the table
+    draw_dose_response(tables["growth_rate_inhibition"], right)
     activity = tables["activity"].set_index("readout")["log2_resistant_over_parental_with_drug"]
-    chart = Figure(figsize=(8.2, 5.0), layout="constrained")
+    chart = page(PAGE, 4.4)
     draw_activity_map(
         dict(zip(map(str, activity.index), map(float, activity), strict=True)),
         chart.subplots(),
         f"resistant over parental, both in {facts['mechanisms']['dose']}",
     )
-    matrix = Figure(figsize=(10.0, 4.0), layout="constrained")
+    matrix = page(PAGE, 3.2)
     first, second = matrix.subplots(1, 2)
     wells = _best_matrix(found)
     draw_dose_matrix(wells, first)
     draw_synergy(synergy.bliss(wells, resamples=0), second)
-    order = Figure(figsize=(7.6, 0.34 * len(tables["ranking"]) + 1.2), layout="constrained")
+    order = page(PAGE, 0.28 * len(tables["ranking"]) + 1.2)
     draw_rescue_ranking(tables["ranking"], order.subplots())
     return {
         "escalation: steps": steps,
@@ -79,9 +77,9 @@ def _best_matrix(found: Investigation) -> pd.DataFrame:
     return wells.reset_index(drop=True)
 
 
-def draw_rescue_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def draw_rescue_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Figure:
     """What is left of the resistant culture under each combination, with intervals over parameter sets, best on top."""
-    axes = canvas(ax, 7.6, 4.0)
+    axes = canvas(ax, PAGE, 4.0)
     strategies = list(dict.fromkeys(ranking["strategy"]))
     rows = range(len(ranking) - 1, -1, -1)
     for y, (_, row) in zip(rows, ranking.iterrows(), strict=True):
@@ -90,11 +88,11 @@ def draw_rescue_ranking(ranking: pd.DataFrame, ax: Axes | None = None) -> Axes:
         axes.plot(row["viability_percent"], y, "o", color=colour, ms=6)
         alone = row["viability_percent"] + row["gain_points"]
         axes.plot(alone, y, "|", color=INK, ms=9)
-    axes.set_yticks(list(rows), [f"+ {name}" for name in ranking["partner_dose"]], fontsize=8)
+    axes.set_yticks(list(rows), [f"+ {name}" for name in ranking["partner_dose"]], fontsize=TICKS)
     axes.set(xlim=(0, 105), xlabel="viability of the resistant line, 72 h (% of vehicle)")
     for i, strategy in enumerate(strategies):
         axes.plot([], [], "o", color=COLOURS[i], label=strategy)
     axes.plot([], [], "|", color=INK, ms=9, label="better single drug")
-    axes.legend(frameon=False, fontsize=7.5, loc="upper center", bbox_to_anchor=(0.4, 1.16), ncols=4)
+    caption(axes, columns=4)
     axes.axvline(100, color=PALE, lw=0.6)
-    return axes
+    return whole(axes)

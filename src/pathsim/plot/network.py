@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 from ..checked import checked
 from ..lab import Drug
 from ..model.wiring import Effect, Kind, Wiring
-from .style import INK, PALE
+from .style import INK, PALE, canvas, whole
 
 if TYPE_CHECKING:
     import networkx as nx
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _EDGE = {Effect.ACTIVATES: "#0072B2", Effect.INHIBITS: "#D55E00", Effect.MODULATES: "#7a7a7a"}
 _DRUG = "#B0003A"
 _ROW, _CHARACTER, _LINE = 1.05, 0.088, 0.165  # inches
+_KEY = 4.6
+"""Room for the key, in inches: a small network gets that much paper too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class _Box:
 
 
 @checked
-def draw_network(wiring: Wiring, drugs: Iterable[Drug] = (), ax: Axes | None = None) -> Axes:
+def draw_network(wiring: Wiring, drugs: Iterable[Drug] = (), ax: Axes | None = None) -> Figure:
     """Draw the signed influence graph of :func:`pathsim.model.wiring`.
 
     Molecules lie as many layers below the inputs as steps lead to them; edges that go up are the feedbacks, dashed.
@@ -40,12 +43,11 @@ def draw_network(wiring: Wiring, drugs: Iterable[Drug] = (), ax: Axes | None = N
     layers = _layers(graph, ligands)
     pills = _drugs_by_molecule(wiring, drugs)
     boxes, width = _place(graph, layers, pills)
-    if ax is None:
-        from matplotlib.figure import Figure
-
-        ax = Figure(figsize=(width + 0.4, _ROW * len(layers) + 0.7), layout="constrained").add_subplot()
-    ax.set_xlim(-0.2, width + 0.2)
-    ax.set_ylim(-_ROW * (len(layers) - 1) - 0.6, 0.75)
+    beside = 0.2 + max(0.0, _KEY - width) / 2
+    below = _ROW * (len(layers) - 1) + 0.35
+    ax = canvas(ax, width + 2 * beside, below + 0.75)
+    ax.set_xlim(-beside, width + beside)
+    ax.set_ylim(-below, 0.4)
     ax.set_aspect("equal")
     ax.axis("off")
     for origin, target, effect in graph.edges(data="effect"):
@@ -70,7 +72,7 @@ def draw_network(wiring: Wiring, drugs: Iterable[Drug] = (), ax: Axes | None = N
         )
         _draw_drugs(ax, box, pills.get(name, ()))
     _draw_key(ax, bool(pills))
-    return ax
+    return whole(ax)
 
 
 def influence_graph(wiring: Wiring) -> nx.DiGraph[str]:

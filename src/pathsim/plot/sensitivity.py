@@ -8,41 +8,43 @@ import numpy as np
 
 from ..checked import checked
 from ..errors import InputError, unknown
-from .style import COLOURS, INK, PALE, canvas, drawable
+from ..units import time_text
+from .style import COLOURS, INK, MIDDLE, TICKS, canvas, caption, drawable, whole
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 RISES, FALLS = COLOURS[0], COLOURS[1]
 
 
 @checked
-def draw_tornado(table: pd.DataFrame, readout: str | None = None, most: int = 15, ax: Axes | None = None) -> Axes:
+def draw_tornado(table: pd.DataFrame, readout: str | None = None, most: int = 15, ax: Axes | None = None) -> Figure:
     """Elasticities of one readout (default the only one), the largest on top.
 
     Raises :class:`InputError` when the table holds several readouts and none is chosen.
     """
     part = _one_readout(table, readout, ("elasticity",)).head(most).iloc[::-1]
-    ax = canvas(ax, 5.2, 0.9 + 0.24 * len(part))
+    ax = canvas(ax, MIDDLE, 0.9 + 0.2 * len(part))
     values = part["elasticity"].to_numpy()
     ax.barh(np.arange(len(part)), values, height=0.7, color=[RISES if value > 0 else FALLS for value in values])
     ax.axvline(0, color=INK, linewidth=0.8)
-    ax.set_yticks(np.arange(len(part)), list(part["parameter"]), fontsize=8)
+    ax.set_yticks(np.arange(len(part)), list(part["parameter"]), fontsize=TICKS)
     ax.tick_params(axis="y", length=0)
     ax.margins(y=0.02)
     reach = 1.12 * float(np.abs(values).max() or 1.0)
     ax.set_xlim(-reach if (values < 0).any() else -0.05 * reach, reach if (values > 0).any() else 0.05 * reach)
     ax.set_xlabel(f"elasticity of {part['readout'].iloc[0]} (% per % of the parameter)")
-    ax.set_title(_where(part), fontsize=8, loc="left", color=PALE)
-    return ax
+    caption(ax, _where(part))
+    return whole(ax)
 
 
 @checked
-def draw_sobol(table: pd.DataFrame, readout: str | None = None, most: int = 12, ax: Axes | None = None) -> Axes:
+def draw_sobol(table: pd.DataFrame, readout: str | None = None, most: int = 12, ax: Axes | None = None) -> Figure:
     """First-order and total Sobol indices of one readout with their intervals, the largest on top."""
     part = _one_readout(table, readout, _SOBOL).head(most).iloc[::-1]
-    ax = canvas(ax, 5.2, 1.0 + 0.36 * len(part))
+    ax = canvas(ax, MIDDLE, 1.2 + 0.3 * len(part))
     places = np.arange(len(part))
     kinds = ((0.19, "total", "total", COLOURS[0]), (-0.19, "first", "first order", COLOURS[5]))
     for shift, name, label, colour in kinds:
@@ -58,24 +60,22 @@ def draw_sobol(table: pd.DataFrame, readout: str | None = None, most: int = 12, 
             error_kw={"ecolor": INK, "elinewidth": 0.8, "capsize": 1.5},
         )
     ax.axvline(0, color=INK, linewidth=0.8)
-    ax.set_yticks(places, list(part["parameter"]), fontsize=8)
+    ax.set_yticks(places, list(part["parameter"]), fontsize=TICKS)
     ax.tick_params(axis="y", length=0)
     ax.set_xlim(left=min(0.0, float(part["first_low"].min())) - 0.01)
     ax.set_xlabel(f"share of the variance of {part['readout'].iloc[0]} (1)")
-    handles, labels = ax.get_legend_handles_labels()
-    ax.legend(handles, labels, frameon=False, fontsize=8, loc="lower right")
-    ax.set_title(_where(part), fontsize=8, loc="left", color=PALE)
-    return ax
+    caption(ax, _where(part), columns=2)
+    return whole(ax)
 
 
 @checked
-def draw_morris(table: pd.DataFrame, readout: str | None = None, most: int = 15, ax: Axes | None = None) -> Axes:
+def draw_morris(table: pd.DataFrame, readout: str | None = None, most: int = 15, ax: Axes | None = None) -> Figure:
     """Elementary effects of one readout: mu* as bars with their intervals, sigma as points, the largest on top.
 
     A point near or beyond the end of its bar says that the effect depends on the other parameters.
     """
     part = _one_readout(table, readout, ("mu_star", "sigma"), ("mu_star_error",)).head(most).iloc[::-1]
-    ax = canvas(ax, 5.2, 1.0 + 0.24 * len(part))
+    ax = canvas(ax, MIDDLE, 1.2 + 0.2 * len(part))
     places = np.arange(len(part))
     ax.barh(
         places,
@@ -87,14 +87,13 @@ def draw_morris(table: pd.DataFrame, readout: str | None = None, most: int = 15,
         error_kw={"ecolor": INK, "elinewidth": 0.8, "capsize": 1.5},
     )
     ax.plot(part["sigma"], places, "D", markersize=4, color=COLOURS[1], label="sigma (spread)")
-    ax.set_yticks(places, list(part["parameter"]), fontsize=8)
+    ax.set_yticks(places, list(part["parameter"]), fontsize=TICKS)
     ax.tick_params(axis="y", length=0)
     ax.margins(y=0.02)
     ax.set_xlim(left=0)
     ax.set_xlabel(f"effect on {part['readout'].iloc[0]} over the whole interval (its unit)")
-    ax.legend(frameon=False, fontsize=8, loc="lower right")
-    ax.set_title(_where(part), fontsize=8, loc="left", color=PALE)
-    return ax
+    caption(ax, _where(part), columns=2)
+    return whole(ax)
 
 
 _NAMES = ("parameter", "readout", "cell_line", "treatment")
@@ -118,6 +117,4 @@ def _one_readout(
 def _where(part: pd.DataFrame) -> str:
     """Line, treatment and time, as a caption."""
     first = part.iloc[0]
-    hours = float(first["time_min"]) / 60
-    time = f"{hours:g} h" if hours >= 1 else f"{float(first['time_min']):g} min"
-    return f"{first['cell_line']}, {first['treatment']}, {time}"
+    return f"{first['cell_line']}, {first['treatment']}, {time_text(float(first['time_min']))}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import shown
 from ..arrays import FloatArray
 from ..assays.dose_response import dose_response
 from ..assays.names import open_model, read_line
@@ -21,6 +22,8 @@ from ..lab import CellLine, Dose, Library, default_library
 from ..lab.clones import Clone, cell_line_toml, default_clones
 from ..lab.host import find_site
 from ..model import Model
+from ..progress import Advance, announced, bar
+from ..shown import Shown
 from ..stats import growth_rate, hill
 from ..stats.curve import Potency
 from ..units import UNITS, Quantity, dose_nM, number_text
@@ -142,6 +145,19 @@ class Escalation:
     cells: FloatArray
     seed: int
 
+    def _shown(self) -> Shown:
+        said = f"Escalation of {self.parental} in {self.drug}: {self.reason} ({self.days:g} days)"
+        last = self.fractions[self.fractions["day"] == self.fractions["day"].max()]
+        clones = last.sort_values("fraction", ascending=False).head(8)
+        changes = ", ".join(self.changes) or "none"
+        return Shown(
+            f"{said}\nline {self.line.name}; changes: {changes}; parental {self.measure} {self.aim}",
+            clones[["clone", "fraction"]],
+        )
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
+
     @property
     def days(self) -> float:
         """How long it took."""
@@ -172,6 +188,7 @@ class Escalation:
 
 
 @checked
+@announced("escalation")
 def escalate(
     model: Model | str | Path,
     cell_line: CellLine | str,
@@ -302,6 +319,20 @@ class _Run:
         control = float(births[0, 0] - deaths[0, 0])
         if control <= 0:
             raise InputError(f"{self.culture.parental} does not grow without drug, so it cannot be escalated")
+        with bar("doses", len(ladder)) as further:
+            self._climb(ladder, births, deaths, control, progress, further)
+
+    def _climb(
+        self,
+        ladder: Sequence[float],
+        births: FloatArray,
+        deaths: FloatArray,
+        control: float,
+        progress: Callable[[str], None],
+        further: Advance,
+    ) -> None:
+        """From dose to dose until the last is reached, the culture dies or time is out."""
+        target = ladder[-1]
         day = since = relative = 0.0
         rung = 0
         recent: list[float] = []
@@ -331,6 +362,7 @@ class _Run:
                 self.reason += "the drug-free rate"
                 return
             rung, since, recent = rung + 1, 0.0, []
+            further()
             higher = ladder[rung]
             progress(
                 f"day {day:g}: {self.drug} raised to {higher:.4g} nM ({higher / self.unit:.2g} x parental "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import shown
 from ..arrays import FloatArray
 from ..errors import PathsimError
 from ..experiments.ensemble import interval
@@ -15,6 +16,7 @@ from ..experiments.readings import Reading, take_readings
 from ..lab import CellLine, Library, default_library
 from ..lab.constants import Constants
 from ..model import Model, load_model
+from ..shown import Shown, shortened
 from ..solve import Rosenbrock
 from .claims import CONFIDENCE, SCORED, Check, Claim
 from .experiments import EXPERIMENTS
@@ -60,6 +62,16 @@ class Scorecard:
     verdicts: tuple[Verdict, ...]
     nulls: Mapping[str, tuple[Verdict, ...]]
     sets: int
+
+    def _shown(self) -> Shown:
+        passed = sum(item.passed for item in self.verdicts if item.claim.scored)
+        scored = sum(item.claim.scored for item in self.verdicts)
+        failed = [item.claim for item in self.in_order() if item.claim.scored and not item.passed]
+        rows = [{"failed": claim.id, "statement": shortened(claim.statement, 90)} for claim in failed]
+        return Shown(f"Scorecard: {passed} of {scored} claims hold", rows)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def to_frame(self) -> pd.DataFrame:
         """One row per claim as :meth:`in_order`; columns ``id, verdict, statement, predicted, accepted, ...``."""

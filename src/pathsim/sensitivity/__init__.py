@@ -8,7 +8,10 @@ parameter.
 - samples of a sweep instead of a study of variance: :mod:`pathsim.sweep`
 """
 
+from ..names import listing
 from .local import elasticities
 from .variance import morris_effects, sobol_indices
 
 __all__ = ["elasticities", "morris_effects", "sobol_indices"]
+
+__dir__ = listing(__all__)

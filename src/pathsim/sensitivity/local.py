@@ -16,6 +16,7 @@ from ..experiments.conditions import resting_medium
 from ..experiments.timecourse import system_of
 from ..lab import CellLine, Library, default_library
 from ..model import Model, load_model
+from ..progress import announced
 from ..solve import Rosenbrock, Solver
 from ..sweep.axes import Axis, Kind, Range, read_axis
 from ..sweep.design import Design, line_settings
@@ -126,6 +127,7 @@ def set_up(
 
 
 @checked
+@announced("elasticities")
 def elasticities(
     model: Model | str | Path,
     cell_line: CellLine | str,

@@ -21,6 +21,7 @@ from ..checked import checked
 from ..errors import InputError
 from ..lab import CellLine, Library
 from ..model import Model
+from ..progress import announced
 from ..solve import Rosenbrock, Solver
 from .local import Interval, Setup, at_shares, intervals, set_up
 
@@ -31,6 +32,7 @@ MOST_FAILURES = 0.2
 
 
 @checked
+@announced("Sobol indices")
 def sobol_indices(
     model: Model | str | Path,
     cell_line: CellLine | str,
@@ -120,6 +122,7 @@ def _indices(readings: FloatArray, resamples: int, confidence: float, seed: int)
 
 
 @checked
+@announced("Morris effects")
 def morris_effects(
     model: Model | str | Path,
     cell_line: CellLine | str,

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .. import arguments
+from .. import arguments, shown
 from ..arrays import FloatArray
 from ..errors import raise_together
+from ..shown import Shown
 from . import logistic
 
 PARAMETERS = ("top", "bottom", "ec50", "h")
@@ -127,6 +128,16 @@ class Curve:
             "r_squared": self.r_squared,
             "notes": "; ".join(self.notes),
         }
+
+    def _shown(self) -> Shown:
+        rows = [
+            {"": name, "estimate": str(getattr(self, name.lower()))} for name in ("IC50", "EC50", "h", "top", "bottom")
+        ]
+        about = f"Hill curve of {len(self.doses)} wells ({self.confidence:.0%} profile-likelihood intervals)"
+        return Shown(about, rows, self.notes)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def __str__(self) -> str:
         lines = [

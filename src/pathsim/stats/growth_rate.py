@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from .. import arguments
+from .. import arguments, shown
 from ..arrays import FloatArray
 from ..errors import InputError, raise_together
+from ..names import listing
+from ..shown import Shown
 from . import hill
 from .curve import Curve, Estimate, Potency
 
@@ -61,6 +63,20 @@ class Metrics:
             "h": self.h.value,
             "notes": "; ".join(self.curve.notes),
         }
+
+    def _shown(self) -> Shown:
+        rows = [
+            {"": "GR50", "estimate": str(self.gr50)},
+            {"": "GRmax", "estimate": f"{self.gr_max:.4g}"},
+            {"": "GR_AOC", "estimate": f"{self.gr_aoc:.4g}"},
+            {"": "GRinf", "estimate": str(self.gr_inf)},
+            {"": "GEC50", "estimate": str(self.gec50)},
+            {"": "h", "estimate": str(self.h)},
+        ]
+        return Shown("GR metrics (GR: 1 undisturbed growth, 0 arrest, below 0 loss of cells)", rows, self.curve.notes)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def __str__(self) -> str:
         return (
@@ -146,3 +162,12 @@ def from_values(doses: Iterable[float], gr: Iterable[float], *, confidence: floa
     logs = np.log10(levels)
     area = float(np.trapezoid(1.0 - means, logs) / (logs[-1] - logs[0]))
     return Metrics(curve.ic50, float(means[-2:].min()), area, curve.ec50, curve.bottom, curve.h, curve)
+
+
+__all__ = [
+    "Metrics",
+    "from_values",
+    "metrics",
+    "values",
+]
+__dir__ = listing(__all__)

@@ -23,6 +23,7 @@ import numpy as np
 from .. import arguments
 from ..arrays import FloatArray, IndexArray
 from ..errors import InputError, brief, raise_together
+from ..names import listing
 from . import logistic
 from .curve import PARAMETERS, Curve, Estimate, Potency, t_quantile
 from .profile import Data as ProfileData
@@ -387,3 +388,14 @@ def _rows(indices: IndexArray) -> str:
 
 def _held(curve: Curve) -> FloatArray:
     return np.array([t if getattr(curve, n).fixed else math.nan for n, t in zip(PARAMETERS, curve.theta, strict=True)])
+
+
+__all__ = [
+    "Curve",
+    "Estimate",
+    "Potency",
+    "fit",
+    "fit_table",
+    "potency",
+]
+__dir__ = listing(__all__)

@@ -25,6 +25,7 @@ import numpy as np
 
 from ..arrays import FloatArray, SideArray
 from ..errors import raise_together
+from ..names import listing
 
 Scale = Literal["lin", "log", "log10"]
 
@@ -404,3 +405,17 @@ def _not_sizes(noise: object, names: Sequence[str]) -> list[str]:
         for name, value in values.items()
         if not 0 <= value < math.inf
     ]
+
+
+__all__ = [
+    "BlotNoise",
+    "Laplace",
+    "Log10Laplace",
+    "Log10Normal",
+    "LogLaplace",
+    "LogNormal",
+    "Normal",
+    "Robust",
+    "WellNoise",
+]
+__dir__ = listing(__all__)

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import arguments
+from .. import arguments, shown
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import InputError, brief, raise_together
+from ..names import listing
+from ..shown import Shown
 from ..table import check_columns, numeric_cells
 from .rounding import settled
 
@@ -121,6 +123,12 @@ class KaplanMeier:
         # a curve that comes within rounding of the quantile has reached it
         fallen = np.flatnonzero(curve <= fraction * (1 + 1e-12))
         return float(self.times[fallen[0]]) if len(fallen) else None
+
+    def _shown(self) -> Shown:
+        return Shown(f"Kaplan-Meier curve, {self}", self.to_frame())
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def __str__(self) -> str:
         who = f"{self.name}: " if self.name else ""
@@ -383,3 +391,16 @@ def _checked_arms(
     if len(set(labels)) < 2:
         raise InputError(f"survival: only one arm ('{labels[0]}'); a comparison needs at least two")
     return moments, labels, seen
+
+
+__all__ = [
+    "HazardRatio",
+    "KaplanMeier",
+    "LogRank",
+    "Time",
+    "by_arm",
+    "hazard_ratio",
+    "kaplan_meier",
+    "log_rank",
+]
+__dir__ = listing(__all__)

@@ -6,9 +6,12 @@ In comes a sweep file (:func:`read_spec`, its keys are told in ``spec.py``); out
 ``cluster.py`` spread chunks over threads and Dask workers, ``folder.py`` holds what is done and what is left.
 """
 
+from ..names import listing
 from .folder import Shard
 from .merging import merge
 from .running import Progress, run
 from .spec import Spec, make_spec, read_spec
 
 __all__ = ["Progress", "Shard", "Spec", "make_spec", "merge", "read_spec", "run"]
+
+__dir__ = listing(__all__)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..checked import checked
+from ..progress import bar
 from ..threads import threads
 from .chunk import Chunk, make_chunk
 from .cluster import connect, on_cluster
@@ -97,12 +98,14 @@ def _collect(
     started = time.monotonic()
     done = wells = failed = 0
     progress = Progress(0, len(left), 0, to_do, 0, 0.0)
-    for number, chunk in finished:
-        keep_chunk(folder, manifest, number, chunk.content)
-        done, wells, failed = done + 1, wells + chunk.wells, failed + chunk.failed
-        progress = Progress(done, len(left), wells, to_do, failed, time.monotonic() - started)
-        if report is not None:
-            report(progress)
+    with bar("sweep: wells", to_do) as further:
+        for number, chunk in finished:
+            keep_chunk(folder, manifest, number, chunk.content)
+            done, wells, failed = done + 1, wells + chunk.wells, failed + chunk.failed
+            progress = Progress(done, len(left), wells, to_do, failed, time.monotonic() - started)
+            further(chunk.wells)
+            if report is not None:
+                report(progress)
     return progress
 
 

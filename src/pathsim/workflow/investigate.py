@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, shown
 from ..assays.combination import combination_screen
 from ..assays.dose_response import dose_response
 from ..assays.names import open_model
@@ -29,11 +29,13 @@ from ..experiments.readings import Reading, take_readings
 from ..experiments.timecourse import system_of
 from ..files import only_user, read_bytes, read_json, write_whole
 from ..invivo.xenograft import Trial, xenograft
-from ..lab import CellLine, Library, default_library, default_pharmacy
+from ..lab import Alteration, CellLine, Drug, Library, default_library, default_pharmacy
 from ..lab.clones import cell_line_toml
 from ..lab.protocols import Partner, pathway_map, protocols
 from ..model import Model, models_folder
+from ..progress import bar
 from ..resistance.escalation import Rules, escalate, washout
+from ..shown import Shown
 from ..stats import growth_rate, hill, synergy
 from ..units import doses_nM, number_text
 from .methods import METHODS
@@ -66,6 +68,17 @@ class Investigation:
     tables: Mapping[str, pd.DataFrame]
     facts: Mapping[str, Any]
     methods: Mapping[str, str]
+
+    def _shown(self) -> Shown:
+        ranking = self.tables["ranking"]
+        columns = ("partner_dose", "strategy", "viability_percent", "gain_points")
+        return Shown(
+            f"Investigation of {self.settings.line} under {self.settings.drug}: best partner {self.best}",
+            ranking[[name for name in columns if name in ranking.columns]],
+        )
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     @property
     def best(self) -> str:
@@ -124,10 +137,11 @@ def investigate(
     raise_together(problems, "investigation")
     asked = settings or Settings(cell_line, drug)
     chosen = replace(asked, line=cell_line, drug=shelf.drug(drug).name, seed=seed)
-    with only_user(folder, "a study"):
+    with only_user(folder, "a study"), bar("investigation", len(STEPS)) as further:
         work = _Work(opened, shelf, chosen, Path(folder), tell or (lambda _: None), workers)
         for name, (title, run) in STEPS.items():
             work.step(name, title, run)
+            further()
     return Investigation(chosen, work.tables, work.facts, METHODS)
 
 
@@ -156,7 +170,12 @@ class _Work:
         library, shipped = self.library, hashlib.sha256()
         for path in sorted(path for path in models_folder(self.model.version).iterdir() if path.is_file()):
             shipped.update(path.name.encode() + b"\0" + path.read_bytes())
-        science = repr((library.cell_line(self.settings.line), library.alterations, library.drugs))
+        known: list[CellLine | Alteration | Drug] = [
+            library.cell_line(self.settings.line),
+            *library.alterations.values(),
+            *library.drugs.values(),
+        ]
+        science = repr([[getattr(item, each.name) for each in fields(item)] for item in known])
         return {
             **asdict(self.settings),
             "model": f"{self.model.id} {self.model.digest}",

@@ -14,6 +14,7 @@ import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ...cache import source_of
+from ...progress import bar
 from ...threads import stop_if_asked, threads
 from ..equations.system import System
 from ..llvm import jit
@@ -110,8 +111,9 @@ class Engine:
 
     @cached_property
     def code(self) -> jit.Code:
-        maths_code()
-        return jit.compile_ir(model_module(self.program, jit.machine().fused))
+        with bar("machine code of the model"):
+            maths_code()
+            return jit.compile_ir(model_module(self.program, jit.machine().fused))
 
     @cached_property
     def written_factor(self) -> jit.Code:

@@ -4,6 +4,7 @@ Data come as :class:`Wells`: from the one table (:func:`from_table`), arrays (:f
 or files (:func:`read_csv`).
 """
 
+from ...names import listing
 from .excess import bliss, hsa, loewe
 from .excess import zip_score as zip
 from .files import from_long, read_csv
@@ -54,3 +55,5 @@ __all__ = [
     "read_csv",
     "zip",
 ]
+
+__dir__ = listing(__all__)

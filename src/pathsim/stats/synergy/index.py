@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ... import arguments
+from ... import arguments, shown
 from ...arrays import FloatArray, IndexArray
 from ...errors import InputError, raise_together
+from ...shown import Shown
 from .. import logistic
 from ..curve import t_quantile
 from .excess import read
@@ -112,6 +113,14 @@ class CombinationIndex:
         potency = np.array([1.0 if single is None else single.dm for single in self.singles])
         return min(self.mixtures, key=lambda each: float(np.ptp(np.log(np.array(each.share) / potency))))
 
+    def _shown(self) -> Shown:
+        columns = ["mixture", "fa", "ci", "ci_low", "ci_high", "extrapolated"]
+        rows = self.levels[columns] if self.mixtures else self.points
+        return Shown(str(self).splitlines()[0], rows, self.notes)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
+
     def __str__(self) -> str:
         lines = [f"{' + '.join(self.drugs)}: {CONVENTION}"]
         lines += [str(single) for single in self.singles if single is not None]
@@ -191,6 +200,17 @@ class Isobologram:
     mixed: pd.DataFrame = field(repr=False, compare=False)
     confidence: float
     name: str = ""
+
+    def _shown(self) -> Shown:
+        alone = "; ".join(
+            f"{one['drug']} alone {one['dose']:.4g} {one['unit']}{_limits(one['low'], one['high'])}"
+            for one in self.alone.to_dict("records")
+        )
+        said = f"Isobologram{f' of {self.name}' if self.name else ''}: doses with {self.fa:.0%} effect; {alone}"
+        return Shown(said, self.mixed)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
 
 def isobologram(

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ... import arguments
+from ... import arguments, shown
 from ...arrays import BoolArray, FloatArray
 from ...errors import InputError, brief, raise_together, unknown
+from ...shown import Shown
 from .. import logistic
 from ..curve import Estimate, t_quantile
 from .excess import read
@@ -89,6 +90,15 @@ class Musyc:
             each = self.estimates[name]
             found |= {name: each.value, f"{name}_low": each.low, f"{name}_high": each.high}
         return found
+
+    def _shown(self) -> Shown:
+        rows = [
+            {"parameter": name, "estimate": str(each)} for name, each in (("beta", self.beta), *self.estimates.items())
+        ]
+        return Shown(str(self).splitlines()[0], rows, self.notes)
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def __str__(self) -> str:
         one, two = self.drugs

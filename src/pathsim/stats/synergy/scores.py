@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ... import arguments
+from ... import arguments, shown
 from ...arrays import FloatArray
 from ...errors import InputError
+from ...shown import Shown
 from .noise import resampled_means
 from .wells import Conditions, Wells
 
@@ -101,6 +102,15 @@ class Score:
             "combinations": len(self.wells),
             "notes": "; ".join(self.notes),
         }
+
+    def _shown(self) -> Shown:
+        two = len(self.drugs) == 2
+        return Shown(
+            str(self).split("\nnote: ")[0], self.matrix().round(1).reset_index() if two else self.wells, self.notes
+        )
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ... import arguments
+from ... import arguments, shown
 from ...arrays import FloatArray, IndexArray
 from ...errors import InputError, brief, raise_together
+from ...shown import Shown
 from ...table import check_table, numeric_cells
+from ...units import time_text
 from .. import logistic
 from ..doses import Doses, drug_columns, read_doses
 from ..rounding import settled
@@ -87,6 +89,21 @@ class Wells:
             ("doses", np.column_stack([settled(column) for column in doses.T])),
         ):
             object.__setattr__(self, name, value)
+
+    def _shown(self) -> Shown:
+        rows = [
+            {**dict(zip(self._columns, doses, strict=True)), "viability": value}
+            for doses, value in zip(self.doses.tolist(), self.viability.tolist(), strict=True)
+        ]
+        named = f"{self.name}: " if self.name else ""
+        return Shown(f"{named}{len(rows)} wells of {' + '.join(self.drugs)}", rows, self.notes)
+
+    @property
+    def _columns(self) -> list[str]:
+        return [f"{drug} ({unit})" for drug, unit in zip(self.drugs, self.units, strict=True)]
+
+    __repr__ = shown.as_text
+    _repr_html_ = shown.as_html
 
     @property
     def conditions(self) -> Conditions:
@@ -327,7 +344,7 @@ def _one_experiment(part: pd.DataFrame, rows: IndexArray, doses: Doses, scale: R
         raise InputError("the table has no rows")
     said = {str(unit) for unit in part["unit"].dropna().unique()} if "unit" in part.columns else set()
     line, what, time = (part[column].iloc[0] for column in ("cell_line", "readout", "time_min"))
-    name = f"{line}, {what}, {float(time):g} min"
+    name = f"{line}, {what}, {time_text(float(time))}"
     labels = [f"row {row + 1}" for row in rows.tolist()]
     values = part["value"].to_numpy(dtype=float)
     return from_arrays(doses.values, values, doses.drugs, doses.units, scale or Response.of_table(said), name, labels)
