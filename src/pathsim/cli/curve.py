@@ -121,22 +121,22 @@ def _reference(group: Sequence[DoseResponse], asked: str | None) -> str | None:
 
 
 def _figure(found: Sequence[DoseResponse], compared: Sequence[Comparison]) -> Any:
-    from matplotlib.figure import Figure
-
     from ..plot.dose_response import draw_dose_response
+    from ..plot.style import MIDDLE, PAGE, page
 
     counted = [one for one in found if one.metrics is not None]
-    figure = Figure(figsize=(5.8 * (1 + bool(counted)), 4.2), layout="constrained")
+    figure = page(PAGE if counted else MIDDLE, 3.3 + 0.15 * len(found))
     axes = figure.subplots(1, 1 + bool(counted), squeeze=False)[0]
     labels = list(dict.fromkeys(one.response for one in found))
     label = labels[0] if len(labels) == 1 and not found[0].labels.get("series") else "response"
-    draw_dose_response({one.name: one.curve for one in found}, ax=axes[0], response_label=label)
-    if counted:
-        curves = {one.name: one.metrics.curve for one in counted if one.metrics is not None}
-        draw_dose_response(curves, ax=axes[1], response_label="GR value")
+    heading = ""
     if len(compared) == 1 and len(compared[0].table) == 1:
         row = compared[0].table.iloc[0]
         if row["ratio"] is not None and row["ratio_low"] is not None:
             ratio = f"ratio of IC50s {row['ratio']:.3g} ({row['ratio_low']:.3g} to {row['ratio_high']:.3g})"
-            axes[0].set_title(f"{ratio}; one curve for both: p = {row['p_shared']:.2g}", fontsize=8, loc="left")
+            heading = f"{ratio}; one curve for both: p = {row['p_shared']:.2g}"
+    draw_dose_response({one.name: one.curve for one in found}, ax=axes[0], response_label=label, heading=heading)
+    if counted:
+        curves = {one.name: one.metrics for one in counted if one.metrics is not None}
+        draw_dose_response(curves, ax=axes[1], response_label="GR value")
     return figure

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..stats import growth_rate, hill
 from ..stats.curve import Curve, Potency, rounded
 from ..stats.doses import single_drug_curves
+from ..stats.growth_rate import Metrics
 from ..units import handy_concentration, time_text
 from .style import COLOURS, INK, MIDDLE, PALE, canvas, caption, log_axis, whole
 
@@ -27,9 +28,12 @@ _MARKERS = "osD^vP<>"
 
 @checked
 def draw_dose_response(
-    data: pd.DataFrame | Mapping[str, Curve], ax: Axes | None = None, response_label: str = "", heading: str = ""
+    data: pd.DataFrame | Mapping[str, Curve | Metrics],
+    ax: Axes | None = None,
+    response_label: str = "",
+    heading: str = "",
 ) -> Figure:
-    """Draw the dose responses of a table in the one schema, or fitted curves by name.
+    """Draw the dose responses of a table in the one schema, or fitted curves (or GR metrics) by name.
 
     Untreated wells stand left of a break in the log axis. The dashed line is half of the top where there is one curve;
     a diamond on a curve is its IC50 (GR50 of GR values) with the profile interval; one that is not reached is said in
@@ -44,9 +48,7 @@ def draw_dose_response(
     Raises :class:`InputError` for a table without a dose response and for curves in different dose units.
     """
     drawn, shared = (
-        ([_Drawn(name, curve, "IC50") for name, curve in data.items()], "")
-        if isinstance(data, Mapping)
-        else _curves(data)
+        ([_fitted(name, curve) for name, curve in data.items()], "") if isinstance(data, Mapping) else _curves(data)
     )
     units = {each.curve.unit for each in drawn}
     if len(units) != 1:
@@ -89,6 +91,10 @@ class _Drawn:
     curve: Curve
     potency: str
     drug: str = ""
+
+
+def _fitted(name: str, found: Curve | Metrics) -> _Drawn:
+    return _Drawn(name, found.curve, "GR50") if isinstance(found, Metrics) else _Drawn(name, found, "IC50")
 
 
 def _draw_whiskers(ax: Axes, table: pd.DataFrame, zero_at: float, factor: float) -> None:
@@ -185,7 +191,7 @@ def _mark_break(ax: Axes, zero_at: float, lowest: float) -> None:
         )
 
 
-def _response_label(data: pd.DataFrame | Mapping[str, Curve]) -> str:
+def _response_label(data: pd.DataFrame | Mapping[str, Curve | Metrics]) -> str:
     if isinstance(data, Mapping):
         return "response"
     readouts = list(dict.fromkeys(str(name) for name in data["readout"]))
