@@ -184,6 +184,33 @@ T47D;IGF1 5 nM;0;1,0;700;a
 T47D;IGF1 5 nM;0,25;3,1;650;a
 MCF7;inhibitor 300 nM;1;n.d.;810;b
 """
+SYNERGY_MATRIX = """Drug1:;a;;
+Drug2:;b;;
+ConcUnit:;uM;;
+;0;1;10
+0;100;80,5;40
+0,1;90;70;30
+1;50;;11
+
+Drug1:;a;;
+Drug2:;c;;
+ConcUnit:;nM;;
+;0;1;10
+0;100;80,5;40
+0,1;90;70;30
+1;50;20;n.d.
+"""
+COMBENEFIT = """,0,1,10
+0,1.0,0.9,0.5
+5,0.8,0.7,0.3
+50,0.4,0.3,0.1
+
+Agent1,a
+Agent2,b
+Unit1,nM
+Unit2,uM
+Title,cells
+"""
 CURVES = """cell_line,drug,dose_uM,viability,replicate
 PC9,a,0,100,1
 PC9,a,0.01,91,1
@@ -333,6 +360,12 @@ def _curves(path: Path) -> list[float]:
     return _numbers(row[name] for row in rows for name in ("top", "bottom"))
 
 
+def _matrices(path: Path) -> list[float]:
+    found = ps.synergy.read_file(path, tell=lambda said: None)
+    ps.synergy.outliers(found)
+    return [ps.synergy.hsa(wells, resamples=0).mean for wells in found[:3]]
+
+
 def _plate(path: Path) -> list[float]:
     rows = ps.hill.fit_table(read_table(path)).to_dict("records")
     return _numbers(row[name] for row in rows for name in ("top", "bottom"))
@@ -397,7 +430,8 @@ READERS: dict[str, Reader] = {
     "survival": (_survival, ".csv", lambda: [SURVIVAL]),
     "cell counts": (_counts, ".csv", lambda: [COUNTS]),
     "parameter sets": (_parameter_sets, ".csv", lambda: [PARAMETER_SETS]),
-    "synergy": (lambda path: ps.synergy.read_csv(path, PERCENT), ".csv", lambda: [MATRIX]),
+    "synergy": (lambda path: ps.synergy.read_file(path, PERCENT), ".csv", lambda: [MATRIX]),
+    "matrices": (_matrices, ".csv", lambda: [MATRIX, SYNERGY_MATRIX, COMBENEFIT, COMBINED]),
     "treatment": (_text(lambda text: str(Treatment.parse(text))), ".txt", lambda: [TREATMENT]),
     "quantity": (_text(units.quantity), ".txt", lambda: ["1.5 uM", "10 %", "2 h", "3 mg/kg"]),
     "times": (_text(units.times_min), ".txt", lambda: ["0 15 min 2 h", "0 .. 2 h x 9"]),

@@ -43,6 +43,7 @@ VERBS = (
     "blot",
     "dose_response",
     "combine",
+    "score",
     "curve",
     "sweep",
     "sensitivity",

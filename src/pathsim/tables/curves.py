@@ -333,7 +333,7 @@ def _checked(table: Table, frame: pd.DataFrame, problems: list[str]) -> pd.DataF
     missing = frame["value"].isna()
     bad = frame[~missing & ~(frame["dose"] >= 0)]
     if not problems:
-        for line, dose in dict(bad["dose"]).items():
+        for line, dose in dict(zip(bad.index, bad["dose"], strict=True)).items():
             cell = table.rows[table.lines.index(line)][table.names.index(_dose_name(table))] if len(table.lines) else ""
             said = "is negative; logarithms are said in the column's name ('log10 dose (M)')" if dose < 0 else None
             problems.append(f"row {line}: dose '{cell}' {said}" if said else no_number(int(str(line)), "dose", cell))

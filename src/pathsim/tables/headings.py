@@ -51,7 +51,7 @@ def heading(text: str) -> Heading:
     logged = re.match(r"\s*log(?!\s*2)\s*_?(?:10)?(?=[^a-z]|$|conc|dose|m$)", text.strip().lower())
     if logged and not symbol:
         inside = re.fullmatch(r"\s*log\s*_?(?:10)?\s*[\[(]?\s*([a-zµμ]*m)\s*[\])]?\s*", text, re.IGNORECASE)
-        symbol = _unit(inside[1]) if inside else None
+        symbol = unit_of(inside[1]) if inside else None
     bracketed = re.sub(r"[\[(][^\])]*[\])]\s*$", "", base).strip() if symbol is None and not logged else base
     return Heading(text, fold(bracketed or base), symbol, bool(logged))
 
@@ -69,10 +69,10 @@ def _trailing_unit(text: str) -> tuple[str, Unit] | None:
         found = pattern.match(text.strip())
         if found:
             inner = found[2].rpartition(",")[2].strip()
-            symbol = _unit(inner)
+            symbol = unit_of(inner)
             if symbol is not None and found[1].strip():
                 return found[1].strip(), symbol
-    whole = _unit(text.strip().lower()) if len(fold(text)) > 3 else None
+    whole = unit_of(text.strip().lower()) if len(fold(text)) > 3 else None
     return ("time", whole) if whole is not None and whole.dimension is Dimension.TIME else None
 
 
@@ -83,7 +83,8 @@ _UNIT_SPELLINGS = {
 """How units are written in the head of a column beside the spellings of :mod:`pathsim.units`."""
 
 
-def _unit(text: str) -> Unit | None:
+def unit_of(text: str) -> Unit | None:
+    """The unit that a text is, in any spelling; None where it is none."""
     spelt = text.strip().strip(".")
     for one in (spelt, _UNIT_SPELLINGS.get(spelt.lower(), "")):
         if one:
@@ -265,9 +266,9 @@ def times_min(table: Table, name: str, problems: list[str]) -> list[str]:
     found: list[str] = []
     bare = 0
     for cell in cells:
-        amount = _amount(table.numbers.text(cell))
-        if amount is not None and amount[1].dimension is Dimension.TIME:
-            found.append(_scaled(amount[0], amount[1]))
+        given = amount(table.numbers.text(cell))
+        if given is not None and given[1].dimension is Dimension.TIME:
+            found.append(_scaled(given[0], given[1]))
         else:
             bare += as_number(cell) not in (0.0,) and as_number(cell) == as_number(cell)
             found.append(cell)
@@ -278,9 +279,10 @@ def times_min(table: Table, name: str, problems: list[str]) -> list[str]:
     return found
 
 
-def _amount(cell: str) -> tuple[str, Unit] | None:
+def amount(cell: str) -> tuple[str, Unit] | None:
+    """Number and unit of a cell such as ``24 h``; None for any other."""
     match = re.fullmatch(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*([^\s0-9.][^\s]*)", cell.strip())
-    symbol = _unit(match[2]) if match else None
+    symbol = unit_of(match[2]) if match else None
     return (match[1], symbol) if match and symbol is not None else None
 
 
@@ -309,8 +311,8 @@ def doses(table: Table, name: str, stated: str | None, beside: Sequence[str] | N
     """
     parts = heading(name)
     cells = [_vehicle_is_zero(table.numbers.text(cell)) for cell in table.cells(name)]
-    amounts = [_amount(cell) for cell in cells]
-    if any(amount is not None and amount[1].dimension in _DOSE_UNITS for amount in amounts):
+    amounts = [amount(cell) for cell in cells]
+    if any(given is not None and given[1].dimension in _DOSE_UNITS for given in amounts):
         return _doses_with_units(table, name, cells, amounts, problems)
     plain, problem = table.numbers.column(name, [_vehicle_is_zero(cell) for cell in table.cells(name)])
     if problem:
@@ -321,17 +323,18 @@ def doses(table: Table, name: str, stated: str | None, beside: Sequence[str] | N
         known[""] = unit("M")
     for text in dict.fromkeys(texts):
         if text and text not in known:
-            known[text] = _unit(text)
+            known[text] = unit_of(text)
             if known[text] is None:
-                line = table.lines[texts.index(text)]
-                problems.append(f"row {line}: unknown unit '{brief(text)}' (nM, uM, mM, ng/ml ...)")
+                said = f"row {table.lines[texts.index(text)]}: unknown unit '{brief(text)}' (nM, uM, mM, ng/ml ...)"
+                problems += [said] if said not in problems else []
     used = {text for text, cell in zip(texts, plain, strict=True) if as_number(cell) != 0}
     kinds = {symbol.dimension.value for text in used if (symbol := known[text]) is not None}
     if len(kinds) > 1:
         problems.append(f"column '{name}' mixes {' and '.join(sorted(kinds))}; one drug needs one kind of unit")
     if kinds and any(known[text] is None for text in used):
-        empty = next((i for i, text in enumerate(texts) if text in used and known[text] is None), 0)
-        problems.append(f"row {table.lines[empty]}: no unit, while other rows state one")
+        empty = next((i for i, text in enumerate(texts) if text in used and not text), None)
+        said = f"row {table.lines[empty or 0]}: no unit, while other rows state one"
+        problems += [said] if empty is not None and said not in problems else []
     values = []
     for cell, text in zip(plain, texts, strict=True):
         value, symbol = as_number(cell), known[text]
@@ -359,17 +362,17 @@ def _doses_with_units(
 ) -> DoseColumn:
     values = []
     kinds: dict[str, None] = {}
-    for cell, amount, line in zip(cells, amounts, table.lines, strict=True):
-        if amount is None:
+    for cell, given, line in zip(cells, amounts, table.lines, strict=True):
+        if given is None:
             zero = as_number(cell) == 0
             if not zero and as_number(cell) == as_number(cell):
                 problems.append(f"row {line}: {name} is '{cell}' without a unit, while other rows have one")
             values.append(0.0 if zero else float("nan"))
             continue
-        value = as_number(amount[0])
-        values.append(_inner(value, amount[1]))
+        value = as_number(given[0])
+        values.append(_inner(value, given[1]))
         if value != 0:
-            kinds[amount[1].dimension.value] = None
+            kinds[given[1].dimension.value] = None
     if len(kinds) > 1:
         problems.append(f"column '{name}' mixes {' and '.join(sorted(kinds))}; one drug needs one kind of unit")
     return DoseColumn(values, next(iter(kinds), ""))

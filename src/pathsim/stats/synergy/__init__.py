@@ -1,17 +1,18 @@
 """Drug combinations: Bliss, HSA, Loewe, ZIP, combination index, isobologram, MuSyC; unit and sign beside each number.
 
 Data come as :class:`Wells`: from the one table (:func:`from_table`), arrays (:func:`from_arrays`, :func:`from_matrix`)
-or files (:func:`read_csv`).
+or files (:func:`read_file`).
 """
 
 from ...names import listing
 from .excess import bliss, hsa, loewe
 from .excess import zip_score as zip
-from .files import from_long, read_csv
+from .files import from_long, read_file
 from .index import CombinationIndex, Isobologram, combination_index, isobologram
 from .median_effect import MedianEffect, median_effect
 from .musyc_surface import Musyc, musyc, musyc_response
-from .ranking import rank
+from .outliers import outliers
+from .ranking import METRICS, rank, summary
 from .scores import Convention, Score, ScoreFunction
 from .wells import (
     Response,
@@ -26,6 +27,7 @@ from .wells import (
 )
 
 __all__ = [
+    "METRICS",
     "CombinationIndex",
     "Convention",
     "Isobologram",
@@ -51,8 +53,10 @@ __all__ = [
     "musyc",
     "musyc_response",
     "normalised",
+    "outliers",
     "rank",
-    "read_csv",
+    "read_file",
+    "summary",
     "zip",
 ]
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ...errors import InputError
-from .excess import bliss
+from ...arrays import BoolArray
+from ...errors import InputError, unknown
+from .excess import bliss, hsa, loewe, zip_score
+from .index import combination_index
+from .musyc_surface import musyc
+from .outliers import outliers
 from .wells import Wells
 
 if TYPE_CHECKING:
@@ -62,6 +66,64 @@ def rank(experiments: Sequence[Wells], metric: Callable[..., Scored] = bliss, **
     downwards = not str(frame["synergy_if"].dropna().iloc[0]).startswith("<")
     ordered = frame.sort_values("mean", ascending=not downwards, na_position="last", kind="stable")
     return ordered.drop(columns="_drugs").reset_index(drop=True)
+
+
+METRICS: Mapping[str, Callable[..., Scored]] = {
+    "bliss": bliss, "hsa": hsa, "loewe": loewe, "zip": zip_score, "ci": combination_index, "musyc": musyc,
+}  # fmt: skip
+"""Every score, by its short name."""
+
+
+def summary(experiments: Sequence[Wells], metrics: Sequence[str] = tuple(METRICS), seed: int = 0) -> pd.DataFrame:
+    """Every experiment under every metric, the strongest experiment by the first metric on top.
+
+    Returns:
+        One row per experiment and metric, as the score's ``row``, with its ``rank``, the number of ``wells``, and how
+        many of them are ``outliers`` (:func:`outliers`). An experiment that a metric cannot score keeps its row, with
+        the ``problem``; one whose wells disagree with those of other experiments of its drugs has a note.
+
+    Raises:
+        InputError: for an unknown metric, no experiment, or when no experiment can be scored by any.
+    """
+    import pandas as pd
+
+    for name in metrics:
+        if name not in METRICS:
+            raise unknown("metric", name, METRICS)
+    if not experiments or not metrics:
+        raise InputError(f"no {'metric' if experiments else 'experiment'} to score with")
+    flags = outliers(experiments)
+    rows: list[dict[str, Any]] = []
+    for place, (wells, marked) in enumerate(zip(experiments, flags, strict=True)):
+        for name in metrics:
+            seeded = {} if name in ("ci", "musyc") else {"seed": seed}
+            row: dict[str, Any] = {"experiment": wells.name, "drugs": " + ".join(wells.drugs), "metric": name}
+            try:
+                row |= {**METRICS[name](wells, **seeded).row(), "problem": ""}
+            except InputError as error:
+                row |= {"mean": math.nan, "problem": str(error)}
+            row.setdefault("combinations", len(wells.conditions.combined))
+            notes = [str(row.get("notes", "")), _stray(marked, experiments, place)]
+            row |= {"wells": len(marked), "outliers": int(marked.sum()), "notes": "; ".join(filter(None, notes))}
+            rows.append(row | {"_place": place})
+    if all(row["problem"] for row in rows):
+        raise InputError(f"no experiment can be scored; the first says: {rows[0]['problem']}")
+    frame = pd.DataFrame(rows)
+    frame["mean"] = pd.to_numeric(frame["mean"], errors="coerce")
+    leading = frame.iloc[:: len(metrics)]
+    signs = leading["synergy_if"].dropna()
+    downwards = len(signs) > 0 and str(signs.iloc[0]).startswith("<")
+    order = leading.sort_values("mean", ascending=downwards, na_position="last", kind="stable")["_place"].tolist()
+    frame.insert(0, "rank", [order.index(place) + 1 for place in frame["_place"]])
+    return frame.sort_values("rank", kind="stable").drop(columns="_place").reset_index(drop=True)
+
+
+def _stray(marked: BoolArray, experiments: Sequence[Wells], place: int) -> str:
+    """A note on an experiment of which many wells disagree with other experiments of the same drugs."""
+    alike = [wells for wells in experiments if wells.drugs == experiments[place].drugs]
+    if len(alike) < 3 or marked.mean() < 0.2:
+        return ""
+    return f"this matrix disagrees with the {len(alike) - 1} others of its drugs in {marked.mean():.0%} of its wells"
 
 
 def _beyond_partners(frame: pd.DataFrame) -> list[float | None]:
