@@ -54,5 +54,5 @@ def test_lines_left_out_are_counted_by_drug() -> None:
     table = table.assign(low=table["left_out"] - 0.15, high=table["left_out"] + 0.15)
     figure = draw_left_out(table)
     titles = [ax.get_title(loc="left") for ax in figure.axes]
-    assert titles == ["x\nrank r 1.00, 3 of 3 held", "y\nrank r -1.00, 1 of 2 held"]
+    assert titles == ["x\nr 1.00, 3/3 held", "y\nr -1.00, 1/2 held"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["A", "B", "C"]

@@ -233,3 +233,18 @@ def test_a_bad_clone_file_is_refused(tmp_path: Path) -> None:
         read_clones(path, LIBRARY)
     for words in ("did you mean PTEN_loss", "genetic or adaptive", "frequency is 2", "rate needs"):
         assert words in str(caught.value)
+
+
+def test_the_gastric_line_of_the_source_page_becomes_resistant() -> None:
+    """SNU601 starts sensitive, becomes resistant by more than growing faster, and keeps its signals under the drug."""
+    run = escalate(MODEL, "SNU601", "alpelisib")
+    assert run.resistant
+    assert "PTEN_loss" in run.changes
+    before, after = run.shift.gr50
+    assert before.value is not None
+    assert after.value is None or after.value > 3 * before.value
+    readouts = ["pAKT_S473", "pPRAS40_T246", "pSRC_Y419", "pSTAT1_Y701", "pS6_S240"]
+    lines = [run.parental, run.line]
+    table = western_blot(MODEL, lines, ["serum 10 % + alpelisib 1 uM"], readouts, "24 h")
+    parental, resistant = table["value"].to_numpy(dtype=float).reshape(2, -1)
+    assert (resistant > [5 * parental[0], 5 * parental[1], 1.5 * parental[2], 1.5 * parental[3], 2 * parental[4]]).all()

@@ -113,7 +113,7 @@ def draw_left_out(table: pd.DataFrame) -> Figure:
             ax.plot(x, y, linestyle="none", markersize=3.8, markeredgewidth=0, label=place, **style)
         held = int(((own["measured"] >= own["low"]) & (own["measured"] <= own["high"])).sum())
         correlation = own["measured"].rank().corr(own["left_out"].rank())
-        ax.set_title(f"{drug}\nrank r {correlation:.2f}, {held} of {len(own)} held", fontsize=6, loc="left")
+        ax.set_title(f"{drug}\nr {correlation:.2f}, {held}/{len(own)} held", fontsize=6, loc="left")
         ax.tick_params(labelsize=6)
     for ax in axes[len(drugs) :]:
         ax.set_visible(False)
