@@ -30,7 +30,8 @@ def lane(blot: pd.DataFrame, line: str, ending: str, readout: str) -> float:
 
 
 def test_the_table_has_one_row_per_band(blot: pd.DataFrame) -> None:
-    assert list(blot.columns) == list(COLUMNS)
+    assert list(blot.columns) == [*COLUMNS, "unit"]
+    assert set(blot["unit"][blot["readout"] != "vinculin"]) == {"nM"}
     assert len(blot) == 2 * 4 * len(READOUTS)
     check_table(blot)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import pathsim as ps
 from pathsim.cli import main
 
 
@@ -29,9 +31,39 @@ def test_dose_response(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     assert frame["value"].iloc[0] == pytest.approx(100.0)
     assert frame["value"].is_monotonic_decreasing
     assert "IC50" in said
+    assert "misfit of the curve to wells without noise" in said
+    assert len(set(frame["ic50_nM"])) == 1
     code, out, _ = run(capsys, *words, "-o", str(tmp_path))
     assert (code, out) == (0, "")
     assert {path.name for path in tmp_path.glob("*.csv")} == {"dose_response.csv", "curves.csv"}
+    code, out, said = run(capsys, *words, "--json", "-q")
+    assert "IC50" in said  # -q silences progress, not what was found
+    found = json.loads(out)["curves"][0]
+    assert (found["ic50"], found["ic50_relation"]) == (frame["ic50_nM"].iloc[0], "=")
+    assert found["intervals"].startswith("misfit of the curve")
+    noisy = run(capsys, *words, "--noise", "--replicates", "2")[2]
+    assert "95% profile-likelihood intervals" in noisy
+
+
+def test_lines_and_drugs_in_any_number_and_order(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["dose-response", "T47D", "MCF7", "alpelisib", "trametinib", "--doses", "10 nM 1 uM", "--time", "1 h"]
+    _, out, _ = run(capsys, *words, "--readout", "pAKT_S473")
+    frame = pd.read_csv(io.StringIO(out))
+    assert list(frame.groupby(["drug", "cell_line"], sort=False).groups) == [
+        (drug, line) for drug in ("alpelisib", "trametinib") for line in ("T47D", "MCF7")
+    ]
+    same = ps.dose_response(
+        "pi3k_mapk", ["T47D", "MCF7"], ["alpelisib", "trametinib"], "10 nM 1 uM", "pAKT_S473", "1 h"
+    )
+    assert list(frame["value"]) == pytest.approx(list(same["value"]))
+    swapped = run(capsys, "dose-response", "alpelisib", "T47D", "--doses", "1 uM", "--time", "1 h")
+    assert swapped[0] == 0
+    words = ["combine", "T47D", "MCF7", "alpelisib", "trametinib", "--doses", "10 nM 1 uM", "--time", "24 h", "--json"]
+    found = json.loads(run(capsys, *words)[1])
+    assert list(found) == ["bliss_scores", "summary", "wells"]
+    assert [row["cell_line"] for row in found["summary"]] == ["T47D", "MCF7"]
+    first = [row["excess"] for row in found["bliss_scores"] if row["cell_line"] == "T47D"]
+    assert found["summary"][0]["mean"] == pytest.approx(sum(first) / len(first))
 
 
 def test_growth_rate_metrics(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -49,13 +81,14 @@ def test_combine(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     words = ["combine", "T47D", "alpelisib", "mirdametinib", "--doses", "10 nM .. 1 uM x 3"]
     code, out, said = run(capsys, *words)
     assert code == 0
-    assert list(pd.read_csv(io.StringIO(out)).columns)[:2] == ["alpelisib_nM", "mirdametinib_nM"]
+    assert list(pd.read_csv(io.StringIO(out)).columns)[:3] == ["cell_line", "alpelisib_nM", "mirdametinib_nM"]
     assert "percentage points" in said
     assert "> 0 is synergy" in said
+    assert "not confidence" in said
     code, out, said = run(capsys, *words, "--metric", "ci", "-o", str(tmp_path))
     assert (code, out) == (0, "")
     assert "< 1 is synergy" in said
-    assert {path.name for path in tmp_path.glob("*.csv")} == {"wells.csv", "ci_scores.csv"}
+    assert {path.name for path in tmp_path.glob("*.csv")} == {"wells.csv", "ci_scores.csv", "summary.csv"}
     code, out, _ = run(capsys, *words, "--wells", "--plate", "96", "--replicates", "2", "--noise")
     assert code == 0
     assert len(pd.read_csv(io.StringIO(out))) == 2 * (15 + 8)

@@ -31,6 +31,7 @@ def test_a_folder_takes_every_table_and_the_figure(tmp_path: Path) -> None:
     assert ended.value.code == DONE
     assert {path.name for path in tmp_path.iterdir() if not path.name.endswith(".stamp.json")} == {
         "summary.csv",
+        "log_rank.csv",
         "mice.csv",
         "volumes.csv",
         "lysate.csv",

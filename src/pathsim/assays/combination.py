@@ -37,7 +37,7 @@ def combination_screen(
     model: Model | str | Path,
     cell_line: CellLine | str | Sequence[CellLine | str],
     drugs: Sequence[str],
-    doses: Doses | Mapping[str, Doses],
+    doses: Doses | Mapping[str, Doses] = "1 nM .. 10 uM x 7",
     time: str | Iterable[float] = "72 h",
     readout: str = "viability",
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 def dose_response(
     model: Model | str | Path,
     cell_line: CellLine | str | Sequence[CellLine | str],
-    drug: str,
-    doses: str | Iterable[float | str],
+    drug: str | Sequence[str],
+    doses: str | Iterable[float | str] = "1 nM .. 10 uM x 9",
     readout: str = "viability",
     time: str | Iterable[float] = "72 h",
     *,
@@ -52,6 +53,7 @@ def dose_response(
 
     Args:
         cell_line: a line, or several (each on plates of its own).
+        drug: a drug, or several, each on its own.
         doses: ``"1 nM .. 10 uM x 9"``, or numbers in nM, or texts such as ``["0 nM", "100 nM"]``; vehicle wells are
             always there, whether or not a zero dose is named.
         readout: ``viability`` (% of vehicle), ``colony`` (% of vehicle, meant for ``time="14 d"``), ``GR``, or any
@@ -67,7 +69,7 @@ def dose_response(
 
     Returns:
         The one table, ``cell_line, treatment, time_min, readout, value``, with ``unit, drug, dose_nM, replicate`` and,
-        on plates, ``plate, well``. Vehicle wells have dose 0. Rows: line, time, replicate, then ascending dose.
+        on plates, ``plate, well``. Vehicle wells have dose 0. Rows: drug, line, time, replicate, then ascending dose.
 
     Raises:
         InputError: every name, dose, time or number that makes no sense, at once. SimulationError: a well failed.
@@ -75,19 +77,33 @@ def dose_response(
     opened = open_model(model)
     shelf = library or default_library(opened.version)
     problems: list[str] = []
+    drugs = [drug] if isinstance(drug, str) else list(drug)
+    if not drugs:
+        problems.append("no drug is named")
+    problems += [f"drug '{name}' is named twice" for name in sorted({n for n in drugs if drugs.count(n) > 1})]
     lines = read_lines(cell_line, shelf, problems)
-    amounts = read_doses(doses, drug, problems)
+    amounts = read_doses(doses if isinstance(doses, str) else list(doses), " and ".join(drugs), problems)
     moments = read_times(time, problems)
     measured = read_readout(readout, opened, problems)
     layout = read_plate(plate, noise, replicates, problems)
-    vehicle = read_medium(medium or full_medium(opened), before, [drug], moments, shelf, problems)
+    vehicle = read_medium(medium or full_medium(opened), before, drugs, moments, shelf, problems)
     raise_together(problems, "dose response")
     assert vehicle is not None
-    treatments = [add_doses(vehicle, [(drug, dose)]) for dose in amounts]
-    signals = read_signals(opened, lines, treatments, vehicle, measured, moments, shelf, solver, workers)
-    places = fill_plates(layout, len(treatments), replicates)
-    labels = {"drug": [drug] * len(places), "dose_nM": [dose_of(place, amounts) for place in places]}
-    return assemble(lines, moments, places, [vehicle, *treatments], signals, measured, labels, noise, seed)
+    treatments = [[add_doses(vehicle, [(name, dose)]) for dose in amounts] for name in drugs]
+    everything = [treatment for series in treatments for treatment in series]
+    signals = read_signals(opened, lines, everything, vehicle, measured, moments, shelf, solver, workers)
+    places = fill_plates(layout, len(amounts), replicates)
+    frames = []
+    for number, (name, series) in enumerate(zip(drugs, treatments, strict=True)):
+        own = slice(number * len(amounts), (number + 1) * len(amounts))
+        part = replace(signals, values=signals.values[:, own])
+        labels = {"drug": [name] * len(places), "dose_nM": [dose_of(place, amounts) for place in places]}
+        frames.append(assemble(lines, moments, places, [vehicle, *series], part, measured, labels, noise, seed))
+    if len(frames) == 1:
+        return frames[0]
+    import pandas as pd
+
+    return pd.concat(frames, ignore_index=True)
 
 
 def dose_of(place: Place, amounts: Sequence[float]) -> float:

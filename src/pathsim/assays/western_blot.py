@@ -55,8 +55,8 @@ def western_blot(
         seed: starts the noise. The noise of a band depends on what it is, not on where it stands in the table.
 
     Returns:
-        The one table: ``cell_line, treatment, time_min, readout, value``, with ``replicate`` and ``gel`` when there
-        are several gels or noise. Rows are ordered as asked: line, treatment, time, readout, replicate.
+        The one table: ``cell_line, treatment, time_min, readout, value, unit``, with ``replicate`` and ``gel`` when
+        there are several gels or noise. Rows are ordered as asked: line, treatment, time, readout, replicate.
 
     Raises:
         InputError: a name, treatment, time or number that makes no sense. SimulationError: a condition failed.
@@ -101,7 +101,16 @@ def blot_columns(
     for column, name in enumerate(names):
         if name not in controls:
             bands[:, column] = signal[:, :, measured.index(name)].reshape(-1)
-    return _columns(lanes, names, bands, replicates, noise, seed)
+    return _columns(lanes, names, bands, _units(opened, names, noise), replicates, noise, seed)
+
+
+def _units(model: Model, names: Sequence[str], noise: BlotNoise | None) -> list[str]:
+    """The unit of each band: arbitrary on a gel with noise, else the model's, 1 for a loading control."""
+    if noise is not None:
+        return ["a.u."] * len(names)
+    known = {note.name: note.unit for note in model.annotations}
+    controls = protocols(model.version).loading_controls
+    return [known.get(name, "1" if name in controls else "") for name in names]
 
 
 class Lane(NamedTuple):
@@ -113,7 +122,13 @@ class Lane(NamedTuple):
 
 
 def _columns(
-    lanes: Sequence[Lane], names: Sequence[str], bands: FloatArray, replicates: int, noise: BlotNoise | None, seed: int
+    lanes: Sequence[Lane],
+    names: Sequence[str],
+    bands: FloatArray,
+    units: Sequence[str],
+    replicates: int,
+    noise: BlotNoise | None,
+    seed: int,
 ) -> dict[str, npt.NDArray[Any]]:
     gels = [bands if noise is None else expose(bands, lanes, names, noise, seed, gel) for gel in range(replicates)]
     count = len(lanes) * len(names)
@@ -123,6 +138,7 @@ def _columns(
         "time_min": np.repeat([lane.time_min for lane in lanes], len(names) * replicates),
         "readout": np.tile(np.repeat(names, replicates), len(lanes)),
         "value": np.stack([gel.reshape(-1) for gel in gels], axis=1).reshape(-1),
+        "unit": np.tile(np.repeat(units, replicates), len(lanes)),
     }
     if replicates > 1 or noise is not None:
         columns["replicate"] = np.tile(np.arange(1, replicates + 1), count)

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from contextvars import ContextVar
 from enum import StrEnum
@@ -211,7 +211,7 @@ NoiseFamily = Annotated[
         "proportion to the value) where there is none.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr; results are still said.")]
 
 
 @app.callback()
@@ -379,6 +379,28 @@ def deliver(
     write_whole(path, text)
     stamp(model).write_beside(path)
     note(f"wrote {path}", quiet)
+
+
+def deliver_all(
+    tables: Mapping[str, Any],
+    as_json: bool = False,
+    folder: str | None = None,
+    quiet: bool = False,
+    *,
+    model: OpenModel | str | None = None,
+) -> None:
+    """Send what belongs together, DataFrames by name, the main one first.
+
+    Every table goes into the folder, or all of them as one JSON object or the main one as CSV to stdout.
+    """
+    if folder is not None:
+        for name, table in tables.items():
+            deliver(table, name, as_json, folder, quiet, model=model)
+    elif as_json:
+        parts = (f'"{name}": {json_text(table).rstrip()}' for name, table in tables.items())
+        send("{\n" + ",\n".join(parts) + "\n}\n")
+    else:
+        send(next(iter(tables.values())).to_csv(index=False))
 
 
 def json_text(table: Any) -> str:

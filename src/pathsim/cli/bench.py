@@ -169,6 +169,35 @@ class Steps:
 STEPS = Steps()
 """The rules of ``Rules()``."""
 
+
+def lines_and_drugs(words: Sequence[str], library: Library) -> tuple[list[str], list[str]]:
+    """Cell lines and drugs named in any order, told apart by what is on the shelf.
+
+    Raises :class:`InputError` for every word that is neither, and where none of either is named.
+    """
+    drugs = [word for word in words if _is_drug(word, library)]
+    lines = [word for word in words if word not in drugs]
+    problems = []
+    for word in lines:
+        try:
+            library.cell_line(word)
+        except PathsimError as error:  # which says what looks like a drug
+            problems.append(str(error))
+    if not problems:
+        missing = [what for what, found in (("cell line", lines), ("drug", drugs)) if not found]
+        problems = [f"no {what} is named among {', '.join(words)}" for what in missing]
+    raise_together(problems)
+    return lines, drugs
+
+
+def _is_drug(word: str, library: Library) -> bool:
+    try:
+        library.drug(word)
+    except PathsimError:
+        return False
+    return True
+
+
 Verb = TypeVar("Verb", bound=Callable[..., None])
 
 

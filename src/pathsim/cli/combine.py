@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InputError
 from . import app as cli
-from .bench import BENCH, Bench, verb
+from .bench import BENCH, Bench, lines_and_drugs, verb
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +31,12 @@ class Metric(StrEnum):
 
 @verb()
 def combine(
-    cell_line: Annotated[str, typer.Argument(metavar="LINE", help="A cell line, with alterations after +.")],
-    drugs: Annotated[list[str], typer.Argument(metavar="DRUG DRUG [DRUG]", help="Two or three drugs.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LINE... DRUG DRUG [DRUG]", help="Cell lines, with alterations after +, and two or three drugs."
+        ),
+    ],
     doses: Annotated[
         list[str] | None,
         typer.Option("--doses", metavar="DOSES", help="'1 nM .. 10 uM x 7' for all drugs, or once for each in order."),
@@ -57,16 +61,22 @@ def combine(
     json: cli.Json = False,
     quiet: cli.Quiet = False,
 ) -> None:
-    """Treat a cell line with every combination of doses, and score each against no interaction.
+    """Treat cell lines with every combination of doses, and score each against no interaction.
 
-    The table has one row per combination; the summary with its unit and sign goes to stderr. -o DIR gets wells too.
+    The table has one row per combination. The summary with its unit and sign is said on stderr; -o DIR and --json have
+    it as a table, and the wells.
     """
+    import pandas as pd
+
     from ..assays.combination import combination_screen
     from ..assays.wells import percent_of_vehicle
     from ..stats.noise import WellNoise
 
-    if plot is not None and len(drugs) != 2:
-        raise InputError(f"--plot draws the matrix of two drugs; {len(drugs)} are named")
+    lines, drugs = lines_and_drugs(names, bench.library)
+    if plot is not None and (len(drugs), len(lines)) != (2, 1):
+        raise InputError(
+            f"--plot draws the matrix of two drugs in one line; {len(drugs)} drugs and {len(lines)} lines are named"
+        )
     series = doses or ["1 nM .. 10 uM x 7"]
     if len(series) not in (1, len(drugs)):
         raise InputError(f"--doses is given {len(series)} times for {len(drugs)} drugs; give it once, or once each")
@@ -75,7 +85,7 @@ def combine(
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return combination_screen(
             bench.opened,
-            lines[0],
+            lines,
             drugs,
             amounts,
             time,
@@ -90,36 +100,48 @@ def combine(
             workers=workers,
         )
 
-    runs = bench.repeats(run, [cell_line], bench.sets(ensemble), quiet)
+    runs = bench.repeats(run, lines, bench.sets(ensemble), quiet)
     table = runs.table() if runs.sample else runs.best
-    if output is not None or wells:
-        cli.deliver(table, "wells", json, output, model=bench.opened)
     if wells and output is None:
+        cli.deliver(table, "wells", json, output, model=bench.opened)
         return
     percent = percent_of_vehicle(table)
-    found, scores = _score(percent, metric, seed)
-    cli.note(f"{cell_line}, {readout} after {time}: {found}", quiet)
-    if runs.sample:
-        others = [_score(percent_of_vehicle(other), metric, seed)[1] for other in runs.sample[1:]]
-        scores = _with_intervals(scores, others, metric, quiet)
-    cli.deliver(scores, f"{metric.value}_scores", json, output, model=bench.opened)
+    others = [percent_of_vehicle(other) for other in runs.sample[1:]]
+    scores, summaries = [], []
+    for line in dict.fromkeys(percent["cell_line"]):
+        mine, theirs = (part[part["cell_line"] == line] for part in (percent, table))
+        found, score = _score(mine, metric, seed, exact=not noise)
+        cli.note(f"{line}, {readout} after {time}: {found}")
+        row = {"cell_line": line, "readout": readout, "time_min": float(theirs["time_min"].iloc[0]), **found.row()}
+        if others:
+            again = [_score(one[one["cell_line"] == line], metric, seed, exact=not noise)[1] for one in others]
+            score, spread = _with_intervals(score, again, metric)
+            row |= spread
+        score.insert(0, "cell_line", line)
+        scores.append(score)
+        summaries.append(row)
+    together = pd.concat(scores, ignore_index=True)
+    tables = {f"{metric.value}_scores": together, "summary": pd.DataFrame(summaries), "wells": table}
+    cli.deliver_all(tables, json, output, quiet, model=bench.opened)
     if plot is not None:
         _draw(percent, found, plot, quiet, bench.opened)
 
 
-def _score(table: pd.DataFrame, metric: Metric, seed: int) -> tuple[Any, pd.DataFrame]:
-    """What was found, and one row per combination."""
+def _score(table: pd.DataFrame, metric: Metric, seed: int, exact: bool) -> tuple[Any, pd.DataFrame]:
+    """What was found, and one row per combination; ``exact``: the wells have no noise."""
     from ..stats import synergy
 
     if metric is Metric.ci:
         index = synergy.combination_index(table)
-        return index, index.points
+        return (index.of_exact_wells() if exact else index), index.points.copy()
     score = getattr(synergy, metric.value)(table, seed=seed)
-    return score, score.wells
+    return (score.of_exact_wells() if exact else score), score.wells.copy()
 
 
-def _with_intervals(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric: Metric, quiet: bool) -> pd.DataFrame:
-    """Scores with their intervals over parameter sets, and how far their mean spreads in words."""
+def _with_intervals(
+    scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric: Metric
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Scores with their intervals over parameter sets; median and interval of their mean, said in words too."""
     import numpy as np
 
     from ..experiments.ensemble import add_ends, interval
@@ -127,17 +149,16 @@ def _with_intervals(scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric
     column = "ci" if metric is Metric.ci else "excess"
     same = [one[column].to_numpy(dtype=float) for one in (scores, *others) if len(one) == len(scores)]
     if len(same) < 1 + len(others):
-        cli.note(f"{1 + len(others) - len(same)} parameter sets score other combinations and are left out", quiet)
+        cli.note(f"{1 + len(others) - len(same)} parameter sets score other combinations and are left out")
     if len(same) == 1:
-        return scores
-    result = scores.copy()
-    add_ends(result, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), interval(same))
+        return scores, {}
+    add_ends(scores, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), interval(same))
     means = interval([np.nanmean(values) for values in same])
     cli.note(
-        f"over {len(same)} parameter sets the mean {column} is {means.value:.3g} ({means.low:.3g} to {means.high:.3g})",
-        quiet,
+        f"over {len(same)} parameter sets the mean {column} is {means.value:.3g} ({means.low:.3g} to {means.high:.3g})"
     )
-    return result
+    ends = zip(("", "_low", "_high"), (means.value, means.low, means.high), strict=True)
+    return scores, {f"mean_{column}_ensemble{end}": float(value) for end, value in ends}
 
 
 def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool, model: Model) -> None:

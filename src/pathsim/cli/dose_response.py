@@ -9,7 +9,7 @@ import typer
 
 from ..errors import InputError
 from . import app as cli
-from .bench import BENCH, Bench, verb
+from .bench import BENCH, Bench, lines_and_drugs, verb
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 @verb(name="dose-response")
 def dose_response(
-    cell_line: Annotated[str, typer.Argument(metavar="LINE", help="A cell line, with alterations after +.")],
-    drugs: Annotated[list[str], typer.Argument(metavar="DRUG...", help="One drug, or several, each on its own.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="LINE... DRUG...", help="Cell lines, with alterations after +, and drugs, each drug on its own."
+        ),
+    ],
     doses: Annotated[str, typer.Option("--doses", metavar="DOSES", help="'1 nM .. 10 uM x 9' or '0 10 100 nM'.")] = (
         "1 nM .. 10 uM x 9"
     ),
@@ -42,53 +46,62 @@ def dose_response(
     json: cli.Json = False,
     quiet: cli.Quiet = False,
 ) -> None:
-    """Treat a cell line with a series of doses: one row per well; fitted curves go to stderr (and to -o DIR)."""
+    """Treat cell lines with a series of doses: one row per well, with the IC50 (GR50) of its curve.
+
+    Fitted curves are said on stderr too, and are a table of their own in -o DIR and --json.
+    """
     import pandas as pd
 
     from ..assays.dose_response import dose_response
     from ..stats.noise import WellNoise
 
-    def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
-        tables = [
-            dose_response(
-                bench.opened,
-                lines[0],
-                drug,
-                doses,
-                readout,
-                time,
-                medium=medium,
-                before=before,
-                plate=plate,
-                replicates=replicates,
-                noise=WellNoise() if noise else None,
-                seed=seed,
-                library=bench.library,
-                workers=workers,
-            )
-            for drug in drugs
-        ]
-        return pd.concat(tables, ignore_index=True)
+    lines, drugs = lines_and_drugs(names, bench.library)
 
-    table = bench.with_intervals(run, [cell_line], ensemble)
-    cli.deliver(table, "dose_response", json, output, model=bench.opened)
+    def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
+        return dose_response(
+            bench.opened,
+            lines,
+            drugs,
+            doses,
+            readout,
+            time,
+            medium=medium,
+            before=before,
+            plate=plate,
+            replicates=replicates,
+            noise=WellNoise() if noise else None,
+            seed=seed,
+            library=bench.library,
+            workers=workers,
+        )
+
+    table = bench.with_intervals(run, lines, ensemble)
+    tables = {"dose_response": table}
     try:
-        curves = _curves(table)
+        curves = _curves(table, exact=not noise)
     except InputError as error:
-        cli.note(f"no curve: {error}", quiet)
+        cli.note(f"no curve: {error}")
     else:
         for key, curve in curves:
-            cli.note(f"{cell_line}, {key['drug']}, {readout} after {key['time_min'] / 60:g} h\n{curve}", quiet)
-        if output is not None:
-            rows = pd.DataFrame([{**key, **curve.row()} for key, curve in curves])
-            cli.deliver(rows, "curves", json, output, model=bench.opened)
+            cli.note(f"{key['cell_line']}, {key['drug']}, {readout} after {key['time_min'] / 60:g} h\n{curve}")
+        fitted = pd.DataFrame([{**key, **curve.row()} for key, curve in curves])
+        tables = {"dose_response": _with_potency(table, fitted), "curves": fitted}
+    cli.deliver_all(tables, json, output, quiet, model=bench.opened)
     if plot is not None:
         from ..plot.dose_response import draw_dose_response
 
         cli.save_figure(draw_dose_response(table), plot, quiet, model=bench.opened)
 
 
-def _curves(table: pd.DataFrame) -> list[tuple[dict[str, Any], Any]]:
+def _with_potency(table: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """The wells with the potency of the curve they belong to, in nM: ``ic50_nM`` or ``gr50_nM``, and its relation."""
+    name = "gr50" if "gr50" in curves else "ic50"
+    keys = ["cell_line", "drug", "readout", "time_min"]
+    potency = curves[[*keys, name, f"{name}_relation"]].rename(columns={name: f"{name}_nM"})
+    return table.merge(potency, on=keys, how="left")
+
+
+def _curves(table: pd.DataFrame, exact: bool) -> list[tuple[dict[str, Any], Any]]:
     """What each curve is of, and the curve: growth rate metrics of GR values, Hill curves of anything else."""
     from ..stats import growth_rate, hill
 
@@ -96,5 +109,5 @@ def _curves(table: pd.DataFrame) -> list[tuple[dict[str, Any], Any]]:
     for (line, drug, readout, time), wells in table.groupby(["cell_line", "drug", "readout", "time_min"], sort=False):
         key = {"cell_line": line, "drug": drug, "readout": readout, "time_min": float(str(time))}
         fit = growth_rate.from_values if readout == "GR" else hill.fit
-        found.append((key, fit(wells["dose_nM"].tolist(), wells["value"].tolist())))
+        found.append((key, fit(wells["dose_nM"].tolist(), wells["value"].tolist(), exact=exact)))
     return found

@@ -65,7 +65,7 @@ def escalate(
         )
         if own:
             carried = " + ".join(done.changes) or "no change"
-            cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}", quiet)
+            cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}")
         return done
 
     found = bench.repeats(one, [cell_line], sets, quiet)
@@ -77,15 +77,15 @@ def escalate(
 
 
 def _deliver(found: Intervals[Escalation], output: str | None, json: bool, quiet: bool, model: Model) -> None:
-    from ..workflow.study_intervals import escalation_tables
+    from ..workflow.study_intervals import escalation_tables, outcomes
 
-    tables = escalation_tables(found) if found.sample else {"history": found.best.history}
     if output is None:
-        cli.deliver(tables["history"], "history", json)
+        history = escalation_tables(found)["history"] if found.sample else found.best.history
+        cli.deliver_all({"history": history, "outcomes": outcomes(found)}, json)
         return
     for path in found.best.save(output):
         cli.stamp(model).write_beside(path)
         cli.note(f"wrote {path}", quiet)
-    if found.sample:  # the same tables with intervals in their place
-        for name, table in tables.items():
-            cli.deliver(table, name, json, output, quiet or name != "outcomes", model=model)
+    # under parameter sets the same tables with intervals in their place
+    tables = escalation_tables(found) if found.sample else {"outcomes": outcomes(found)}
+    cli.deliver_all(tables, json, output, quiet, model=model)

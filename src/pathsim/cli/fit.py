@@ -156,11 +156,11 @@ def fit(
         report=report,
         watch=watch,
     )
-    cli.note(found.summary, quiet)
+    cli.note(found.summary)
     for reason, count in _reasons(found).items():
         cli.note(f"  {count} evaluations failed: {reason}", quiet)
     if not found.best.converged:
-        cli.note(f"the best start did not converge ({found.best.message}); do not trust it, run more starts", quiet)
+        cli.note(f"the best start did not converge ({found.best.message}); do not trust it, run more starts")
     if output is not None:
         write_whole(os.path.join(output, "predicted.csv"), problem.predicted(found.theta).to_csv(index=False))
     opened = problem.description.parts[0].model

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..lab import CellLine
     from ..model import Model
 
-TABLES = ("summary", "mice", "volumes", "lysate", "survival")
+TABLES = ("summary", "log_rank", "mice", "volumes", "lysate", "survival")
 
 
 @verb()
@@ -44,7 +44,10 @@ def xenograft(
         bool, typer.Option("--power", help="Instead: how many animals per arm the log-rank test needs.")
     ] = False,
     table: Annotated[
-        str, typer.Option("--table", help="Which table goes to stdout: summary, mice, volumes, lysate or survival.")
+        str,
+        typer.Option(
+            "--table", help="Which table goes to stdout: summary, log_rank, mice, volumes, lysate or survival."
+        ),
     ] = "summary",
     bench: Bench = BENCH,
     ensemble: cli.Ensemble = None,
@@ -91,15 +94,15 @@ def xenograft(
     if power:
         cli.deliver(logrank_power(found.best, seed=seed), "power", json, output, model=bench.opened)
         return
-    _say(found, quiet)
+    _say(found)
     if plot is not None:
         from ..plot.xenograft import draw_xenograft
 
         cli.save_figure(draw_xenograft(found.best, found.sample), plot, quiet, model=bench.opened)
-    _deliver(found, table, json, output, bench.opened)
+    _deliver(found, table, json, output, bench.opened, quiet)
 
 
-def _say(found: Intervals[Trial], quiet: bool) -> None:
+def _say(found: Intervals[Trial]) -> None:
     """Survival of every arm in words."""
     from ..workflow.study_intervals import median_interval, median_survival
 
@@ -109,17 +112,17 @@ def _say(found: Intervals[Trial], quiet: bool) -> None:
             days = float(median_survival(found.sample, name).value)
             said = f"{days:.4g} days" if days < float("inf") else "not reached"
             said += f" over the parameter sets, {median_interval(found.sample, name)}"
-        cli.note(f"{name}: median {said}, {curve.size} animals", quiet)
+        cli.note(f"{name}: median {said}, {curve.size} animals")
     if len(found.best.arms) > 1:
-        cli.note(f"all arms: {found.best.log_rank()}", quiet)
+        cli.note(f"all arms: {found.best.log_rank()}")
 
 
-def _deliver(found: Intervals[Trial], table: str, json: bool, output: str | None, model: Model) -> None:
+def _deliver(found: Intervals[Trial], table: str, json: bool, output: str | None, model: Model, quiet: bool) -> None:
     from ..workflow.study_intervals import trial_tables
 
     tables = trial_tables(found) if found.sample else found.best.tables()
     if output is None:
-        cli.deliver(tables[table], table, json)
+        shown = {table: tables[table]}
+        cli.deliver_all({**shown, "log_rank": tables["log_rank"]} if table == "summary" else shown, json)
         return
-    for name, frame in tables.items():
-        cli.deliver(frame, name, json, output, model=model)
+    cli.deliver_all(tables, json, output, quiet, model=model)

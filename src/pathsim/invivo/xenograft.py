@@ -95,6 +95,16 @@ class Trial:
             )
         return pd.DataFrame(rows)
 
+    def log_rank_table(self) -> pd.DataFrame:
+        """Log-rank tests of all arms together, then of each against the first: ``arm, reference, chi2, df, p``."""
+        import pandas as pd
+
+        first = self.arms[0]
+        tests = [("all arms", "", self.log_rank())] if len(self.arms) > 1 else []
+        tests += [(arm, first, self.log_rank(arm)) for arm in self.arms[1:]]
+        rows = [(arm, against, test.chi2, test.degrees_of_freedom, test.p) for arm, against, test in tests]
+        return pd.DataFrame(rows, columns=["arm", "reference", "chi2", "df", "p"])
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table of the study by name."""
         import pandas as pd
@@ -102,6 +112,7 @@ class Trial:
         curves = [curve.to_frame().assign(arm=arm) for arm, curve in self.survival.items()]
         return {
             "summary": self.summary(),
+            "log_rank": self.log_rank_table(),
             "mice": self.mice,
             "volumes": self.volumes,
             "lysate": self.lysate,

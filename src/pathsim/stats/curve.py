@@ -73,7 +73,8 @@ class Curve:
     """A fitted dose response. Calling it gives responses at doses.
 
     ``ic50`` is the dose at which the response is half of ``top`` (the absolute IC50); ``ec50`` the dose half way
-    between ``top`` and ``bottom``. Intervals are profile-likelihood intervals at ``confidence``.
+    between ``top`` and ``bottom``. Intervals are profile-likelihood intervals at ``confidence``; of ``exact``
+    responses, simulated without noise, they tell how far a Hill curve misses them, and are no confidence intervals.
     """
 
     top: Estimate
@@ -93,6 +94,14 @@ class Curve:
     weights: FloatArray = field(repr=False, compare=False)
     theta: FloatArray = field(repr=False, compare=False)
     covariance: FloatArray | None = field(repr=False, compare=False)
+    exact: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """What its intervals are."""
+        if self.exact:
+            return f"misfit of the curve to wells without noise ({self.confidence:.0%} level), not confidence"
+        return f"{self.confidence:.0%} profile-likelihood intervals"
 
     def __call__(self, doses: Iterable[float] | FloatArray) -> FloatArray:
         """Responses of the fitted curve at ``doses`` (points,). Raises InputError for what is no dose."""
@@ -126,6 +135,7 @@ class Curve:
             "flat": self.flat,
             "residual_sd": self.residual_sd,
             "r_squared": self.r_squared,
+            "intervals": self.meaning,
             "notes": "; ".join(self.notes),
         }
 
@@ -146,7 +156,7 @@ class Curve:
             f"h       {self.h}",
             f"top     {self.top}",
             f"bottom  {self.bottom}",
-            f"(brackets: {self.confidence:.0%} profile-likelihood intervals)",
+            f"(brackets: {self.meaning})",
         ]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 

@@ -61,6 +61,7 @@ class Metrics:
             "gr_inf_low": self.gr_inf.low,
             "gr_inf_high": self.gr_inf.high,
             "h": self.h.value,
+            "intervals": self.curve.meaning,
             "notes": "; ".join(self.curve.notes),
         }
 
@@ -82,6 +83,7 @@ class Metrics:
         return (
             f"GR50    {self.gr50}\nGRmax   {self.gr_max:.4g}\nGR_AOC  {self.gr_aoc:.4g}\nGRinf   {self.gr_inf}\n"
             f"GEC50   {self.gec50}{'' if self.gec50.value is None else f' {self.gr50.unit}'}\nh       {self.h}\n"
+            f"(brackets: {self.curve.meaning})\n"
             "(GR: 1 undisturbed growth, 0 arrest, below 0 loss of cells)"
         )
 
@@ -150,12 +152,14 @@ def metrics(
     return from_values(doses, values(found, control, start), confidence=confidence, unit=unit)
 
 
-def from_values(doses: Iterable[float], gr: Iterable[float], *, confidence: float = 0.95, unit: str = "nM") -> Metrics:
+def from_values(
+    doses: Iterable[float], gr: Iterable[float], *, confidence: float = 0.95, unit: str = "nM", exact: bool = False
+) -> Metrics:
     """GR metrics from GR values (n,) at ``doses`` (n,); wells at one dose are replicates.
 
-    Raises :class:`InputError` as :func:`pathsim.stats.hill.fit`.
+    ``exact``: as of :func:`pathsim.stats.hill.fit`. Raises :class:`InputError` as :func:`pathsim.stats.hill.fit`.
     """
-    curve = hill.fit(doses, gr, top=1.0, confidence=confidence, unit=unit, slopes=SLOPES)
+    curve = hill.fit(doses, gr, top=1.0, confidence=confidence, unit=unit, slopes=SLOPES, exact=exact)
     treated = curve.doses > 0
     levels, where = np.unique(curve.doses[treated], return_inverse=True)
     means = np.bincount(where, curve.responses[treated]) / np.bincount(where)

@@ -51,6 +51,7 @@ def fit(
     confidence: float = 0.95,
     unit: str = "nM",
     slopes: tuple[float, float] = logistic.SLOPES,
+    exact: bool = False,
 ) -> Curve:
     """Fit a Hill curve to measured or simulated responses by least squares (global optimum).
 
@@ -61,6 +62,7 @@ def fit(
         top, bottom, h: fix a parameter at this value (top=1 for viability normalised to the control).
         confidence: of the profile-likelihood intervals.
         slopes: limits of ``h``.
+        exact: responses are simulated without noise: intervals are then the misfit of the curve, and called so.
 
     Raises:
         InputError: lists every row that is not a number, negative doses, negative weights, too few distinct doses.
@@ -97,6 +99,7 @@ def fit(
         weights=w,
         theta=theta,
         covariance=covariance,
+        exact=exact,
     )
 
 

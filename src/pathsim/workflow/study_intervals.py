@@ -80,11 +80,8 @@ def median_interval(studies: Sequence[Trial], arm: str) -> str:
 def escalation_tables(found: Intervals[Escalation]) -> dict[str, pd.DataFrame]:
     """``history`` and ``fractions`` of an escalation with intervals, and ``outcomes``, a row for each parameter set.
 
-    A culture whose escalation has ended stays as it was. ``outcomes`` starts with set 0, the best:
-    ``set, measure, parental_potency_nM, reached, resistant, days, last_dose_nM, changes, reason``.
+    A culture whose escalation has ended stays as it was.
     """
-    import pandas as pd
-
     own, history = found.best, found.best.history.copy()
     days = history["day"].to_numpy(dtype=float)
     for column in ("dose_nM", "relative_growth"):
@@ -95,23 +92,36 @@ def escalation_tables(found: Intervals[Escalation]) -> dict[str, pd.DataFrame]:
         when = fractions["day"].to_numpy(dtype=float)[rows]
         low[rows], middle[rows], high[rows] = interval([_share(study, str(clone), when) for study in found.studies])
     add_ends(fractions, "fraction", ("fraction_low", "fraction_high"), (low, middle, high))
-    outcomes = pd.DataFrame(
-        [
-            {
-                "set": number,
-                "measure": run.measure,
-                "parental_potency_nM": run.aim.value,
-                "reached": run.reached,
-                "resistant": run.resistant,
-                "days": run.days,
-                "last_dose_nM": float(run.history["dose_nM"].iloc[-1]),
-                "changes": " + ".join(run.changes),
-                "reason": run.reason,
-            }
-            for number, run in enumerate(found.studies)
-        ]
-    )
-    return {"history": history, "fractions": fractions, "outcomes": outcomes}
+    return {"history": history, "fractions": fractions, "outcomes": outcomes(found)}
+
+
+def outcomes(found: Intervals[Escalation]) -> pd.DataFrame:
+    """How an escalation ended under each parameter set, a row for each, the best (set 0) first.
+
+    ``set, line, measure, parental_potency_nM, reached, resistant, days, last_dose_nM, changes, reason``, and the IC50
+    and GR50 of both lines with their relation (``=``, ``>``, ``<``).
+    """
+    import pandas as pd
+
+    rows = []
+    for number, run in enumerate(found.studies):
+        row: dict[str, object] = {
+            "set": number,
+            "line": run.line.name,
+            "measure": run.measure,
+            "parental_potency_nM": run.aim.value,
+            "reached": run.reached,
+            "resistant": run.resistant,
+            "days": run.days,
+            "last_dose_nM": float(run.history["dose_nM"].iloc[-1]),
+            "changes": " + ".join(run.changes),
+            "reason": run.reason,
+        }
+        for name, pair in (("ic50", run.shift.ic50), ("gr50", run.shift.gr50)):
+            for whose, potency in zip(("parental_", ""), pair, strict=True):
+                row |= {f"{whose}{name}_nM": potency.value, f"{whose}{name}_relation": potency.relation}
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def history_interval(runs: Sequence[Escalation], column: str, days: FloatArray) -> Interval:

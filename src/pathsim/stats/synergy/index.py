@@ -10,7 +10,7 @@ mixture that affects ``fa``, over the doses ``Dx_i`` of each drug that affect ``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,6 +81,11 @@ class CombinationIndex:
         Raises :class:`InputError` for effects not between 0 and 1.
         """
         return _along(self.drugs, self.singles, mixture, np.atleast_1d(arguments.array(fa, "effect")), self.confidence)
+
+    def of_exact_wells(self) -> CombinationIndex:
+        """The same index, whose limits are called what they are where wells were simulated without noise."""
+        said = "the wells have no noise: limits are the misfit of the median-effect lines to them, not confidence"
+        return replace(self, notes=(*self.notes, said))
 
     def row(self) -> dict[str, float | str | None]:
         """One table row: the index at the median effect of the mixture nearest equipotency, else of the points.

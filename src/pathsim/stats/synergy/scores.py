@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,6 +87,10 @@ class Score:
         first, second = dose_columns(self.drugs, self.units)
         return self.wells.pivot_table(index=first, columns=second, values=column)
 
+    def of_exact_wells(self) -> Score:
+        """The same score, whose intervals are called what they are where wells were simulated without noise."""
+        return replace(self, noise=f"{self.noise}: the wells have no noise, so it is their misfit, not confidence")
+
     def row(self) -> dict[str, float | str | None]:
         """One table row: what was scored, the mean with its limits, unit and convention."""
         return {
@@ -100,6 +104,7 @@ class Score:
             "unit": self.unit,
             "synergy_if": self.convention.synergy,
             "combinations": len(self.wells),
+            "interval_from": self.noise,
             "notes": "; ".join(self.notes),
         }
 
