@@ -27,6 +27,7 @@ class Metric(StrEnum):
     loewe = "loewe"
     zip = "zip"
     ci = "ci"
+    musyc = "musyc"
 
 
 @verb()
@@ -42,7 +43,9 @@ def combine(
         typer.Option("--doses", metavar="DOSES", help="'1 nM .. 10 uM x 7' for all drugs, or once for each in order."),
     ] = None,
     time: Annotated[str, typer.Option("--time", help="When wells are read, after the drugs.")] = "72 h",
-    metric: Annotated[Metric, typer.Option("--metric", help="Null model; ci: Chou-Talalay index.")] = Metric.bliss,
+    metric: Annotated[
+        Metric, typer.Option("--metric", help="Null model; ci: Chou-Talalay index; musyc: surface.")
+    ] = Metric.bliss,
     readout: Annotated[
         str, typer.Option("--readout", help="viability, colony, or any readout of the model (in % of vehicle).")
     ] = "viability",
@@ -57,6 +60,16 @@ def combine(
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,
+    isobologram: Annotated[
+        str | None,
+        typer.Option(
+            "--isobologram",
+            metavar="FILE",
+            callback=cli.new_figure,
+            help="Draw the doses of equal effect of two drugs.",
+        ),
+    ] = None,
+    effect: Annotated[float, typer.Option("--effect", help="... of this fraction affected.")] = 0.5,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
     quiet: cli.Quiet = False,
@@ -73,10 +86,11 @@ def combine(
     from ..stats.noise import WellNoise
 
     lines, drugs = lines_and_drugs(names, bench.library)
-    if plot is not None and (len(drugs), len(lines)) != (2, 1):
-        raise InputError(
-            f"--plot draws the matrix of two drugs in one line; {len(drugs)} drugs and {len(lines)} lines are named"
-        )
+    if len(lines) > 1 and (plot is not None or isobologram is not None):
+        raise InputError(f"figures are of one line; {len(lines)} are named")
+    if len(drugs) != 2 and (isobologram is not None or metric is Metric.musyc):
+        what = "--isobologram" if isobologram is not None else "--metric musyc"
+        raise InputError(f"{what} is of two drugs; {len(drugs)} are named")
     series = doses or ["1 nM .. 10 uM x 7"]
     if len(series) not in (1, len(drugs)):
         raise InputError(f"--doses is given {len(series)} times for {len(drugs)} drugs; give it once, or once each")
@@ -125,11 +139,27 @@ def combine(
     cli.deliver_all(tables, json, output, quiet, model=bench.opened)
     if plot is not None:
         _draw(percent, found, plot, quiet, bench.opened)
+    if isobologram is not None:
+        from ..plot.synergy import draw_isobologram
+        from ..stats import synergy
+
+        figure = draw_isobologram(synergy.isobologram(percent, fa=effect))
+        cli.save_figure(figure, isobologram, quiet, model=bench.opened)
 
 
 def _score(table: pd.DataFrame, metric: Metric, seed: int, exact: bool) -> tuple[Any, pd.DataFrame]:
-    """What was found, and one row per combination; ``exact``: the wells have no noise."""
+    """What was found, and one row per combination (of a surface: per parameter); ``exact``: the wells have no noise."""
+    import pandas as pd
+
     from ..stats import synergy
+
+    if metric is Metric.musyc:
+        surface = synergy.musyc(table)
+        every = {"beta": surface.beta, **surface.estimates}
+        rows = [
+            {"parameter": name, "value": one.value, "low": one.low, "high": one.high} for name, one in every.items()
+        ]
+        return surface, pd.DataFrame(rows)
 
     if metric is Metric.ci:
         index = synergy.combination_index(table)
@@ -146,13 +176,15 @@ def _with_intervals(
 
     from ..experiments.ensemble import add_ends, interval
 
-    column = "ci" if metric is Metric.ci else "excess"
+    column = {Metric.ci: "ci", Metric.musyc: "value"}.get(metric, "excess")
     same = [one[column].to_numpy(dtype=float) for one in (scores, *others) if len(one) == len(scores)]
     if len(same) < 1 + len(others):
         cli.note(f"{1 + len(others) - len(same)} parameter sets score other combinations and are left out")
     if len(same) == 1:
         return scores, {}
     add_ends(scores, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), interval(same))
+    if metric is Metric.musyc:
+        return scores, {}
     means = interval([np.nanmean(values) for values in same])
     cli.note(
         f"over {len(same)} parameter sets the mean {column} is {means.value:.3g} ({means.low:.3g} to {means.high:.3g})"
@@ -162,16 +194,22 @@ def _with_intervals(
 
 
 def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool, model: Model) -> None:
-    """The wells beside the score, or beside the combination index."""
+    """The wells of two drugs beside the score, the index or the surface; what there is of three drugs."""
     from ..plot.style import PAGE, page
-    from ..plot.synergy import draw_combination_index, draw_dose_matrix, draw_synergy
+    from ..plot.synergy import draw_combination_index, draw_dose_matrix, draw_musyc, draw_synergy, draw_three_drugs
     from ..stats import synergy
 
-    figure = page(PAGE, 3.2)
+    if len(found.drugs) != 2:
+        index = isinstance(found, synergy.CombinationIndex)
+        cli.save_figure(draw_combination_index(found) if index else draw_three_drugs(found), path, quiet, model=model)
+        return
+    figure = page(PAGE, 3.6 if isinstance(found, synergy.Musyc) else 3.2)
     left, right = figure.subplots(1, 2)
     draw_dose_matrix(table, ax=left)
     if isinstance(found, synergy.CombinationIndex):
         draw_combination_index(found, ax=right)
+    elif isinstance(found, synergy.Musyc):
+        draw_musyc(found, table, ax=right)
     else:
         draw_synergy(found, ax=right)
     cli.save_figure(figure, path, quiet, model=model)

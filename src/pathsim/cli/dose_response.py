@@ -42,6 +42,12 @@ def dose_response(
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     plot: cli.Plot = None,
+    heat_map: Annotated[
+        str | None,
+        typer.Option(
+            "--heat-map", metavar="FILE", callback=cli.new_figure, help="Draw the IC50 of every line under every drug."
+        ),
+    ] = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
     quiet: cli.Quiet = False,
@@ -91,6 +97,10 @@ def dose_response(
         from ..plot.dose_response import draw_dose_response
 
         cli.save_figure(draw_dose_response(table), plot, quiet, model=bench.opened)
+    if heat_map is not None:
+        from ..plot.dose_response import draw_potencies
+
+        cli.save_figure(draw_potencies(table), heat_map, quiet, model=bench.opened)
 
 
 def _with_potency(table: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..files import write_whole
 from . import app as cli
 from .bench import BENCH, Bench, verb
 
@@ -33,6 +34,12 @@ def list_shelf(
     what: Annotated[str, typer.Argument(metavar=f"{{{'|'.join(Shelf)}}}", help="What to list.", show_default=False)],
     bench: Bench = BENCH,
     plot: cli.Plot = None,
+    graphml: Annotated[
+        str | None,
+        typer.Option(
+            "--graphml", metavar="FILE", callback=cli.new_file, help="Write the network for Cytoscape, yEd, networkx."
+        ),
+    ] = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
 ) -> None:
@@ -47,6 +54,10 @@ def list_shelf(
     shelf = Shelf(what)
     if plot is not None and shelf is not Shelf.network:
         raise InputError(f"--plot draws the network; 'pathsim list {what}' is a table only")
+    if graphml is not None:
+        if shelf is not Shelf.network:
+            raise InputError(f"--graphml writes the network; 'pathsim list {what}' is a table only")
+        write_whole(graphml, _graphml(bench.opened))
     cli.deliver(_table(shelf, bench, plot), what, json, output, model=bench.model)
 
 
@@ -159,6 +170,21 @@ def _parameters(bench: Bench) -> list[Row]:
         unit = note.unit if note else parameter.unit
         rows.append({"parameter": name, "value": value, "unit": unit, "class": kind, "source": source})
     return rows
+
+
+def _graphml(model: Model) -> str:
+    """The wiring as GraphML: nodes with their kind, edges with effect and the reactions they stand for."""
+    import networkx as nx
+
+    from ..model.wiring import wiring
+
+    found = wiring(model)
+    graph: nx.DiGraph[str] = nx.DiGraph(name=model.id)
+    for name, kind in found.kinds.items():
+        graph.add_node(name, kind=kind.value, members=" ".join(found.members.get(name, ())))
+    for edge in found.edges:
+        graph.add_edge(edge.origin, edge.target, effect=edge.effect.value, through=edge.through)
+    return "\n".join(nx.generate_graphml(graph)) + "\n"
 
 
 def _network(bench: Bench, plot: str | None) -> list[Row]:

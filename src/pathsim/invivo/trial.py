@@ -153,6 +153,17 @@ class VirtualTrial:
         )
         return pd.DataFrame(rows)
 
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table by name: ``summary``, ``trials``, and ``survival`` of all simulated patients by arm."""
+        import pandas as pd
+
+        curves = [curve.to_frame().assign(arm=arm) for arm, curve in self.curves.items()]
+        return {
+            "summary": self.summary(),
+            "trials": self.trials,
+            "survival": pd.concat(curves, ignore_index=True),
+        }
+
     def compatible(self, analysis: str | None = None) -> tuple[float, float] | None:
         """Shares of the effect carried over with which simulated trials give the reported ratio of medians.
 

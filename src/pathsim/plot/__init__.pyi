@@ -4,6 +4,7 @@ from .agreement import draw_agreement as draw_agreement
 from .agreement import draw_left_out as draw_left_out
 from .blot import draw_blot as draw_blot
 from .dose_response import draw_dose_response as draw_dose_response
+from .dose_response import draw_potencies as draw_potencies
 from .escalation import draw_escalation as draw_escalation
 from .fit import draw_blot_fit as draw_blot_fit
 from .fit import draw_fit as draw_fit

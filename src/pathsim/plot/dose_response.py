@@ -16,7 +16,7 @@ from ..stats.curve import Curve, Potency, rounded
 from ..stats.doses import single_drug_curves
 from ..stats.growth_rate import Metrics
 from ..units import handy_concentration, time_text
-from .style import COLOURS, INK, MIDDLE, PALE, canvas, caption, log_axis, whole
+from .style import COLOURS, INK, LABELS, MIDDLE, PAGE, PALE, TICKS, canvas, caption, log_axis, whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def draw_dose_response(
             ax.axhline(0.5 * top, color=PALE, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
     if untreated:
         _mark_break(ax, zero_at, float(positive.min()))
-    ax.set_xlabel(f"dose ({unit})" if len(drawn) > 1 or not shared else f"{drawn[0].drug or 'dose'} ({unit})")
+    ax.set_xlabel(f"dose ({unit})" if len(drawn) > 1 or not shared else f"{drawn[0].of[1] or 'dose'} ({unit})")
     ax.set_ylabel(response_label or _response_label(data))
     if ax.get_ylim()[0] > 0:
         ax.set_ylim(0, None)
@@ -83,14 +83,57 @@ def draw_dose_response(
     return whole(ax)
 
 
+@checked
+def draw_potencies(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
+    """The IC50 (GR50 of GR values) of every cell line under every drug of a table, as a heat map.
+
+    Dark is potent, on a logarithmic scale of doses; a bound that is not reached, or passed already at the lowest dose,
+    stands with its sign.
+
+    Raises :class:`InputError` for a table without a dose response, or with several readouts or times.
+    """
+    from matplotlib.colors import LogNorm
+
+    drawn, shared = _curves(table)
+    lines, drugs = (list(dict.fromkeys(names)) for names in zip(*(each.of for each in drawn), strict=True))
+    if len({each.of for each in drawn}) < len(drawn):
+        raise InputError("potencies: the table has several readouts or times; choose one")
+    grid = np.full((len(lines), len(drugs)), np.nan)
+    ax = canvas(ax, width=min(PAGE, 1.9 + 0.75 * len(drugs)), height=1.3 + 0.22 * len(lines))
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(length=0)
+    texts = {}
+    for each in drawn:
+        place, found = (lines.index(each.of[0]), drugs.index(each.of[1])), each.curve.ic50
+        if found.value is None:
+            texts[place] = "?"
+            continue
+        factor, unit = handy_concentration(found.value) if found.unit == "nM" else (1.0, found.unit)
+        grid[place] = found.value
+        texts[place] = f"{'' if found.relation == '=' else found.relation}{rounded(found.value / factor, 2)} {unit}"
+    ends = (float(np.nanmin(grid)), float(np.nanmax(grid))) if np.isfinite(grid).any() else (1.0, 10.0)
+    scale = LogNorm(ends[0] / 1.01, ends[1] * 1.01)
+    image = ax.imshow(grid, cmap="cividis", norm=scale, aspect="auto")
+    for (row, column), text in texts.items():
+        dark = np.isfinite(grid[row, column]) and float(scale(grid[row, column])) < 0.5
+        ax.text(column, row, text, ha="center", va="center", fontsize=6, color="white" if dark else INK)
+    ax.set_xticks(range(len(drugs)), drugs, fontsize=TICKS, rotation=40, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(len(lines)), lines, fontsize=TICKS)
+    bar = whole(ax).colorbar(image, ax=ax, shrink=0.9, pad=0.02)
+    bar.set_label(f"{drawn[0].potency} ({drawn[0].curve.unit})", fontsize=LABELS)
+    bar.ax.tick_params(labelsize=TICKS)
+    caption(ax, ", ".join(part for part in (str(table["readout"].iloc[0]), shared) if part), [])
+    return whole(ax)
+
+
 @dataclass(frozen=True)
 class _Drawn:
-    """A curve with its name in the legend and what its potency is called."""
+    """A curve with its name in the legend, what its potency is called, and the cell line and drug it is of."""
 
     name: str
     curve: Curve
     potency: str
-    drug: str = ""
+    of: tuple[str, str] = ("", "")
 
 
 def _fitted(name: str, found: Curve | Metrics) -> _Drawn:
@@ -121,7 +164,7 @@ def _curves(table: pd.DataFrame) -> tuple[list[_Drawn], str]:
             growth_rate.from_values(doses, responses, unit=unit).curve if gr else hill.fit(doses, responses, unit=unit)
         )
         parts = [str(key["drug"]), *(each[name] for name in varying)]
-        found.append(_Drawn(", ".join(parts), curve, "GR50" if gr else "IC50", str(key["drug"])))
+        found.append(_Drawn(", ".join(parts), curve, "GR50" if gr else "IC50", (each["cell_line"], str(key["drug"]))))
     return found, ", ".join(shared)
 
 

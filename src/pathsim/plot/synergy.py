@@ -327,16 +327,17 @@ def draw_musyc(
         )
     axes.set_xlabel(f"{found.drugs[1]} ({scales[1][1]})")
     axes.set_ylabel(f"{found.drugs[0]} ({scales[0][1]})")
-    one, two = found.drugs
+    alphas = (f"{name} {_short(found.estimates[name])}" for name in ("alpha12", "alpha21"))
     said = [
         found.name,
-        f"MuSyC: beta {_short(found.beta)} (efficacy, > 0 synergy)",
-        f"alpha12 {_short(found.estimates['alpha12'])}: {one} on the potency of {two} (> 1 synergy)",
-        f"alpha21 {_short(found.estimates['alpha21'])}: {two} on the potency of {one}",
+        f"MuSyC: beta {_short(found.beta)} (> 0 synergy)",
+        *alphas,
+        f"(> 1 synergy; alpha12: by {found.drugs[0]})",
+        "" if wells is None else "circles: wells",
     ]
     bar = whole(axes).colorbar(image, ax=axes, shrink=0.95, pad=0.02)
     caption(axes, _lines(*said), [])
-    bar.set_label("viability (% of control)" + ("" if wells is None else "; circles: wells"), fontsize=LABELS)
+    bar.set_label("viability (% of control)", fontsize=LABELS)
     bar.ax.tick_params(labelsize=TICKS)
     bar.outline.set_visible(False)
     return whole(axes)

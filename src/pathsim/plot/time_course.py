@@ -12,7 +12,7 @@ import numpy as np
 from ..arguments import column, not_finite, shortened
 from ..checked import checked
 from ..errors import InputError, raise_together
-from ..model import load_model
+from ..model import Model, load_model
 from ..table import check_columns, numeric_cells
 from .style import COLOURS, COLUMN, INK, LABELS, MIDDLE, NOTES, PAGE, canvas, drawable, label_ends, page, whole
 
@@ -88,7 +88,7 @@ def draw_readouts(table: pd.DataFrame, units: Mapping[str, str] | None = None, t
     figure = page(wide, 1.75 * down + 0.16 * below + 0.45)
     axes = np.atleast_1d(np.asarray(figure.subplots(down, across, sharex=True))).ravel()
     unit, minutes = _time_unit(float(table["time_min"].max()))
-    known = bundled_units() if units is None else units
+    known = _bundled_units() if units is None else units
     for number, (ax, readout) in enumerate(zip(axes, readouts, strict=False)):
         canvas(ax, 0, 0)
         part = table[table["readout"] == readout]
@@ -119,11 +119,15 @@ def draw_readouts(table: pd.DataFrame, units: Mapping[str, str] | None = None, t
     return figure
 
 
-@cache
-def bundled_units() -> dict[str, str]:
-    """Units of the readouts of the bundled model; what is a mere number is called relative."""
-    notes = load_model("pi3k_mapk").annotations
+def units_of(model: Model) -> dict[str, str]:
+    """Units of the readouts of a model; what is a mere number is called relative."""
+    notes = model.annotations
     return {item.name: "relative" if item.unit in ("", "1") else item.unit for item in notes if item.readout}
+
+
+@cache
+def _bundled_units() -> dict[str, str]:
+    return units_of(load_model("pi3k_mapk"))
 
 
 def _named(line: str, treatment: str, lines: Sequence[tuple[str, str]]) -> str:
