@@ -17,6 +17,7 @@ SLOW = (
     "cli/test_cli.py::test_predictions_come_with",
     "cli/test_cli.py::test_synergy_has_a_band_too",
     "cli/test_cli.py::test_time_courses_have_intervals",
+    "cli/test_courses.py",
     "cli/test_escalate.py",
     "cli/test_investigate.py",
     "cli/test_patients.py",
