@@ -137,6 +137,30 @@ class Bench:
         return prediction_intervals(study, sets or [{}], tell=lambda said: cli.note(said, quiet))
 
 
+@dataclass(frozen=True)
+class Measured:
+    """A measured table that is drawn beside what a verb simulates, and how it is read."""
+
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data", metavar="FILE", help="A measured table (CSV, Excel, Parquet), drawn beside the simulated."
+        ),
+    ] = None
+    columns: cli.Columns = None
+    sheet: cli.SheetName = None
+
+    @property
+    def mapped(self) -> dict[str, str]:
+        """Names of columns in the file and what they hold."""
+        from ..tables import read_map
+
+        return read_map(self.columns or ())
+
+
+MEASURED = Measured()
+"""Nothing measured."""
+
 BENCH = Bench()
 """The bundled model and library, where nothing else is said."""
 

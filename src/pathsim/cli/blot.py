@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from . import app as cli
-from .bench import BENCH, Bench, verb
+from .bench import BENCH, MEASURED, Bench, Measured, verb
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +33,11 @@ def blot(
         ),
     ] = None,
     times: Annotated[
-        str, typer.Option("--times", metavar="TIMES", help="When to lyse, from the start of the last step.")
-    ] = "15 min",
+        str | None,
+        typer.Option(
+            "--times", metavar="TIMES", help="When to lyse, from the start of the last step. Default: 15 min."
+        ),
+    ] = None,
     readouts: Annotated[
         list[str] | None, typer.Option("--readouts", metavar="NAME...", help="Antibodies (pathsim list readouts).")
     ] = None,
@@ -43,6 +46,7 @@ def blot(
         bool, typer.Option("--noise", help="Densitometry in arbitrary units with loading and band errors, not nM.")
     ] = False,
     bench: Bench = BENCH,
+    measured: Measured = MEASURED,
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -62,10 +66,14 @@ def blot(
     opened = bench.opened
     standard = protocols(opened.version).resistance_blot
 
-    treatments = treatment or resistance_blot_protocol(version=opened.version)
-    asked = (treatments, readouts or standard.antibodies, times, replicates, BlotNoise() if noise else None, seed)
-    named = cell_lines or standard.cell_lines
-    if plot is None and ensemble is None:
+    data = _measured(measured, [*opened.readouts])
+    given = _lanes(data) if data is not None else _Lanes((), (), (), ())
+    treatments = treatment or given.treatments or resistance_blot_protocol(version=opened.version)
+    antibodies = readouts or given.readouts or standard.antibodies
+    lysed = times or given.times or "15 min"
+    asked = (treatments, antibodies, lysed, replicates, BlotNoise() if noise else None, seed)
+    named = cell_lines or given.cell_lines or standard.cell_lines
+    if plot is None and ensemble is None and data is None:
         columns = blot_columns(opened, named, *asked, library=bench.library, workers=workers)
         cli.deliver(rows_of(columns), "blot", json, output, model=opened)
         return
@@ -74,9 +82,48 @@ def blot(
         return western_blot(opened, lines, *asked, library=bench.library, workers=workers)
 
     table = bench.with_intervals(run, named, ensemble)
-    if plot is not None:
+    if data is not None:
+        from ..estimation.beside import beside
+        from ..plot import draw_blot_beside
+
+        bands = beside(table, data)
+        if output is not None:
+            cli.deliver(bands, "measured", json, output, model=opened)
+        if plot is not None:
+            cli.save_figure(draw_blot_beside(bands), plot, model=opened)
+    elif plot is not None:
         from ..plot import draw_blot
 
         masses = {item.name: item.mass_kDa for item in opened.annotations if item.readout}
         cli.save_figure(draw_blot(table, masses_kDa=masses), plot, model=opened)
     cli.deliver(table, "blot", json, output, model=opened)
+
+
+class _Lanes(NamedTuple):
+    """What the lanes of a measured blot are, as the arguments of a simulated one."""
+
+    cell_lines: tuple[str, ...]
+    treatments: tuple[str, ...]
+    times: tuple[float, ...]
+    readouts: tuple[str, ...]
+
+
+def _measured(measured: Measured, known: Sequence[str]) -> pd.DataFrame | None:
+    from ..estimation import read_blots
+    from ..estimation.blot_table import loading_controls
+    from ..estimation.blots import with_known_names
+
+    if measured.data is None:
+        return None
+    found = read_blots(measured.data, measured.mapped, measured.sheet, cli.note)
+    return with_known_names(found, [*known, *loading_controls()])
+
+
+def _lanes(data: pd.DataFrame) -> _Lanes:
+    """The lines, treatments, times and readouts of a measured table, loading controls left out."""
+    from ..estimation.blot_table import loading_controls
+
+    columns = (list(dict.fromkeys(data[name])) for name in ("cell_line", "treatment", "time_min", "readout"))
+    lines, treatments, times, readouts = columns
+    kept = tuple(str(name) for name in readouts if name not in loading_controls())
+    return _Lanes(tuple(map(str, lines)), tuple(map(str, treatments)), tuple(map(float, times)), kept)

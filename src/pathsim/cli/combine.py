@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +11,14 @@ import typer
 
 from ..errors import InputError
 from . import app as cli
-from .bench import BENCH, Bench, lines_and_drugs, verb
+from .bench import BENCH, MEASURED, Bench, Measured, lines_and_drugs, verb
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..lab import CellLine
     from ..model import Model
+    from ..stats.synergy import Wells
 
 
 class Metric(StrEnum):
@@ -56,6 +58,7 @@ def combine(
     noise: cli.PlateNoise = False,
     wells: Annotated[bool, typer.Option("--wells", help="Print the wells instead of the scores.")] = False,
     bench: Bench = BENCH,
+    measured: Measured = MEASURED,
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -114,6 +117,7 @@ def combine(
             workers=workers,
         )
 
+    beside = _measured(measured, drugs, quiet)
     runs = bench.repeats(run, lines, bench.sets(ensemble), quiet)
     table = runs.table() if runs.sample else runs.best
     if wells and output is None:
@@ -136,8 +140,16 @@ def combine(
         summaries.append(row)
     together = pd.concat(scores, ignore_index=True)
     tables = {f"{metric.value}_scores": together, "summary": pd.DataFrame(summaries), "wells": table}
+    if beside is not None:
+        found_beside, tables[f"measured_{metric.value}_scores"] = _score(beside, metric, seed, exact=False)
+        cli.note(f"measured: {found_beside}")
     cli.deliver_all(tables, json, output, quiet, model=bench.opened)
-    if plot is not None:
+    if plot is not None and beside is not None:
+        from ..plot import draw_matrix_beside
+        from ..stats import synergy
+
+        cli.save_figure(draw_matrix_beside(synergy.from_table(percent), beside, seed), plot, quiet, model=bench.opened)
+    elif plot is not None:
         _draw(percent, found, plot, quiet, bench.opened)
     if isobologram is not None:
         from ..plot.synergy import draw_isobologram
@@ -147,7 +159,31 @@ def combine(
         cli.save_figure(figure, isobologram, quiet, model=bench.opened)
 
 
-def _score(table: pd.DataFrame, metric: Metric, seed: int, exact: bool) -> tuple[Any, pd.DataFrame]:
+def _measured(measured: Measured, drugs: Sequence[str], quiet: bool) -> Wells | None:
+    """The measured matrix of these drugs, those down first."""
+    import numpy as np
+
+    from ..errors import near_misses
+    from ..stats import synergy
+
+    if measured.data is None:
+        return None
+    found = synergy.read_file(
+        measured.data,
+        columns=measured.mapped,
+        sheet=measured.sheet,
+        tell=lambda said: cli.note(said, quiet),
+    )
+    for wells in found:
+        order = [next((i for i, name in enumerate(wells.drugs) if near_misses(name, [drug])), -1) for drug in drugs]
+        if sorted(order) == list(range(len(wells.drugs))):
+            units = tuple(wells.units[i] for i in order)
+            return replace(wells, drugs=tuple(drugs), units=units, doses=np.asarray(wells.doses[:, order]))
+    names = "; ".join(" + ".join(wells.drugs) for wells in found)
+    raise InputError(f"{measured.data}: holds no matrix of {' + '.join(drugs)}, but of {names}")
+
+
+def _score(table: pd.DataFrame | Wells, metric: Metric, seed: int, exact: bool) -> tuple[Any, pd.DataFrame]:
     """What was found, and one row per combination (of a surface: per parameter); ``exact``: the wells have no noise."""
     import pandas as pd
 

@@ -72,19 +72,20 @@ def curve(
     rows = [one.row() for one in found]
     for one in found:
         metrics = "" if one.metrics is None else f"\n{one.metrics}"
-        cli.note(f"{one.name}\n{one.curve}{metrics}", quiet)
+        cli.note(f"{one.name}\n{one.curve}{metrics}")
     compared: list[Comparison] = []
     for group in _alike(found):
         compared.append(compare_curves(group, _reference(group, reference)))
-        cli.note(str(compared[-1]), quiet)
+        cli.note(str(compared[-1]))
     if reference is not None and not compared:
         _reference(found, reference)
     table = pd.DataFrame(rows)
+    tables = {"curves": table}
     if compared:
         others = pd.concat([one.table for one in compared], ignore_index=True)
         keep = [name for name in others.columns if name not in ("ic50", "ic50_relation", "dose_unit")]
-        table = table.merge(others[keep], on="curve", how="left")
-    cli.deliver(table, "curves", json, output)
+        tables = {"curves": table.merge(others[keep], on="curve", how="left"), "comparison": others}
+    cli.deliver_all(tables, json, output, quiet)
     if plot is not None:
         cli.save_figure(_figure(found, compared), plot, quiet)
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import InputError
 from . import app as cli
-from .bench import BENCH, Bench, lines_and_drugs, verb
+from .bench import BENCH, MEASURED, Bench, Measured, lines_and_drugs, verb
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..lab import CellLine
+    from ..stats.measured import DoseResponse
 
 
 @verb(name="dose-response")
@@ -38,6 +40,7 @@ def dose_response(
     replicates: cli.PlateReplicates = 1,
     noise: cli.PlateNoise = False,
     bench: Bench = BENCH,
+    measured: Measured = MEASURED,
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -81,6 +84,7 @@ def dose_response(
             workers=workers,
         )
 
+    beside = _measured(measured, drugs, quiet)
     table = bench.with_intervals(run, lines, ensemble)
     tables = {"dose_response": table}
     try:
@@ -92,15 +96,36 @@ def dose_response(
             cli.note(f"{key['cell_line']}, {key['drug']}, {readout} after {key['time_min'] / 60:g} h\n{curve}")
         fitted = pd.DataFrame([{**key, **curve.row()} for key, curve in curves])
         tables = {"dose_response": _with_potency(table, fitted), "curves": fitted}
+    if beside:
+        for one in beside:
+            cli.note(f"measured {one.name}\n{one.metrics or one.curve}")
+        tables["measured"] = pd.DataFrame([one.row() for one in beside])
     cli.deliver_all(tables, json, output, quiet, model=bench.opened)
     if plot is not None:
-        from ..plot.dose_response import draw_dose_response
+        from ..plot import draw_dose_response, draw_dose_response_beside
 
-        cli.save_figure(draw_dose_response(table), plot, quiet, model=bench.opened)
+        figure = draw_dose_response_beside(table, beside) if beside else draw_dose_response(table)
+        cli.save_figure(figure, plot, quiet, model=bench.opened)
     if heat_map is not None:
         from ..plot.dose_response import draw_potencies
 
         cli.save_figure(draw_potencies(table), heat_map, quiet, model=bench.opened)
+
+
+def _measured(measured: Measured, drugs: Sequence[str], quiet: bool) -> list[DoseResponse]:
+    """Measured curves of these drugs, and those that name none."""
+    from ..errors import near_misses
+    from ..stats.measured import read_curves
+
+    if measured.data is None:
+        return []
+    tell = partial(cli.note, quiet=quiet)
+    found = read_curves(measured.data, measured.mapped, sheet=measured.sheet, tell=tell)
+    own = [one for one in found if "drug" not in one.labels or near_misses(one.labels["drug"], drugs)]
+    if not own:
+        names = ", ".join(dict.fromkeys(one.labels["drug"] for one in found))
+        raise InputError(f"{measured.data}: holds no curve of {' or '.join(drugs)}, but of {names}")
+    return own
 
 
 def _with_potency(table: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:

@@ -84,13 +84,14 @@ def score(
         found += [_of_file(wells, path) for wells in own] if len(files) > 1 else own
     chosen = [str(name) for name in metric or Metric]
     table = synergy.summary(found, chosen, seed)
-    _tell(table, found, quiet)
-    cli.deliver(table, "scores", json, output)
-    if output is not None:
-        cli.deliver(_wells(found), "wells", json, output)
+    _tell(table, found)
+    tables = {"scores": table}
+    if output is not None or json:
+        tables["wells"] = _wells(found)
         excess = _excess(found, [name for name in chosen if name not in ("ci", "musyc")], seed)
         if excess is not None:
-            cli.deliver(excess, "combinations", json, output)
+            tables["combinations"] = excess
+    cli.deliver_all(tables, json, output, quiet)
     if plot is not None:
         cli.save_figure(draw_scores(found, table, chosen, seed), plot, quiet)
 
@@ -120,24 +121,24 @@ def _of_file(wells: Wells, path: str) -> Wells:
     return replace(wells, name=f"{Path(path).stem}{f', {wells.name}' if wells.name else ''}")
 
 
-def _tell(table: pd.DataFrame, found: Sequence[Wells], quiet: bool) -> None:
+def _tell(table: pd.DataFrame, found: Sequence[Wells]) -> None:
     """The first metric of every matrix in a line each, and which wells are marked."""
     from ..stats.synergy import outliers
 
     for row in table.drop_duplicates("rank").to_dict("records"):
         where = f"{row['experiment']}: " if row["experiment"] else ""
         if row["problem"]:
-            cli.note(f"{row['rank']}. {where}{row['drugs']}: {row['problem']}", quiet)
+            cli.note(f"{row['rank']}. {where}{row['drugs']}: {row['problem']}")
             continue
         ends = "" if row["low"] is None or row["low"] != row["low"] else f" ({row['low']:.3g} to {row['high']:.3g})"
         sign = f"{row['unit']}; {row['synergy_if']} is synergy"
-        cli.note(f"{row['rank']}. {where}{row['drugs']}: {row['metric']} {row['mean']:.4g}{ends} {sign}", quiet)
+        cli.note(f"{row['rank']}. {where}{row['drugs']}: {row['metric']} {row['mean']:.4g}{ends} {sign}")
     for wells, marked in zip(found, outliers(found), strict=True):
         for place in marked.nonzero()[0][:10]:
             pairs = zip(wells.drugs, wells.units, wells.doses[place], strict=True)
             doses = " + ".join(f"{drug} {dose:g} {unit}" for drug, unit, dose in pairs)
             head = f"{wells.name}: " if wells.name else ""
-            cli.note(f"{head}{doses}: viability {wells.viability[place]:.3g} disagrees with its replicates", quiet)
+            cli.note(f"{head}{doses}: viability {wells.viability[place]:.3g} disagrees with its replicates")
 
 
 def _wells(found: Sequence[Wells]) -> pd.DataFrame:
@@ -182,19 +183,18 @@ def _excess(found: Sequence[Wells], metrics: Sequence[str], seed: int) -> pd.Dat
 
 def draw_scores(found: Sequence[Wells], table: pd.DataFrame, metrics: Sequence[str], seed: int) -> Any:
     """One matrix beside its score, or the ranking of several."""
-    from matplotlib.figure import Figure
-
     from ..errors import InputError
+    from ..plot.style import PAGE, page
     from ..plot.synergy import draw_combination_index, draw_dose_matrix, draw_ranking, draw_synergy
     from ..stats import synergy
 
     if len(found) > 1:
         leading = table.drop_duplicates("rank").reset_index(drop=True)
-        return draw_ranking(leading).figure
+        return draw_ranking(leading)
     (wells,) = found
     if len(wells.drugs) != 2:
         raise InputError(f"--plot draws the matrix of two drugs; {len(wells.drugs)} are named")
-    figure = Figure(figsize=(11.0, 4.6), layout="constrained")
+    figure = page(PAGE, 3.2)
     left, right = figure.subplots(1, 2)
     draw_dose_matrix(wells, ax=left)
     drawable = next((name for name in metrics if name not in ("ci", "musyc")), None)

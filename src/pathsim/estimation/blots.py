@@ -289,14 +289,14 @@ def _lanes(table: pd.DataFrame) -> list[Lane]:
     same: dict[str, str] = {}
     for text in table["treatment"].unique():
         try:
-            same[text] = _meaning(Treatment.parse(text))
+            same[text] = treatment_meaning(Treatment.parse(text))
         except PathsimError:  # said already
             same[text] = text
     columns = table[["gel", "cell_line", "treatment", "time_min", "replicate"]].itertuples(index=False, name=None)
     return [(gel, line, same[text], float(f"{time:.9g}"), number) for gel, line, text, time, number in columns]
 
 
-def _meaning(treatment: Treatment) -> str:
+def treatment_meaning(treatment: Treatment) -> str:
     """The same text for treatments that differ in units or in the order of doses only."""
     return " then ".join(
         f"{sorted((d.name, d.amount.unit.dimension.name, f'{d.amount.inner:.9g}') for d in step.doses)} {step.minutes}"

@@ -14,6 +14,9 @@ from .fit import draw_profiles as draw_profiles
 from .fit import draw_waterfall as draw_waterfall
 from .glucose import draw_glucose as draw_glucose
 from .investigation import draw_investigation as draw_investigation
+from .measured import draw_blot_beside as draw_blot_beside
+from .measured import draw_dose_response_beside as draw_dose_response_beside
+from .measured import draw_matrix_beside as draw_matrix_beside
 from .network import draw_network as draw_network
 from .sensitivity import draw_morris as draw_morris
 from .sensitivity import draw_sobol as draw_sobol

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,6 +91,14 @@ class DoseResponse:
                     if f"{ours}_{end}" in row:
                         found[f"{theirs}_{end}"] = row[f"{ours}_{end}"]
         return found
+
+    def in_percent(self) -> DoseResponse:
+        """The same curve in percent of its untreated wells, or of its top where none was measured."""
+        untreated = self.values[self.doses == 0]
+        top = self.curve.top.value
+        level = float(untreated.mean()) if len(untreated) else (math.nan if top is None else top)
+        usual = next((one for one in (1.0, 100.0) if abs(level / one - 1.0) < 0.25), level)
+        return replace(self, values=self.values * 100.0 / usual) if usual > 0 else self
 
     def averaged(self) -> tuple[FloatArray, FloatArray]:
         """Doses and values with wells of one repeat at one dose averaged, so that none counts more than once."""
@@ -299,8 +307,6 @@ def _matched(frame: pd.DataFrame, source: pd.DataFrame, keys: Sequence[str]) -> 
 
 def _told_apart(found: list[DoseResponse], stem: str = "") -> list[DoseResponse]:
     """Curves with different names: what differs between equal ones is added."""
-    from dataclasses import replace
-
     names = [one.name or stem for one in found]
     result = []
     for one, name in zip(found, names, strict=True):
