@@ -111,6 +111,13 @@ def test_a_drug_and_an_alteration_beside_a_line(capsys: pytest.CaptureFixture[st
     )
 
 
+def test_a_model_without_cell_lines_runs_as_it_is(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    assert blot(capsys, folder, "none") == pytest.approx([risen(0.1)], rel=1e-5)
+    assert blot(capsys, folder, "none", "--set", "k=0.3") == pytest.approx([risen(0.3)], rel=1e-5)
+    words = ("blot", "T47D", "--model", str(folder / "decay.ant"), "--readouts", "S", "--treatment", RISE)
+    assert "the line 'none' is the model as it is" in run(capsys, *words)[2]
+
+
 def test_python_has_the_same(folder: Path) -> None:
     library = ps.default_library().with_cell_lines(folder / "lines.toml").with_drugs(folder / "drugs.toml")
     fitted = library.with_parameters(folder / "fit").with_settings({"k@fast": 0.3})

@@ -63,6 +63,18 @@ def test_open_sides_and_bounds_are_told_apart() -> None:
     assert not row["open_below"]
 
 
+def test_an_interval_that_ends_where_another_parameter_meets_its_bound_says_so() -> None:
+    bowl = Bowl([[1.0, 1.0], [1.0, 1.0]], [0.0, 0.0])  # only a + b is known, and b lies within 5
+    bowl.lower[1], bowl.upper[1] = -5.0, 5.0
+    table = ps.profile(ps.fit(bowl, starts=1, workers=1), ["a"], workers=1).table
+    row = table.iloc[0]
+    assert row["verdict"] == "identifiable"
+    assert row["upper"] == pytest.approx(5 + 1.96, abs=0.05)
+    assert row["bounded_by"] == "lower end by the bound of b; upper end by the bound of b"
+    free = ps.profile(ps.fit(Bowl(H, [1.0, -2.0, 0.5]), starts=1, workers=1), ["a"], workers=1).table
+    assert free["bounded_by"].iloc[0] == ""
+
+
 def test_profiles_are_kept_and_not_computed_twice(tmp_path: Path) -> None:
     fit = ps.fit(Bowl(H, [1.0, -2.0, 0.5]), starts=1, workers=1)
     first = ps.profile(fit, ["b"], workers=1, folder=tmp_path)

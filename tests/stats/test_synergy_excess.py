@@ -105,6 +105,15 @@ def test_a_drug_with_itself_has_no_loewe_excess(drug: tuple[float, float, float]
     assert score.wells["index"].to_numpy() == pytest.approx(np.ones(81), abs=0.02)
 
 
+def test_a_sham_is_called_one() -> None:
+    doses = [[a, b] for a in (0.0, 1.0, 3.0, 9.0) for b in (0.0, 1.0, 3.0, 9.0)]
+    seen = [1 / (1 + (a + b) / 3) for a, b in doses]
+    score = synergy.bliss(doses, seen, drugs=["A", "A (2)"], scale=synergy.Response.VIABILITY_FRACTION)
+    assert "A is combined with itself" in str(score)
+    other = synergy.bliss(doses, seen, drugs=["A", "B"], scale=synergy.Response.VIABILITY_FRACTION)
+    assert "with itself" not in str(other)
+
+
 @pytest.mark.parametrize("shape", [(3, 3), (4, 4), (3, 6), (6, 3)])
 @pytest.mark.parametrize("ragged", [False, True])
 def test_a_drug_with_itself_has_no_loewe_excess_on_sparse_grids(shape: tuple[int, int], ragged: bool) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import shown
-from ..arrays import FloatArray
+from ..arrays import BoolArray, FloatArray
 from ..checked import checked
 from ..errors import InputError, raise_together, unknown
 from ..files import append_line, only_user
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 AT_BOUND = 1e-6
 """Share of the distance between bounds within which an estimate counts as at the bound."""
+NEAR_BOUND = 1e-3
+"""The same for other parameters along a profile."""
 SHARE = 0.2
 """Share of the threshold by which the likelihood should fall per step."""
 MOST_POINTS = 60
@@ -111,9 +113,31 @@ class Profiles:
         ]
         return Ensemble(self.fit, np.array(kept), float(len(kept)))
 
+    def _bounds_met(self, profile: Profile) -> list[str]:
+        """Bounds of other parameters that end the interval, in words."""
+        objective = self.fit.objective
+        lower, upper = np.asarray(objective.lower), np.asarray(objective.upper)
+        near = NEAR_BOUND * (upper - lower)
+
+        def met(theta: FloatArray) -> BoolArray:
+            return np.asarray((theta - lower <= near) | (upper - theta <= near))
+
+        found = []
+        ends = (("lower", profile.lower, profile.others[0]), ("upper", profile.upper, profile.others[-1]))
+        for end, value, others in ends:
+            new = met(np.array(others)) & ~met(self.fit.theta)
+            new[self.fit.names.index(profile.name)] = False
+            if math.isfinite(value):
+                found += [f"{end} end by the bound of {self.fit.names[i]}" for i in np.flatnonzero(new)]
+        return found
+
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per parameter: estimate and interval (not on scale; infinite where open) and the verdict."""
+        """One row per parameter: estimate and interval (not on scale; infinite where open) and the verdict.
+
+        ``bounded_by``: which ends of the interval are where they are because another parameter has met its bound there,
+        as when the data know two parameters by their product only.
+        """
         import pandas as pd
 
         def value(x: float, scale: str) -> float:
@@ -132,6 +156,7 @@ class Profiles:
                     "verdict": p.verdict,
                     "open_below": math.isinf(p.lower),
                     "open_above": math.isinf(p.upper),
+                    "bounded_by": "; ".join(self._bounds_met(p)),
                     "better_by": p.better,
                 }
                 for p in self.profiles

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from ..errors import InputError, near_misses, raise_together
 from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step, Treatment
 from ..lab.constants import with_free
+from ..lab.library import NO_LINE
 from ..lab.protocols import protocols
 from ..model import Model
 from ..model.maths import Expr, number, symbol
@@ -104,9 +105,14 @@ def _settings(
     missing = sorted(name for name in offsets if name not in system.slots)
     if missing:
         close = near_misses(missing[0], system.slots)
+        strange = condition.cell_line.set and not {*condition.cell_line.set, *condition.cell_line.scale} & set(
+            system.slots
+        )
         raise InputError(
             f"'{condition.cell_line}' under '{step}' acts on {', '.join(repr(name) for name in missing)}, which model "
-            f"'{system.model.id}' does not have" + (f" (near: {', '.join(close)})" if close else "")
+            f"'{system.model.id}' does not have"
+            + (f" (near: {', '.join(close)})" if close else "")
+            + (f"; the line '{NO_LINE}' is the model as it is" if strange else "")
         )
     found = {name: number(value) for name, value in offsets.items()}
     for name, free in applying.items():

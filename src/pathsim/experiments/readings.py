@@ -77,6 +77,8 @@ def take_readings(
     row = np.array([moment_of[number[one.cell_line, one.treatment], one.time_min] for one in readings], dtype=np.int64)
     column = np.array([readouts.index(one.readout) for one in readings], dtype=np.int64)
     result = np.empty((len(sets), len(readings)))
+    if not readings:
+        return result
     for names in dict.fromkeys(tuple(sorted(constants)) for constants in sets):
         members = [i for i, constants in enumerate(sets) if tuple(sorted(constants)) == names]
         ready = _ready(model, conditions, moments, readouts, shelf, names)

@@ -23,6 +23,8 @@ from .drug import Drug
 from .entry import Entry
 from .treatment import Treatment
 
+NO_LINE = "none"
+"""The cell line that sets nothing."""
 AVOGADRO = 6.02214076e23  # 1/mol, exact since 2019
 _Item = TypeVar("_Item")
 
@@ -55,12 +57,15 @@ class Library:
     def cell_line(self, name: str) -> CellLine:
         """A cell line, with alterations after ``+``: ``"T47D"``, ``"T47D+PTEN_loss"``.
 
-        A name that ends in ``.toml`` is a file with one line in it, as an escalation writes it; alterations of that
-        file may follow it. Raises :class:`UnknownNameError` with near misses.
+        ``"none"`` is the model as it is, for models that know no cell lines. A name that ends in ``.toml`` is a file
+        with one line in it, as an escalation writes it; alterations of that file may follow it. Raises
+        :class:`UnknownNameError` with near misses.
         """
         first, *rest = (part.strip() for part in name.split("+"))
         alterations = self.alterations
-        if first.endswith(".toml"):
+        if first.lower() == NO_LINE and first not in self.cell_lines:
+            line = CellLine(NO_LINE, "the model as it is")
+        elif first.endswith(".toml"):
             lines, own = _read_cell_lines(Path(first))
             if len(lines) != 1:
                 raise InputError(

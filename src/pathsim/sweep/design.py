@@ -19,6 +19,7 @@ from ..experiments.conditions import refuse_impossible, while_resting
 from ..experiments.timecourse import system_of
 from ..experiments.wells import WellReadings, Wells, distinct, read_wells
 from ..lab import CellLine
+from ..lab.library import NO_LINE
 from ..model import Model
 from ..solve import Solver
 from .axes import Axis, Kind, Listed, Range, exact
@@ -240,7 +241,10 @@ def line_settings(lines: Sequence[CellLine], model: Model) -> tuple[tuple[str, t
     for line in lines:
         settings = line.apply(defaults)
         if missing := [name for name in settings if name not in system.slots]:
-            raise InputError(f"cell line '{line.name}' sets {', '.join(missing)}, which '{model.id}' does not have")
+            known = "" if set(settings) & set(system.slots) else f"; the line '{NO_LINE}' is the model as it is"
+            raise InputError(
+                f"cell line '{line.name}' sets {', '.join(missing)}, which '{model.id}' does not have{known}"
+            )
         refuse_impossible(line, system)
         found.append((line.name, tuple(settings.items())))
     return tuple(found)

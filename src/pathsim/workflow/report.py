@@ -172,7 +172,15 @@ def _findings(name: str, found: Investigation) -> list[str]:
             f"{part['bliss_mean_points'].iloc[0]:.3g} percentage points."
         ]
     if name == "ranking":
-        return [f"Uncertainty: {facts['uncertainty']}.", f"Every combination contains {facts['dose']}."]
+        said = [f"Uncertainty: {facts['uncertainty']}.", f"Every combination contains {facts['dose']}."]
+        ranking = found.tables["ranking"]
+        least = ranking.loc[ranking["viability_percent"].idxmin()]
+        if least["partner"] != ranking["partner"].iloc[0]:
+            said.append(
+                f"Ranked by the gain over the better single drug, not by what is left: least is left with "
+                f"{least['partner']} ({least['viability_percent']:.3g} %), of which it does most alone."
+            )
+        return said
     skipped = f" No mouse pharmacokinetics: {', '.join(facts['skipped'])}." if facts["skipped"] else ""
     best = found.best
     taken = facts["partner"] or "none"

@@ -6,6 +6,7 @@ Every function takes :class:`Wells`, the one table, or doses (wells, drugs) with
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ from .wells import Conditions, Wells, from_arrays, from_table
 if TYPE_CHECKING:
     import pandas as pd
 
+_AGAIN = re.compile(r" \(\d\)$")
+"""Behind a drug that is given again."""
 _HALVINGS = 80
 _GRID = 2000
 """Points at which a single curve is drawn to read doses from it."""
@@ -177,7 +180,16 @@ def read(data: Wells | pd.DataFrame | npt.ArrayLike, responses: npt.ArrayLike | 
             wells = from_table(data, **reading)  # type: ignore[arg-type]
         else:
             raise InputError("doses without responses; give both, or wells, or a table")
-    return replace(wells, notes=(*wells.notes, *_far_controls(wells.conditions)))
+    return replace(wells, notes=(*wells.notes, *_sham(wells), *_far_controls(wells.conditions)))
+
+
+def _sham(wells: Wells) -> list[str]:
+    """That a drug is combined with itself, which only Loewe's null model takes for no interaction."""
+    plain = [_AGAIN.sub("", drug) for drug in wells.drugs]
+    twice = sorted({drug for drug in plain if plain.count(drug) > 1})
+    return [
+        f"{drug} is combined with itself: only loewe and ci are expected to find no interaction here" for drug in twice
+    ]
 
 
 def _far_controls(conditions: Conditions) -> list[str]:

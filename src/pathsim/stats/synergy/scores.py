@@ -89,6 +89,8 @@ class Score:
 
     def of_exact_wells(self) -> Score:
         """The same score, whose intervals are called what they are where wells were simulated without noise."""
+        if self.low is None:
+            return self
         return replace(self, noise=f"{self.noise}: the wells have no noise, so it is their misfit, not confidence")
 
     def row(self) -> dict[str, float | str | None]:
