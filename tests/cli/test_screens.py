@@ -84,7 +84,6 @@ def test_combine(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert list(pd.read_csv(io.StringIO(out)).columns)[:3] == ["cell_line", "alpelisib_nM", "mirdametinib_nM"]
     assert "percentage points" in said
     assert "> 0 is synergy" in said
-    assert "not confidence" in said
     code, out, said = run(capsys, *words, "--metric", "ci", "-o", str(tmp_path))
     assert (code, out) == (0, "")
     assert "< 1 is synergy" in said
@@ -148,6 +147,10 @@ def test_sensitivity(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None
     code, out, _ = run(capsys, *words, "--plot", str(tmp_path / "tornado.png"))
     assert code == 0
     assert set(pd.read_csv(io.StringIO(out))["parameter"]) == {"AKT_total", "PTEN_total"}
+    both = pd.read_csv(io.StringIO(run(capsys, words[0], "MCF7", *words[1:])[1]))
+    alone = pd.read_csv(io.StringIO(out))
+    assert list(both["cell_line"]) == ["MCF7", "MCF7", "T47D", "T47D"]
+    assert list(both["elasticity"][2:]) == list(alone["elasticity"])
     assert (tmp_path / "tornado.png").stat().st_size > 5000
     code, out, said = run(capsys, *words, "--method", "sobol", "--points", "8", "--factor", "0.9 .. 1.1 log")
     assert code == 0

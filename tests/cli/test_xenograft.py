@@ -21,6 +21,7 @@ def test_a_study_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
     seen = capsys.readouterr()
     table = pd.read_csv(io.StringIO(seen.out))
     assert list(table["mice"]) == [6, 6, 6]
+    assert set(table["line"]) == {"ATRT"}
     assert table["events"].iloc[0] == 6
     assert "calibrated" in seen.err
 

@@ -112,6 +112,11 @@ def test_a_sham_is_called_one() -> None:
     assert "A is combined with itself" in str(score)
     other = synergy.bliss(doses, seen, drugs=["A", "B"], scale=synergy.Response.VIABILITY_FRACTION)
     assert "with itself" not in str(other)
+    assert other.of_exact_wells() == other  # which has no interval to speak of
+    finer = [[a, b] for a in (0.0, *range(1, 8)) for b in (0.0, *range(1, 8))]
+    many = synergy.bliss(finer, [1 / (1 + (a + b) / 3) for a, b in finer], scale=synergy.Response.VIABILITY_FRACTION)
+    assert many.low is not None
+    assert "misfit, not confidence" in str(many.of_exact_wells())
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (4, 4), (3, 6), (6, 3)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import InputError
 from . import app as cli
 from .bench import BENCH, Bench, verb
 
@@ -26,7 +27,7 @@ class Method(StrEnum):
 
 @verb()
 def sensitivity(
-    cell_line: Annotated[str, typer.Argument(metavar="LINE", help="A cell line, with alterations after +.")],
+    cell_line: Annotated[list[str], typer.Argument(metavar="LINE...", help="Cell lines, with alterations after +.")],
     readouts: Annotated[list[str], typer.Option("--readouts", metavar="NAME...", help="Readouts of the model.")],
     treatment: Annotated[
         str,
@@ -60,6 +61,8 @@ def sensitivity(
     """Which parameters a readout depends on, locally or over whole ranges, steady state and protocol included."""
     from ..sensitivity import elasticities, morris_effects, sobol_indices
 
+    if plot is not None and len(cell_line) > 1:
+        raise InputError(f"--plot draws one cell line; {len(cell_line)} are named")
     opened, own = bench.opened, bench.library
     if method is Method.elasticity or vary is None:
         table = elasticities(opened, cell_line, treatment, readouts, time, vary or None, library=own, workers=workers)
@@ -93,9 +96,10 @@ def sensitivity(
                 library=own,
                 workers=workers,
             )
-        if failed := int(table["failed"].iloc[0]):
+        counts = table.groupby("cell_line")[["failed", "simulations"]].first().sum()
+        if failed := int(counts["failed"]):
             cli.note(
-                f"{failed} of {table['simulations'].iloc[0]} sets of parameters could not be simulated; points "
+                f"{failed} of {counts['simulations']} sets of parameters could not be simulated; points "
                 "they belong to are left out"
             )
     cli.deliver(table, f"sensitivity_{method.value}", json, output, model=opened)

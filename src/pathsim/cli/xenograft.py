@@ -21,7 +21,9 @@ TABLES = ("summary", "log_rank", "mice", "volumes", "lysate", "survival")
 
 @verb()
 def xenograft(
-    cell_line: Annotated[str, typer.Argument(metavar="LINE", help="Cell line, with alterations after +.")],
+    cell_lines: Annotated[
+        list[str], typer.Argument(metavar="LINE...", help="Cell lines, with alterations after +; a study of each.")
+    ],
     arm: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,12 +64,16 @@ def xenograft(
 
     Default arms: vehicle, paxalisib 15 mg/kg daily. With -o every table is written into the folder.
     """
+    import pandas as pd
+
     from ..errors import InputError, unknown
     from ..invivo import xenograft as run
     from ..invivo.power import logrank_power
 
     if table not in TABLES:
         raise unknown("table", table, TABLES)
+    if plot is not None and len(cell_lines) > 1:
+        raise InputError(f"--plot draws the study of one cell line; {len(cell_lines)} are named")
     sets = bench.sets(ensemble)
     if sets and power:
         raise InputError("--power and --ensemble: give one of them")
@@ -88,22 +94,28 @@ def xenograft(
             workers=workers,
         )
 
-    found = bench.repeats(one, [cell_line], sets, quiet)
-    for line in found.best.notes:
-        cli.note(line, quiet)
+    studies = []
+    for line in cell_lines:
+        studies.append(bench.repeats(one, [line], sets, quiet))
+        for said in studies[-1].best.notes:
+            cli.note(said, quiet)
+        if not power:
+            _say(studies[-1])
     if power:
-        cli.deliver(logrank_power(found.best, seed=seed), "power", json, output, model=bench.opened)
+        tables = [logrank_power(study.best, seed=seed).assign(line=study.best.line) for study in studies]
+        cli.deliver(pd.concat(tables, ignore_index=True), "power", json, output, model=bench.opened)
         return
-    _say(found)
     if plot is not None:
         from ..plot.xenograft import draw_xenograft
 
-        cli.save_figure(draw_xenograft(found.best, found.sample), plot, quiet, model=bench.opened)
-    _deliver(found, table, json, output, bench.opened, quiet)
+        figure = draw_xenograft(studies[0].best, studies[0].sample)
+        cli.save_figure(figure, plot, quiet, model=bench.opened)
+    _deliver(studies, table, json, output, bench.opened, quiet)
 
 
 def _say(found: Intervals[Trial]) -> None:
     """Survival of every arm in words."""
+    cli.note(f"{found.best.line}, {found.best.site.name}:")
     from ..workflow.study_intervals import median_interval, median_survival
 
     for name, curve in found.best.survival.items():
@@ -117,10 +129,17 @@ def _say(found: Intervals[Trial]) -> None:
         cli.note(f"all arms: {found.best.log_rank()}")
 
 
-def _deliver(found: Intervals[Trial], table: str, json: bool, output: str | None, model: Model, quiet: bool) -> None:
+def _deliver(
+    studies: Sequence[Intervals[Trial]], table: str, json: bool, output: str | None, model: Model, quiet: bool
+) -> None:
+    import pandas as pd
+
     from ..workflow.study_intervals import trial_tables
 
-    tables = trial_tables(found) if found.sample else found.best.tables()
+    parts = [(found.best.line, trial_tables(found) if found.sample else found.best.tables()) for found in studies]
+    tables = {
+        name: pd.concat([own[name].assign(line=line) for line, own in parts], ignore_index=True) for name in parts[0][1]
+    }
     if output is None:
         shown = {table: tables[table]}
         cli.deliver_all({**shown, "log_rank": tables["log_rank"]} if table == "summary" else shown, json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,11 +126,20 @@ def set_up(
     return Setup(design)
 
 
+def of_each(lines: Sequence[CellLine | str], study: Callable[[CellLine | str], pd.DataFrame]) -> pd.DataFrame:
+    """The tables of a study of each line, below each other. Raises :class:`InputError` where no line is named."""
+    import pandas as pd
+
+    if not lines:
+        raise InputError("no cell line is named")
+    return pd.concat([study(line) for line in lines], ignore_index=True)
+
+
 @checked
 @announced("elasticities")
 def elasticities(
     model: Model | str | Path,
-    cell_line: CellLine | str,
+    cell_line: CellLine | str | Sequence[CellLine | str],
     treatment: str,
     readouts: Sequence[str] | str,
     time: str | float = "24 h",
@@ -147,6 +156,7 @@ def elasticities(
     value would have it. Central differences in the logarithm, at tight tolerances.
 
     Args:
+        cell_line: a line, or several, whose rows follow each other.
         treatment: treatment text; ``time`` (``"24 h"`` or minutes) counts from its last step.
         parameters: names; default every constant of the model that has a source, is estimated or calibrated (all
             constants where the model annotates none), above zero in this line.
@@ -161,6 +171,14 @@ def elasticities(
     """
     import pandas as pd
 
+    if not isinstance(cell_line, CellLine | str):
+        return of_each(
+            cell_line,
+            lambda line: elasticities(
+                model, line, treatment, readouts, time, parameters, step=step, library=library, solver=solver,
+                workers=workers,
+            ),
+        )  # fmt: skip
     opened = model if isinstance(model, Model) else load_model(model)
     names = list(parameters) if parameters is not None else None
     if names is not None and not names:
@@ -185,7 +203,7 @@ def elasticities(
     zero = [name for name, column in zip(setup.design.readouts, values.T, strict=True) if not (column > 0).all()]
     raise_together([f"readout '{name}' is not above zero here, so it has no elasticity" for name in zero])
     logs = np.log(values)
-    elasticities = (logs[1::2] - logs[2::2]) / (2 * step)
+    found = (logs[1::2] - logs[2::2]) / (2 * step)
     frames = [
         pd.DataFrame(
             {
@@ -194,7 +212,7 @@ def elasticities(
                 "readout_value": values[0, i],
                 "parameter": kept,
                 "parameter_value": [value_of[name] for name in kept],
-                "elasticity": elasticities[:, i],
+                "elasticity": found[:, i],
             }
         ).sort_values("elasticity", key=np.abs, ascending=False, kind="stable")
         for i, readout in enumerate(setup.design.readouts)

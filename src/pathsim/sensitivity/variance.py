@@ -23,7 +23,7 @@ from ..lab import CellLine, Library
 from ..model import Model
 from ..progress import announced
 from ..solve import Rosenbrock, Solver
-from .local import Interval, Setup, at_shares, intervals, set_up
+from .local import Interval, Setup, at_shares, intervals, of_each, set_up
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ MOST_FAILURES = 0.2
 @announced("Sobol indices")
 def sobol_indices(
     model: Model | str | Path,
-    cell_line: CellLine | str,
+    cell_line: CellLine | str | Sequence[CellLine | str],
     treatment: str,
     readouts: Sequence[str] | str,
     time: str | float = "24 h",
@@ -65,6 +65,14 @@ def sobol_indices(
     Raises:
         InputError: unknown names, bad intervals, a readout that does not vary. SimulationError: a set failed.
     """
+    if not isinstance(cell_line, CellLine | str):
+        return of_each(
+            cell_line,
+            lambda line: sobol_indices(
+                model, line, treatment, readouts, time, values=values, factors=factors, points=points, seed=seed,
+                confidence=confidence, resamples=resamples, library=library, solver=solver, workers=workers,
+            ),
+        )  # fmt: skip
     if points < 2 or points & (points - 1):
         raise InputError(f"points is {points}; a Sobol sample needs a power of 2 (512, 1024, ...)")
     confidence = arguments.share(confidence, "confidence")
@@ -125,7 +133,7 @@ def _indices(readings: FloatArray, resamples: int, confidence: float, seed: int)
 @announced("Morris effects")
 def morris_effects(
     model: Model | str | Path,
-    cell_line: CellLine | str,
+    cell_line: CellLine | str | Sequence[CellLine | str],
     treatment: str,
     readouts: Sequence[str] | str,
     time: str | float = "24 h",
@@ -150,6 +158,14 @@ def morris_effects(
         mu_star_error, sigma, trajectories, simulations, failed``; ``mu_star_error`` is the half width of its interval.
         Largest mu* first.
     """
+    if not isinstance(cell_line, CellLine | str):
+        return of_each(
+            cell_line,
+            lambda line: morris_effects(
+                model, line, treatment, readouts, time, values=values, factors=factors, trajectories=trajectories,
+                levels=levels, seed=seed, confidence=confidence, library=library, solver=solver, workers=workers,
+            ),
+        )  # fmt: skip
     confidence = arguments.share(confidence, "confidence")
     try:
         from SALib.analyze import morris as analysis

@@ -174,7 +174,7 @@ def _findings(name: str, found: Investigation) -> list[str]:
     if name == "ranking":
         said = [f"Uncertainty: {facts['uncertainty']}.", f"Every combination contains {facts['dose']}."]
         ranking = found.tables["ranking"]
-        least = ranking.loc[ranking["viability_percent"].idxmin()]
+        least = ranking.sort_values("viability_percent").iloc[0]
         if least["partner"] != ranking["partner"].iloc[0]:
             said.append(
                 f"Ranked by the gain over the better single drug, not by what is left: least is left with "
