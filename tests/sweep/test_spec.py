@@ -237,6 +237,8 @@ SAMPLED = {"alphanib": "1 nM .. 1 uM", "betanib": "1 nM"}
         ({"treatment": "alphanib {alphanib} + betanib {betanib} for 1 h"}, "must last until"),
         ({"treatment": "alphanib {alphanib} then betanib {betanib}"}, "needs a duration"),
         ({"scales": {"k_outt": [1.0]}}, "did you mean k_out"),
+        ({"scales": {"k_out": [10**400]}}, "too large to hold"),
+        ({"scales": {"k_out": [True]}}, "True, not a number"),
         ({"scales": {"cells": [1.0]}}, "where this species starts changes nothing"),
         ({"readouts": ["cell_cont"]}, "cell_count"),
         ({"readouts": None}, "readouts is missing"),

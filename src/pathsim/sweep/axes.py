@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arguments import number
 from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, repeated
 from ..units import MOST_POINTS, Dimension, number_text, numbers, quantity, times_min
@@ -152,8 +153,6 @@ def _plain(value: Any) -> Listed | Range:
     items = value if isinstance(value, list) else [value]
     found: list[float] = []
     for item in items:
-        if isinstance(item, bool) or not isinstance(item, (int, float, str)):
-            raise InputError(f"{item!r} is not a number")
         match = _RANGE.match(item) if isinstance(item, str) else None
         if match:
             low, high = (numbers(match[end])[0] for end in ("first", "last"))
@@ -164,7 +163,7 @@ def _plain(value: Any) -> Listed | Range:
                 return _range(low, high, log)
             found += _spaced(low, high, int(match["count"]), log)
         else:
-            found += numbers(item) if isinstance(item, str) else [float(item)]
+            found += numbers(item) if isinstance(item, str) else [number(item, "a value")]
     return Listed(tuple(found))
 
 
