@@ -14,6 +14,8 @@ SLOW = (
     "assays/test_western_blot.py::test_results_do_not_depend_on_the_process",
     "calibration/",
     "cli/test_cli.py::test_help_is_quick",
+    "cli/test_bench.py::test_a_fit",
+    "cli/test_bench.py::test_constants",
     "cli/test_cli.py::test_predictions_come_with",
     "cli/test_cli.py::test_synergy_has_a_band_too",
     "cli/test_cli.py::test_time_courses_have_intervals",

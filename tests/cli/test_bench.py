@@ -15,17 +15,9 @@ import pathsim as ps
 from pathsim.cli import app, main
 
 LAB = (
-    "blot",
-    "dose-response",
-    "combine",
-    "escalate",
-    "xenograft",
-    "investigate",
-    "sensitivity",
-    "fit",
-    "export",
-    "list",
-)
+    "blot", "timecourse", "dose-response", "combine", "sensitivity", "escalate", "xenograft", "trial", "glucose",
+    "investigate", "fit", "export", "list",
+)  # fmt: skip
 MODEL = (
     "model decay\n serum = 0; IGF1 = 0;\n k = 0.1; // 1/min | estimate: a guess\n species S; S = 1;\n"
     " R1: -> S; k*(0.1 + IGF1/(1 + IGF1)); R2: S -> ; k*S;\nend\n"
@@ -134,6 +126,20 @@ def test_what_is_free_is_not_held_at_a_fitted_value(folder: Path) -> None:
     made = ps.blot_problem(folder / "decay.ant", pd.DataFrame(rows, columns=names), ["k"], library=library)
     values = {k: made.log_likelihood([math.log10(k)]) for k in (0.2, 0.3)}
     assert values[0.3] > values[0.2] + 1
+
+
+def test_a_fit_frees_names_and_gives_constants(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path
+) -> None:
+    rows = [("plain", RISE, t, "S", 700 * risen(0.3, t), "gel 1", 1) for t in (0.0, 5.0, 10.0, 20.0)]
+    names = ["cell_line", "treatment", "time_min", "readout", "value", "gel", "replicate"]
+    pd.DataFrame(rows, columns=names).to_csv(tmp_path / "blots.csv", index=False)
+    words = ["fit", str(tmp_path / "blots.csv"), "--free", "k", "--model", str(folder / "decay.ant"), "--cell-lines"]
+    words += [str(folder / "lines.toml"), "--parameters", str(folder / "fit"), "--starts", "1", "--workers", "1"]
+    code, _, err = run(capsys, *words, "-o", str(tmp_path / "fit"))
+    assert code == 0, err
+    lines = ("--cell-lines", str(folder / "lines.toml"), "--parameters", str(tmp_path / "fit"))
+    assert blot(capsys, folder, "plain", *lines) == pytest.approx([risen(0.3)], rel=1e-3)
 
 
 def test_parameters_are_listed(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
