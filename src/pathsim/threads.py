@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from threading import Event, Thread
+from functools import cache, wraps
+from threading import Event, RLock, Thread
 from typing import Any, TypeVar
 
 from .errors import SimulationError
@@ -48,6 +49,21 @@ def apart(function: Callable[..., Result], *arguments: Any) -> Result:
 
     Thread(target=work, daemon=True).start()
     return found.result()
+
+
+def once(function: Callable[..., Result]) -> Callable[..., Result]:
+    """As :func:`functools.cache`, but what two threads ask for at the same time is made by one while the other waits.
+
+    Machine code that both had made would be let go for one of them, who has its address.
+    """
+    kept, lock = cache(function), RLock()
+
+    @wraps(function)
+    def call(*arguments: Any) -> Result:
+        with lock:
+            return kept(*arguments)
+
+    return call
 
 
 @contextmanager

@@ -348,6 +348,8 @@ def _numbers(parameters: pd.DataFrame) -> FloatArray:
     else:
         found = [arguments.column(parameters.iloc[:, i], f"'{name}'") for i, name in enumerate(parameters.columns)]
         settings = np.stack(found, axis=1)
+    if not np.isnan(settings.sum()):  # looked at entry by entry only where there is something to be seen
+        return settings
     rows, columns = np.nonzero(np.isnan(settings))
     problems = [
         f"row {row}: parameter '{parameters.columns[column]}' is NaN"

@@ -1,17 +1,21 @@
 """Writes the IR of the integration loops that is part of the package: ``python -m pathsim.solve.ship``.
 
-To be run after every change of a loop; a test says when that was forgotten. Takes about a minute.
+To be run after every change of a loop; a test says when that was forgotten. Takes about two minutes.
 """
 
 from __future__ import annotations
 
+import os
 import platform
+import subprocess
+import sys
 from importlib.metadata import version
 
 from .integrate.loop import run_lanes
 from .integrate.recorder import sort_steps
 from .integrate.rest_loop import equations_of_rows, load_rows, outputs_of_rows, rates_of_rows
 from .llvm import shipped
+from .llvm.machine import CPU_VARIABLE
 from .sensitivities.adjoint_loop import back_lanes, start_back
 from .sensitivities.forward_loop import rest_outputs, rest_rates, run_tasks, start_tasks
 from .sensitivities.segments import place_samples
@@ -29,8 +33,20 @@ def made_with() -> str:
     return f"numba {version('numba')}, llvmlite {version('llvmlite')}, Python {python}"
 
 
+PROCESSORS = ("x86-64-v3", "x86-64-v4")
+"""One for each number of lanes; the IR itself is for any processor."""
+
+
 def main() -> None:
-    """Compile every loop with numba and write what comes out."""
+    """Write every loop for every number of lanes."""
+    for processor in PROCESSORS:
+        environment = {**os.environ, CPU_VARIABLE: processor}
+        code = "from pathsim.solve.ship import write_all; write_all()"
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def write_all() -> None:
+    """Compile every loop with numba, for the lanes of this process, and write what comes out."""
     from .llvm.translate import module_of
 
     for loop in LOOPS:

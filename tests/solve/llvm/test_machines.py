@@ -16,10 +16,10 @@ import sys
 import numpy as np
 sys.path.insert(0, sys.argv[1])
 from small_models import BUSY, batch, draws, system
-from pathsim.solve.llvm import jit
+from pathsim.solve.llvm.machine import machine
 equations = system(BUSY)
 values = batch(equations, draws(equations, ["k", "D", "x", "y"], 40))
-print(jit.machine().cpu, jit.machine().fused)
+print(machine().cpu, machine().fused)
 np.save(sys.argv[2], values)
 """
 BASELINE = {"x86_64": "x86-64", "amd64": "x86-64", "arm64": "generic", "aarch64": "generic"}

@@ -20,7 +20,8 @@ import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.solve import ship
 from pathsim.solve.llvm import loops, shipped
-from pathsim.solve.llvm.layout import Floats1, Floats2, Integers1
+from pathsim.solve.llvm.layout import LANES, Floats1, Floats2, Integers1
+from pathsim.solve.llvm.machine import CPU_VARIABLE
 
 Loop = Callable[..., int | None]
 SOURCES = Path(shipped.__file__).parents[2]
@@ -46,7 +47,21 @@ def test_the_list_of_loops_is_complete() -> None:
     texts = [path.read_text(encoding="utf-8") for path in SOURCES.rglob("*.py")]
     used = {name.rsplit(".", 1)[-1] for text in texts for name in re.findall(r"\bcompiled\(([\w.]+)\)", text)}
     assert used == {loop.__name__ for loop in ship.LOOPS}
-    assert {path.name for path in shipped.FOLDER.iterdir()} == {shipped.place_of(loop).name for loop in ship.LOOPS}
+    own = f".{LANES}.ll.gz"
+    names = {path.name for path in shipped.FOLDER.iterdir()}
+    assert {name for name in names if name.endswith(own)} == {shipped.place_of(loop).name for loop in ship.LOOPS}
+    assert len(names) == len(ship.PROCESSORS) * len(ship.LOOPS)
+
+
+@pytest.mark.parametrize("processor", ship.PROCESSORS)
+def test_what_is_shipped_is_up_to_date_for_every_number_of_lanes(processor: str) -> None:
+    code = (
+        "from pathsim.solve.llvm import shipped\nfrom pathsim.solve.llvm.layout import LANES\n"
+        "from pathsim.solve.ship import LOOPS\nprint(LANES, [shipped.read(loop) is None for loop in LOOPS].count(True))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), CPU_VARIABLE: processor}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [{"x86-64-v3": "4", "x86-64-v4": "8"}[processor], "0"]
 
 
 @pytest.mark.parametrize("loop", ship.LOOPS, ids=lambda loop: loop.__name__)

@@ -1,4 +1,4 @@
-"""The integration loop: eight simulations side by side, each with its own time, step and fate.
+"""The integration loop: simulations side by side in lanes, each with its own time, step and fate.
 
 In come a system, rows of raw values, times and outputs; out come values at the times, how each row ended, last states
 (``batch.run_rows``, ``batch.settle_rows``; ``single.Single`` for one row again and again).

@@ -153,12 +153,12 @@ def _run(
     into: FloatArray | None = None,
 ) -> Rows:
     solver = solver or Rosenbrock()
-    settings = np.ascontiguousarray(settings, dtype=float)
+    settings = np.asarray(settings, dtype=float)
     columns = np.arange(len(system.defaults), dtype=np.int64) if columns is None else columns
     n, nodes = len(settings), tuple(outputs)
     rows = Rows(
         system=system,
-        values=np.full((n, times.shape[1], len(nodes)), np.nan) if into is None else into,
+        values=np.empty((n, times.shape[1], len(nodes))) if into is None else into,
         status=np.zeros(n, dtype=np.int64),
         time=np.zeros(n),
         state=np.full(n, -1, dtype=np.int64),
@@ -186,7 +186,7 @@ def _by_engine(
     engine = engine_of(rows.system, solver.tableau)
     order = engine.order
     starts = np.empty((0, len(order))) if start_states is None else np.ascontiguousarray(start_states[:, order])
-    ends = np.tile([0.0, 0.0, -1.0, 0.0], (len(settings), 1))
+    ends = np.empty((len(settings), 4))
     results = Results(rows.values, ends, rows.x)
     grid = np.ascontiguousarray(times, dtype=float)
     tolerances = (solver.rtol, solver.atol, solver.max_steps)

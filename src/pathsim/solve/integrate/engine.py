@@ -15,7 +15,7 @@ import numpy as np
 from ...arrays import FloatArray, IntArray
 from ...cache import source_of
 from ...progress import bar
-from ...threads import stop_if_asked, threads
+from ...threads import once, stop_if_asked, threads
 from ..equations.system import System
 from ..llvm import jit
 from ..llvm import layout as rows
@@ -30,6 +30,7 @@ from ..llvm.codegen import (
 )
 from ..llvm.layout import LANES, Code, Discrete, Job, Layout, Results
 from ..llvm.loops import Words, compiled
+from ..llvm.machine import machine
 from ..llvm.vector_maths import maths_module
 from ..rosenbrock.factorisation import lu_tables
 from ..rosenbrock.step import POINTERS, step_module
@@ -50,14 +51,20 @@ OWN_SHARE = 1e-3
 FIRST_CALLS, MOST_SECONDS = 16, 0.05
 """Calls to the step, doubled until they take so long, after which a loop looks whether it is to stop."""
 
+FEWEST_ROWS = 32
+"""Of a slice of rows that a thread takes."""
+
 MOST_ARRANGED = 8
 """Choices of outputs that a workspace is kept ready for."""
+
+UNTOUCHED = (0.0, 0.0, -1.0, 0.0)
+"""``Results.ends`` of a row that nobody has begun."""
 
 _FACTOR = POINTERS.index("f_factor")
 _KINDS = {"lt": rows.LT, "le": rows.LE, "floor": rows.FLOOR, "eq": rows.EQ}
 
 
-@cache
+@once
 def step_code(tableau: Tableau) -> jit.Code:
     """The compiled step of a method, shared by all systems."""
     return method_code("step", step_module, tableau)
@@ -66,13 +73,13 @@ def step_code(tableau: Tableau) -> jit.Code:
 def method_code(name: str, write: Callable[[Tableau, bool], str], tableau: Tableau) -> jit.Code:
     """Code that depends on the method but on no model."""
     identity = identity_of(name) + repr(tuple(tableau)).encode()
-    return jit.compile_lazily(identity, lambda: write(tableau, jit.machine().fused), optimise=True)
+    return jit.compile_lazily(identity, lambda: write(tableau, machine().fused), optimise=True)
 
 
-@cache
+@once
 def maths_code() -> jit.Code:
     """The vector functions, shared by all systems, which find them by name."""
-    code = jit.compile_lazily(identity_of("maths"), lambda: maths_module(jit.machine().fused), optimise=True)
+    code = jit.compile_lazily(identity_of("maths"), lambda: maths_module(machine().fused), optimise=True)
     jit.publish(code)
     return code
 
@@ -113,12 +120,12 @@ class Engine:
     def code(self) -> jit.Code:
         with bar("machine code of the model"):
             maths_code()
-            return jit.compile_ir(model_module(self.program, jit.machine().fused))
+            return jit.compile_ir(model_module(self.program, machine().fused))
 
     @cached_property
     def written_factor(self) -> jit.Code:
         """The factorisation written out, for long sweeps of models that start with the one driven by tables."""
-        return jit.compile_ir(factor_module(self.program, jit.machine().fused), effort=1)
+        return jit.compile_ir(factor_module(self.program, machine().fused), effort=1)
 
     def factor_address(self, rows: int) -> int:
         """Where the factorisation is that suits a sweep over so many rows; all give the same bits."""
@@ -190,7 +197,7 @@ class Engine:
 
     def _compile_outputs(self, nodes: tuple[int, ...]) -> jit.Code:
         maths_code()  # outputs may be loaded before anything else that calls it
-        return jit.compile_ir(output_module(self.program, nodes, jit.machine().fused))
+        return jit.compile_ir(output_module(self.program, nodes, machine().fused))
 
     def addresses(self, outputs: jit.Code) -> Code:
         """Where the integration loop finds every function; 0 for what this system does not have."""
@@ -407,7 +414,7 @@ def run(
     """Simulate every row of ``values`` (n, columns), filling ``results`` (whose ``x`` is in elimination order).
 
     ``times`` is (1, m) for all rows or (n, m). Rows are cut into slices that threads take in turn; what a row gives
-    does not depend on its slice.
+    does not depend on its slice. Whatever is done row by row is done there, not by the caller of all slices.
     """
     n_rows = len(values)
     if n_rows == 0:
@@ -417,15 +424,17 @@ def run(
     factor = engine.factor_address(n_rows)
 
     def simulate(first: int, last: int) -> None:
+        results.ends[first:last] = UNTOUCHED
         waiting = [(first, last)]
         while waiting:  # not recursive: a function that knows itself would keep its arrays until they are collected
             begin, end = waiting.pop()
             with engine.workspaces.lent(len(nodes)) as workspace:
                 ready = arrange(engine, workspace, nodes, factor, until_steady)
                 progress = no_progress()
-                piece = (columns, values, start_states, ready.sources, times, settings, progress, begin, end)
+                own = np.ascontiguousarray(values[begin:end]), start_states[begin:end], _own_times(times, begin, end)
+                piece = (columns, own[0], own[1], ready.sources, own[2], settings, progress, 0, end - begin)
                 job = Job(engine.system.defaults, *piece)
-                to_the_end(loop_of(engine, ready, job, results, no_tape()), progress)
+                to_the_end(loop_of(engine, ready, job, _part(results, begin, end), no_tape()), progress)
             if engine.makes_room(results.ends[begin:end], ready.at.most_pending):
                 full = begin + np.flatnonzero(results.ends[begin:end, rows.STATUS] == rows.QUEUE_FULL)
                 waiting += [(row, row + 1) for row in full.tolist()]
@@ -438,10 +447,19 @@ def run(
             finished.result()
 
 
+def _own_times(times: FloatArray, first: int, last: int) -> FloatArray:
+    return times if len(times) == 1 else times[first:last]
+
+
+def _part(results: Results, first: int, last: int) -> Results:
+    """Where the results of some rows go."""
+    return Results(*(array[first:last] for array in results))
+
+
 def _slices(n_rows: int, count: int) -> Iterator[tuple[int, int]]:
     """Slices that get smaller: few ends at which lanes run empty, and no thread left with much to do alone."""
     first = 0
     while first < n_rows:
-        last = min(n_rows, first + max(LANES * 4, (n_rows - first) // (count * 3)))
+        last = min(n_rows, first + max(FEWEST_ROWS, (n_rows - first) // (count * 3)))
         yield first, last
         first = last

@@ -1,7 +1,7 @@
-"""The integration loop: eight simulations side by side, each with its own time, step and fate.
+"""The integration loop: simulations side by side in lanes, each with its own time, step and fate.
 
 A finished lane takes the next row from the queue, so all lanes stay busy. Everything numerical happens in machine
-code that serves eight lanes at once (rates, steps, dense output); this module decides what each lane does next:
+code that serves all lanes at once (rates, steps, dense output); this module decides what each lane does next:
 sample, switch a branch, fire an event, finish, fail. It is typed Python that numba compiles
 (:mod:`pathsim.solve.llvm.translate`); run as it stands, it is the readable reference of that code. Both
 give the same bits. With a tape it also records every step, see :mod:`recorder`.
@@ -154,12 +154,14 @@ def run_lanes(
                 next_row += 1
                 live += 1
                 if fresh and calls == 0 and lane == 0:
-                    _fill_spare_lanes(at, F)
+                    for other in range(1, LANES):
+                        _copy_lane(at, F, lane, other)
                 live -= _begin(code, at, F, N, discrete, job, results, lane)
                 if recording:
                     note_begun(at, F, N, tape, next_row - 1, lane)
         if live == 0:
             continue
+        _fill_spare_lanes(at, F, N)
         if at.n == 0:
             _jump(F)
         elif recording:
@@ -184,23 +186,35 @@ def _any_again(N: IntArray) -> bool:
     return again
 
 
-def _fill_spare_lanes(at: Layout, F: FloatArray) -> None:
-    """Lanes without a row copy the first, so that their numbers are tame."""
-    for lane in range(1, LANES):
-        for i in range(at.n):
-            F[at.y + i, lane] = F[at.y + i, 0]
-            F[at.atol + i, lane] = F[at.atol + i, 0]
-        for i in range(at.n_parameters + at.n_roots):
-            F[at.p + i, lane] = F[at.p + i, 0]
-        for i in range(at.n_hoisted):
-            F[at.k + i, lane] = F[at.k + i, 0]
-        F[T, lane] = F[T, 0]
-        F[OWN, lane] = F[OWN, 0]
-        F[LIVE, lane] = 0.0
-        F[H, lane] = F[WISH, lane] = TINY_STEP
-        F[STOP, lane] = F[AIM, lane] = F[END, 0]
-        F[LANDS, lane] = 0.0
-        F[OLD_ERROR, lane] = 1e-4
+def _fill_spare_lanes(at: Layout, F: FloatArray, N: IntArray) -> None:
+    """Lanes that have run empty become copies of one that has a row."""
+    for lane in range(LANES):
+        if N[ROW, lane] < 0 and F[H, lane] == 0.0:
+            live = 0
+            while N[ROW, live] < 0:
+                live += 1
+            _copy_lane(at, F, live, lane)
+
+
+def _copy_lane(at: Layout, F: FloatArray, origin: int, lane: int) -> None:
+    """A lane without a row tries one step of another lane again and again, so that its numbers are as tame as those.
+
+    Standing still is no way to be idle: over a tiny step numbers become subnormal, with which processors are slow.
+    """
+    for i in range(at.n):
+        F[at.y + i, lane] = F[at.y + i, origin]
+        F[at.atol + i, lane] = F[at.atol + i, origin]
+    for i in range(at.n_parameters + at.n_roots):
+        F[at.p + i, lane] = F[at.p + i, origin]
+    for i in range(at.n_hoisted):
+        F[at.k + i, lane] = F[at.k + i, origin]
+    F[T, lane] = F[T, origin]
+    F[OWN, lane] = F[OWN, origin]
+    F[LIVE, lane] = 0.0
+    F[H, lane] = F[WISH, lane] = F[WISH, origin]
+    F[STOP, lane] = F[AIM, lane] = F[END, origin]
+    F[LANDS, lane] = 0.0
+    F[OLD_ERROR, lane] = 1e-4
 
 
 def _jump(F: FloatArray) -> None:
@@ -435,13 +449,7 @@ def _finish(at: Layout, F: FloatArray, N: IntArray, results: Results, lane: int,
         N[AGAIN, lane] = row
     N[ROW, lane] = -1
     F[LIVE, lane] = 0.0
-    # an idle lane keeps stepping with its neighbours: let it stand still on tame numbers
-    F[H, lane] = F[WISH, lane] = TINY_STEP
-    F[LANDS, lane] = 0.0
-    if status != OK:
-        for i in range(at.n):
-            if not math.isfinite(F[at.y + i, lane]):
-                F[at.y + i, lane] = 0.0
+    F[H, lane] = 0.0  # until it takes a row, or becomes a copy of another lane
 
 
 def _has_finite_rates(code: Code, at: Layout, F: FloatArray, lane: int) -> bool:

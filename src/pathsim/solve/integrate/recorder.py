@@ -76,7 +76,7 @@ class Tape(NamedTuple):
 
 
 def stages_column(n: int) -> int:
-    """The first column behind the state: the next multiple of eight."""
+    """The first column behind the state: the next multiple of the number of lanes."""
     return (STEP_Y + n + LANES - 1) // LANES * LANES
 
 

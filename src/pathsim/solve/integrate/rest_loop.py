@@ -1,4 +1,4 @@
-"""The loops over rows at rest, eight at a time: their parameters, rates, Jacobian and outputs.
+"""The loops over rows at rest, a lane to each: their parameters, rates, Jacobian and outputs.
 
 Written so that they can be compiled (:mod:`pathsim.solve.llvm.loops`); run as they stand they give the same bits.
 ``lanes`` (groups, 8) are the rows in the lanes of each group, the last repeated where lanes are spare; ``P`` and ``K``

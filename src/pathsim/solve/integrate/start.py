@@ -1,4 +1,4 @@
-"""The start of a row: parameters, initial state and first step of eight rows at a time, ready for lanes to take."""
+"""The start of a row: parameters, initial state and first step of rows, ready for lanes to take."""
 
 from __future__ import annotations
 

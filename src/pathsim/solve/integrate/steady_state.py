@@ -2,8 +2,8 @@
 
 The time course comes first (pseudo-transient continuation by the engine itself), because it decides which of several
 steady states is reached and is never lost. Newton then starts from where nothing seems to move any more, which removes
-what is left of slow modes and of rounding in conserved totals. Eight rows are evaluated at a time by the compiled
-rates and Jacobian; each row is solved by itself, so that a row does not depend on its neighbours.
+what is left of slow modes and of rounding in conserved totals. The compiled rates and Jacobian serve as many rows at a
+time as there are lanes; each row is solved by itself, so that a row does not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ class RowsAtRest:
     """States ``x`` (rows, states) with everything about them that their equations need.
 
     ``start`` (rows, states) are the states that totals are conserved from, ``P`` (groups, parameters and modes, 8) the
-    parameters of eight rows at a time; ``scaled`` (rows, totals, states) weigh states to conserved amounts. The volumes
+    parameters of a lane to each row; ``scaled`` (rows, totals, states) weigh states to conserved amounts. The volumes
     are the last of the outputs. ``fixed`` (rows, states) are states that nothing changes while parameters that are zero
     stay zero; known once the equations have been asked for.
     """

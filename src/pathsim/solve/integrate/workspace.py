@@ -1,4 +1,4 @@
-"""The memory compiled code works in: rows of eight lanes under names, and tables of pointers into them."""
+"""The memory compiled code works in: rows of lanes under names, and tables of pointers into them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Arranged(NamedTuple, Generic[L]):
 
 
 class Workspace(Generic[L]):
-    """Arrays of eight lanes: doubles in ``F``, integers in ``N``, each from a row on that ``rows`` names.
+    """Arrays of lanes: doubles in ``F``, integers in ``N``, each from a row on that ``rows`` names.
 
     ``layout`` tells compiled loops where they are, ``table`` compiled steps.
 

@@ -1,6 +1,6 @@
 """Everything that writes, compiles or loads machine code.
 
-In come the expression graph of a system and typed Python loops; out come addresses of functions that serve eight lanes
+In come the expression graph of a system and typed Python loops; out come addresses of functions that serve all lanes
 at once, and loops called with the interpreter lock released. ``README.md`` tells how, and the rules for a loop.
 
 - what a model's functions look like: ``codegen.py``; their derivatives: ``forward_code.py``, ``adjoint_code.py``.

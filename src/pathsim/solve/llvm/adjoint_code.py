@@ -1,4 +1,4 @@
-"""Machine code of the discrete adjoint: transposes of a system's functions, eight lanes being eight simulations."""
+"""Machine code of the discrete adjoint: transposes of a system's functions, lanes being simulations."""
 
 from __future__ import annotations
 

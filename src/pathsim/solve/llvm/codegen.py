@@ -1,4 +1,4 @@
-"""Machine code for one system: its rates, Jacobian, factorisation and everything around them, eight lanes wide."""
+"""Machine code for one system: its rates, Jacobian, factorisation and everything around them, as wide as the lanes."""
 
 from __future__ import annotations
 

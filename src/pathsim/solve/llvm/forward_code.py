@@ -1,4 +1,4 @@
-"""Machine code of forward sensitivities: derivatives of a system's functions, eight lanes being eight directions of one
+"""Machine code of forward sensitivities: derivatives of a system's functions, lanes being directions of one
 simulation."""
 
 from __future__ import annotations

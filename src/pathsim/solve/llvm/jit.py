@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,24 +11,7 @@ import llvmlite.binding as llvm
 
 from ... import cache
 from ...threads import apart
-
-CPU_VARIABLE = "PATHSIM_CPU"
-"""Environment variable that forces a target processor (such as ``x86-64`` or ``x86-64-v3``) instead of this one's."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The processor code is made for."""
-
-    cpu: str
-    features: str
-
-    @property
-    def fused(self) -> bool:
-        """Whether it has fused multiply-add (all but the oldest do)."""
-        if self.features:
-            return "+fma" in self.features.split(",") or "+neon" in self.features.split(",")
-        return self.cpu not in ("x86-64", "x86-64-v2")
+from .machine import machine
 
 
 @dataclass(frozen=True)
@@ -38,16 +20,6 @@ class Code:
 
     addresses: dict[str, int]
     _engine: Any = field(repr=False)
-
-
-@functools.cache
-def machine() -> Machine:
-    """The processor of this process, or the one :data:`CPU_VARIABLE` names."""
-    forced = os.environ.get(CPU_VARIABLE)
-    if forced:
-        return Machine(forced, "")
-    features = llvm.get_host_cpu_features().flatten()
-    return Machine(llvm.get_host_cpu_name(), f"{features},-prefer-256-bit" if features else "")
 
 
 def compile_ir(text: str, optimise: bool = False, effort: int | None = None) -> Code:

@@ -1,4 +1,4 @@
-"""How eight simulations lie in memory, for the loop in :mod:`pathsim.solve.integrate.loop` and the code it calls.
+"""How simulations lie side by side in memory, for the loop of :mod:`pathsim.solve.integrate.loop` and what it calls.
 
 Everything about the lanes is in two blocks with one column per lane: ``F`` of doubles and ``N`` of integers. Scalars
 have fixed rows (``F[T, lane]`` is the time of a lane); arrays that depend on the model start at rows named in
@@ -12,8 +12,10 @@ from typing import Annotated, NamedTuple
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
+from .machine import machine
 
-LANES = 8
+LANES = machine().lanes
+"""Simulations side by side; on another processor perhaps as many others, see :class:`.machine.Machine`."""
 DIMENSIONS = 4  # most that an array may have in compiled code
 ARRAY_WORDS = 1 + DIMENSIONS
 """An array is its address and the sizes of its dimensions (0 for those it does not have)."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...threads import once
 from . import jit, shipped
 from .layout import DIMENSIONS
 
@@ -69,7 +70,7 @@ def ir_of(entry: Callable[..., int | None]) -> str:
     return module_of(entry)
 
 
-@cache
+@once
 def compiled(entry: Callable[..., int | None]) -> CompiledLoop:
     """``entry`` and all it calls as machine code, see :mod:`pathsim.solve.llvm.translate`."""
     return CompiledLoop(entry)

@@ -1,7 +1,8 @@
 """IR of the integration loops that is part of the package, so that nobody waits for numba.
 
-One file per loop in ``ir/``; its first line says what it was made with, the second which sources it was made from, as
-a hash. It is used while the sources are as they were. ``python -m pathsim.solve.ship`` writes all files anew.
+One file per loop and number of lanes in ``ir/``; its first line says what it was made with, the second which sources it
+was made from, as a hash. It is used while the sources are as they were. ``python -m pathsim.solve.ship`` writes all
+files anew.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from . import calls
+from .layout import LANES
 
 FOLDER = Path(__file__).parent / "ir"
 
 
 def place_of(entry: Callable[..., int | None]) -> Path:
     """The file of a loop."""
-    return FOLDER / f"{entry.__module__.rsplit('.', 1)[-1]}.{entry.__name__}.ll.gz"
+    return FOLDER / f"{entry.__module__.rsplit('.', 1)[-1]}.{entry.__name__}.{LANES}.ll.gz"
 
 
 def read(entry: Callable[..., int | None]) -> str | None:

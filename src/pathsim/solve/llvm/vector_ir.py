@@ -1,8 +1,8 @@
-"""LLVM IR, eight simulations wide: graph nodes as straight-line code on vectors of doubles.
+"""LLVM IR, as wide as there are lanes (4 or 8): graph nodes as straight-line code on vectors of doubles.
 
-Every value is ``<8 x double>``, one lane per simulation; arrays hold eight lanes side by side, entry i of lane l at
-``[8*i + l]``. Multiply-adds are fused explicitly and no fast-math flag is set, so the arithmetic is the same whatever
-the optimiser does later.
+Every value is ``<LANES x double>``, one lane per simulation; arrays hold the lanes side by side, entry i of lane l at
+``[LANES*i + l]``. Multiply-adds are fused explicitly and no fast-math flag is set, so the arithmetic is the same
+whatever the optimiser does later.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 
 from ..equations.graph import BOOLEAN, Graph
+from .machine import machine
 
-LANES = 8
+LANES = machine().lanes
 VECTOR = f"<{LANES} x double>"
 MASK = f"<{LANES} x i1>"
-ALIGN = 64
+ALIGN = 8 * LANES
 
 _INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor"}
 _OWN = ("exp", "log")  # vector code of our own, see vector_maths

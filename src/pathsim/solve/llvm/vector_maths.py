@@ -1,4 +1,4 @@
-"""exp, log and pow on eight lanes, as LLVM IR: LLVM itself would call the C library lane by lane.
+"""exp, log and pow on all lanes, as LLVM IR: LLVM itself would call the C library lane by lane.
 
 exp: argument reduced by multiples of ln 2 (Cody and Waite), Taylor polynomial of degree 13. log: W. J. Cody's
 log(1+f) = f - s(f - R) form with s = f/(2+f) and the minimax coefficients of FreeBSD's e_log.c (Sun Microsystems 1993).

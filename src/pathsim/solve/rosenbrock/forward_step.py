@@ -1,6 +1,6 @@
-"""The Rosenbrock step differentiated along eight directions, as LLVM IR with loops over the states.
+"""The Rosenbrock step differentiated along a lane's directions, as LLVM IR with loops over the states.
 
-Eight lanes are eight directions of one simulation: they share its state, so those arrays hold the same number in every
+Lanes are directions of one simulation: they share its state, so those arrays hold the same number in every
 lane. Differentiating a step with its size held fixed gives, in the symbols of :mod:`pathsim.solve.rosenbrock.tableau`,
 
     (I/(h gamma) - J) dU_i = df(u_i) + dJ U_i + sum_j (C_ij/h) dU_j + h d_i df_t
@@ -26,7 +26,7 @@ STEP_POINTERS = (
 
 
 def forward_step_module(T: Tableau, fused: bool) -> str:
-    """IR of ``forward_step(table, n8)``, dU and dyn of one recorded step along eight directions and also ``yn``; and
+    """IR of ``forward_step(table, n8)``, dU and dyn of one recorded step along a lane's directions and also ``yn``; and
     of small loops around it.
 
     Depends on nothing but the tableau, like the step itself.

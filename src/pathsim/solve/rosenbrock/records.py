@@ -1,7 +1,7 @@
-"""Recorded steps between memory and lanes, as LLVM IR: eight records side by side are squares of numbers to transpose.
+"""Recorded steps between memory and lanes, as LLVM IR: records side by side are squares of numbers to transpose.
 
 A record holds time, size, time of the end, whether the step counts (see :mod:`pathsim.solve.integrate.recorder`) and
-the state, filled up to a multiple of eight numbers; then, where they are kept, the stages.
+the state, filled up to a multiple of the number of lanes; then, where they are kept, the stages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ HEAD = 4
 """Numbers of a record before the state."""
 
 RECORD_ARGUMENTS = ", ptr %block, i64 %width, i64 %advance, i64 %stages, ptr %attempts"
-"""Where the first attempt goes; doubles in a record; bytes from one attempt's eight records to the next's; rows of
+"""Where the first attempt goes; doubles in a record; bytes from one attempt's records to the next's; rows of
 stages to keep; where to leave the number of attempts."""
 
 Note = Callable[[Loops, str, Mapping[str, str], Sequence[str]], None]
@@ -48,8 +48,8 @@ def note_attempt(f: Loops, count: str, pointer: Mapping[str, str], head: Sequenc
 
 
 def gather(fused: bool) -> Loops:
-    """``gather(records, target, n)``: the first n numbers (a multiple of eight) of eight records, whose addresses are
-    in ``records``, to rows of lanes. The next eight addresses there are records that will be wanted soon."""
+    """``gather(records, target, n)``: the first n numbers (a multiple of the lanes) of a record per lane, whose
+    addresses are in ``records``, to rows of lanes. As many behind them are of records that will be wanted soon."""
     f = Loops("gather", ("records", "target"), "i64 %n", fused)
     records = [f.pointer("%records", lane) for lane in range(LANES)]
     soon = [f.pointer("%records", LANES + lane) for lane in range(LANES)]
@@ -76,9 +76,9 @@ def _scatter(f: Loops, rows: Sequence[str], records: Sequence[str], column: str)
 
 
 def transposed(f: Loops, rows: Sequence[str]) -> list[str]:
-    """Eight vectors as the columns of eight others: blocks off the diagonal change places, at every size."""
+    """Vectors as the columns of as many others: blocks off the diagonal change places, at every size."""
     found = list(rows)
-    for size in (1, 2, 4):
+    for size in [size for size in (1, 2, 4) if size < LANES]:
         upper = [j if j & size == 0 else LANES + j - size for j in range(LANES)]
         lower = [j + size if j & size == 0 else LANES + j for j in range(LANES)]
         for i in range(LANES):

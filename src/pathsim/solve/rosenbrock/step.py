@@ -1,4 +1,4 @@
-"""One attempt of a Rosenbrock step on eight lanes, as LLVM IR with loops over the states.
+"""One attempt of a Rosenbrock step on all lanes, as LLVM IR with loops over the states.
 
 It depends on nothing but the tableau: the number of states is an argument and the model's functions are called
 by address, so it is compiled once per machine. It also carries the step-size controller and the dense output, lane by

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from ...arrays import BoolArray, FloatArray, IntArray
+from ...threads import once
 from ..equations.system import System
 from ..integrate.batch import engine_of
 from ..integrate.engine import Engine, maths_code, method_code, step_code
@@ -25,6 +26,7 @@ from ..llvm.adjoint_code import adjoint_module, moments_move, outputs_adjoint_mo
 from ..llvm.codegen import MOST_STRAIGHT_LINE
 from ..llvm.layout import LANES
 from ..llvm.loops import Words, compiled
+from ..llvm.machine import machine
 from ..rosenbrock.adjoint_step import STEP_POINTERS, adjoint_step_module
 from ..rosenbrock.tableau import Tableau
 from .adjoint_jumps import switching_of
@@ -193,7 +195,7 @@ def to_raw(machine: AdjointMachine, raw: FloatArray, S: FloatArray, Q: FloatArra
     return found
 
 
-@cache
+@once
 def _adjoint_step(tableau: Tableau) -> jit.Code:
     return method_code("adjoint step", adjoint_step_module, tableau)
 
@@ -228,7 +230,7 @@ class AdjointMachine:
         maths_code()
         small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
         stages = self.engine.tableau.stages
-        module = adjoint_module(self.engine.program, self.columns, stages, jit.machine().fused)
+        module = adjoint_module(self.engine.program, self.columns, stages, machine().fused)
         return jit.compile_ir(module, effort=2 if small else 0)
 
     @cached_property
@@ -250,7 +252,7 @@ class AdjointMachine:
 
     def _compile_outputs(self, nodes: tuple[int, ...]) -> jit.Code:
         maths_code()
-        return jit.compile_ir(outputs_adjoint_module(self.engine.program, nodes, self.columns, jit.machine().fused))
+        return jit.compile_ir(outputs_adjoint_module(self.engine.program, nodes, self.columns, machine().fused))
 
     def _functions_of(self, nodes: tuple[int, ...]) -> AdjointCode:
         outputs = self._outputs(nodes).addresses["outputs_adjoint"]

@@ -1,4 +1,4 @@
-"""The loop over recorded steps from last to first, eight simulations at a time.
+"""The loop over recorded steps from last to first, a lane to each simulation.
 
 Written so that it can be compiled (:mod:`pathsim.solve.llvm.loops`); run as it stands it gives the same bits.
 """
@@ -68,8 +68,8 @@ class AdjointLayout(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """Of each lane: the address of the record it is at, and (eight further on) of the one it comes to next; the sample
-    it comes to next; a record to stand still on."""
+    """Of each lane: the address of the record it is at, and (``LANES`` further on) of the one it comes to next; the
+    sample it comes to next; a record to stand still on."""
 
     record: Integers1
     record_address: int
@@ -117,7 +117,7 @@ class Starts(NamedTuple):
 
 def start_back(starts: Starts, S: Floats2, Q: Floats2, count: Integers1) -> int:
     """Carry derivatives by initial states ``S`` (rows, ``count[0]``, in the order of the system; none where these are
-    given) and parameters ``Q`` back to raw values, eight rows at a time."""
+    given) and parameters ``Q`` back to raw values, a lane to each row."""
     rows, n_states = starts.raw.shape[0], count[0]
     n_p = starts.raw.shape[1] - n_states
     for group in range((rows + LANES - 1) // LANES):
@@ -148,7 +148,7 @@ def place(at: AdjointLayout, row: int) -> int:
 def back_lanes(
     code: AdjointCode, at: AdjointLayout, F: LaneFloats, lanes: Lanes, tape: Tape, tasks: Tasks, bars: Bars
 ) -> int:
-    """Carry derivatives of an objective back through the recorded steps of each task, eight tasks side by side."""
+    """Carry derivatives of an objective back through the recorded steps of each task, a lane to each."""
     for group in range((tasks.table.shape[0] + LANES - 1) // LANES):
         first = group * LANES
         most = _begin(code, at, F, lanes, tasks, bars, first)
@@ -166,7 +166,7 @@ def back_lanes(
 def _begin(
     code: AdjointCode, at: AdjointLayout, F: FloatArray, lanes: Lanes, tasks: Tasks, bars: Bars, first: int
 ) -> int:
-    """Set the lanes up for eight tasks; returns the steps of the longest."""
+    """Set the lanes up for as many tasks; returns the steps of the longest."""
     most = 0
     for lane in range(LANES):
         m = min(first + lane, tasks.table.shape[0] - 1)

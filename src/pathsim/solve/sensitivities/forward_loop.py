@@ -1,4 +1,4 @@
-"""The loops over recorded steps that carry forward sensitivities along, eight directions at a time.
+"""The loops over recorded steps that carry forward sensitivities along, a lane to each direction.
 
 Written so that they can be compiled (:mod:`pathsim.solve.llvm.loops`); run as they stand they give the same bits.
 """

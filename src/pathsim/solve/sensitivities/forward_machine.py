@@ -1,14 +1,15 @@
-"""Compiled forward sensitivities of a system: its derivatives along eight directions, and the memory they work in."""
+"""Compiled forward sensitivities of a system: derivatives along a direction per lane, and their memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from ...arrays import BoolArray, FloatArray, IntArray
+from ...threads import once
 from ..equations.system import System
 from ..integrate.batch import engine_of
 from ..integrate.engine import Engine, maths_code, method_code, step_code
@@ -18,12 +19,13 @@ from ..llvm.codegen import MOST_STRAIGHT_LINE
 from ..llvm.forward_code import forward_module, outputs_forward_module
 from ..llvm.layout import LANES
 from ..llvm.loops import Words, compiled
+from ..llvm.machine import machine
 from ..rosenbrock.forward_step import STEP_POINTERS, forward_step_module
 from ..rosenbrock.tableau import Tableau
 from .forward_loop import ForwardCode, ForwardLayout, start_tasks
 
 
-@cache
+@once
 def _forward_step(tableau: Tableau) -> jit.Code:
     return method_code("forward step", forward_step_module, tableau)
 
@@ -55,11 +57,11 @@ class ForwardMachine:
     def code(self) -> jit.Code:
         maths_code()
         small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
-        return jit.compile_ir(forward_module(self.engine.program, jit.machine().fused), effort=1 if small else 0)
+        return jit.compile_ir(forward_module(self.engine.program, machine().fused), effort=1 if small else 0)
 
     def _compile_outputs(self, nodes: tuple[int, ...]) -> jit.Code:
         maths_code()
-        return jit.compile_ir(outputs_forward_module(self.engine.program, nodes, jit.machine().fused))
+        return jit.compile_ir(outputs_forward_module(self.engine.program, nodes, machine().fused))
 
     def _code_of(self, nodes: tuple[int, ...]) -> ForwardCode:
         outputs = self._outputs(nodes).addresses["outputs_forward"]
@@ -139,7 +141,7 @@ def _machine(engine: Engine) -> ForwardMachine:
 
 @dataclass(frozen=True, eq=False)
 class Directions:
-    """Directions of rows that move anything, in blocks of eight.
+    """Directions of rows that move anything, in blocks of lanes.
 
     ``row`` and ``block`` (tasks,): whose each block is, and which of the row's directions that move it begins with.
     One entry for each direction of each row that moves: the row (``rows``), the ``direction``, its ``place`` among

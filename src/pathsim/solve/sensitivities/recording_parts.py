@@ -22,7 +22,7 @@ from .recording import Recording, record_rows
 
 T = TypeVar("T")
 WORTH_A_THREAD = 2
-"""Groups of eight rows; around fewer there is too much that only one thread can do at a time."""
+"""Groups of as many rows as lanes; around fewer there is too much that only one thread can do at a time."""
 
 
 @dataclass(frozen=True, eq=False)
