@@ -281,7 +281,7 @@ def test_counts_give_the_metrics_of_the_gr_tools(
         ("drug,dose_nM,viability\na,x,90\na,1,80\n", "row 2: dose is 'x', not a finite number"),
         ("drug,dose_nM,viability\na,1,high\na,1,80\n", "row 2: viability is 'high', not a finite number"),
         ("drug,viability\na,80\n", "column 'dose' is missing"),
-        ("drug,dose,viability\na,-9,80\na,-8,70\n", "logarithms are said in the column's name"),
+        ("drug,dose,viability\na,-9,80\na,-8,70\n", "a negative dose; that doses are logarithms is said in"),
         ("drug,dose_nM,viability\na,1,\n", "no rows with a measured value"),
         ("drug,dose_nM,viability\na,0,1\na,0,2\n", "no dose is above zero"),
         ("drug,dose_nM,unit,viability\na,1,uM,1\na,2,furlong,2\n", "row 3: unknown unit 'furlong'"),
@@ -301,3 +301,18 @@ def test_clones_with_numbers_are_curves_of_their_own(tmp_path: Path) -> None:
     table = pd.DataFrame({"dose_nM": DOSES, "Clone 1": hill(DOSES, 10), "Clone 2": hill(DOSES, 40)})
     table.to_csv(tmp_path / "t.csv", index=False)
     assert [one.name for one in read_curves(tmp_path / "t.csv")] == ["Clone 1", "Clone 2"]
+
+
+def test_two_rows_of_names_logarithms_and_spread(tmp_path: Path) -> None:
+    """Curves named over their replicates, columns of standard deviations, and a drug in brackets."""
+    values = [
+        ",".join(f"{v:.12g}" for v in (dose, *([hill(dose, 20.0)] * 2), *([hill(dose, 200.0)] * 2))) for dose in DOSES
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["MTT", ",P,,R,", "Conc (nM),Rep 1,Rep 2,Rep 1,Rep 2", *values]))
+    found = read_curves(tmp_path / "t.csv", tell=lambda said: None)
+    assert [(one.name, len(one.doses)) for one in found] == [("P", 18), ("R", 18)]
+    assert found[1].curve.ic50.value == pytest.approx(200.0, rel=1e-5)
+    table = pd.DataFrame({"[Drug] (uM)": DOSES / 1000, "WT mean": hill(DOSES, 20.0), "WT SD": 3.0})
+    table.to_csv(tmp_path / "sd.csv", index=False)
+    (one,) = read_curves(tmp_path / "sd.csv", tell=lambda said: None)
+    assert one.curve.ic50.value == pytest.approx(20.0, rel=1e-5)

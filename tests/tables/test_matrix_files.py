@@ -184,3 +184,15 @@ def test_cells_without_a_measurement_are_left_out(tmp_path: Path) -> None:
     (wells,) = synergy.read_file(path, Response.VIABILITY_PERCENT, tell=told.append)
     assert len(wells.viability) == 19
     assert any("left out (row 8, column F)" in note for note in told)
+
+
+def test_replicates_side_by_side_and_tabs(tmp_path: Path) -> None:
+    table = long().drop(columns="response").assign(rep1=PERCENT.ravel() + 1, rep2=PERCENT.ravel() - 1, conc_unit="nM")
+    table.to_csv(tmp_path / "side.csv", index=False)
+    (wells,) = synergy.read_file(tmp_path / "side.csv", tell=lambda said: None)
+    assert len(wells.viability) == 40
+    assert synergy.bliss(wells, resamples=0).mean == pytest.approx(EXCESS, rel=1e-9)
+    two = "".join(f"Drug1:\tA\nDrug2:\t{name}\nConcUnit:\tnM\n{grid(PERCENT, comma=chr(9))}\n" for name in "BC")
+    (tmp_path / "two.txt").write_text(two)
+    found = synergy.read_file(tmp_path / "two.txt", tell=lambda said: None)
+    assert [wells.drugs for wells in found] == [("A", "B"), ("A", "C")]

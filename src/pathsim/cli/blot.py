@@ -112,8 +112,7 @@ def _measured(measured: Measured, known: Sequence[str]) -> pd.DataFrame | None:
     if measured.data is None:
         return None
     from ..estimation import read_blots
-    from ..estimation.blot_table import loading_controls
-    from ..estimation.blots import with_known_names
+    from ..estimation.blot_table import loading_controls, with_known_names
 
     found = read_blots(measured.data, measured.mapped, measured.sheet, cli.note)
     return with_known_names(found, [*known, *loading_controls()])

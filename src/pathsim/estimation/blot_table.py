@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ..lab.protocols import protocols
 from ..table import COLUMNS, check_columns, check_table, numeric_cells
 from ..tables import Tell, read_bands
 from ..tables.blots import LINE, say
+from ..tables.headings import fold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,8 +71,9 @@ def read_frame(
     Bands that were not measured are left out, and with a loading control all bands of its lane; ``tell`` hears of it.
     Raises :class:`InputError` as :func:`pathsim.tables.read_bands`.
     """
-    bands = read_bands(path, columns, sheet, tell)
-    frame, controls = bands.frame, bands.missing[bands.missing["readout"].isin([*loading_controls()])]
+    bands, names = read_bands(path, columns, sheet, tell), sorted(loading_controls())
+    frame, missing = (with_known_names(part, names) for part in (bands.frame, bands.missing))
+    controls = missing[missing["readout"].isin(names)]
     keys = [name for name in ("gel", "cell_line", "treatment", "time_min", "replicate") if name in frame.columns]
     gels = ["gel"] if "gel" in keys else []
     measured = set(frame[[*gels, "readout"]].itertuples(index=False, name=None))
@@ -83,6 +85,20 @@ def read_frame(
         shown = ", ".join(str(line) for line in rows[:5]) + (" ..." if len(rows) > 5 else "")
         say(f"{path}: {len(rows)} bands left out, whose loading control was not measured (rows {shown})", tell)
     return frame[~out]
+
+
+def with_known_names(table: pd.DataFrame, known: Sequence[str]) -> pd.DataFrame:
+    """The table with readouts spelt as the model spells them, where they differ in letter case and signs only
+    (``pakt (S473)`` is ``pAKT_S473``) and no two known names do."""
+    folded: dict[str, set[str]] = {}
+    for name in known:
+        folded.setdefault(fold(name), set()).add(name)
+    spelt = {
+        name: next(iter(same))
+        for name in dict.fromkeys(table["readout"].astype(str))
+        if name not in known and len(same := folded.get(fold(name), set())) == 1
+    }
+    return table.assign(readout=table["readout"].replace(spelt)) if spelt else table
 
 
 def check_blots(frame: pd.DataFrame, where: str = "blots") -> pd.DataFrame:

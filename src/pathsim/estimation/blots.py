@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,7 @@ from ..model.maths import symbol
 from ..solve import Rosenbrock
 from ..stats.noise import Family, LogNormal, Normal
 from ..tables import Tell
-from ..tables.headings import fold
-from .blot_table import CENSORED, in_order, loading_controls, read_frame, with_problems
+from .blot_table import CENSORED, in_order, loading_controls, read_frame, with_known_names, with_problems
 from .free import FreeParameter, as_free_parameters
 from .lab_problem import Detector, Place, Row, assemble, with_bounds
 from .likelihood import Scaled, ScaledWithOffset
@@ -169,20 +168,6 @@ def cell_lines(table: pd.DataFrame, library: Library, problems: list[str]) -> di
         except PathsimError as error:
             problems.append(f"row {_many(rows)}: {error}")
     return found
-
-
-def with_known_names(table: pd.DataFrame, known: Sequence[str]) -> pd.DataFrame:
-    """The table with readouts spelt as the model spells them, where they differ in letter case and signs only
-    (``pakt (S473)`` is ``pAKT_S473``) and no two known names do."""
-    folded: dict[str, set[str]] = {}
-    for name in known:
-        folded.setdefault(fold(name), set()).add(name)
-    spelt = {
-        name: next(iter(same))
-        for name in dict.fromkeys(table["readout"].astype(str))
-        if name not in known and len(same := folded.get(fold(name), set())) == 1
-    }
-    return table.assign(readout=table["readout"].replace(spelt)) if spelt else table
 
 
 def check_readouts(table: pd.DataFrame, known: Collection[str], shown: Collection[str], problems: list[str]) -> None:

@@ -30,7 +30,7 @@ from ..model.maths import Expr, symbol
 from ..solve import Rosenbrock
 from ..stats.noise import Family, LogNormal, Normal
 from ..tables import Tell
-from .blot_table import in_order, loading_controls, read_frame, with_problems
+from .blot_table import in_order, loading_controls, read_frame, with_known_names, with_problems
 from .blots import (
     band_observables,
     band_rows,
@@ -40,7 +40,6 @@ from .blots import (
     check_readouts,
     check_values,
     divide_by_loading,
-    with_known_names,
 )
 from .free import FreeParameter, as_free_parameters
 from .lab_problem import Detector, Place, Row, assemble, with_bounds

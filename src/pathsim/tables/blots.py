@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import raise_together
+from ..errors import InputError, raise_together
 from .cells import as_number, why_missing
 from .headings import Spellings, Table, assigned, fold, groups, heading, missing_column, table_of, times_min
 from .sheet import Tell, read_sheet
@@ -26,11 +26,11 @@ SPELLINGS: Spellings = {
     "time_min": groups("time timepoint timepoints duration zeit incubation stimulationtime incubationtime"),
     "readout": groups(
         "readout antibody antibodies ab target protein proteins analyte epitope primaryantibody probe antigen "
-        "phosphosite marker"
+        "phosphosite marker antikörper"
     ),
     "value": groups(
         "value values bandintensity intensity signal density densitometry banddensity messwert normalizedintensity "
-        "normalisedintensity normalizedsignal normalisedsignal quantification quantity",
+        "intensität normalisedintensity normalizedsignal normalisedsignal quantification quantity",
         "adjvol adjvolume adjustedvolume netintensity correctedintensity backgroundcorrected",
         "integrateddensity intden integratedintensity peakarea",
         "rawintden",
@@ -47,6 +47,9 @@ SPELLINGS: Spellings = {
     "censored": groups("censored belowdetection"),
 }
 """Of several columns of an instrument (ImageJ, Image Lab, Image Studio) the one that was corrected most comes first."""
+
+_INSTRUMENT = frozenset(word for group in SPELLINGS["value"][1:] for word in group)
+"""Names that instruments, ImageJ among them, give to what they measure."""
 
 _OURS = ("unit", "well", "plate", "low", "high", "drug", "dose_nM")
 """Columns that tables of pathsim have beside those that are read."""
@@ -122,7 +125,12 @@ def _wide(table: Table, found: Mapping[str, str]) -> pd.DataFrame:
 
     keys = {ours: theirs for ours, theirs in found.items() if ours not in ("value", "readout", "sd")}
     problems = [missing_column(table, ours, SPELLINGS, keys) for ours in NEEDED[:3] if ours not in keys]
-    measured = "value" in found and len(SPELLINGS["value"]) > 1
+    measured = "value" in found
+    if measured and len(problems) == 3 and heading(found["value"]).folded in _INSTRUMENT:
+        raise InputError(
+            f"{table.where}: '{found['value']}' is what an instrument measured, but no column says of which lane; add "
+            "columns cell_line, treatment, time_min and readout"
+        )
     antibodies = [
         name
         for name in table.names

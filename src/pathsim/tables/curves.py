@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,10 +64,13 @@ KEYS = ("cell_line", "drug", "perturbation", "readout", "time", "series")
 """Columns that tell curves apart; ``series`` is the name of a curve that has a column of its own."""
 
 _GENERIC = frozenset(
-    groups(
-        "y rep repl replicate response viability percentviability value signal inhibition percentinhibition count "
-        "counts luminescence lum rlu absorbance survival well n run series data dataset growth exp experiment"
-    )[0]
+    word
+    for group in groups(
+        "y rep repl replicate response viability percentviability value signal inhibition percentinhibition",
+        "count counts luminescence lum rlu rfu absorbance abs od fluorescence cps survival well n run series data",
+        "dataset growth exp experiment",
+    )
+    for word in group
 )
 """Names of columns that say nothing of which curve they are of."""
 
@@ -83,7 +87,7 @@ def open_wells(path: str | Path, columns: Mapping[str, str] | None = None, sheet
     Raises :class:`InputError` for a file that is no table.
     """
     found = read_sheet(path, sheet)
-    return table_of(_doses_down(found), SPELLINGS, columns)
+    return table_of(_one_header(_doses_down(found)), SPELLINGS, columns)
 
 
 def has_treatments(table: Table) -> bool:
@@ -129,10 +133,38 @@ def _assigned(table: Table) -> dict[str, str]:
     side_by_side = len(set(named)) < len(named) or any(not name for name in table.names[1:])
     without = ("value", "count", "control", "start") if side_by_side else ()
     found = assigned(table, {ours: groups for ours, groups in SPELLINGS.items() if ours not in without})
+    amount = heading(found["drug"]).unit if "drug" in found else None
+    if amount is not None and "dose" not in found:  # "[Drug] (nM)" holds doses
+        found["dose"] = found.pop("drug")
     for name in ("control", "start"):
         if name in found and "count" not in found and "value" not in found:
             del found[name]  # a curve called Control, not a count
     return found
+
+
+def _one_header(sheet: Sheet) -> Sheet:
+    """A sheet whose curves are named in one row and their replicates in the next, with both in one; any other as it is.
+
+    The name of a curve stands over its first column or over each of them.
+    """
+    filled = [i for i, row in enumerate(sheet.rows[:20]) if any(row)]
+    for upper, lower in pairwise(filled):
+        names, below = sheet.rows[upper], sheet.rows[lower]
+        if lower + 1 >= len(sheet.rows) or names[0] or not below[0] or as_number(below[0]) == as_number(below[0]):
+            continue
+        numbered = [re.sub(r"[\s_.#:-]*[0-9]+$", "", cell) for cell in below[1:] if cell]
+        if not numbered or any(fold(name) not in ("", *_GENERIC) for name in numbered):
+            continue
+        joined, last = [below[0]], ""
+        for name, cell in zip(names[1:], below[1:], strict=True):
+            last = name or last
+            joined.append(last if cell or name else "")
+        if len(set(filter(None, joined[1:]))) < 1 or not any(names[1:]):
+            continue
+        rows = (*sheet.rows[:upper], tuple(joined), *sheet.rows[lower + 1 :])
+        lines = (*sheet.lines[:upper], *sheet.lines[upper + 1 :])
+        return replace(sheet, rows=rows, lines=lines, written=())
+    return sheet
 
 
 def _doses_down(sheet: Sheet) -> Sheet:
@@ -193,6 +225,9 @@ def _common(
         columns[name] = table.cells(name)
     beside = table.cells(found["unit"]) if "unit" in found else None
     amounts = doses(table, found["dose"], unit, beside, problems)
+    if heading(found["dose"]).log:
+        symbol = amounts.unit or "their unit"
+        table.notes.append(f"{table.where}: '{found['dose']}' is read as decadic logarithms of doses, made {symbol}")
     if "drug" not in columns and _named_drug(found["dose"]):
         columns["drug"] = [_named_drug(found["dose"])] * len(table.rows)
     elif "drug" in columns:
@@ -269,7 +304,7 @@ def _wide(table: Table, found: Mapping[str, str], by: Sequence[str], unit: str |
     series = [(place, name) for place, name in series if not _is_spread(name)]
     if spread:
         table.notes.append(f"{table.where}: columns of spread left aside: {', '.join(dict.fromkeys(spread))}")
-    bases = _bases([name for _, name in series])
+    bases = _bases([re.sub(r"[\s_.(]*\b(?:mean|average|avg)\)?$", "", name, flags=re.IGNORECASE) for _, name in series])
     merged: dict[str, list[str]] = {}
     parts = []
     for (place, name), base in zip(series, bases, strict=True):
@@ -332,11 +367,15 @@ def _checked(table: Table, frame: pd.DataFrame, problems: list[str]) -> pd.DataF
     """The wells that were measured; raises for doses that are none beside values that are."""
     missing = frame["value"].isna()
     bad = frame[~missing & ~(frame["dose"] >= 0)]
+    if not problems and (bad["dose"] < 0).any():
+        problems.append(
+            f"row {bad.index[0]}: a negative dose; that doses are logarithms is said in the column's name, as "
+            f"'log10 dose (M)' (--columns '{_dose_name(table)}=log10 dose (M)')"
+        )
     if not problems:
-        for line, dose in dict(zip(bad.index, bad["dose"], strict=True)).items():
+        for line in dict.fromkeys(bad.index):
             cell = table.rows[table.lines.index(line)][table.names.index(_dose_name(table))] if len(table.lines) else ""
-            said = "is negative; logarithms are said in the column's name ('log10 dose (M)')" if dose < 0 else None
-            problems.append(f"row {line}: dose '{cell}' {said}" if said else no_number(int(str(line)), "dose", cell))
+            problems.append(no_number(int(str(line)), "dose", cell))
     raise_together(problems, table.where)
     out = frame[missing & frame["dose"].notna()]
     if len(out):

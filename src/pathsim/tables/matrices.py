@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,14 +108,12 @@ def read_blocks(
     parts: list[pd.DataFrame] = []
     names: list[str] = []
     for one in sheets:
-        table = table_of(one, SPELLINGS, columns, needed=3)
-        absent = _absent(table)
-        if absent is not None and not _grids(one, Numbers.of(one.separator, one.rows)):
-            raise InputError(f"{one.where}: {absent}")
-        if _is_long(table):
-            frame, response, notes = _long(table, unit)
+        numbers = Numbers.of(one.separator, one.rows)
+        grids = _grids(one, numbers)
+        if grids:
+            frame, response, notes = _from_grids(one, grids, numbers, unit)
         else:
-            frame, response, notes = _from_grids(one, unit)
+            frame, response, notes = _long(_side_by_side(table_of(one, SPELLINGS, columns, needed=3)), unit)
         for note in notes:
             say(note, tell)
         if len(sheets) > 1:
@@ -144,18 +142,30 @@ def canonical(names: Sequence[str], where: str = "table") -> dict[str, str]:
     return assigned(Table(where, list(names), [], [], Numbers(","), []), SPELLINGS)
 
 
-def _is_long(table: Table) -> bool:
+def _side_by_side(table: Table) -> Table:
+    """A table whose replicates are columns, with one replicate a row; any other as it is."""
     found = assigned(table, SPELLINGS)
-    return "response" in found and ({"conc1", "conc2"} <= set(found) or len(_named_doses(table, found)) in (2, 3))
-
-
-def _absent(table: Table) -> str | None:
-    """What a table that has some columns of a long one lacks; None for any other."""
-    found = assigned(table, SPELLINGS)
-    missing = [name for name in ("conc1", "conc2", "response") if name not in found]
-    if len(missing) != 1 or len(_named_doses(table, found)) in (2, 3):
-        return None
-    return missing_column(table, missing[0], SPELLINGS, found)
+    if "response" in found or not {"conc1", "conc2"} <= set(found):
+        return table
+    taken = {*found.values()}
+    values = [name for name in dict.fromkeys(table.names) if name and name not in taken and table.looks_numeric(name)]
+    if not values:
+        return table
+    places = [place for place, name in enumerate(table.names) if name in values]
+    rest = [place for place, name in enumerate(table.names) if name not in values]
+    rows = [
+        [*(row[place] for place in rest), row[value], str(number)]
+        for row in table.rows
+        for number, value in enumerate(places, start=1)
+    ]
+    shown = ", ".join(table.names[place] for place in places)
+    return replace(
+        table,
+        names=[*(table.names[place] for place in rest), "response", "replicate"],
+        rows=rows,
+        lines=[line for line in table.lines for _ in places],
+        notes=[*table.notes, f"{table.where}: {shown} are replicates"],
+    )
 
 
 def _named_doses(table: Table, found: Mapping[str, str]) -> list[str]:
@@ -170,6 +180,16 @@ def _long(table: Table, unit: str | None) -> tuple[pd.DataFrame, str, list[str]]
     found = assigned(table, SPELLINGS)
     problems: list[str] = []
     columns: dict[str, object] = {}
+    absent = [name for name in ("conc1", "conc2", "response") if name not in found]
+    if "conc1" not in found and len(_named_doses(table, found)) in (2, 3):
+        absent = [name for name in absent if name == "response"]
+    if len(absent) > 1:
+        raise InputError(
+            f"{table.where}: holds no dose matrix: columns conc1, conc2 and response (--columns theirs=ours for other "
+            "names), or doses across the first row and down the first column"
+        )
+    if absent:
+        raise InputError(f"{table.where}: {missing_column(table, absent[0], SPELLINGS, found)}")
     for place, name in enumerate(_named_doses(table, found) if "conc1" not in found else (), start=1):
         found[f"conc{place}"] = name
         columns[f"drug{place}"] = [re.split(r"\s*[\[(]|_(?=[a-zA-Zµμ]+$)", name)[0].strip()] * len(table.rows)
@@ -263,17 +283,11 @@ _SAID = {
 """Lines around a matrix that say what it is of, by their folded first cell."""
 
 
-def _from_grids(sheet: Sheet, unit: str | None) -> tuple[pd.DataFrame, str, list[str]]:
+def _from_grids(
+    sheet: Sheet, grids: Sequence[_Grid], numbers: Numbers, unit: str | None
+) -> tuple[pd.DataFrame, str, list[str]]:
     import pandas as pd
 
-    numbers = Numbers.of(sheet.separator, sheet.rows)
-    grids = _grids(sheet, numbers)
-    if not grids:
-        wanted = (
-            "columns conc1, conc2 and response (--columns theirs=ours for other names), or doses across the first row "
-            "and down the first column"
-        )
-        raise InputError(f"{sheet.where}: holds no dose matrix: {wanted}")
     problems: list[str] = []
     missing: list[str] = []
     records: list[dict[str, object]] = []
