@@ -52,6 +52,7 @@ SLOW = (
     "petab/test_upgrade.py",
     "plot/test_any_table.py",
     "plot/test_blot_figure.py::test_the_pathway_map",
+    "plot/test_blot_figure.py::test_the_pathway_diagram",
     "plot/test_legible.py",
     "resistance/",
     "scorecard/",

@@ -36,7 +36,7 @@ from pathsim.errors import PathsimError
 from pathsim.lab import Treatment
 from pathsim.lab.clones import read_clones
 from pathsim.lab.pharmacokinetics import read_pharmacy
-from pathsim.lab.protocols import read_pathway_map, read_protocols
+from pathsim.lab.protocols import read_pathway_diagram, read_pathway_map, read_protocols
 from pathsim.model import models_folder
 from pathsim.model.checks import check_model
 from pathsim.scorecard.claims import read_claims
@@ -416,6 +416,7 @@ READERS: dict[str, Reader] = {
     "free parameters": (ps.read_free_parameters, ".toml", lambda: [FREE]),
     "sweep": (ps.sweep.read_spec, ".toml", lambda: [_example_sweep()]),
     "protocols": (read_protocols, ".toml", lambda: [_bundled("protocols.toml")]),
+    "pathway diagram": (read_pathway_diagram, ".toml", lambda: [_bundled("pathway_diagram.toml")]),
     "pathway map": (read_pathway_map, ".toml", lambda: [_bundled("pathway_map.toml")]),
     "claims": (read_claims, ".toml", lambda: [_bundled("claims.toml")]),
     "PEtab 1": (_petab, ".txt", lambda: _folders("petab_test_suite/v1*/*")),

@@ -8,8 +8,10 @@ import pytest
 from matplotlib.collections import LineCollection
 
 import pathsim as ps
-from pathsim.model.wiring import wiring
+from pathsim.lab.protocols import pathway_diagram
+from pathsim.model.wiring import Effect, wiring
 from pathsim.plot import draw_blot, draw_network, draw_time_course
+from pathsim.plot.pathway import arrow_effects
 
 
 def table(values: list[float], replicates: int = 1) -> pd.DataFrame:
@@ -61,6 +63,19 @@ def test_the_pathway_map_shows_molecules_and_drugs() -> None:
     ax = draw_network(wiring(ps.load_model("pi3k_mapk")), ps.default_library().drugs.values()).axes[0]
     shown = {text.get_text() for text in ax.texts}
     assert {"AKT", "mTORC1", "PIP3", "ERK", "alpelisib", "capivasertib"} <= shown
+
+
+def test_the_pathway_diagram_says_what_the_model_says() -> None:
+    diagram, network = pathway_diagram(), wiring(ps.load_model("pi3k_mapk"))
+    effects = arrow_effects(diagram, network)
+    assert set(effects) == {*diagram.canonical, *diagram.resistance, *diagram.others}
+    assert effects["AKT", "TSC2"] is effects["PTEN", "PIP3"] is Effect.INHIBITS
+    assert effects["p110a", "PIP3"] is Effect.ACTIVATES
+    assert {node for one in diagram.molecules.values() for node in one.nodes} <= set(network.kinds)
+    assert set(diagram.alterations) <= set(ps.default_library().alterations)
+    shown = [text.get_text() for text in ps.plot.draw_pathway().axes[0].texts]
+    assert any("alpelisib" in text for text in shown)
+    assert "PTEN loss" in shown
 
 
 def test_time_courses_with_few_and_many_lines() -> None:

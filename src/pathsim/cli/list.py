@@ -34,6 +34,15 @@ def list_shelf(
     what: Annotated[str, typer.Argument(metavar=f"{{{'|'.join(Shelf)}}}", help="What to list.", show_default=False)],
     bench: Bench = BENCH,
     plot: cli.Plot = None,
+    diagram: Annotated[
+        str | None,
+        typer.Option(
+            "--diagram",
+            metavar="FILE",
+            callback=cli.new_figure,
+            help="Draw the bundled network in modules: canonical path, routes of resistance, drugs on their sites.",
+        ),
+    ] = None,
     graphml: Annotated[
         str | None,
         typer.Option(
@@ -54,6 +63,12 @@ def list_shelf(
     shelf = Shelf(what)
     if plot is not None and shelf is not Shelf.network:
         raise InputError(f"--plot draws the network; 'pathsim list {what}' is a table only")
+    if diagram is not None:
+        if shelf is not Shelf.network:
+            raise InputError(f"--diagram draws the network; 'pathsim list {what}' is a table only")
+        from ..plot.pathway import draw_pathway
+
+        cli.save_figure(draw_pathway(), diagram)
     if graphml is not None:
         if shelf is not Shelf.network:
             raise InputError(f"--graphml writes the network; 'pathsim list {what}' is a table only")

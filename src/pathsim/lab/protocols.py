@@ -97,10 +97,50 @@ class PathwayMap:
     influences: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A box of the pathway diagram that holds molecules."""
+
+    label: str
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+
+@dataclass(frozen=True, slots=True)
+class Molecule:
+    """A molecule of the pathway diagram: where it stands, and the nodes of the wiring that it stands for."""
+
+    label: str
+    x: float
+    y: float
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathwayDiagram:
+    """The diagram for papers: arrows (from, to) of the ``canonical`` path, of ``resistance`` and ``others``, and the
+    molecule that each alteration changes."""
+
+    modules: Mapping[str, Module]
+    molecules: Mapping[str, Molecule]
+    canonical: tuple[tuple[str, str], ...]
+    resistance: tuple[tuple[str, str], ...]
+    others: tuple[tuple[str, str], ...]
+    alterations: Mapping[str, str]
+
+
 @cache
 def protocols(version: str = "") -> Protocols:
     """The bundled protocols, by default of the current version."""
     return read_protocols(models_folder(version) / "protocols.toml")
+
+
+@cache
+def pathway_diagram() -> PathwayDiagram:
+    """The bundled diagram of the current model."""
+    return read_pathway_diagram(models_folder("") / "pathway_diagram.toml")
 
 
 @cache
@@ -173,6 +213,34 @@ def read_pathway_map(path: str | Path) -> PathwayMap:
     named = dict.fromkeys(name for pair in found.influences for name in pair)
     strangers = [name for name in named if name not in entries]
     root.problems.extend(str(unknown("readout", name, entries, "in [influences]")) for name in strangers)
+    raise_together(root.problems, str(path))
+    return found
+
+
+def read_pathway_diagram(path: str | Path) -> PathwayDiagram:
+    """Read the file of a diagram. Raises :class:`InputError` naming everything that makes no sense."""
+    root = _Table(read_toml(path), "", [])
+    root.text("source")
+    modules, molecules = root.tables("modules"), root.tables("molecules")
+    arrows = [root.lists(kind) for kind in ("canonical", "resistance", "others")]
+    alterations = root.named("alterations")
+    sides = ("left", "bottom", "right", "top")
+    found = PathwayDiagram(
+        MappingProxyType({key: Module(one.text("label"), *map(one.number, sides)) for key, one in modules.items()}),
+        MappingProxyType(
+            {
+                key: Molecule(one.text("label"), one.number("x"), one.number("y"), one.texts("nodes"))
+                for key, one in molecules.items()
+            }
+        ),
+        *(tuple((origin, target) for origin, targets in kind.items() for target in targets) for kind in arrows),
+        alterations,
+    )
+    for one in (*modules.values(), *molecules.values(), root):
+        one.finish()
+    named = [name for pairs in (found.canonical, found.resistance, found.others) for pair in pairs for name in pair]
+    strangers = [name for name in dict.fromkeys([*named, *alterations.values()]) if name not in molecules]
+    root.problems.extend(str(unknown("molecule", name, molecules)) for name in strangers)
     raise_together(root.problems, str(path))
     return found
 

@@ -22,7 +22,7 @@ from .records import Model
 REFERENCES = "references.toml"
 FILES = (
     "drugs.toml", "cell_lines.toml", "clones.toml", "hosts.toml", "pharmacokinetics.toml", "protocols.toml",
-    "pathway_map.toml", "calibration.toml",
+    "pathway_map.toml", "pathway_diagram.toml", "calibration.toml",
 )  # fmt: skip
 """Bundled files whose entries carry sources, beside the models themselves."""
 CLASSES = ("DOI or PMID", "accession", "unverified", "estimate", "calibrated", "derived", "definition")

@@ -18,6 +18,7 @@ from .measured import draw_blot_beside as draw_blot_beside
 from .measured import draw_dose_response_beside as draw_dose_response_beside
 from .measured import draw_matrix_beside as draw_matrix_beside
 from .network import draw_network as draw_network
+from .pathway import draw_pathway as draw_pathway
 from .sensitivity import draw_morris as draw_morris
 from .sensitivity import draw_sobol as draw_sobol
 from .sensitivity import draw_tornado as draw_tornado

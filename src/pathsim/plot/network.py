@@ -41,7 +41,7 @@ def draw_network(wiring: Wiring, drugs: Iterable[Drug] = (), ax: Axes | None = N
     drugs = list(drugs)
     ligands = {parameter for drug in drugs if drug.kind == "ligand" for parameter in drug.per_nM}
     layers = _layers(graph, ligands)
-    pills = _drugs_by_molecule(wiring, drugs)
+    pills = _told(drugs_by_molecule(wiring, drugs))
     boxes, width = _place(graph, layers, pills)
     beside = 0.2 + max(0.0, _KEY - width) / 2
     below = _ROW * (len(layers) - 1) + 0.35
@@ -121,7 +121,7 @@ def _untangled(graph: nx.DiGraph[str], layers: list[list[str]]) -> list[list[str
     return layers
 
 
-def _drugs_by_molecule(wiring: Wiring, drugs: Iterable[Drug]) -> dict[str, tuple[str, ...]]:
+def drugs_by_molecule(wiring: Wiring, drugs: Iterable[Drug]) -> dict[str, tuple[str, ...]]:
     """Names of the drugs that bind each molecule, most selective first."""
     sites: dict[str, list[str]] = {}
     for edge in wiring.edges:
@@ -137,7 +137,15 @@ def _drugs_by_molecule(wiring: Wiring, drugs: Iterable[Drug]) -> dict[str, tuple
                 names = found.setdefault(target, [])
                 if drug.name not in names:
                     names.append(drug.name)
-    return {target: tuple(names[:4]) + (("…",) if len(names) > 4 else ()) for target, names in found.items()}
+    return {target: tuple(names) for target, names in found.items()}
+
+
+def _told(found: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The first of many drugs, and how many more there are."""
+    return {
+        target: names if len(names) <= 4 else (*names[:4], f"and {len(names) - 4} more")
+        for target, names in found.items()
+    }
 
 
 def _place(
