@@ -105,6 +105,7 @@ SLOW = (
     "sweep/test_run.py::test_killed",
     "sweep/test_run.py::test_memory",
     "test_docs.py",
+    "test_docstrings.py",
     "test_examples.py",
     "test_files.py::test_what_is_no_such_text",
     "test_full_disk.py",

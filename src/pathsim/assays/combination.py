@@ -63,6 +63,10 @@ def combination_screen(
     Returns:
         The one table with ``unit``, ``drug1, dose1_nM, drug2, dose2_nM`` (and ``drug3, dose3_nM``), ``replicate`` and,
         on plates, ``plate, well``. Rows: line, time, replicate, then ascending doses, the last drug fastest.
+
+    >>> screen = ps.combination_screen("pi3k_mapk", "T47D", ["alpelisib", "capivasertib"], "100 nM 1 uM")
+    >>> ps.synergy.bliss(screen, resamples=0).unit
+    'percentage points of inhibition'
     """
     opened = open_model(model)
     shelf = library or default_library(opened.version)

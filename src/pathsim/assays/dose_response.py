@@ -73,6 +73,10 @@ def dose_response(
 
     Raises:
         InputError: every name, dose, time or number that makes no sense, at once. SimulationError: a well failed.
+
+    >>> wells = ps.dose_response("pi3k_mapk", "T47D", "alpelisib", "10 nM .. 10 uM x 5")
+    >>> 300 < ps.hill.fit(wells["dose_nM"], wells["value"]).ic50.value < 1000
+    True
     """
     opened = open_model(model)
     shelf = library or default_library(opened.version)

@@ -60,6 +60,10 @@ def western_blot(
 
     Raises:
         InputError: a name, treatment, time or number that makes no sense. SimulationError: a condition failed.
+
+    >>> table = ps.western_blot("pi3k_mapk", ["T47D", "T47D+PTEN_loss"], "serum 10 %", ["pAKT_S473"], "1 h")
+    >>> table["value"].is_monotonic_increasing
+    True
     """
     import pandas as pd
 
@@ -235,6 +239,9 @@ def resistance_blot_protocol(drug: str | None = None, ligand: str | None = None,
     Returns vehicle, ligand, drug, and drug with ligand (``[resistance_blot]`` of ``models/protocols.toml``, which also
     names lines, antibodies and when to lyse). ``drug`` and ``ligand`` are doses; default: alpelisib 1 uM, IGF1 13 nM.
     ``version``: of the bundled models, by default the current one.
+
+    >>> len(ps.resistance_blot_protocol("inavolisib"))
+    4
     """
     standard = protocols(version).resistance_blot
     doses = {"drug": drug or standard.drug, "ligand": ligand or standard.ligand}

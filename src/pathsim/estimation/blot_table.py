@@ -59,6 +59,8 @@ def read_blots(
 
     Raises:
         InputError: naming every bad row with its line.
+
+    >>> blots = ps.read_blots("westerns.xlsx")  # doctest: +SKIP
     """
     return check_blots(read_frame(path, columns, sheet, tell), str(path))
 

@@ -63,6 +63,9 @@ def blot_problem(
 
     Raises:
         InputError: listing every unknown name, every bad row with its line, and every bound that makes no sense.
+
+    >>> problem = ps.blot_problem("pi3k_mapk", "blots.csv", free=["k_S473", "k_PTEN"])  # doctest: +SKIP
+    >>> fit = ps.fit(problem, starts=20)  # doctest: +SKIP
     """
     opened = model if isinstance(model, Model) else load_model(model)
     shelf, where = (

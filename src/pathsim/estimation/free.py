@@ -51,6 +51,8 @@ def read_free_parameters(path: str | Path) -> list[FreeParameter]:
 
     ``[k_phos]`` with ``lower``, ``upper``, ``scale`` (log10, log or lin), and ``prior = {mean = 0.1, sd = 0.5}``, all
     optional. Raises :class:`InputError` that lists everything wrong at once.
+
+    >>> free = ps.read_free_parameters("priors.toml")  # doctest: +SKIP
     """
     content = read_toml(path)
     problems: list[str] = []

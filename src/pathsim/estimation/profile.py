@@ -182,6 +182,8 @@ def profile(
 
     Raises:
         InputError: an unknown parameter, or a level outside (0, 1).
+
+    >>> table = ps.profile(fit, fit.names[:1], workers=1).table
     """
     if not 0 < level < 1:
         raise InputError(f"level must lie between 0 and 1, not {level!r}")

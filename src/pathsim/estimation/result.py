@@ -160,6 +160,10 @@ def load_fit(folder: str | Path, problem: Objective | Fittable | None = None) ->
     """A saved fit, to look at; with its ``problem``, or with :meth:`Fit.with_problem` later, to go on from.
 
     Raises :class:`InputError` when the folder holds no fit, or that of another problem.
+
+    >>> fit.save("my_fit")
+    >>> ps.load_fit("my_fit").parameters == fit.parameters
+    True
     """
     target = Path(folder)
     objective = SavedObjective.read(target) if problem is None else as_objective(problem)

@@ -99,6 +99,9 @@ def sample(
 
     Raises:
         InputError: emcee is not installed, or numbers that make no sense.
+
+    >>> drawn = ps.sample(fit, steps=2000)  # doctest: +SKIP
+    >>> drawn.table  # doctest: +SKIP
     """
     try:
         import emcee

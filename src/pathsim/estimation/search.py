@@ -112,6 +112,9 @@ def fit(
     Raises:
         InputError: a number that makes no sense, or a folder that holds another problem's fit or is being fitted in.
         SimulationError: no start point could be evaluated at all.
+
+    >>> fit = ps.fit(problem, starts=2, workers=1)
+    >>> best = fit.parameters
     """
     objective = as_objective(problem)
     _check(objective, starts, candidates)

@@ -110,6 +110,8 @@ def problem(
     Raises:
         InputError: listing every unknown name, every bad row with its table and line, and every bound that makes no
             sense.
+
+    >>> problem = ps.problem("pi3k_mapk", ["blots.csv", "viability.csv"], free=["k_S473"])  # doctest: +SKIP
     """
     import pandas as pd
 

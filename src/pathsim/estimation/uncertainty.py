@@ -67,6 +67,8 @@ def identifiability_report(fit: Fit) -> IdentifiabilityReport:
     """What the data of a fit know and do not know about its parameters, around the best of them.
 
     Raises :class:`SimulationError` where that cannot be evaluated any more.
+
+    >>> sentences = ps.identifiability_report(fit).sentences
     """
     import pandas as pd
 
@@ -207,6 +209,10 @@ def posterior_ensemble(fit: Fit, size: int = 100, seed: int = 0, draws: int | No
 
     Sampling-importance resampling (D. B. Rubin, J. Am. Stat. Assoc. 82, 543 (1987)); ``effective`` says whether it can
     be trusted: when it is small, use :func:`sample` instead. ``draws`` defaults to ten times ``size``.
+
+    >>> members = ps.posterior_ensemble(fit, 10)
+    >>> len(members.parameters)  # the best fit, and ten more
+    11
     """
     if size < 1:
         raise InputError(f"an ensemble needs at least 1 member, not {size}")

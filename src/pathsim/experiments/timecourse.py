@@ -186,6 +186,10 @@ def simulate(
 
     Raises:
         InputError: a name, time or value that makes no sense; SimulationError: the equations could not be solved.
+
+    >>> frame = ps.simulate("pi3k_mapk", "0 .. 60 x 61", {"PTEN_total": 0.0}, ["pAKT_S473"])
+    >>> frame.shape
+    (61, 1)
     """
     system = system_of(_open(model))
     changes = parameters or {}
@@ -261,6 +265,10 @@ def simulate_many(
     not disturb the others. ``into`` (n, times, outputs), such as a :class:`numpy.memmap`, takes the values where there
     are more than memory holds; :func:`iter_simulate_many` gives them block by block. Arguments and errors otherwise as
     :func:`simulate`.
+
+    >>> rows = pd.DataFrame({"PTEN_total": [0.0, 10.0, 20.0]})
+    >>> ps.simulate_many("pi3k_mapk", rows, [0, 60], ["pAKT_S473"]).status.tolist()
+    [0, 0, 0]
     """
     system = system_of(_open(model))
     grid, names = check_times(times), _names(system, outputs, map(str, getattr(parameters, "columns", ())))
@@ -290,6 +298,12 @@ def iter_simulate_many(
 
     ``parameters`` is one frame, cut into blocks of ``rows_at_once``, or an iterable of frames, one block each, so that
     neither settings nor results of a sweep of any length need to be in memory.
+
+    >>> rows = pd.DataFrame({"PTEN_total": [0.0, 10.0, 20.0]})
+    >>> for batch in ps.iter_simulate_many("pi3k_mapk", rows, [0, 60], ["pAKT_S473"], rows_at_once=2):
+    ...     print(batch.values.shape)
+    (2, 2, 1)
+    (1, 2, 1)
     """
     import pandas as pd
 

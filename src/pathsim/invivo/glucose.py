@@ -83,6 +83,9 @@ def glucose_insulin_study(
 
     Raises:
         InputError: names, schedules or numbers that make no sense.
+
+    >>> study = ps.glucose_insulin_study("pi3k_mapk", "T47D", "alpelisib 30 mg/kg daily")  # doctest: +SKIP
+    >>> study.summary  # doctest: +SKIP
     """
     opened = open_model(model)
     shelf, drugs = library or default_library(opened.version), pharmacy or default_pharmacy(opened.version)

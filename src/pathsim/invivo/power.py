@@ -41,6 +41,9 @@ def logrank_power(
 
     Raises:
         InputError: arms that do not exist, sizes below 2 or above what the trial holds.
+
+    >>> trial = ps.xenograft("pi3k_mapk", "ATRT", ["vehicle", "paxalisib 15 mg/kg daily"], mice=400)  # doctest: +SKIP
+    >>> ps.logrank_power(trial)  # doctest: +SKIP
     """
     import pandas as pd
 

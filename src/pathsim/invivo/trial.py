@@ -204,6 +204,9 @@ def virtual_trial(
 
     Raises:
         InputError: a cohort that does not exist, or numbers that make no sense.
+
+    >>> trial = ps.virtual_trial("pi3k_mapk", "newly diagnosed", patients=60, trials=200)  # doctest: +SKIP
+    >>> trial.summary()  # doctest: +SKIP
     """
     opened = open_model(model)
     shelf = library or default_library(opened.version)

@@ -169,6 +169,9 @@ def xenograft(
 
     Raises:
         InputError: every name, schedule or number that makes no sense, at once. SimulationError: equations failed.
+
+    >>> trial = ps.xenograft("pi3k_mapk", "ATRT", ["vehicle", "paxalisib 15 mg/kg daily"], mice=10)  # doctest: +SKIP
+    >>> trial.summary()  # doctest: +SKIP
     """
     opened = open_model(model)
     shelf, drugs = library or default_library(opened.version), pharmacy or default_pharmacy(opened.version)

@@ -157,6 +157,9 @@ def default_library(version: str = "") -> Library:
     """The bundled library, by default the current one; that of an earlier version goes with the models of that version.
 
     Raises :class:`UnknownNameError` with the versions that there are.
+
+    >>> ps.default_library().drug("BYL719").name
+    'alpelisib'
     """
     return _library_in(models_folder(version), version or current_version())
 

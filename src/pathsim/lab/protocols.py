@@ -222,7 +222,10 @@ def read_pathway_diagram(path: str | Path) -> PathwayDiagram:
     root = _Table(read_toml(path), "", [])
     root.text("source")
     modules, molecules = root.tables("modules"), root.tables("molecules")
-    arrows = [root.lists(kind) for kind in ("canonical", "resistance", "others")]
+    canonical, resistance, others = (
+        tuple((origin, target) for origin, targets in root.lists(kind).items() for target in targets)
+        for kind in ("canonical", "resistance", "others")
+    )
     alterations = root.named("alterations")
     sides = ("left", "bottom", "right", "top")
     found = PathwayDiagram(
@@ -233,7 +236,9 @@ def read_pathway_diagram(path: str | Path) -> PathwayDiagram:
                 for key, one in molecules.items()
             }
         ),
-        *(tuple((origin, target) for origin, targets in kind.items() for target in targets) for kind in arrows),
+        canonical,
+        resistance,
+        others,
         alterations,
     )
     for one in (*modules.values(), *molecules.values(), root):

@@ -88,6 +88,9 @@ def load_model(name_or_path: str | Path) -> Model:
     """Open a bundled model by name (``"pi3k_mapk"``, ``"pi3k_mapk@0.1"`` for an earlier version) or a file by path.
 
     Raises :class:`InputError` with file, line and what is wrong; near misses for a misspelt bundled name.
+
+    >>> ps.load_model("pi3k_mapk").id
+    'pi3k_mapk'
     """
     path, version = _locate(name_or_path)
     content = read_bytes(path)

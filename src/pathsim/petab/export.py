@@ -60,6 +60,8 @@ def export(
         InputError: naming every row, parameter or line that cannot be written, bands below detection among them, which
             PEtab has no form for; UnsupportedModelError: a model with explicit time, whose clock would not restart with
             each step.
+
+    >>> path = ps.petab.export("pi3k_mapk", "blots.csv", "problem", free=["k_S473"])  # doctest: +SKIP
     """
     opened = model if isinstance(model, Model) else load_model(model)
     refuse_clock(opened)

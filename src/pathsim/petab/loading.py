@@ -26,6 +26,9 @@ def load(path: str | Path, solver: Solver | None = None, workers: int | None = N
     Raises:
         InputError: files that are missing or do not follow PEtab, all problems of a table together, or the package
             ``petab`` is not installed; UnsupportedModelError: a model that is not SBML or not an ODE model.
+
+    >>> problem = ps.petab.load("problem.yaml")  # doctest: +SKIP
+    >>> problem.log_likelihood()  # doctest: +SKIP
     """
     if find_spec("petab") is None:
         raise InputError("PEtab problems need the package 'petab': pip install 'pathsim[petab]'")

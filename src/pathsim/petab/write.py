@@ -67,6 +67,8 @@ def write(problem: Problem, folder: str | Path, theta: FloatArray | None = None)
         InputError: for what PEtab has no form for: measurements below a detection limit, observables of several
             simulated rows, robust noise; UnsupportedModelError: a model with explicit time, whose clock would not
             restart with each step.
+
+    >>> path = ps.petab.write(problem, "problem", fit.theta)  # doctest: +SKIP
     """
     if len(problem.description.parts) != 1:
         raise InputError("a problem with one model can be written, not one with several")

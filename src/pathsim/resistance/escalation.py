@@ -218,6 +218,10 @@ def escalate(
 
     Raises:
         InputError: names, doses or rules that make no sense, or a drug that does not inhibit the line by half.
+
+    >>> run = ps.escalate("pi3k_mapk", "T47D", "alpelisib")  # doctest: +SKIP
+    >>> run.line.name, run.resistant  # doctest: +SKIP
+    ('T47D-alpelisibR', True)
     """
     opened = open_model(model)
     shelf = library or default_library(opened.version)
@@ -458,6 +462,8 @@ def washout(run: Escalation, days: float = 90.0, workers: int | None = None) -> 
     """The end culture without drug: ``day, clone, fraction``, expected numbers.
 
     Adaptive states fade at their rate; mutations stay. Raises :class:`InputError` for a time that is not positive.
+
+    >>> fractions = ps.washout(ps.escalate("pi3k_mapk", "T47D", "alpelisib"), days=60)  # doctest: +SKIP
     """
     import pandas as pd
 

@@ -168,6 +168,10 @@ def elasticities(
 
     Raises:
         InputError: unknown names; a parameter or readout at zero, which has no elasticity. SimulationError.
+
+    >>> table = ps.sensitivity.elasticities("pi3k_mapk", "T47D", "serum 10 %", "pAKT_S473", "1 h", ["PTEN_total"])
+    >>> float(table["elasticity"].iloc[0]) < 0
+    True
     """
     import pandas as pd
 

@@ -64,6 +64,11 @@ def sobol_indices(
 
     Raises:
         InputError: unknown names, bad intervals, a readout that does not vary. SimulationError: a set failed.
+
+    >>> factors = {"PTEN_total": "0.5 .. 2 log", "AKT_total": "0.5 .. 2 log"}
+    >>> table = ps.sensitivity.sobol_indices(
+    ...     "pi3k_mapk", "T47D", "vehicle", "pAKT_S473", "1 h", factors=factors, points=64
+    ... )  # doctest: +SKIP
     """
     if not isinstance(cell_line, CellLine | str):
         return of_each(
@@ -157,6 +162,11 @@ def morris_effects(
         One row per readout and parameter: ``cell_line, treatment, time_min, readout, parameter, mu, mu_star,
         mu_star_error, sigma, trajectories, simulations, failed``; ``mu_star_error`` is the half width of its interval.
         Largest mu* first.
+
+    >>> factors = {"PTEN_total": "0.5 .. 2 log", "AKT_total": "0.5 .. 2 log"}
+    >>> table = ps.sensitivity.morris_effects(
+    ...     "pi3k_mapk", "T47D", "vehicle", "pAKT_S473", "1 h", factors=factors
+    ... )  # doctest: +SKIP
     """
     if not isinstance(cell_line, CellLine | str):
         return of_each(

@@ -96,6 +96,9 @@ def values(counts: npt.ArrayLike, control: npt.ArrayLike, start: npt.ArrayLike) 
     Raises:
         InputError: lists every row with a count that is not finite or negative, a start not above zero, or a control
             that did not grow (GR compares growth rates; without growth there is nothing to compare).
+
+    >>> ps.growth_rate.values([800.0, 200.0, 50.0], control=800.0, start=200.0).round(3).tolist()
+    [1.0, 0.0, -0.5]
     """
     given = [arguments.array(v, name) for v, name in ((counts, "cell count"), (control, "control"), (start, "start"))]
     try:
@@ -141,7 +144,12 @@ def metrics(
     unit: str = "nM",
 ) -> Metrics:
     """GR metrics from cell counts (n,) at ``doses`` (n,), with the untreated ``control`` and the ``start`` counts (both
-    one number or one per well). Raises :class:`InputError` as :func:`values` and :func:`pathsim.stats.hill.fit`."""
+    one number or one per well). Raises :class:`InputError` as :func:`values` and :func:`pathsim.stats.hill.fit`.
+
+    >>> found = ps.growth_rate.metrics([0, 10, 100, 1000], [800, 600, 300, 120], control=800, start=200)
+    >>> found.gr50.reached
+    True
+    """
     found = arguments.column(counts, "cell count")
     for name, given in (("control", control), ("start", start)):
         shape = arguments.array(given, name).shape
@@ -158,6 +166,9 @@ def from_values(
     """GR metrics from GR values (n,) at ``doses`` (n,); wells at one dose are replicates.
 
     ``exact``: as of :func:`pathsim.stats.hill.fit`. Raises :class:`InputError` as :func:`pathsim.stats.hill.fit`.
+
+    >>> ps.growth_rate.from_values([0, 10, 100, 1000], [1.0, 0.8, 0.3, -0.2]).gr_max
+    -0.2
     """
     curve = hill.fit(doses, gr, top=1.0, confidence=confidence, unit=unit, slopes=SLOPES, exact=exact)
     treated = curve.doses > 0

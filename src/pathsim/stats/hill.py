@@ -66,6 +66,10 @@ def fit(
 
     Raises:
         InputError: lists every row that is not a number, negative doses, negative weights, too few distinct doses.
+
+    >>> curve = ps.hill.fit([0, 10, 100, 1000, 10000], [1.0, 0.95, 0.52, 0.12, 0.03])
+    >>> curve.ic50.reached
+    True
     """
     x, y, w = _checked(doses, responses, weights)
     top, bottom, h, confidence, slopes = _checked_options(top, bottom, h, confidence, slopes)
@@ -107,6 +111,10 @@ def potency(curve: Curve, fraction: float) -> Potency:
     """The dose at which the response of ``curve`` is ``fraction`` of its top (0.5: the IC50; 0.1: the IC90).
 
     Raises :class:`InputError` unless 0 < fraction < 1.
+
+    >>> curve = ps.hill.fit([0, 10, 100, 1000, 10000], [1.0, 0.95, 0.52, 0.12, 0.03])
+    >>> ps.hill.potency(curve, 0.9).value < curve.ic50.value
+    True
     """
     fraction = arguments.share(fraction, "fraction", " (0.5 gives the IC50)")
     return _potency(
@@ -133,6 +141,11 @@ def fit_table(frame: pd.DataFrame, **options: float | str | None) -> pd.DataFram
 
     Raises:
         InputError: lists every curve that cannot be fitted, with the reason.
+
+    >>> wells = pd.DataFrame({"cell_line": "T47D", "treatment": "medium", "time_min": 4320.0, "readout": "viability",
+    ...     "value": [1.0, 0.9, 0.5, 0.1], "drug": "alpelisib", "dose_nM": [0.0, 10.0, 100.0, 1000.0]})
+    >>> ps.hill.fit_table(wells)["ic50_relation"].tolist()
+    ['=']
     """
     import pandas as pd
 

@@ -149,6 +149,8 @@ def read_curves(
 
     Raises:
         InputError: naming what is missing and each bad cell by its row.
+
+    >>> curves = ps.read_curves("two_lines.csv", unit="uM")  # doctest: +SKIP
     """
     table = open_wells(path, columns, sheet)
     if has_treatments(table):
@@ -356,6 +358,9 @@ def compare_curves(
     by them.
 
     Raises :class:`InputError` for fewer than two curves, an unknown reference, or doses in different units.
+
+    >>> curves = ps.read_curves("two_lines.csv")  # doctest: +SKIP
+    >>> ps.compare_curves(curves, reference="parental").table  # doctest: +SKIP
     """
     import pandas as pd
 

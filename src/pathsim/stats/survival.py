@@ -185,6 +185,9 @@ def kaplan_meier(
 
     Raises:
         InputError: an empty arm, times that are negative (an event before dosing) or not finite, events not 0 or 1.
+
+    >>> ps.survival.kaplan_meier([21, 25, 30, 30], [1, 1, 1, 0]).median.value
+    25.0
     """
     moments, seen = _checked(times, events, name)
     confidence = arguments.share(confidence, "confidence")
@@ -211,6 +214,10 @@ def by_arm(
     Raises:
         InputError: columns that are missing; and every row (counted from 1, without the header) without an arm, with a
             time that is negative or no number, or an event that is not 0 or 1.
+
+    >>> mice = pd.DataFrame({"arm": ["vehicle", "drug"] * 3, "time_days": [20, 40, 22, 45, 25, 50], "event": 1})
+    >>> ps.survival.by_arm(mice)["drug"].median.value
+    45.0
     """
     check_columns(frame, (time, event, arm), "survival table")
     labels, problems = _labels(frame[arm])
@@ -226,6 +233,9 @@ def log_rank(times: Iterable[float], arms: Iterable[Hashable], events: Iterable[
     """Log-rank test (Mantel 1966) of two or more arms; ``times``, ``arms`` and ``events`` (n,), one entry a subject.
 
     Raises :class:`InputError` for fewer than two arms and for everything :func:`kaplan_meier` objects to.
+
+    >>> ps.survival.log_rank([20, 40, 22, 45, 25, 50], ["vehicle", "drug"] * 3).p < 0.05
+    True
     """
     from scipy.special import chdtrc  # slow to load, and only wanted here
 
@@ -267,6 +277,9 @@ def hazard_ratio(
     finite estimate: the result says so.
 
     Raises :class:`InputError` as :func:`log_rank`, for an unknown ``reference``, or when the extra is not installed.
+
+    >>> times, arms = [20, 40, 22, 45, 41, 50], ["vehicle", "drug"] * 3
+    >>> ratio = ps.survival.hazard_ratio(times, arms, reference="vehicle")  # doctest: +SKIP
     """
     from scipy.special import ndtr, ndtri  # slow to load, and only wanted here
 

@@ -19,6 +19,8 @@ def merge(folders: Sequence[str | Path], output: str | Path) -> int:
 
     One chunk is in memory at a time. Raises :class:`InputError` when chunks are missing, folders belong to different
     sweeps, or the ending of ``output`` is not that of the sweep's format.
+
+    >>> ps.sweep.merge(["shard1", "shard2"], "whole")  # doctest: +SKIP
     """
     if not folders:
         raise InputError("name at least one folder of a sweep")

@@ -68,6 +68,8 @@ def run(
     Raises:
         InputError: ``folder`` holds another sweep, or this one without ``resume``; no scheduler answers.
         SimulationError: the cluster was lost.
+
+    >>> progress = ps.sweep.run(ps.sweep.read_spec("sweep.toml"), "out", workers=4, resume=True)  # doctest: +SKIP
     """
     cluster: AbstractContextManager[Any] = connect(workers) if isinstance(workers, str) else nullcontext()
     with cluster as client:

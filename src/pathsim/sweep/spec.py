@@ -89,6 +89,8 @@ def read_spec(path: str | Path) -> Spec:
     """Read a sweep file.
 
     Raises :class:`InputError` naming the file and every entry that is wrong, all at once.
+
+    >>> spec = ps.sweep.read_spec("sweep.toml")  # doctest: +SKIP
     """
     path = Path(path)
     return make_spec(read_toml(path), path.parent, str(path))
@@ -96,7 +98,11 @@ def read_spec(path: str | Path) -> Spec:
 
 @checked
 def make_spec(content: Mapping[str, Any], folder: Path = Path(), where: str = "sweep") -> Spec:
-    """A sweep from the content of a sweep file; files it names are looked for in ``folder``. Errors as above."""
+    """A sweep from the content of a sweep file; files it names are looked for in ``folder``. Errors as above.
+
+    >>> spec = ps.sweep.make_spec({"cell_lines": ["T47D"], "treatment": "alpelisib 1 uM", "times": "1 h",
+    ...     "readouts": ["pAKT_S473"]})  # doctest: +SKIP
+    """
     reader = _Reader(content, Path(folder), [])
     spec = reader.spec()
     raise_together(reader.problems, where)

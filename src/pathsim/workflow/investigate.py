@@ -125,6 +125,9 @@ def investigate(
     Raises:
         InputError: names that do not exist, a drug that does not inhibit the line by half, or a folder that holds
             another study (or one that is under way).
+
+    >>> found = ps.investigate("pi3k_mapk", "T47D", "alpelisib", "report")  # doctest: +SKIP
+    >>> found.best  # doctest: +SKIP
     """
     opened = open_model(model)
     shelf = library or default_library(opened.version)

@@ -50,6 +50,12 @@ def bliss(
     Two or more drugs. ``reading`` goes to :func:`from_table` or :func:`from_arrays`.
 
     Raises :class:`InputError` for wells that cannot be used or single-drug wells that are missing.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> ps.synergy.bliss(screen).unit
+    'percentage points of inhibition'
     """
     wells = read(data, responses, **reading)
     return excess_score(
@@ -75,6 +81,12 @@ def hsa(
     """Highest single agent (Berenbaum 1989, Pharmacol Rev 41:93): the best of the drugs at the same dose alone.
 
     Arguments, result and errors as :func:`bliss`.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> ps.synergy.hsa(screen, resamples=0).max > 0
+    True
     """
     wells = read(data, responses, **reading)
     return excess_score(
@@ -110,6 +122,11 @@ def loewe(
     was measured of both when Hill curves do not describe them.
 
     Arguments, result and errors as :func:`bliss`.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> score = ps.synergy.loewe(screen, resamples=0)
     """
     wells = read(data, responses, **reading)
     _check_curves(wells.conditions)
@@ -143,6 +160,11 @@ def zip_score(
     Two drugs and a complete matrix. With noisy or negative single-drug data the four-parameter fits are badly
     conditioned and published values differ between programs; these are the global optima. Arguments, result and
     errors as :func:`bliss`.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> score = ps.synergy.zip(screen, resamples=0)
     """
     wells = read(data, responses, **reading)
     conditions = wells.conditions

@@ -69,6 +69,8 @@ def read_file(
             dose zero, as DMSO, does not matter); a response whose scale cannot be told; and lists every row with a dose
             or response that is no number, a unit that is unknown or missing among stated ones, or a well given twice
             with two values.
+
+    >>> experiments = ps.synergy.read_file("matrices.xlsx")  # doctest: +SKIP
     """
     if is_schema(path, columns, sheet):
         frame = check_table(read_bands(path, columns, sheet, tell).frame, str(path))
@@ -128,7 +130,11 @@ def _told(values: FloatArray, untreated: BoolArray, name: str, where: str, tell:
 
 
 def from_long(frame: pd.DataFrame, scale: Response, unit: str | None = None, where: str = "table") -> list[Wells]:
-    """As :func:`read_file` for a long table already read; rows are counted with a header line. Raises likewise."""
+    """As :func:`read_file` for a long table already read; rows are counted with a header line. Raises likewise.
+
+    >>> frame = pd.read_csv("matrices.csv")  # doctest: +SKIP
+    >>> wells = ps.synergy.from_long(frame, ps.synergy.Response.INHIBITION_PERCENT)  # doctest: +SKIP
+    """
     check_columns(frame, (), where)
     if not len(frame):
         raise InputError(f"{where}: the table has no rows")

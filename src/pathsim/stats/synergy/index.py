@@ -164,6 +164,13 @@ def combination_index(
 
     Raises:
         InputError: wells that cannot be used, a drug that was not measured alone, or no combination of all drugs.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> index = ps.synergy.combination_index(screen)
+    >>> list(index.points.columns[:3])
+    ['alpelisib_nM', 'capivasertib_nM', 'fa']
     """
     wells = read(data, responses, **reading)
     levels, confidence = _check_levels(levels, confidence)
@@ -229,6 +236,11 @@ def isobologram(
     """Doses that affect the fraction ``fa``, alone and in every constant-ratio mixture, from median-effect lines.
 
     Raises :class:`InputError` as :func:`combination_index`, and when no constant ratio has two usable doses.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> found = ps.synergy.isobologram(screen, fa=0.5)
     """
     import pandas as pd
 

@@ -73,6 +73,9 @@ def median_effect(doses: npt.ArrayLike, affected: npt.ArrayLike, name: str = "dr
     Raises:
         InputError: numbers that are not finite, doses not above zero, fewer than two usable points at distinct doses,
             or an effect that does not rise with dose (no median-effect dose exists).
+
+    >>> round(ps.synergy.median_effect([10, 100, 1000], [0.1, 0.5, 0.9]).dm)
+    100
     """
     x, fa = settled(arguments.column(doses, "dose")), arguments.column(affected, "effect")
     if x.ndim != 1 or x.shape != fa.shape:

@@ -125,6 +125,10 @@ def musyc_response(
     """The response at doses that broadcast against each other; ``parameters`` has every name of ``PARAMETERS``.
 
     Raises :class:`InputError` for what is no dose, and parameters that are missing, unknown or out of range.
+
+    >>> shape = dict.fromkeys(("h1", "h2", "C1", "C2", "alpha12", "alpha21", "gamma12", "gamma21"), 1.0)
+    >>> float(ps.synergy.musyc_response(1.0, 0.0, {"E0": 1.0, "E1": 0.0, "E2": 0.0, "E3": 0.0, **shape}))
+    0.5
     """
     _check_parameters(parameters)
     missing = [name for name in PARAMETERS if name not in parameters]
@@ -193,6 +197,11 @@ def musyc(
     Raises:
         InputError: wells that cannot be used, other than two drugs, unknown parameters, or fewer distinct dose
             combinations than free parameters.
+
+    >>> grid = [[a, b] for a in (0, 1, 10, 100) for b in (0, 1, 10, 100)]
+    >>> surface = ps.synergy.musyc(grid, [1 / (1 + a / 9) / (1 + b / 9) for a, b in grid])
+    >>> abs(surface.beta.value) < 0.1
+    True
     """
     wells = read(data, responses, **reading)
     _check_parameters({} if fixed is None else fixed)

@@ -31,6 +31,11 @@ def outliers(experiments: Sequence[Wells]) -> list[BoolArray]:
     """Which wells of each experiment disagree with their replicates: a flag per well.
 
     Experiments of the same drugs and units are replicates of each other where they share doses.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> [flags.any() for flags in ps.synergy.outliers([screen])]  # doctest: +SKIP
     """
     flags = [np.zeros(len(wells.viability), dtype=bool) for wells in experiments]
     groups: dict[tuple[tuple[str, ...], tuple[str, ...], str], list[int]] = {}

@@ -38,6 +38,12 @@ def rank(experiments: Sequence[Wells], metric: Callable[..., Scored] = bliss, **
 
     Raises:
         InputError: when there is no experiment, or none can be scored.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> ps.synergy.rank([screen], resamples=0)["drugs"].tolist()
+    ['alpelisib + capivasertib']
     """
     import pandas as pd
 
@@ -84,6 +90,11 @@ def summary(experiments: Sequence[Wells], metrics: Sequence[str] = tuple(METRICS
 
     Raises:
         InputError: for an unknown metric, no experiment, or when no experiment can be scored by any.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> table = ps.synergy.summary([screen], metrics=["bliss", "hsa"])
     """
     import pandas as pd
 

@@ -189,6 +189,10 @@ def from_arrays(
     Raises:
         InputError: lists every row with a number that is not finite or a negative dose; responses that look like
             another scale; fewer than two drugs given.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
     """
     if scale not in list(Response):
         choices = ", ".join(f"Response.{one.name}" for one in Response)
@@ -224,7 +228,12 @@ def from_matrix(
     scale: Response = Response.VIABILITY_FRACTION,
     name: str = "",
 ) -> Wells:
-    """Wells from a dose matrix (len(doses_1), len(doses_2)); a third axis holds replicates. Raises as from_arrays."""
+    """Wells from a dose matrix (len(doses_1), len(doses_2)); a third axis holds replicates. Raises as from_arrays.
+
+    >>> wells = ps.synergy.from_matrix([0, 10], [0, 5, 50], [[1.0, 0.9, 0.5], [0.8, 0.6, 0.3]], ("a", "b"))
+    >>> len(wells.viability)
+    6
+    """
     first, second = arguments.column(doses_1, "dose of drug 1"), arguments.column(doses_2, "dose of drug 2")
     values = arguments.array(responses, "response")
     if values.ndim not in (2, 3) or values.shape[:2] != (len(first), len(second)):
@@ -256,6 +265,10 @@ def from_table(
     Raises:
         InputError: when several cell lines, readouts or times are in the table and none is chosen, a treatment cannot
             be read, or anything :func:`from_arrays` objects to (rows counted from 1, without the header).
+
+    >>> wells = ps.synergy.from_table(ps.combination_screen("pi3k_mapk", "T47D", ["alpelisib", "trametinib"], "1 uM"))
+    >>> wells.drugs
+    ('alpelisib', 'trametinib')
     """
     checked = check_table(frame, "combination table", first_row=1).reset_index(drop=True)
     part, problems = checked, []
@@ -282,6 +295,8 @@ def experiments(frame: pd.DataFrame, scale: Response | None = None) -> list[Well
     two alone; in a screen each set of drug columns.
 
     Raises :class:`InputError` listing the problems of every experiment, or when no drugs are combined.
+
+    >>> found = ps.synergy.experiments(pd.read_csv("many_screens.csv"))  # doctest: +SKIP
     """
     checked = check_table(frame, "combination table", first_row=1).reset_index(drop=True)
     named = drug_columns(checked)
@@ -354,6 +369,12 @@ def normalised(wells: Wells) -> Wells:
     """The same wells as a fraction of the mean untreated well.
 
     Raises :class:`InputError` when no untreated well was measured or their mean is not above zero.
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> float(ps.synergy.normalised(screen).viability.max())
+    1.0
     """
     conditions = wells.conditions
     if conditions.untreated is None:
@@ -368,12 +389,23 @@ def corrected_baseline(wells: Wells) -> Wells:
     """Every response moved so that the lowest fitted single-drug inhibition becomes zero (SynergyFinder, "all").
 
     ``y - (100 - y) / 100 * baseline`` in percent inhibition; nothing changes when no fitted inhibition is negative.
+
+    >>> grid = [[a, b] for a in (0, 1, 10, 100) for b in (0, 1, 10, 100)]
+    >>> wells = ps.synergy.from_arrays(grid, [1.05 / (1 + a / 9) / (1 + b / 9) for a, b in grid])
+    >>> corrected = ps.synergy.corrected_baseline(wells)  # doctest: +SKIP
     """
     return replace(wells, viability=wells.viability * (1.0 + _baseline(wells.conditions)))
 
 
 def corrected_negatives(wells: Wells) -> Wells:
-    """As :func:`corrected_baseline`, for negative inhibitions only (SynergyFinder, "part")."""
+    """As :func:`corrected_baseline`, for negative inhibitions only (SynergyFinder, "part").
+
+    >>> grid = [[a, b] for a in (0, 10, 100, 1000) for b in (0, 10, 100, 1000)]
+    >>> viability = [1 / (1 + a / 90) / (1 + b / 50) for a, b in grid]
+    >>> screen = ps.synergy.from_arrays(grid, viability, ("alpelisib", "capivasertib"))
+    >>> float(ps.synergy.corrected_negatives(screen).viability.max()) <= 1.0
+    True
+    """
     negative = wells.viability > 1.0
     scale = np.where(negative, 1.0 + _baseline(wells.conditions), 1.0)
     return replace(wells, viability=wells.viability * scale)
