@@ -101,8 +101,8 @@ def draw_readouts(table: pd.DataFrame, units: Mapping[str, str] | None = None, t
             marker = "o" if moments < 15 else ""
             ax.plot(at, means["value"], style, color=colour, lw=1.4, marker=marker, ms=2.8, label=name)
         ax.set_title(readout, fontsize=LABELS, loc="left")
-        said = str(part["unit"].iloc[0]) if "unit" in part else known.get(readout, "")
-        ax.set_ylabel("relative" if said == "1" else said or "value", fontsize=NOTES)
+        own_unit = str(part["unit"].iloc[0]) if "unit" in part else known.get(readout, "")
+        ax.set_ylabel("relative" if own_unit == "1" else own_unit or "value", fontsize=NOTES)
         ax.set_ylim(0 if part["value"].min() >= 0 else None, None)
         if number + across >= len(readouts):
             ax.set_xlabel(f"time ({unit})", fontsize=NOTES)
