@@ -64,7 +64,7 @@ def draw_glucose(study: GlucoseStudy, hours: float = 24.0, others: Sequence[Gluc
     for ax in axes[count:]:
         ax.axis("off")
     bars.set_title(
-        "growth; whiskers: 5 to 95 % of the sets" if others else "growth of the tumour",
+        f"growth; whiskers: 5 to 95 %\nof {len(others)} parameter sets" if others else "growth of the tumour",
         fontsize=NOTES,
         loc="left",
         color=INK,
