@@ -58,7 +58,7 @@ def rival_module() -> Any:
     try:
         import roadrunner
     except ImportError:
-        raise SystemExit("libRoadRunner is not installed: pip install 'pathsim[bench]'") from None
+        raise SystemExit("libRoadRunner is not installed: pip install libroadrunner") from None
     roadrunner.Logger.setLevel(roadrunner.Logger.LOG_ERROR)
     return roadrunner
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import names
+from . import names, namesake
 
 __version__ = "0.1.0"
 
@@ -10,3 +10,5 @@ _names, __getattr__ = names.from_stub(__name__, __file__)
 __all__ = sorted([*_names, "__version__"])
 
 __dir__ = names.listing(__all__)
+
+namesake.tell()

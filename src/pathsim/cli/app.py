@@ -72,7 +72,7 @@ app = typer.Typer(
     epilog="Every command takes --debug, which shows the traceback of an error. Exit codes: 0 done, 1 failed, "
     "2 wrong usage, 130 interrupted, 143 terminated.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     context_settings={"help_option_names": HELP},
     pretty_exceptions_enable=False,
 )

@@ -106,7 +106,7 @@ def sample(
     try:
         import emcee
     except ImportError:
-        raise InputError("sampling needs the package 'emcee': pip install 'pathsim[fit]'") from None
+        raise InputError("sampling needs the package 'emcee': pip install emcee") from None
     objective, d = fit.objective, len(fit.names)
     count = walkers or max(16, 4 * d)
     if count < 2 * d or steps < 10 or not 0 <= burn_in < 1:

@@ -1,4 +1,4 @@
-"""PEtab problems, version 1 and 2: read and written. Needs ``pip install pathsim[petab]``.
+"""PEtab problems, version 1 and 2: read and written. Needs the packages petab and pyyaml.
 
 In: a problem's YAML file and its tables. Out: a :class:`pathsim.estimation.problem.Problem`, and the other way round.
 

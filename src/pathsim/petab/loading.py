@@ -31,7 +31,7 @@ def load(path: str | Path, solver: Solver | None = None, workers: int | None = N
     >>> problem.log_likelihood()  # doctest: +SKIP
     """
     if find_spec("petab") is None:
-        raise InputError("PEtab problems need the package 'petab': pip install 'pathsim[petab]'")
+        raise InputError("PEtab problems need the package 'petab': pip install petab pyyaml")
     source = Path(path)
     contents = _yaml(source)
     version = str(contents.get("format_version", "")).split(".")[0]

@@ -181,7 +181,7 @@ def morris_effects(
         from SALib.analyze import morris as analysis
         from SALib.sample import morris as sampling
     except ImportError:
-        raise InputError("Morris screening needs SALib: pip install 'pathsim[sensitivity]'") from None
+        raise InputError("Morris screening needs SALib: pip install SALib") from None
     if trajectories < 2 or levels < 2 or levels % 2:
         raise InputError(f"{trajectories} trajectories on {levels} levels; at least 2 and an even number are needed")
     axes = intervals(values, factors)

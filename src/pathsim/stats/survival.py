@@ -313,7 +313,7 @@ def _cox(times: FloatArray, seen: BoolArray, columns: FloatArray) -> tuple[Float
     try:
         models: Any = import_module("statsmodels.duration.hazard_regression")
     except ImportError:
-        raise InputError("hazard ratios need statsmodels; install it with: pip install 'pathsim[survival]'") from None
+        raise InputError("hazard ratios need statsmodels; install it with: pip install statsmodels") from None
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a likelihood without a maximum is reported by its estimate
         result = models.PHReg(times, columns, status=seen.astype(int), ties="efron").fit()

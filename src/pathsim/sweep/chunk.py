@@ -104,7 +104,7 @@ def _parquet(frame: pd.DataFrame) -> bytes:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise InputError("Parquet needs pyarrow: pip install 'pathsim[parquet]'; or write format = \"csv\"") from None
+        raise InputError('Parquet needs pyarrow: pip install pyarrow; or write format = "csv"') from None
     texts = [name for name in frame.columns if frame[name].dtype == object or str(frame[name].dtype) == "str"]
     schema = pyarrow.schema(
         [

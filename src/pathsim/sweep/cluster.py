@@ -31,7 +31,7 @@ def connect(address: str) -> Any:
     try:
         import distributed
     except ImportError:
-        raise InputError("a Dask cluster needs Dask: pip install 'pathsim[dask]'") from None
+        raise InputError("a Dask cluster needs Dask: pip install dask distributed") from None
     try:
         return distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:

@@ -53,7 +53,7 @@ def _join_parquet(files: Sequence[Path], target: Path) -> None:
     try:
         import pyarrow.parquet
     except ImportError:
-        raise InputError("Parquet needs pyarrow: pip install 'pathsim[parquet]'") from None
+        raise InputError("Parquet needs pyarrow: pip install pyarrow") from None
     writer = None
     for file in files:
         table = pyarrow.parquet.read_table(file)

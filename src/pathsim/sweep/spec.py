@@ -26,7 +26,7 @@
     seed = 0
 
     [output]
-    format = "csv"                                   # or "parquet" (pip install pathsim[parquet])
+    format = "csv"                                   # or "parquet" (pip install pyarrow)
     wells_per_chunk = 10000
 
     [solver]

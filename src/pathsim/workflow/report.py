@@ -191,7 +191,7 @@ def _findings(name: str, found: Investigation) -> list[str]:
 
 
 def _provenance(found: Investigation, stamp: Stamp) -> list[tuple[str, Any]]:
-    packages = ("pathsim", "numpy", "scipy", "pandas", "llvmlite", "matplotlib")
+    packages = ("pathsim-lab", "numpy", "scipy", "pandas", "llvmlite", "matplotlib")
     asked = asdict(found.settings)
     rows: list[tuple[str, Any]] = list({**asked, **asked.pop("rules")}.items())
     rows += [(name.replace("_", " "), value) for name, value in stamp.facts().items() if name != "pathsim"]
