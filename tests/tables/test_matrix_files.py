@@ -196,3 +196,10 @@ def test_replicates_side_by_side_and_tabs(tmp_path: Path) -> None:
     (tmp_path / "two.txt").write_text(two)
     found = synergy.read_file(tmp_path / "two.txt", tell=lambda said: None)
     assert [wells.drugs for wells in found] == [("A", "B"), ("A", "C")]
+
+
+def test_a_table_without_a_well_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "empty.csv"
+    path.write_text("drug_row,drug_col,conc_r,conc_c,response,conc_unit\na,b,0,0,,nM\na,b,1,1,n.d.,nM\n")
+    with pytest.raises(InputError, match="no row holds a well"):
+        synergy.read_file(path, tell=lambda said: None)

@@ -183,6 +183,8 @@ def as_numbers(cells: Sequence[str]) -> FloatArray:
 
 def no_number(line: int, name: str, cell: str) -> str:
     """The line that refuses a cell."""
+    if not cell.strip():
+        return f"row {line}: {name} is empty; give a number, or leave the whole row empty"
     return (
         f"row {line}: {name} is '{brief(cell)}', not a finite number (leave the cell empty, or write n.d., where "
         "nothing was measured)"

@@ -121,6 +121,8 @@ def read_blocks(
         parts.append(frame)
         names.append(response)
     found = pd.concat(parts, ignore_index=len(parts) > 1)
+    if not len(found):
+        raise InputError(f"{path}: no row holds a well: each needs two doses and a response")
     return Blocks(found, names[0] if len(set(names)) == 1 else "response")
 
 
