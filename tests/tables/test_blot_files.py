@@ -193,3 +193,10 @@ def test_files_that_are_no_tables(tmp_path: Path, content: bytes, says: str) -> 
     (tmp_path / "file.xlsx").write_bytes(content)
     with pytest.raises(ps.InputError, match=says):
         ps.read_blots(tmp_path / "file.xlsx")
+
+
+def test_a_site_in_brackets_is_part_of_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    wide().rename(columns={"pAKT_S473": "pAKT (S473)", "vinculin": "Vinculin (a.u.)"}).to_csv(path, index=False)
+    found = ps.read_blots(path, tell=lambda said: None)
+    assert set(found["readout"]) == {"pAKT (S473)", "vinculin"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..checked import checked
-from ..estimation.blot_table import read_frame
+from ..estimation.blot_table import loading_controls, read_frame
 from ..estimation.blots import blot_problem
 from ..estimation.free import FreeParameter
 from ..estimation.tables import problem
@@ -39,8 +39,8 @@ def export(
     """Write measurements in the one schema and a model with free parameters as a PEtab version 2 problem.
 
     Cells start at steady state in full medium; time zero is the start of the last step of a treatment. With a column
-    ``gel``, each gel and readout has an unknown scale, and loading controls divide the bands of their lane; without
-    one, values are in the units of the model. The read-back problem has the log likelihood of
+    ``gel`` (or loading controls), each gel and readout has an unknown scale, and loading controls divide the bands of
+    their lane; without one, values are in the units of the model. The read-back problem has the log likelihood of
     :func:`pathsim.blot_problem` (of :func:`pathsim.problem` without gels) at the model's own values.
 
     Args:
@@ -67,7 +67,8 @@ def export(
     refuse_clock(opened)
     if isinstance(table, (str, Path)):
         table = read_frame(table, columns, sheet, tell)
-    if "gel" in table.columns or background or saturation:
+    loaded = "readout" in table.columns and table["readout"].isin([*loading_controls()]).any()
+    if "gel" in table.columns or loaded or background or saturation:
         made = blot_problem(opened, table, free, noise, background, saturation, library=library)
     else:
         made = problem(opened, table, free, noise, library=library)

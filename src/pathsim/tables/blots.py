@@ -164,10 +164,15 @@ def _wide(table: Table, found: Mapping[str, str]) -> pd.DataFrame:
     return frame
 
 
+_SCALES = re.compile(
+    r"\s*[\[(](?:a\.?\s*u\.?|arb[^\])]*|rel[^\])]*|norm[^\])]*|int[^\])]*|fold[^\])]*|raw|%|n\s*=\s*[0-9]+)[\])]\s*$",
+    re.IGNORECASE,
+)
+
+
 def _readout(name: str) -> str:
-    """An antibody's column without the unit behind it (``pAKT_S473 (a.u.)``)."""
-    bare = re.sub(r"\s*[\[(][^\])]*[\])]\s*$", "", name).strip()
-    return bare or name
+    """An antibody's column without the scale behind it (``pAKT_S473 (a.u.)``); a site in brackets stays."""
+    return _SCALES.sub("", name).strip() or name
 
 
 def _error_of(name: str, others: Sequence[str]) -> str | None:
