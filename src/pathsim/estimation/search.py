@@ -1,9 +1,9 @@
 """Multi-start local optimisation: :func:`fit`, and how its starts search.
 
-A start is random points, a population evolved from them (:class:`DifferentialEvolution`), rough descents from its best
-of which the worse half is given up again and again (:class:`SuccessiveHalving`), and a local search at full accuracy
-(:class:`TrustRegion`, :class:`QuasiNewton`, :class:`LBFGSB`). :data:`WIDE` and :data:`DEEP` are the two ways that
-starts take in turns.
+A start is random points, uniform between the bounds on the scale of each parameter, a population evolved from them
+(:class:`DifferentialEvolution`), rough descents from its best of which the worse half is given up again and again
+(:class:`SuccessiveHalving`), and a local search at full accuracy (:class:`TrustRegion`, :class:`QuasiNewton`,
+:class:`LBFGSB`). :data:`WIDE` and :data:`DEEP` are the two ways that starts take in turns.
 """
 
 from __future__ import annotations
@@ -35,14 +35,13 @@ from .questions import SPENT, Question, Search, together
 from .result import HEAD_FILE, STARTS_FILE, Fit, Start, line_of, ordered, read_starts, write_head
 
 MOST_RESAMPLED = 200
-SMALLEST_BOX = 0.2
 MOST_TRIED = 5
 Report = Callable[[Start], None]
 Watch = Callable[[str], None]
 
 
-SCOUTS = SuccessiveHalving(members=4, rounds=2, finalists=1, tolerance=0.1)
-"""A few descents from the best of few random points: enough where optima are easily found."""
+SCOUTS = SuccessiveHalving(members=16, rounds=2, finalists=3, tolerance=0.1)
+"""Short descents from the best of random points: enough where optima are easily found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class PopulationSearch:
     evolution: DifferentialEvolution
     descents: SuccessiveHalving | None = None
     scouts: SuccessiveHalving | None = SCOUTS
-    scouted: int = 48
+    scouted: int = 192
 
 
 WIDE = PopulationSearch(DifferentialEvolution(members=128, generations=10), SuccessiveHalving())
@@ -227,7 +226,7 @@ class Starts:
             self.watch(f"start {number + 1}: {line}")
 
         def scattered(rng: np.random.Generator) -> FloatArray:
-            return _scattered(rng, lower, upper)
+            return rng.uniform(lower, upper)
 
         best, value, failed = None, math.inf, 0
         if chosen.scouts is not None and hasattr(self.objective, "derivatives_many"):
@@ -282,7 +281,7 @@ class Starts:
         rng = np.random.default_rng([self.seed, number])
         best, value, good, bad, why = None, math.inf, 0, 0, ""
         while good < self.candidates and bad < MOST_RESAMPLED:
-            theta, found = yield from ledger.refined(_scattered(rng, lower, upper))
+            theta, found = yield from ledger.refined(rng.uniform(lower, upper))
             if not math.isfinite(found):
                 bad += 1
                 continue
@@ -304,17 +303,6 @@ def _vector(objective: Objective, theta: npt.ArrayLike) -> FloatArray:
 
 def _silent(line: str) -> None:
     """Nobody watches."""
-
-
-def _scattered(rng: np.random.Generator, lower: FloatArray, upper: FloatArray) -> FloatArray:
-    """A random point: uniform in a box around the middle of the bounds, itself of random size.
-
-    Bounds of many decades are mostly corners in which nothing reacts or everything does at once; no search gets out of
-    them, so some starts keep nearer to the middle.
-    """
-    middle, share = 0.5 * (lower + upper), rng.uniform(SMALLEST_BOX, 1.0)
-    theta: FloatArray = middle + share * (rng.uniform(lower, upper) - middle)
-    return theta
 
 
 def _check(objective: Objective, starts: int, candidates: int) -> None:
