@@ -327,7 +327,7 @@ def _petab(path: Path) -> list[float]:
     main = folder / "none.yaml"
     for piece in ("\n" + path.read_bytes().decode("utf-8", errors="replace")).split("\n" + SEPARATOR)[1:]:
         name, _, content = piece.partition("\n")
-        if re.fullmatch(r"[\w.]+", name):
+        if re.fullmatch(r"[\w.]{1,100}", name):
             (folder / name).write_text(content, encoding="utf-8", errors="replace")
             main = folder / name if name.endswith(".yaml") else main
     problem = ps.petab.load(main)
