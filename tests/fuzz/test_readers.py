@@ -361,7 +361,7 @@ def _curves(path: Path) -> list[float]:
 
 
 def _matrices(path: Path) -> list[float]:
-    found = ps.synergy.read_file(path, tell=lambda said: None)
+    found = ps.synergy.read_csv(path, tell=lambda said: None)
     ps.synergy.outliers(found)
     return [ps.synergy.hsa(wells, resamples=0).mean for wells in found[:3]]
 
@@ -431,7 +431,7 @@ READERS: dict[str, Reader] = {
     "survival": (_survival, ".csv", lambda: [SURVIVAL]),
     "cell counts": (_counts, ".csv", lambda: [COUNTS]),
     "parameter sets": (_parameter_sets, ".csv", lambda: [PARAMETER_SETS]),
-    "synergy": (lambda path: ps.synergy.read_file(path, PERCENT), ".csv", lambda: [MATRIX]),
+    "synergy": (lambda path: ps.synergy.read_csv(path, PERCENT), ".csv", lambda: [MATRIX]),
     "matrices": (_matrices, ".csv", lambda: [MATRIX, SYNERGY_MATRIX, COMBENEFIT, COMBINED]),
     "treatment": (_text(lambda text: str(Treatment.parse(text))), ".txt", lambda: [TREATMENT]),
     "quantity": (_text(units.quantity), ".txt", lambda: ["1.5 uM", "10 %", "2 h", "3 mg/kg"]),

@@ -192,6 +192,6 @@ def test_files_of_any_bytes(tmp_path: Path) -> None:
             )
         path.write_bytes(bytes(text))
         try:
-            synergy.read_file(path, Response.VIABILITY_FRACTION)
+            synergy.read_csv(path, Response.VIABILITY_FRACTION)
         except InputError:
             continue

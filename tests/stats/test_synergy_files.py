@@ -42,7 +42,7 @@ def write(frame: pd.DataFrame, folder: Path) -> Path:
 
 
 def test_synergyfinder_layout(tmp_path: Path) -> None:
-    (wells,) = synergy.read_file(write(synergyfinder(), tmp_path), PERCENT)
+    (wells,) = synergy.read_csv(write(synergyfinder(), tmp_path), PERCENT)
     assert wells.drugs == ("ispinesib", "ibrutinib")
     assert wells.units == ("nM", "nM")
     assert synergy.bliss(wells).mean == pytest.approx(10.8565, rel=1e-4)
@@ -62,7 +62,7 @@ def test_spellings_of_its_versions(spelling: dict[str, str], tmp_path: Path) -> 
     frame = synergyfinder().rename(columns=spelling)
     if "conc_r_unit" in frame:
         frame["conc_c_unit"] = "nM"
-    (wells,) = synergy.read_file(write(frame, tmp_path), PERCENT)
+    (wells,) = synergy.read_csv(write(frame, tmp_path), PERCENT)
     assert synergy.hsa(wells).mean == pytest.approx(20.1951, rel=1e-4)
 
 
@@ -73,10 +73,10 @@ def test_synergy_package_layout(tmp_path: Path) -> None:
     frame = pd.DataFrame(
         [(a, b, e) for (a, b), e in zip(doses, effects, strict=True)], columns=["drug1.conc", "drug2.conc", "effect"]
     )
-    (wells,) = synergy.read_file(write(frame, tmp_path), Response.VIABILITY_FRACTION)
+    (wells,) = synergy.read_csv(write(frame, tmp_path), Response.VIABILITY_FRACTION)
     assert (wells.drugs, wells.units) == (("drug 1", "drug 2"), ("a.u.", "a.u."))
     assert synergy.bliss(wells).mean == pytest.approx(100 * (effects[1] * effects[2] - effects[3]), rel=1e-10)
-    (named,) = synergy.read_file(tmp_path / "screen.csv", Response.VIABILITY_FRACTION, unit="uM")
+    (named,) = synergy.read_csv(tmp_path / "screen.csv", Response.VIABILITY_FRACTION, unit="uM")
     assert named.units == ("nM", "nM")
     assert named.doses.max() == pytest.approx(100.0)
 
@@ -84,7 +84,7 @@ def test_synergy_package_layout(tmp_path: Path) -> None:
 def test_blocks_and_units_per_row(tmp_path: Path) -> None:
     frame = synergyfinder()
     micro = frame.assign(block_id=2, conc1=frame["conc1"] / 1000, conc2=frame["conc2"] / 1000, conc_unit="uM")
-    one, two = synergy.read_file(write(pd.concat([frame, micro]), tmp_path), PERCENT)
+    one, two = synergy.read_csv(write(pd.concat([frame, micro]), tmp_path), PERCENT)
     assert two.doses == pytest.approx(one.doses)
     assert (one.name, two.name) == ("block 1", "block 2")
     ranked = synergy.rank([one, two])
@@ -97,7 +97,7 @@ def test_three_drugs_and_semicolons(tmp_path: Path) -> None:
     frame = pd.DataFrame(rows, columns=["block_id", "conc1", "conc2", "conc3", "response"])
     path = tmp_path / "three.csv"
     frame.to_csv(path, index=False, sep=";")
-    (wells,) = synergy.read_file(path, Response.VIABILITY_PERCENT)
+    (wells,) = synergy.read_csv(path, Response.VIABILITY_PERCENT)
     assert len(wells.drugs) == 3
     assert synergy.bliss(wells).wells["excess"].abs().max() < 1e-10
 
@@ -110,7 +110,7 @@ def test_every_bad_row_is_listed(tmp_path: Path) -> None:
     frame.loc[4, "conc_unit"] = "nMol"
     frame.loc[5, "conc_unit"] = np.nan
     with pytest.raises(InputError) as caught:
-        synergy.read_file(write(frame, tmp_path), PERCENT)
+        synergy.read_csv(write(frame, tmp_path), PERCENT)
     message = str(caught.value)
     for part in (
         "screen.csv",
@@ -125,46 +125,46 @@ def test_mixed_kinds_of_unit(tmp_path: Path) -> None:
     frame = synergyfinder()
     frame.loc[3:, "conc_unit"] = "ng/ml"
     with pytest.raises(InputError, match="mixes nM and ng/ml"):
-        synergy.read_file(write(frame, tmp_path), PERCENT)
+        synergy.read_csv(write(frame, tmp_path), PERCENT)
 
 
 def test_same_well_twice(tmp_path: Path) -> None:
     frame = synergyfinder().assign(replicate=1)
     same = pd.concat([frame, frame.iloc[[7]]])
-    (wells,) = synergy.read_file(write(same, tmp_path), PERCENT)
+    (wells,) = synergy.read_csv(write(same, tmp_path), PERCENT)
     assert len(wells.viability) == 36
     assert "row 9 and row 38 are the same well with the same value; counted once" in wells.notes
     other = pd.concat([frame, frame.iloc[[7]].assign(response=12.5)])
     with pytest.raises(
         InputError, match=r"row 38: the well of row 9 again .* with another value \(12.5, was 63.6251\)"
     ):
-        synergy.read_file(write(other, tmp_path), PERCENT)
+        synergy.read_csv(write(other, tmp_path), PERCENT)
     replicates = pd.concat([frame, frame.assign(replicate=2, response=frame["response"] + 1)])
-    (twice,) = synergy.read_file(write(replicates, tmp_path), PERCENT)
+    (twice,) = synergy.read_csv(write(replicates, tmp_path), PERCENT)
     assert len(twice.viability) == 72
 
 
 def test_missing_columns_and_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="column 'response' is missing"):
-        synergy.read_file(write(synergyfinder().drop(columns="response"), tmp_path), PERCENT)
+        synergy.read_csv(write(synergyfinder().drop(columns="response"), tmp_path), PERCENT)
     with pytest.raises(InputError, match="no such file"):
-        synergy.read_file(tmp_path / "absent.csv", PERCENT)
+        synergy.read_csv(tmp_path / "absent.csv", PERCENT)
     empty = tmp_path / "empty.csv"
     empty.write_text("")
     with pytest.raises(InputError, match="the file is empty"):
-        synergy.read_file(empty, PERCENT)
+        synergy.read_csv(empty, PERCENT)
 
 
 def test_two_drugs_in_one_block(tmp_path: Path) -> None:
     frame = synergyfinder()
     frame.loc[30:, "drug1"] = "other"
     with pytest.raises(InputError, match="drug1 names 2 drugs in one block"):
-        synergy.read_file(write(frame, tmp_path), PERCENT)
+        synergy.read_csv(write(frame, tmp_path), PERCENT)
 
 
 def test_scale_that_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="look like percent"):
-        synergy.read_file(write(synergyfinder(), tmp_path), Response.INHIBITION_FRACTION)
+        synergy.read_csv(write(synergyfinder(), tmp_path), Response.INHIBITION_FRACTION)
 
 
 @pytest.mark.parametrize("control", ["DMSO", "", "vehicle", "none"])
@@ -179,7 +179,7 @@ def test_names_beside_dose_zero_do_not_matter(control: str, tmp_path: Path) -> N
         ],
         columns=["block_id", "drug1", "drug2", "conc1", "conc2", "conc_unit", "response"],
     )
-    (wells,) = synergy.read_file(write(frame, tmp_path), PERCENT)
+    (wells,) = synergy.read_csv(write(frame, tmp_path), PERCENT)
     assert wells.drugs == ("A", "B")
     assert synergy.bliss(wells).mean == pytest.approx(0.0, abs=1e-9)
 
@@ -188,7 +188,7 @@ def test_a_dose_without_a_name_is_refused(tmp_path: Path) -> None:
     frame = synergyfinder()
     frame.loc[30:, "drug1"] = np.nan
     with pytest.raises(InputError, match="drug1 is empty beside a dose above zero"):
-        synergy.read_file(write(frame, tmp_path), PERCENT)
+        synergy.read_csv(write(frame, tmp_path), PERCENT)
     with pytest.raises(InputError, match="row 3: block_id is empty"):
         synergy.from_long(synergyfinder().assign(block_id=["1", " ", *["1"] * 34]), PERCENT)
 

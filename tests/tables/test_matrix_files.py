@@ -93,7 +93,7 @@ def test_every_layout_gives_the_same_score(name: str, tmp_path: Path) -> None:
         pytest.importorskip("openpyxl")
     LAYOUTS[name](tmp_path / name)
     told: list[str] = []
-    (wells,) = synergy.read_file(tmp_path / name, unit="nM" if name == "matrix.xlsx" else None, tell=told.append)
+    (wells,) = synergy.read_csv(tmp_path / name, unit="nM" if name == "matrix.xlsx" else None, tell=told.append)
     assert set(wells.drugs) == {"A", "B"}
     assert wells.units == ("nM", "nM")
     assert wells.doses[:, wells.drugs.index("A")].max() == pytest.approx(1000)
@@ -113,7 +113,7 @@ def test_many_matrices_are_ranked_and_outliers_marked(tmp_path: Path) -> None:
     frame = pd.concat(parts, ignore_index=True)
     frame.loc[7, "response"] += 30
     frame.to_csv(tmp_path / "screen.csv", index=False)
-    found = synergy.read_file(tmp_path / "screen.csv", tell=lambda said: None)
+    found = synergy.read_csv(tmp_path / "screen.csv", tell=lambda said: None)
     table = synergy.summary(found, ["bliss", "hsa"])
     assert list(table["rank"]) == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert table["experiment"].iloc[0] == "block 3"
@@ -131,7 +131,7 @@ def test_a_replicate_matrix_that_disagrees_is_noted(tmp_path: Path) -> None:
         for block in range(4)
     ]
     pd.concat(parts).to_csv(tmp_path / "screen.csv", index=False)
-    table = synergy.summary(synergy.read_file(tmp_path / "screen.csv", tell=lambda said: None), ["bliss"])
+    table = synergy.summary(synergy.read_csv(tmp_path / "screen.csv", tell=lambda said: None), ["bliss"])
     noted = table[table["notes"].str.contains("disagrees with the 3 others")]
     assert list(noted["experiment"]) == ["block 2"]
 
@@ -141,21 +141,21 @@ def test_sheets_are_matrices_of_their_own(tmp_path: Path) -> None:
     with pd.ExcelWriter(tmp_path / "book.xlsx") as book:
         for name in ("one", "two"):
             long().assign(conc_unit="nM").to_excel(book, sheet_name=name, index=False)
-    found = synergy.read_file(tmp_path / "book.xlsx", tell=lambda said: None)
+    found = synergy.read_csv(tmp_path / "book.xlsx", tell=lambda said: None)
     assert [wells.name for wells in found] == ["block one", "block two"]
-    assert len(synergy.read_file(tmp_path / "book.xlsx", sheet="two", tell=lambda said: None)) == 1
+    assert len(synergy.read_csv(tmp_path / "book.xlsx", sheet="two", tell=lambda said: None)) == 1
 
 
 def test_pairs_and_cell_lines_are_told_apart(tmp_path: Path) -> None:
     pairs = pd.concat([long(), long().assign(drug2="C")])
     pairs.assign(conc_unit="nM").to_csv(tmp_path / "pairs.csv", index=False)
-    assert [w.drugs for w in synergy.read_file(tmp_path / "pairs.csv", tell=lambda said: None)] == [
+    assert [w.drugs for w in synergy.read_csv(tmp_path / "pairs.csv", tell=lambda said: None)] == [
         ("A", "B"),
         ("A", "C"),
     ]
     lines = pd.concat([long().assign(cell_line="T47D"), long().assign(cell_line="MCF7")])
     lines.assign(conc_unit="nM").to_csv(tmp_path / "lines.csv", index=False)
-    assert len(synergy.read_file(tmp_path / "lines.csv", tell=lambda said: None)) == 2
+    assert len(synergy.read_csv(tmp_path / "lines.csv", tell=lambda said: None)) == 2
 
 
 @pytest.mark.parametrize(
@@ -174,14 +174,14 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "matrix.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=says):
-        synergy.read_file(path, tell=lambda said: None)
+        synergy.read_csv(path, tell=lambda said: None)
 
 
 def test_cells_without_a_measurement_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "matrix.csv"
     path.write_text(SYNERGYFINDER + grid(PERCENT).replace(f"{PERCENT[3, 4]:.12g}", "n.d."))
     told: list[str] = []
-    (wells,) = synergy.read_file(path, Response.VIABILITY_PERCENT, tell=told.append)
+    (wells,) = synergy.read_csv(path, Response.VIABILITY_PERCENT, tell=told.append)
     assert len(wells.viability) == 19
     assert any("left out (row 8, column F)" in note for note in told)
 
@@ -189,12 +189,12 @@ def test_cells_without_a_measurement_are_left_out(tmp_path: Path) -> None:
 def test_replicates_side_by_side_and_tabs(tmp_path: Path) -> None:
     table = long().drop(columns="response").assign(rep1=PERCENT.ravel() + 1, rep2=PERCENT.ravel() - 1, conc_unit="nM")
     table.to_csv(tmp_path / "side.csv", index=False)
-    (wells,) = synergy.read_file(tmp_path / "side.csv", tell=lambda said: None)
+    (wells,) = synergy.read_csv(tmp_path / "side.csv", tell=lambda said: None)
     assert len(wells.viability) == 40
     assert synergy.bliss(wells, resamples=0).mean == pytest.approx(EXCESS, rel=1e-9)
     two = "".join(f"Drug1:\tA\nDrug2:\t{name}\nConcUnit:\tnM\n{grid(PERCENT, comma=chr(9))}\n" for name in "BC")
     (tmp_path / "two.txt").write_text(two)
-    found = synergy.read_file(tmp_path / "two.txt", tell=lambda said: None)
+    found = synergy.read_csv(tmp_path / "two.txt", tell=lambda said: None)
     assert [wells.drugs for wells in found] == [("A", "B"), ("A", "C")]
 
 
@@ -202,4 +202,4 @@ def test_a_table_without_a_well_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "empty.csv"
     path.write_text("drug_row,drug_col,conc_r,conc_c,response,conc_unit\na,b,0,0,,nM\na,b,1,1,n.d.,nM\n")
     with pytest.raises(InputError, match="no row holds a well"):
-        synergy.read_file(path, tell=lambda said: None)
+        synergy.read_csv(path, tell=lambda said: None)

@@ -168,7 +168,7 @@ def _measured(measured: Measured, drugs: Sequence[str], quiet: bool) -> Wells | 
 
     if measured.data is None:
         return None
-    found = synergy.read_file(
+    found = synergy.read_csv(
         measured.data,
         columns=measured.mapped,
         sheet=measured.sheet,

@@ -73,7 +73,7 @@ def score(
 
     found: list[Wells] = []
     for path in files:
-        own = synergy.read_file(
+        own = synergy.read_csv(
             path,
             _scale(path, response, unit, columns, sheet),
             unit,

@@ -1,13 +1,13 @@
 """Drug combinations: Bliss, HSA, Loewe, ZIP, combination index, isobologram, MuSyC; unit and sign beside each number.
 
 Data come as :class:`Wells`: from the one table (:func:`from_table`), arrays (:func:`from_arrays`, :func:`from_matrix`)
-or files (:func:`read_file`).
+or files (:func:`read_csv`).
 """
 
 from ...names import listing
 from .excess import bliss, hsa, loewe
 from .excess import zip_score as zip
-from .files import from_long, read_file
+from .files import from_long, read_csv
 from .index import CombinationIndex, Isobologram, combination_index, isobologram
 from .median_effect import MedianEffect, median_effect
 from .musyc_surface import Musyc, musyc, musyc_response
@@ -55,7 +55,7 @@ __all__ = [
     "normalised",
     "outliers",
     "rank",
-    "read_file",
+    "read_csv",
     "summary",
     "zip",
 ]

@@ -44,7 +44,7 @@ class _Layout:
 
 
 @checked
-def read_file(
+def read_csv(
     path: str | Path,
     scale: Response | None = None,
     unit: str | None = None,
@@ -70,7 +70,7 @@ def read_file(
             or response that is no number, a unit that is unknown or missing among stated ones, or a well given twice
             with two values.
 
-    >>> experiments = ps.synergy.read_file("matrices.xlsx")  # doctest: +SKIP
+    >>> experiments = ps.synergy.read_csv("matrices.xlsx")  # doctest: +SKIP
     """
     if is_schema(path, columns, sheet):
         frame = check_table(read_bands(path, columns, sheet, tell).frame, str(path))
@@ -130,7 +130,7 @@ def _told(values: FloatArray, untreated: BoolArray, name: str, where: str, tell:
 
 
 def from_long(frame: pd.DataFrame, scale: Response, unit: str | None = None, where: str = "table") -> list[Wells]:
-    """As :func:`read_file` for a long table already read; rows are counted with a header line. Raises likewise.
+    """As :func:`read_csv` for a long table already read; rows are counted with a header line. Raises likewise.
 
     >>> frame = pd.read_csv("matrices.csv")  # doctest: +SKIP
     >>> wells = ps.synergy.from_long(frame, ps.synergy.Response.INHIBITION_PERCENT)  # doctest: +SKIP
