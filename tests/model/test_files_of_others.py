@@ -357,3 +357,9 @@ def test_neither_word_nor_line_is_made_up(tmp_path: Path, text: str, says: str) 
     path.write_text(text)
     with pytest.raises(PathsimError, match=says):
         ps.load_model(path)
+
+
+@pytest.mark.parametrize("name", ["pi3k" * 90, "pi3k" * 90 + ".ant", "a\0b"])
+def test_a_name_that_no_file_system_takes_is_told(name: str) -> None:
+    with pytest.raises(InputError):
+        ps.load_model(name)

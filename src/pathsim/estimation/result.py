@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -246,7 +247,7 @@ def line_of(start: Start) -> str:
 
 
 def _read_head(folder: Path) -> dict[str, Any]:
-    if not (folder / HEAD_FILE).exists():
+    if not os.path.exists(folder / HEAD_FILE):
         raise InputError(f"{folder}: no fit is saved here ({HEAD_FILE} is missing)")
     return read_json(folder / HEAD_FILE, dict)
 

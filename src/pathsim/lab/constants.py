@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -80,9 +81,9 @@ def read_constants(path: str | Path) -> dict[str, float]:
     Any table with columns ``parameter`` and ``value`` will do. Raises :class:`InputError` listing every bad row.
     """
     where = Path(path)
-    if where.is_dir():
+    if os.path.isdir(where):
         where = where / BEST_FILE
-        if not where.exists():
+        if not os.path.exists(where):
             raise InputError(f"{path}: holds no fit ({BEST_FILE} is missing; 'pathsim fit ... -o {path}' writes it)")
     frame = read_csv(where, comment="#")
     missing = [name for name in ("parameter", "value") if name not in frame]

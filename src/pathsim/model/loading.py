@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from functools import cache as once
@@ -70,7 +71,7 @@ def version_of(name_or_path: str | Path) -> str:
     Raises :class:`UnknownNameError` with the versions that there are, for a bundled name with another.
     """
     name, at, version = str(name_or_path).partition("@")
-    if name not in {known.partition("@")[0] for known in bundled_models()} or Path(name_or_path).exists():
+    if name not in {known.partition("@")[0] for known in bundled_models()} or os.path.exists(name_or_path):
         return ""
     if not at:
         return current_version()
@@ -132,9 +133,9 @@ def _locate(name_or_path: str | Path) -> tuple[Path, str]:
     if version := version_of(name_or_path):
         return models_folder(version) / f"{str(name_or_path).partition('@')[0]}.ant", version
     path = Path(name_or_path)
-    if path.is_dir():
+    if os.path.isdir(path):  # which takes a name that no file system does
         raise InputError(f"{path} is a folder; name a model file ({', '.join(SUFFIXES)})")
-    if path.exists():
+    if os.path.exists(path):
         if path.suffix.lower() not in SUFFIXES:
             raise InputError(f"{path}: not a model file; expected one of {', '.join(SUFFIXES)}")
         return path, ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ def plan_manifest(spec: Spec) -> Manifest:
 
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a sweep folder. Raises :class:`InputError` when it is none."""
-    if not (folder / MANIFEST).exists():
+    if not os.path.exists(folder / MANIFEST):
         raise InputError(f"{folder}: not a folder of a sweep (it has no {MANIFEST})")
     try:
         content = read_json(folder / MANIFEST, dict)
@@ -109,7 +110,7 @@ def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) ->
     Raises :class:`InputError` when the folder holds another sweep, or this one and ``resume`` is not asked for.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / MANIFEST).exists():
+    if os.path.exists(folder / MANIFEST):
         found = read_manifest(folder)
         if found.fingerprint != manifest.fingerprint:
             raise InputError(
@@ -126,7 +127,7 @@ def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) ->
             f"{folder} holds {len(mine) - len(left)} of {len(mine)} chunks of this sweep; "
             "--resume continues it, or choose another folder"
         )
-    if not (folder / MANIFEST).exists():
+    if not os.path.exists(folder / MANIFEST):
         put(folder / MANIFEST, manifest.text().encode())
     _begin_checksums(folder, manifest)
     for chunk, said in damage.items():

@@ -43,6 +43,7 @@ says.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -190,7 +191,7 @@ class _Reader:
         if not isinstance(name, str):
             raise InputError(f"model is {name!r}; write a name or a path")
         beside = self.folder / name
-        return load_model(beside if name not in bundled_models() and beside.is_file() else name)
+        return load_model(beside if name not in bundled_models() and os.path.isfile(beside) else name)
 
     def _lines(self, library: Library) -> list[CellLine]:
         found: list[CellLine] = []

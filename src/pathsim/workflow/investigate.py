@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from io import BytesIO
@@ -190,8 +191,8 @@ class _Work:
     def _claim(self, folder: Path, made_by: dict[str, Any]) -> None:
         """Say in a new folder whose study it holds. Raises :class:`InputError` when it holds another."""
         path = folder / STUDY_FILE
-        if not path.exists():
-            if self.folder.exists() and any(self.folder.iterdir()):
+        if not os.path.exists(path):
+            if os.path.exists(self.folder) and any(self.folder.iterdir()):
                 raise InputError(f"{folder} holds tables of something else ({STUDY_FILE} is missing); use a new folder")
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(path, json.dumps(made_by, indent=1) + "\n")
