@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from shell import run
 
 from pathsim.cli import main
 
@@ -22,14 +23,6 @@ def decay(tmp_path: Path) -> str:
     path = tmp_path / "decay.ant"
     path.write_text(DECAY)
     return str(path)
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(words))
-    captured = capsys.readouterr()
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code, captured.out, captured.err
 
 
 def table(text: str) -> pd.DataFrame:

@@ -7,16 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
-from pathsim.cli import main
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(words))
-    captured = capsys.readouterr()
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code, captured.out, captured.err
+from shell import run
 
 
 def test_trial(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

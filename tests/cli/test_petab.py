@@ -8,24 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from shell import run
 
 pytest.importorskip("petab", reason="the package petab is not installed")
 
-from pathsim.cli import main
 
 BANDS = """cell_line,treatment,time_min,readout,value,gel
 T47D,serum 10 %,0,pAKT_S473,1.0,a
 T47D,serum 10 %,15,pAKT_S473,1.5,a
 T47D,alpelisib 1 uM,15,pAKT_S473,0.4,b
 """
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(words))
-    captured = capsys.readouterr()
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code, captured.out, captured.err
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from shell import run
 
 import pathsim as ps
-from pathsim.cli import main
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stopped:
-        main(list(words))
-    captured = capsys.readouterr()
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code, captured.out, captured.err
 
 
 def test_dose_response(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

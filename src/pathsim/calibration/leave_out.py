@@ -32,6 +32,7 @@ from ..files import read_toml, write_whole
 from ..lab import Library, default_library
 from ..lab.protocols import protocols
 from ..model import Model, load_model, models_folder
+from ..stats import growth_rate
 from .problem import calibration_problem, free_constants
 from .tables import FLUORESCENCE, FULL_MEDIUM, GROWTH, Targets, read_targets
 from .write_back import Doubling, doubling_constants, doublings
@@ -67,14 +68,10 @@ class Panel:
             for dose in doses
         ]
         counts = take_readings(model, [*control, *treated], [dict(constants)], library)[0]
-        start, end = counts[:2]
-        gr = 2.0 ** (np.log2(counts[2:] / start) / np.log2(end / start)) - 1.0
-        areas, first = [], 0
-        for doses in self.doses.values():
-            own, logs = 1.0 - gr[first : first + len(doses)], np.log10(doses)
-            areas.append(float(np.trapezoid(own, logs)) / float(logs[-1] - logs[0]))
-            first += len(doses)
-        return np.array(areas)
+        gr = growth_rate.values(counts[2:], control=counts[1], start=counts[0])
+        ends = np.cumsum([len(doses) for doses in self.doses.values()])[:-1]
+        curves = zip(self.doses.values(), np.split(gr, ends), strict=True)
+        return np.array([growth_rate.area_over(doses, curve) for doses, curve in curves])
 
 
 def read_panel(config: Path, data: Path) -> Panel:
@@ -105,6 +102,7 @@ class LeftOut:
     model: Model
     library: Library
     targets: Targets
+    whole: Problem
     panel: Panel
     own: Mapping[str, Doubling]
     lines: Sequence[str]
@@ -123,10 +121,11 @@ class LeftOut:
             raise SimulationError(f"without {line} the shipped values cannot be evaluated: {derivatives.failure}")
         ended = alone(objective, quasi_newton(Ledger(objective), start, SEARCH, derivatives.fisher))
         found = dict(zip(problem.parameter_ids, np.exp(ended.theta).tolist(), strict=True))
-        whole = whole_problem(self.model, self.library, self.targets)
         for one, value in doubling_constants(self.model, [self.own[line]], _say, found).items():
             key = f"{one.name}@{one.cell_line}"
-            found[key if key in whole.parameter_ids else one.name] = value  # the reference line has the general one
+            found[key if key in self.whole.parameter_ids else one.name] = (
+                value  # the reference line has the general one
+            )
         result = {
             "line": line,
             "numbers_left_out": len(self.targets.numbers) - len(kept),
@@ -134,7 +133,7 @@ class LeftOut:
             "ended": ended.message,
             "constants": found,
             "panel": self.panel.simulated(self.model, line, found, self.library).tolist(),
-            "blots": blot_errors(whole, vector(whole, found), self.targets, line),
+            "blots": blot_errors(self.whole, vector(self.whole, found), self.targets, line),
         }
         write_whole(self.folder / f"{line}.json", json.dumps(result, indent=1))
         return (
@@ -154,8 +153,8 @@ def whole_problem(model: Model, library: Library, targets: Targets) -> Problem:
 
 def vector(problem: Problem, constants: Mapping[str, float]) -> FloatArray:
     """``constants`` as parameters of the whole problem, those that are not told as shipped."""
-    known = {name: math.log(value) for name, value in constants.items() if name in problem.parameter_ids}
-    return problem.vector(known)
+    known = {name: value for name, value in constants.items() if name in problem.parameter_ids}
+    return problem.vector(problem.on_scale(known))
 
 
 def blot_errors(problem: Problem, theta: FloatArray, targets: Targets, line: str) -> dict[str, list[float]]:
@@ -194,7 +193,8 @@ def leave_out(
             own[line] = Doubling(-1, line, targets.line_constant, float(entry["doubling_h"]))
     folder.mkdir(parents=True, exist_ok=True)
     missing = [name for name in lines or all_lines if not (folder / f"{name}.json").is_file()]
-    job = LeftOut(model, library, targets, panel, own, missing, folder, keep_blots)
+    whole = whole_problem(model, library, targets)
+    job = LeftOut(model, library, targets, whole, panel, own, missing, folder, keep_blots)
     for done, told in enumerate(in_processes(job, range(len(missing)), workers), 1):
         _say(f"{done} of {len(missing)}: {told}")
     left = [name for name in all_lines if not (folder / f"{name}.json").is_file()]
@@ -202,7 +202,7 @@ def leave_out(
         raise InputError(f"{folder}: not done yet: {', '.join(left)}")
     results = {name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in all_lines}
     table = panel_table(panel, results, {name: panel.simulated(model, name, {}, library) for name in all_lines})
-    blots = blots_table(whole_problem(model, library, targets), targets, results)
+    blots = blots_table(whole, targets, results)
     summary = summary_table(table, blots)
     for name, frame in (("panel", table), ("blots", blots), ("summary", summary)):
         write_whole(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.4g"))
@@ -283,8 +283,8 @@ def summary_table(table: pd.DataFrame, blots: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rank_correlations(table: pd.DataFrame, column: str) -> pd.Series[float]:
-    ranks = table[["drug"]].assign(a=table.groupby("drug")["measured"].rank(), b=table.groupby("drug")[column].rank())
-    return ranks.groupby("drug", sort=False)[["a", "b"]].apply(lambda own: float(own["a"].corr(own["b"])))
+    by_drug = table.groupby("drug", sort=False)[["measured", column]]
+    return by_drug.apply(lambda own: float(own["measured"].rank().corr(own[column].rank())))
 
 
 def _between_drugs(table: pd.DataFrame, column: str) -> float:

@@ -206,6 +206,19 @@ Background = Annotated[
 Saturation = Annotated[
     list[str] | None, typer.Option("--saturation", metavar="READOUT...", help="Readouts whose bands saturate.")
 ]
+
+
+class Metric(StrEnum):
+    """Null models of no interaction."""
+
+    bliss = "bliss"
+    hsa = "hsa"
+    loewe = "loewe"
+    zip = "zip"
+    ci = "ci"
+    musyc = "musyc"
+
+
 NoiseFamily = Annotated[
     Noise | None,
     typer.Option(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,17 +20,6 @@ if TYPE_CHECKING:
     from ..stats.synergy import Wells
 
 
-class Metric(StrEnum):
-    """Null models of no interaction."""
-
-    bliss = "bliss"
-    hsa = "hsa"
-    loewe = "loewe"
-    zip = "zip"
-    ci = "ci"
-    musyc = "musyc"
-
-
 @verb()
 def combine(
     names: Annotated[
@@ -46,8 +34,8 @@ def combine(
     ] = None,
     time: Annotated[str, typer.Option("--time", help="When wells are read, after the drugs.")] = "72 h",
     metric: Annotated[
-        Metric, typer.Option("--metric", help="Null model; ci: Chou-Talalay index; musyc: surface.")
-    ] = Metric.bliss,
+        cli.Metric, typer.Option("--metric", help="Null model; ci: Chou-Talalay index; musyc: surface.")
+    ] = cli.Metric.bliss,
     readout: Annotated[
         str, typer.Option("--readout", help="viability, colony, or any readout of the model (in % of vehicle).")
     ] = "viability",
@@ -91,7 +79,7 @@ def combine(
     lines, drugs = lines_and_drugs(names, bench.library)
     if len(lines) > 1 and (plot is not None or isobologram is not None):
         raise InputError(f"figures are of one line; {len(lines)} are named")
-    if len(drugs) != 2 and (isobologram is not None or metric is Metric.musyc):
+    if len(drugs) != 2 and (isobologram is not None or metric is cli.Metric.musyc):
         what = "--isobologram" if isobologram is not None else "--metric musyc"
         raise InputError(f"{what} is of two drugs; {len(drugs)} are named")
     series = doses or ["1 nM .. 10 uM x 7"]
@@ -183,13 +171,13 @@ def _measured(measured: Measured, drugs: Sequence[str], quiet: bool) -> Wells | 
     raise InputError(f"{measured.data}: holds no matrix of {' + '.join(drugs)}, but of {names}")
 
 
-def _score(table: pd.DataFrame | Wells, metric: Metric, seed: int, exact: bool) -> tuple[Any, pd.DataFrame]:
+def _score(table: pd.DataFrame | Wells, metric: cli.Metric, seed: int, exact: bool) -> tuple[Any, pd.DataFrame]:
     """What was found, and one row per combination (of a surface: per parameter); ``exact``: the wells have no noise."""
     import pandas as pd
 
     from ..stats import synergy
 
-    if metric is Metric.musyc:
+    if metric is cli.Metric.musyc:
         surface = synergy.musyc(table)
         every = {"beta": surface.beta, **surface.estimates}
         rows = [
@@ -197,7 +185,7 @@ def _score(table: pd.DataFrame | Wells, metric: Metric, seed: int, exact: bool) 
         ]
         return surface, pd.DataFrame(rows)
 
-    if metric is Metric.ci:
+    if metric is cli.Metric.ci:
         index = synergy.combination_index(table)
         return (index.of_exact_wells() if exact else index), index.points.copy()
     score = getattr(synergy, metric.value)(table, seed=seed)
@@ -205,21 +193,21 @@ def _score(table: pd.DataFrame | Wells, metric: Metric, seed: int, exact: bool) 
 
 
 def _with_intervals(
-    scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric: Metric
+    scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric: cli.Metric
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Scores with their intervals over parameter sets; median and interval of their mean, said in words too."""
     import numpy as np
 
     from ..experiments.ensemble import add_ends, interval
 
-    column = {Metric.ci: "ci", Metric.musyc: "value"}.get(metric, "excess")
+    column = {cli.Metric.ci: "ci", cli.Metric.musyc: "value"}.get(metric, "excess")
     same = [one[column].to_numpy(dtype=float) for one in (scores, *others) if len(one) == len(scores)]
     if len(same) < 1 + len(others):
         cli.note(f"{1 + len(others) - len(same)} parameter sets score other combinations and are left out")
     if len(same) == 1:
         return scores, {}
     add_ends(scores, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), interval(same))
-    if metric is Metric.musyc:
+    if metric is cli.Metric.musyc:
         return scores, {}
     means = interval([np.nanmean(values) for values in same])
     cli.note(

@@ -57,11 +57,12 @@ def curve(
     from ..stats.measured import compare_curves, read_curves
     from ..tables import read_map
 
+    mapped = read_map(columns or ())
     found: list[DoseResponse] = []
     for path in files:
         own = read_curves(
             path,
-            read_map(columns or ()),
+            mapped,
             by=by or (),
             unit=unit,
             inhibition=inhibition,

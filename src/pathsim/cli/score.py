@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,18 +13,8 @@ from . import app as cli
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..arrays import BoolArray
     from ..stats.synergy import Response, Wells
-
-
-class Metric(StrEnum):
-    """Null models of no interaction."""
-
-    bliss = "bliss"
-    hsa = "hsa"
-    loewe = "loewe"
-    zip = "zip"
-    ci = "ci"
-    musyc = "musyc"
 
 
 class Meaning(StrEnum):
@@ -45,7 +35,7 @@ def score(
         ),
     ],
     metric: Annotated[
-        list[Metric] | None,
+        list[cli.Metric] | None,
         typer.Option("--metric", help="Null models, the first of which ranks. Default: bliss hsa loewe zip ci musyc."),
     ] = None,
     response: Annotated[
@@ -71,23 +61,25 @@ def score(
     from ..stats import synergy
     from ..tables import read_map
 
+    mapped = read_map(columns or ())
     found: list[Wells] = []
     for path in files:
         own = synergy.read_csv(
             path,
-            _scale(path, response, unit, columns, sheet),
+            _scale(path, response, unit, mapped, sheet),
             unit,
-            columns=read_map(columns or ()),
+            columns=mapped,
             sheet=sheet,
             tell=lambda said: cli.note(said, quiet),
         )
         found += [_of_file(wells, path) for wells in own] if len(files) > 1 else own
-    chosen = [str(name) for name in metric or Metric]
+    chosen = [str(name) for name in metric or cli.Metric]
     table = synergy.summary(found, chosen, seed)
-    _tell(table, found)
+    marked = synergy.outliers(found)
+    _tell(table, found, marked)
     tables = {"scores": table}
     if output is not None or json:
-        tables["wells"] = _wells(found)
+        tables["wells"] = _wells(found, marked)
         excess = _excess(found, [name for name in chosen if name not in ("ci", "musyc")], seed)
         if excess is not None:
             tables["combinations"] = excess
@@ -97,18 +89,17 @@ def score(
 
 
 def _scale(
-    path: str, response: Meaning | None, unit: str | None, columns: Sequence[str] | None, sheet: str | None
+    path: str, response: Meaning | None, unit: str | None, columns: Mapping[str, str], sheet: str | None
 ) -> Response | None:
     """The scale that is meant by a word; percent or fractions by how large the numbers are."""
     from ..stats.synergy import Response
-    from ..tables import read_map
     from ..tables.matrices import largest_response
 
     if response is None:
         return None
     if response is Meaning.signal:
         return Response.SIGNAL
-    percent = largest_response(path, read_map(columns or ()), unit, sheet) > 5.0
+    percent = largest_response(path, columns, unit, sheet) > 5.0
     if response is Meaning.viability:
         return Response.VIABILITY_PERCENT if percent else Response.VIABILITY_FRACTION
     return Response.INHIBITION_PERCENT if percent else Response.INHIBITION_FRACTION
@@ -121,10 +112,8 @@ def _of_file(wells: Wells, path: str) -> Wells:
     return replace(wells, name=f"{Path(path).stem}{f', {wells.name}' if wells.name else ''}")
 
 
-def _tell(table: pd.DataFrame, found: Sequence[Wells]) -> None:
+def _tell(table: pd.DataFrame, found: Sequence[Wells], outliers: Sequence[BoolArray]) -> None:
     """The first metric of every matrix in a line each, and which wells are marked."""
-    from ..stats.synergy import outliers
-
     for row in table.drop_duplicates("rank").to_dict("records"):
         where = f"{row['experiment']}: " if row["experiment"] else ""
         if row["problem"]:
@@ -133,7 +122,7 @@ def _tell(table: pd.DataFrame, found: Sequence[Wells]) -> None:
         ends = "" if row["low"] is None or row["low"] != row["low"] else f" ({row['low']:.3g} to {row['high']:.3g})"
         sign = f"{row['unit']}; {row['synergy_if']} is synergy"
         cli.note(f"{row['rank']}. {where}{row['drugs']}: {row['metric']} {row['mean']:.4g}{ends} {sign}")
-    for wells, marked in zip(found, outliers(found), strict=True):
+    for wells, marked in zip(found, outliers, strict=True):
         for place in marked.nonzero()[0][:10]:
             pairs = zip(wells.drugs, wells.units, wells.doses[place], strict=True)
             doses = " + ".join(f"{drug} {dose:g} {unit}" for drug, unit, dose in pairs)
@@ -141,14 +130,12 @@ def _tell(table: pd.DataFrame, found: Sequence[Wells]) -> None:
             cli.note(f"{head}{doses}: viability {wells.viability[place]:.3g} disagrees with its replicates")
 
 
-def _wells(found: Sequence[Wells]) -> pd.DataFrame:
+def _wells(found: Sequence[Wells], outliers: Sequence[BoolArray]) -> pd.DataFrame:
     """Every measured well, with whether it disagrees with its replicates."""
     import pandas as pd
 
-    from ..stats.synergy import outliers
-
     parts = []
-    for wells, marked in zip(found, outliers(found), strict=True):
+    for wells, marked in zip(found, outliers, strict=True):
         part = pd.DataFrame({"experiment": wells.name}, index=range(len(marked)))
         for place, (drug, unit) in enumerate(zip(wells.drugs, wells.units, strict=True), start=1):
             part[f"drug{place}"], part[f"dose{place}"], part[f"unit{place}"] = drug, wells.doses[:, place - 1], unit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,32 +71,10 @@ def sensitivity(
         names = vary or _most_elastic(table, top)
         factors = dict.fromkeys(names, factor)
         cli.note(f"{method.value}: {len(names)} parameters, factors {factor}: {', '.join(names)}", quiet)
-        if method is Method.sobol:
-            table = sobol_indices(
-                opened,
-                cell_line,
-                treatment,
-                readouts,
-                time,
-                factors=factors,
-                points=points,
-                seed=seed,
-                library=own,
-                workers=workers,
-            )
-        else:
-            table = morris_effects(
-                opened,
-                cell_line,
-                treatment,
-                readouts,
-                time,
-                factors=factors,
-                trajectories=points,
-                seed=seed,
-                library=own,
-                workers=workers,
-            )
+        sobol, morris = partial(sobol_indices, points=points), partial(morris_effects, trajectories=points)
+        vary_all = sobol if method is Method.sobol else morris
+        asked = (opened, cell_line, treatment, readouts, time)
+        table = vary_all(*asked, factors=factors, seed=seed, library=own, workers=workers)
         counts = table.groupby("cell_line")[["failed", "simulations"]].first().sum()
         if failed := int(counts["failed"]):
             cli.note(

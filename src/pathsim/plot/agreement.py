@@ -48,9 +48,7 @@ def draw_agreement(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
             alpha=0.5,
             zorder=1,
         )
-        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number // len(COLOURS) % len(MARKERS)]
-        if not told_apart:
-            colour, marker = COLOURS[0], MARKERS[0]
+        colour, marker = _look(number if told_apart else 0)
         ax.plot(
             simulated[rows] / unit,
             measured[rows] / unit,
@@ -107,10 +105,9 @@ def draw_left_out(table: pd.DataFrame) -> Figure:
         own = table[table["drug"] == drug]
         ax.plot([least, most], [least, most], color=INK, linewidth=0.7, zorder=0)
         for place, (x, y, low, high) in zip(own["cell_line"], own[list(numbers)].to_numpy(dtype=float), strict=True):
-            number = lines.index(place)
-            style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number // len(COLOURS) % len(MARKERS)]}
+            colour, marker = _look(lines.index(place))
             ax.plot([x, x], [low, high], color=PALE, linewidth=0.6, zorder=1)
-            ax.plot(x, y, linestyle="none", markersize=3.8, markeredgewidth=0, label=place, **style)
+            ax.plot(x, y, linestyle="none", markersize=3.8, markeredgewidth=0, label=place, color=colour, marker=marker)
         held = int(((own["measured"] >= own["low"]) & (own["measured"] <= own["high"])).sum())
         correlation = own["measured"].rank().corr(own["left_out"].rank())
         ax.set_title(f"{drug}\nr {correlation:.2f}, {held}/{len(own)} held", fontsize=6, loc="left")
@@ -125,6 +122,11 @@ def draw_left_out(table: pd.DataFrame) -> Figure:
         [shown[name] for name in ordered], ordered, loc="outside upper center", ncols=8, frameon=False, fontsize=6
     )
     return figure
+
+
+def _look(number: int) -> tuple[str, str]:
+    """Colour and marker of one among many: every colour once, then again with the next marker."""
+    return COLOURS[number % len(COLOURS)], MARKERS[number // len(COLOURS) % len(MARKERS)]
 
 
 def _bars(table: pd.DataFrame) -> tuple[FloatArray, FloatArray]:

@@ -174,13 +174,24 @@ def from_values(
     treated = curve.doses > 0
     levels, where = np.unique(curve.doses[treated], return_inverse=True)
     means = np.bincount(where, curve.responses[treated]) / np.bincount(where)
-    logs = np.log10(levels)
-    area = float(np.trapezoid(1.0 - means, logs) / (logs[-1] - logs[0]))
+    area = area_over(levels, means)
     return Metrics(curve.ic50, float(means[-2:].min()), area, curve.ec50, curve.bottom, curve.h, curve)
+
+
+def area_over(doses: FloatArray, gr: FloatArray) -> float:
+    """The area over a GR curve (n,) at ascending ``doses`` (n,): mean of 1 - GR over the logarithm of the dose.
+
+    >>> import numpy as np
+    >>> ps.growth_rate.area_over(np.array([1.0, 10.0, 100.0]), np.array([1.0, 0.5, 0.0]))
+    0.5
+    """
+    logs = np.log10(doses)
+    return float(np.trapezoid(1.0 - gr, logs) / (logs[-1] - logs[0]))
 
 
 __all__ = [
     "Metrics",
+    "area_over",
     "from_values",
     "metrics",
     "values",
