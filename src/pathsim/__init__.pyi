@@ -22,6 +22,7 @@ from .estimation import problem as problem
 from .estimation import profile as profile
 from .estimation import read_blots as read_blots
 from .estimation import read_free_parameters as read_free_parameters
+from .estimation import read_screen as read_screen
 from .estimation import sample as sample
 from .estimation import search as search
 from .experiments.ensemble import load_parameter_sets as load_parameter_sets

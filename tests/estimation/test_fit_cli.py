@@ -133,4 +133,4 @@ def test_mistakes_are_usage_errors_in_one_message(folder: Path, capsys: pytest.C
     assert run("fit", str(folder / "blots.csv"), "--free", str(folder / "bad.toml")) == 2
     assert "[k] lower -1 must be positive" in capsys.readouterr().err
     assert run("profile", str(folder)) == 2
-    assert "holds no fit" in capsys.readouterr().err
+    assert "no fit is saved here" in capsys.readouterr().err

@@ -66,10 +66,11 @@ def export(
 
 def _fit(folder: str, output: str) -> str:
     from ..errors import InputError
+    from ..estimation import load_fit
     from ..petab import write
-    from .fit import open_folder
 
-    problem, found = open_folder(folder)
+    found = load_fit(folder)
+    problem = found.problem
     if "measurement" in problem.description.parts[0].table:
         raise InputError(f"{folder}: a fit of a PEtab problem, not of blots; the problem is PEtab already")
     return str(write(problem, output, found.theta))

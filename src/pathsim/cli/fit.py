@@ -1,43 +1,44 @@
-"""``pathsim fit``: parameters from measured blots, or from a PEtab problem."""
+"""``pathsim fit``: parameters from measured tables, from a PEtab problem, or from where an earlier fit ended."""
 
 from __future__ import annotations
 
-import json as text_json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..files import read_json, write_whole
-from ..stored_records import record_of
+from ..files import write_whole
 from . import app as cli
-from .bench import BENCH, Bench, is_file_of_free, read_free, verb
+from .bench import BENCH, Bench, read_free, verb
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..estimation import Ensemble, Fit, Problem
     from ..estimation.optimise import Optimiser
-
-PROBLEM_FILE = "problem.json"
+    from ..tables import Tell
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a fit was asked for: the files, and how they are read."""
+class Plates:
+    """What plates do not say of themselves."""
 
-    data: str
-    free: tuple[str, ...]
-    model: str
-    cell_lines: str | None
-    drugs: str | None
-    changes: tuple[str, ...]
-    fitted: str | None
-    background: tuple[str, ...]
-    saturation: tuple[str, ...]
-    noise: str | None
-    columns: tuple[str, ...] = ()
-    sheet: str | None = None
+    cell_line: str | None
+    time: str | None
+    readout: str
+    unit: str | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How measured files are read."""
+
+    columns: dict[str, str]
+    sheet: str | None
+    tell: Tell
 
 
 class Search(StrEnum):
@@ -50,9 +51,11 @@ class Search(StrEnum):
 @verb()
 def fit(
     data: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            help="Densitometry (CSV, Excel or Parquet; a band a row or an antibody a column) or a PEtab problem (YAML)."
+            metavar="DATA...",
+            help="Measured tables (CSV, Excel or Parquet): blots (a band a row or an antibody a column), time courses, "
+            "viability, GR, tumour volumes, dose responses; or a PEtab problem (YAML), or the folder of a fit.",
         ),
     ],
     free: Annotated[
@@ -72,6 +75,18 @@ def fit(
     noise: cli.NoiseFamily = None,
     columns: cli.Columns = None,
     sheet: cli.SheetName = None,
+    cell_line: Annotated[
+        str | None, typer.Option("--cell-line", metavar="NAME", help="Of a plate that does not say whose wells it has.")
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="TIME", help="Under the drug, where a plate does not say: 72 h.")
+    ] = None,
+    readout: Annotated[
+        str, typer.Option("--readout", metavar="NAME", help="What plates show: viability, colony or GR.")
+    ] = "viability",
+    unit: Annotated[
+        str | None, typer.Option("--unit", metavar="UNIT", help="Of doses, in a plate that states none: nM, uM, ng/ml.")
+    ] = None,
     ensemble: Annotated[
         int,
         typer.Option(
@@ -102,13 +117,15 @@ def fit(
     json: cli.Json = False,
     quiet: cli.Quiet = False,
 ) -> None:
-    """Fit free parameters to blots: many starts, every result kept, the best first.
+    """Fit free parameters to measured tables of any kind: many starts, every result kept, the best first.
 
-    Writes starts.jsonl (as searches finish), starts.csv, best.csv and predicted.csv into the output folder; prints the
-    best parameters. Scales per gel and antibody and the noise are solved for, not searched.
+    Writes starts.jsonl (as searches finish), starts.csv, best.csv, predicted.csv and the whole problem into the output
+    folder, which ps.load_fit, pathsim profile and pathsim fit FOLDER --resume go on from; prints the best parameters.
+    Scales per gel and antibody and the noise are solved for, not searched.
     """
     from .. import estimation
     from ..errors import InputError
+    from ..tables import read_map
 
     if (ensemble or mcmc) and output is None:
         raise InputError("--ensemble writes into the output folder; name one with -o")
@@ -116,23 +133,13 @@ def fit(
         raise InputError("--mcmc draws the parameter sets of --ensemble; say how many, --ensemble 50")
     if plot_blots is not None and _is_petab(data):
         raise InputError("--plot-blots draws fits of blots; pathsim petab --plot draws a PEtab problem")
-    task = Task(
-        os.path.abspath(data),
-        tuple(os.path.abspath(word) if is_file_of_free(word) else word for word in free or ()),
-        os.path.abspath(bench.model) if os.path.exists(bench.model) else bench.model,
-        None if bench.cell_lines is None else os.path.abspath(bench.cell_lines),
-        None if bench.drugs is None else os.path.abspath(bench.drugs),
-        tuple(bench.changes or ()),
-        None if bench.fitted is None else os.path.abspath(bench.fitted),
-        tuple(background or ()),
-        tuple(saturation or ()),
-        noise,
-        tuple(columns or ()),
-        sheet,
-    )
-    problem = open_problem(task, quiet)
-    if output is not None:
-        _remember(output, task, problem)
+    if is_fit(data[0]):
+        problem = _kept(data, free)
+        output = output or data[0]
+    else:
+        plates = Plates(cell_line, time, readout, unit)
+        reading = Reading(read_map(columns or ()), sheet, lambda said: cli.note(said, quiet))
+        problem = _problem(data, free or (), bench, background or (), saturation or (), noise, plates, reading)
 
     def report(start: Any) -> None:
         if start.value < float("inf"):
@@ -190,12 +197,17 @@ def _blots_figure(problem: Problem, found: Fit, members: Ensemble | None) -> Any
     from ..experiments.ensemble import interval
     from ..plot.fit import draw_blot_fit
 
+    best = curves(problem, found.theta)
+    drawn_of = set(best[["cell_line", "treatment", "readout"]].itertuples(index=False, name=None))
+    bands = problem.predicted(found.theta)
+    lanes = bands[["cell_line", "treatment", "readout"]].itertuples(index=False, name=None)
+    bands = bands[[lane in drawn_of for lane in lanes]]  # percentages of a control have no curve
     spread = None
     if members is not None:
         drawn = [curves(problem, theta)["predicted"].to_numpy() for theta in (found.theta, *members.theta)]
         low, _, high = interval(drawn, 0.95)
         spread = low, high
-    return draw_blot_fit(problem.predicted(found.theta), curves(problem, found.theta), spread)
+    return draw_blot_fit(bands, best, spread)
 
 
 def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, quiet: bool) -> Ensemble:
@@ -224,69 +236,108 @@ def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, 
     return members
 
 
-def open_problem(task: Task, quiet: bool = False) -> Problem:
-    """The problem that a task describes."""
+def _problem(
+    data: Sequence[str],
+    free: Sequence[str],
+    bench: Bench,
+    background: Sequence[str],
+    saturation: Sequence[str],
+    noise: str | None,
+    plates: Plates,
+    reading: Reading,
+) -> Problem:
+    """The problem of a PEtab file or of measured tables."""
     from .. import estimation
-    from ..errors import InputError
-    from ..tables import read_map
+    from ..errors import InputError, PathsimError, raise_together
+    from ..estimation.tables import only_bands
 
-    if _is_petab(task.data):
+    if _is_petab(data):
         from ..petab import load
 
-        return load(task.data, workers=1)
-    if not task.free:
+        return load(data[0], workers=1)
+    if not free:
         raise InputError(
             "say what may change: --free NAME..., or --free FILE.toml with a table per parameter, such as [k_phos]"
         )
-    bench = Bench(task.model, task.cell_lines, task.drugs, list(task.changes), task.fitted)
-    columns = read_map(task.columns)
+    problems: list[str] = []
+    freed, tables = [], []
     try:
-        free = read_free(task.free)
+        freed = read_free(free)
     except InputError as error:
-        try:  # both files are said in one go
-            estimation.read_blots(task.data, columns, task.sheet, lambda said: None)
-        except InputError as other:
-            raise InputError(f"{error}\n{other}") from None
-        raise
-    return estimation.blot_problem(
+        problems.append(str(error))
+    for one in data:  # all files are said in one go
+        try:
+            tables.append(_table(one, bench, plates, reading))
+        except PathsimError as error:
+            problems.append(str(error))
+    raise_together(problems)
+    family = cli.noise_family(noise)
+    if len(tables) == 1 and only_bands(tables[0]):
+        return estimation.blot_problem(
+            bench.opened, tables[0], freed, family, background, saturation, library=bench.library, source=data[0]
+        )
+    return estimation.problem(
         bench.opened,
-        task.data,
-        free,
-        cli.noise_family(task.noise),
-        task.background,
-        task.saturation,
+        dict(zip(data, tables, strict=True)),
+        freed,
+        family,
+        background,
+        saturation,
         library=bench.library,
-        columns=columns,
-        sheet=task.sheet,
-        tell=lambda said: cli.note(said, quiet),
     )
 
 
-def _is_petab(data: str) -> bool:
-    return data.lower().endswith((".yaml", ".yml"))
+def _table(path: str, bench: Bench, plates: Plates, reading: Reading) -> pd.DataFrame:
+    """A measured file in the one schema: a plate by its doses, everything else by its treatments."""
+    from ..estimation import read_screen
+    from ..estimation.blot_table import read_frame
+    from ..estimation.screen_table import is_screen
+    from ..estimation.tables import RELATIVE
+
+    if not is_screen(path, reading.columns, reading.sheet):
+        table = read_frame(path, reading.columns, reading.sheet, reading.tell)
+        if "gel" in table or "unit" in table or table["readout"].isin(RELATIVE).all():
+            return table
+        reading.tell(f"{path}: no column 'gel': one gel, whose scale is fitted (a column 'unit' says it has none)")
+        return table.assign(gel="gel 1")
+    return read_screen(
+        path,
+        plates.cell_line,
+        plates.time,
+        plates.readout,
+        model=bench.opened,
+        library=bench.library,
+        dose_unit=plates.unit,
+        columns=reading.columns,
+        sheet=reading.sheet,
+        tell=reading.tell,
+    )
 
 
-def open_folder(folder: str) -> tuple[Problem, Fit]:
-    """A fit saved by ``pathsim fit -o``, and its problem. Raises :class:`InputError` when there is none."""
+def _kept(data: Sequence[str], free: Sequence[str] | None) -> Problem:
+    """The problem in the folder of a fit, to go on from."""
     from ..errors import InputError
     from ..estimation import load_fit
 
-    path = os.path.join(folder, PROBLEM_FILE)
-    if not os.path.exists(path):
-        raise InputError(f"{folder}: holds no fit of 'pathsim fit ... -o {folder}' ({PROBLEM_FILE} is missing)")
-    task = record_of(Task, read_json(path, dict), path)
-    problem = open_problem(task)
-    return problem, load_fit(folder, problem)
+    if len(data) > 1 or free:
+        raise InputError(f"{data[0]} is the folder of a fit, which holds its tables and what is free: name it alone")
+    return load_fit(data[0]).problem
 
 
-def _remember(folder: str, task: Task, problem: Problem) -> None:
-    """Keep the task beside its fit, unless the folder holds another one's."""
-    from ..estimation.result import HEAD_FILE, load_fit
+def is_fit(path: str) -> bool:
+    """Whether a path is the folder of a fit."""
+    from ..estimation.result import HEAD_FILE
 
-    if os.path.exists(os.path.join(folder, HEAD_FILE)):
-        load_fit(folder, problem)
-    os.makedirs(folder, exist_ok=True)
-    write_whole(os.path.join(folder, PROBLEM_FILE), text_json.dumps(asdict(task), indent=1) + "\n")
+    return os.path.exists(os.path.join(path, HEAD_FILE))
+
+
+def _is_petab(data: Sequence[str]) -> bool:
+    from ..errors import InputError
+
+    named = [one for one in data if one.lower().endswith((".yaml", ".yml"))]
+    if named and len(data) > 1:
+        raise InputError(f"{named[0]}: a PEtab problem holds its own tables; name it alone")
+    return bool(named)
 
 
 def _best(found: Fit) -> Any:

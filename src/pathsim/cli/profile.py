@@ -27,12 +27,11 @@ def profile(
     Profiles are kept in the fit's folder as they finish; run again, and only missing ones are computed. The last column
     says which parameters no data of this kind can tell apart: products, ratios, what hides behind a free scale.
     """
-    from ..estimation import identifiability_report
+    from ..estimation import identifiability_report, load_fit
     from ..estimation import profile as compute
-    from .fit import open_folder
 
-    problem, fit = open_folder(folder)
-    model = problem.description.parts[0].model
+    fit = load_fit(folder)
+    model = fit.problem.description.parts[0].model
     count = len(only or fit.names)
     done: list[str] = []
 

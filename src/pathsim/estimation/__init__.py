@@ -3,7 +3,8 @@
 In: measured tables of the lab, or the records that :mod:`pathsim.petab` and :mod:`pathsim.calibration` make. Out: a
 :class:`Problem` (likelihood, gradient, predictions), fits, profiles, samples.
 
-- another measured quantity: a formula in ``observables.py``; another table of the lab: ``tables.py`` or ``blots.py``,
+- another measured quantity: a formula in ``observables.py``; another table of the lab: ``tables.py``, ``blots.py`` or
+  ``screen_table.py``,
   which make the rows that ``lab_problem.py`` turns into a problem; a problem from parts: ``records.py``
 - another noise family: ``pathsim/stats/noise.py``; what is solved for in closed form: ``likelihood.py``
 - from formulas to arrays and their derivatives: ``terms.py``, ``setup.py``; gradients: ``gradients.py``; the rough
@@ -21,6 +22,7 @@ from .problem import Problem
 from .profile import Profile, Profiles, profile
 from .result import Fit, Start, load_fit
 from .sample import Sampled, sample
+from .screen_table import read_screen
 from .search import fit
 from .tables import problem
 from .uncertainty import Ensemble, IdentifiabilityReport, identifiability_report, posterior_ensemble
@@ -49,5 +51,6 @@ __all__ = [
     "profile",
     "read_blots",
     "read_free_parameters",
+    "read_screen",
     "sample",
 ]

@@ -42,6 +42,7 @@ def blot_problem(
     columns: Mapping[str, str] | None = None,
     sheet: str | None = None,
     tell: Tell | None = None,
+    source: str = "",
 ) -> Problem:
     """Blots and a model with free parameters, ready for :func:`pathsim.fit`.
 
@@ -60,6 +61,7 @@ def blot_problem(
         library: drugs and cell lines; default the bundled ones.
         solver: default ``Rosenbrock()``.
         columns, sheet, tell: of a file, as of :func:`read_blots`.
+        source: what the problem and its errors call a table that is no file.
 
     Raises:
         InputError: listing every unknown name, every bad row with its line, and every bound that makes no sense.
@@ -70,7 +72,7 @@ def blot_problem(
     opened = model if isinstance(model, Model) else load_model(model)
     shelf, where = (
         library or default_library(opened.version),
-        str(blots) if isinstance(blots, (str, Path)) else "blot problem",
+        str(blots) if isinstance(blots, (str, Path)) else source or "blot problem",
     )
     chosen = as_free_parameters(free)
     shelf = shelf.freeing([item.name for item in chosen])

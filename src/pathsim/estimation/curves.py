@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
+from ..errors import InputError
 from .problem import Problem
 from .records import Measurement, Part
 
@@ -26,14 +27,15 @@ def curves(problem: Problem, theta: FloatArray | None = None, points: int = 61) 
         Columns ``cell_line, treatment, readout, gel, time_min, predicted``.
 
     Raises:
-        SimulationError: naming the condition that could not be simulated.
+        InputError: nothing has a curve. SimulationError: naming the condition that could not be simulated.
     """
     import pandas as pd
 
     (part,) = problem.description.parts
-    last = max(row.time for row in part.measurements)
-    measured = [row.time for row in part.measurements]
-    grid = np.unique(np.concatenate([np.linspace(0.0, last, points), measured]))
+    measured = [row.time for row in part.measurements if not row.others]
+    if not measured:
+        raise InputError("nothing here has a curve over time: all is compared with a control or a start")
+    grid = np.unique(np.concatenate([np.linspace(0.0, max(measured), points), measured]))
     columns = problem.solved(theta)[["observable", "group", "scale", "offset"]].itertuples(index=False, name=None)
     solved = {(observable, group): (float(scale), float(offset)) for observable, group, scale, offset in columns}
     first: dict[tuple[str, str], int] = {}
@@ -57,7 +59,7 @@ def curves(problem: Problem, theta: FloatArray | None = None, points: int = 61) 
                     "cell_line": table["cell_line"][i],
                     "treatment": table["treatment"][i],
                     "readout": table["readout"][i],
-                    "gel": row.group,
+                    "gel": table["gel"][i],
                     "time_min": moments,
                     "scale": scale,
                     "offset": offset,

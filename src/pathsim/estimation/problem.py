@@ -77,6 +77,13 @@ class Problem:
         self.description, self.solver, self.workers = description, solver or SOLVER, workers
         self.setup = Setup(description, self.solver, workers)
 
+    @classmethod
+    def of_setup(cls, setup: Setup) -> Problem:
+        """The problem that was made ready as ``setup``."""
+        made = cls.__new__(cls)
+        made.description, made.solver, made.workers, made.setup = setup.description, setup.solver, setup.workers, setup
+        return made
+
     def __reduce__(self) -> tuple[object, ...]:
         """Other processes get the description and make their own plan and machine code."""
         return type(self), (self.description, self.solver, self.workers)

@@ -20,8 +20,12 @@ from ..errors import InputError
 from ..files import read_json, write_whole
 from ..shown import Shown
 from ..stored_records import json_lines, record_of
+from .inference_data import optima_of
 from .objective import Derivatives, Fittable, Objective, as_objective
+from .posterior import Posterior
+from .problem import Problem
 from .scales import values_of
+from .stored_problem import keep_problem, kept_problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,8 +131,30 @@ class Fit:
             f"{stuck} did not converge; {resampled} start points could not be evaluated and were replaced"
         )
 
+    @cached_property
+    def known_problem(self) -> Problem | None:
+        """The problem that was fitted, None for an objective of one's own."""
+        return Problem.of_setup(self.objective.setup) if isinstance(self.objective, Posterior) else None
+
+    @property
+    def problem(self) -> Problem:
+        """The problem that was fitted. Raises :class:`InputError` for an objective of one's own."""
+        if self.known_problem is None:
+            raise InputError("this fit is of an objective of one's own, not of a problem")
+        return self.known_problem
+
+    def to_arviz(self) -> Any:
+        """Where the starts ended, best first, as group ``optima`` of an ``arviz.InferenceData``, and the measurements.
+
+        Draws of the posterior come from :func:`pathsim.sample` or :func:`pathsim.posterior_ensemble`, whose results
+        have this method too. Raises :class:`InputError` where the package arviz is not installed.
+        """
+        thetas = np.array([start.theta for start in self.starts])
+        log_posterior = -np.array([start.value for start in self.starts])
+        return optima_of(self.names, self.objective.scales, thetas, log_posterior, self.known_problem)
+
     def with_problem(self, problem: Objective | Fittable) -> Fit:
-        """The same starts with the problem they belong to, for profiles and samples.
+        """The same starts with the objective they belong to, for profiles and samples.
 
         Raises :class:`InputError` for another problem.
         """
@@ -137,7 +163,8 @@ class Fit:
         return Fit(objective, self.starts)
 
     def save(self, folder: str | Path) -> None:
-        """Write ``starts.jsonl`` and ``fit.json`` (to go on from), ``starts.csv`` and ``best.csv`` (to look at)."""
+        """Write all that :func:`load_fit` needs: the problem, its starts and what identifies it (``problem.json``,
+        ``starts.jsonl``, ``fit.json``), and two tables to look at (``starts.csv``, ``best.csv``)."""
         import pandas as pd
 
         target = Path(folder)
@@ -158,16 +185,20 @@ class Fit:
 
 @checked
 def load_fit(folder: str | Path, problem: Objective | Fittable | None = None) -> Fit:
-    """A saved fit, to look at; with its ``problem``, or with :meth:`Fit.with_problem` later, to go on from.
+    """A saved fit with its problem: as good as new for figures, profiles, samples, and more starts.
 
-    Raises :class:`InputError` when the folder holds no fit, or that of another problem.
+    Everything in the folder is plain data and is checked. The fit of an objective of one's own is there to look at;
+    give that objective as ``problem``, or later to :meth:`Fit.with_problem`, to go on from it.
+
+    Raises :class:`InputError` when the folder holds no fit, that of another problem, or one that was changed.
 
     >>> fit.save("my_fit")
     >>> ps.load_fit("my_fit").parameters == fit.parameters
     True
     """
     target = Path(folder)
-    objective = SavedObjective.read(target) if problem is None else as_objective(problem)
+    given = kept_problem(target) if problem is None else problem
+    objective = SavedObjective.read(target) if given is None else as_objective(given)
     return Fit(objective, ordered(read_starts(target, objective)))
 
 
@@ -197,11 +228,11 @@ class SavedObjective:
 
     def value(self, theta: FloatArray) -> tuple[float, str]:
         """Raises :class:`InputError`: that takes the problem."""
-        raise InputError("this fit was loaded without its problem: fit.with_problem(problem) gives it one")
+        raise InputError("this fit was loaded without its objective: fit.with_problem(objective) gives it one")
 
     def derivatives(self, theta: FloatArray) -> Derivatives:
         """Raises :class:`InputError`: that takes the problem."""
-        raise InputError("this fit was loaded without its problem: fit.with_problem(problem) gives it one")
+        raise InputError("this fit was loaded without its objective: fit.with_problem(objective) gives it one")
 
 
 def ordered(starts: list[Start]) -> tuple[Start, ...]:
@@ -221,7 +252,9 @@ def head(objective: Objective) -> dict[str, Any]:
 
 
 def write_head(folder: Path, objective: Objective) -> None:
-    """Say in a folder whose fit it holds."""
+    """Say in a folder whose fit it holds, and keep its problem there."""
+    if isinstance(objective, Posterior):
+        keep_problem(folder, objective.setup.description, objective.solver)
     write_whole(folder / HEAD_FILE, json.dumps(head(objective), indent=1) + "\n")
 
 

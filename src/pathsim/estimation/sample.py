@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..errors import InputError
 from ..linear_algebra import one_thread
 from ..progress import bar
 from ..shown import Shown
+from .inference_data import draws_of
 from .objective import all_values
 from .result import Fit
 from .scales import values_of
@@ -71,6 +72,19 @@ class Sampled:
                 }
             )
         return pd.DataFrame(rows)
+
+    def to_arviz(self) -> Any:
+        """The draws as an ``arviz.InferenceData``, one chain per walker, with the measurements.
+
+        Groups: ``posterior`` (each parameter by its name, not on scale), ``sample_stats`` (``lp``), ``observed_data``
+        and ``constant_data`` (the table's other columns) where a problem was fitted. Raises :class:`InputError` where
+        the package arviz is not installed.
+
+        >>> arviz.summary(ps.sample(fit, steps=2000).to_arviz())  # doctest: +SKIP
+        """
+        names, scales = self.fit.names, self.fit.objective.scales
+        chain, log_posterior = np.swapaxes(self.chain, 0, 1), np.swapaxes(self.log_posterior, 0, 1)
+        return draws_of(names, scales, chain, log_posterior, self.fit.known_problem)
 
     def ensemble(self, size: int = 100, seed: int = 0) -> Ensemble:
         """Draws of the chain, for prediction intervals."""

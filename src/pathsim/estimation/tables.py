@@ -16,7 +16,7 @@ import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,7 +79,7 @@ RELATIVE = {
 @checked
 def problem(
     model: Model | str | Path,
-    tables: pd.DataFrame | str | Path | Iterable[pd.DataFrame | str | Path],
+    tables: pd.DataFrame | str | Path | Iterable[pd.DataFrame | str | Path] | Mapping[str, pd.DataFrame | str | Path],
     free: Iterable[str | FreeParameter],
     noise: Family | Mapping[str, Family] | None = None,
     background: Collection[str] = (),
@@ -97,7 +97,8 @@ def problem(
     each table and readout; scales of gels are solved for.
 
     Args:
-        tables: one table or several, as frames or files in the one schema.
+        tables: one table or several, as frames or files in the one schema (of plates: :func:`pathsim.read_screen`); a
+            mapping names them.
         free: as of :func:`blot_problem`.
         noise: a family for everything, or for some readouts (``{"GR": Normal(0.1)}``). Default: normal for percentages
             and GR values and where there is a column ``sd``, log-normal for everything else.
@@ -117,21 +118,17 @@ def problem(
 
     opened = model if isinstance(model, Model) else load_model(model)
     shelf = library or default_library(opened.version)
-    if isinstance(tables, (str, Path, pd.DataFrame)) or not isinstance(tables, Iterable):
-        given = [tables]
-    else:
-        given = list(tables)
-    chosen, problems = as_free_parameters(free), ([] if given else ["no table is given"])
+    named = _named(tables)
+    chosen, problems = as_free_parameters(free), ([] if named else ["no table is given"])
     shelf = shelf.freeing([item.name for item in chosen])
     background, saturation = words(background, "background"), words(saturation, "saturation")
     lines: dict[str, CellLine] = {}
     made: list[_Table] = []
-    for number, one in enumerate(given, start=1):
-        name = str(one) if isinstance(one, (str, Path)) else f"table {number}"
+    for name, one in named:
         frame = read_frame(one, columns, sheet, tell) if isinstance(one, (str, Path)) else one
-        made.append(_Table(opened, shelf, frame, name, noise, len(given) > 1))
+        made.append(_Table(opened, shelf, frame, name, noise, len(named) > 1))
         lines |= made[-1].lines
-        problems += [f"{name}: {text}" if len(given) > 1 else text for text in made[-1].problems]
+        problems += [f"{name}: {text}" if len(named) > 1 else text for text in made[-1].problems]
     bands = [readout for checked in made for readout in checked.bands]
     problems += [
         str(unknown("blotted readout", name, bands)) for name in (*background, *saturation) if name not in bands
@@ -160,6 +157,25 @@ def problem(
         solver or Rosenbrock(),
         "estimation problem",
     )
+
+
+def _named(
+    tables: pd.DataFrame | str | Path | Iterable[pd.DataFrame | str | Path] | Mapping[str, pd.DataFrame | str | Path],
+) -> list[tuple[str, pd.DataFrame | str | Path]]:
+    """Tables and what they are called."""
+    import pandas as pd
+
+    if isinstance(tables, Mapping):
+        return [(str(name), one) for name, one in tables.items()]
+    given: Any = tables
+    if isinstance(given, (str, Path, pd.DataFrame)) or not isinstance(given, Iterable):
+        given = [given]
+    return [(str(one) if isinstance(one, (str, Path)) else f"table {n}", one) for n, one in enumerate(given, start=1)]
+
+
+def only_bands(table: pd.DataFrame) -> bool:
+    """Whether a table without other scales is one of blots: :func:`pathsim.blot_problem` is for it."""
+    return not table["readout"].isin(RELATIVE).any() and ("gel" in table or "unit" not in table)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from ..errors import InputError, SimulationError
 from ..files import write_whole
 from ..linear_algebra import one_thread
 from ..shown import Shown
+from .inference_data import draws_of
 from .objective import all_values
 from .result import Fit
 from .scales import values_of
@@ -194,6 +195,14 @@ class Ensemble:
         """As :attr:`parameters`, without those of the detector (``background:...``): what
         :func:`pathsim.prediction_intervals` takes."""
         return [{name: value for name, value in one.items() if ":" not in name} for one in self.parameters]
+
+    def to_arviz(self) -> Any:
+        """The vectors as one chain of an ``arviz.InferenceData``, with the measurements.
+
+        >>> data = ps.posterior_ensemble(fit, 200).to_arviz()  # doctest: +SKIP
+        """
+        fit = self.fit
+        return draws_of(fit.names, fit.objective.scales, self.theta[None], None, fit.known_problem)
 
     def save(self, path: str | Path) -> None:
         """Write :attr:`constants` to a CSV that ``--ensemble`` and :func:`pathsim.load_parameter_sets` read."""

@@ -51,7 +51,7 @@ def experiment_of(
     first |= {name: number(value) for name, value in while_resting(system).items()}
     periods = [Period(STEADY_STATE, _changes(first))]
     for i, step in enumerate(steps):
-        start = -sum(later.minutes or 0.0 for later in steps[i:-1])
+        start = 0.0 - sum(later.minutes or 0.0 for later in steps[i:-1])
         settings = _settings(bare, step, system, own, library, applying)
         lasting = {name: value for name, value in settings.items() if system.slots[name] < len(system.parameters)}
         periods.append(Period(start, _changes(lasting)))

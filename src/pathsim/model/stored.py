@@ -8,7 +8,7 @@ than a model.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -42,37 +42,42 @@ LAYOUT: dict[type, str] = {
     Annotation: "sisssbsi",
     Model: "ssCPVRAAAEssssNs",
 }
-_OPS = (*LEAVES, *ARITY)
+Arity = int | tuple[int, None]
 
 
 def to_json(model: Model) -> bytes:
     """``model`` as text in the format of this module."""
-    table = _Table()
+    table = FormulaTable()
     body = _written(model, table)
-    return json.dumps([FORMAT, table.ops, table.args, table.values, table.names, body]).encode()
+    return json.dumps([FORMAT, *table.content, body]).encode()
 
 
 def from_json(content: bytes) -> Model:
     """The model that :func:`to_json` wrote. Raises :class:`ValueError` for anything else."""
     try:
-        kind, ops, args, values, names, body = json.loads(content)
+        kind, *table, body = json.loads(content)
         if kind != FORMAT:
             raise ValueError(f"not in the format '{FORMAT}'")
-        return _Reader(_nodes(ops, args, values, names)).record(Model, body)  # type: ignore[no-any-return]
+        return _Reader(formulas(table)).record(Model, body)  # type: ignore[no-any-return]
     except (TypeError, IndexError, KeyError, RecursionError, UnicodeDecodeError) as error:
         raise ValueError(f"not a stored model: {error}") from None
 
 
-class _Table:
-    """Nodes of formulas, equal ones once."""
+class FormulaTable:
+    """Nodes of formulas, equal ones once; ``arity`` has the operations, whose order is part of the format."""
 
-    def __init__(self) -> None:
+    def __init__(self, arity: Mapping[str, Arity] = ARITY) -> None:
         self.ops: list[int] = []
         self.args: list[list[int]] = []
         self.values: list[float] = []
         self.names: list[str] = []
-        self.number_of = {op: number for number, op in enumerate(_OPS)}
+        self.number_of = {op: number for number, op in enumerate((*LEAVES, *arity))}
         self.seen: dict[tuple[str, tuple[int, ...], str, str], int] = {}
+
+    @property
+    def content(self) -> list[list[Any]]:
+        """Everything in the table, for :func:`formulas`."""
+        return [self.ops, self.args, self.values, self.names]
 
     def add(self, root: Expr) -> int:
         """The number of ``root``, its arguments before it."""
@@ -97,7 +102,7 @@ class _Table:
         return done[0]
 
 
-def _written(record: Any, table: _Table) -> list[Any]:
+def _written(record: Any, table: FormulaTable) -> list[Any]:
     items: list[Any] = []
     for field, letter in zip(fields(record), LAYOUT[type(record)], strict=True):
         value = getattr(record, field.name)
@@ -110,18 +115,21 @@ def _written(record: Any, table: _Table) -> list[Any]:
     return items
 
 
-def _nodes(ops: Sequence[Any], args: Sequence[Any], values: Sequence[Any], names: Sequence[Any]) -> list[Expr]:
-    """The table of formulas, each node with as many arguments as its operation takes, all from before it."""
+def formulas(content: Any, arity: Mapping[str, Arity] = ARITY) -> list[Expr]:
+    """The formulas of a :class:`FormulaTable`: each node has as many arguments as its operation takes, all from before
+    it. Raises :class:`ValueError`, :class:`TypeError` or :class:`IndexError` for anything else."""
+    ops, args, values, names = content
+    spellings = (*LEAVES, *arity)
     nodes: list[Expr] = []
     for op, numbers, value, name in zip(ops, args, values, names, strict=True):
-        spelt = _OPS[op]
+        spelt = spellings[op]
         if type(name) is not str or type(value) is not float:
             raise ValueError("a formula holds something else than names and numbers")
         if not numbers:
-            least: int | tuple[int, None] = 0 if spelt in LEAVES else ARITY[spelt]
+            least: Arity = 0 if spelt in LEAVES else arity[spelt]
             count = 0
         else:
-            least, count = ARITY[spelt], len(numbers)
+            least, count = arity[spelt], len(numbers)
             if min(numbers) < 0 or max(numbers) >= len(nodes):
                 raise ValueError("a formula refers to itself")
         if count != least if isinstance(least, int) else count < least[0]:

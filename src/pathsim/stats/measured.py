@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 GR_NAMES = {"gr50": "GR50", "gr_max": "GRmax", "gr_aoc": "GR_AOC", "gec50": "GEC50", "gr_inf": "GRinf", "h": "h_GR"}
 """Our names of GR metrics and those of the GR tools."""
 
+RELATIVE_COUNT = "relative cell count"
+"""What cell counts over those of untreated wells are called."""
+
 ENOUGH_REPEATS = 3
 """From so many repeats of each curve on their scatter says how sure the ratio is."""
 
@@ -95,10 +98,13 @@ class DoseResponse:
     def in_percent(self) -> DoseResponse:
         """The same curve in percent of its untreated wells, or of its top where none was measured."""
         untreated = self.values[self.doses == 0]
-        top = self.curve.top.value
-        level = float(untreated.mean()) if len(untreated) else (math.nan if top is None else top)
+        level = float(untreated.mean()) if len(untreated) else self._top()
         usual = next((one for one in (1.0, 100.0) if abs(level / one - 1.0) < 0.25), level)
         return replace(self, values=self.values * 100.0 / usual) if usual > 0 else self
+
+    def _top(self) -> float:
+        top = self.curve.top.value
+        return math.nan if top is None else top
 
     def averaged(self) -> tuple[FloatArray, FloatArray]:
         """Doses and values with wells of one repeat at one dose averaged, so that none counts more than once."""
@@ -234,7 +240,7 @@ def _one_curve(labels: dict[str, str], wells: pd.DataFrame, has_counts: bool) ->
         values,
         tuple(wells["replicate"].astype(str)),
         gr,
-        "relative cell count" if has_counts else str(wells["response"].iloc[0]) or "response",
+        RELATIVE_COUNT if has_counts else str(wells["response"].iloc[0]) or "response",
     )
 
 

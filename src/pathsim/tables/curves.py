@@ -98,6 +98,19 @@ def has_treatments(table: Table) -> bool:
     )
 
 
+def dose_and_time(
+    path: str | Path, columns: Mapping[str, str] | None = None, sheet: str | None = None
+) -> tuple[bool, str]:
+    """Whether a file has a column of doses, and the unit that its column of times states (empty where it states none).
+
+    Raises :class:`InputError` for a file that is no table.
+    """
+    table = open_wells(path, columns, sheet)
+    found = _assigned(table)
+    stated = heading(found["time"]).unit if "time" in found else None
+    return "dose" in found or _dose_column(table, found) is not None, stated.symbol if stated else ""
+
+
 def wells_of(table: Table, by: Sequence[str] = (), unit: str | None = None, tell: Tell | None = None) -> pd.DataFrame:
     """Wells of dose responses, one a row, by their line in the file.
 

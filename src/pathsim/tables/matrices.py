@@ -139,6 +139,18 @@ def is_schema(path: str | Path, columns: Mapping[str, str] | None = None, sheet:
     return {"cell_line", "treatment", "readout", "value"} <= named
 
 
+def is_matrix(path: str | Path, columns: Mapping[str, str] | None = None, sheet: str | None = None) -> bool:
+    """Whether a file holds dose matrices of two drugs: two columns of doses, or doses across and down with names."""
+    first = read_sheets(path, sheet)[0]
+    for grid in _grids(first, Numbers.of(first.separator, first.rows)):
+        if grid.corner or {"drug1", "drug2"} <= set(grid.said):
+            return True
+    try:
+        return {"conc1", "conc2", "response"} <= set(assigned(table_of(first, SPELLINGS, columns, needed=3), SPELLINGS))
+    except InputError:
+        return False
+
+
 def canonical(names: Sequence[str], where: str = "table") -> dict[str, str]:
     """Our names to those of a long table's columns. Raises :class:`InputError` where two columns could be one thing."""
     return assigned(Table(where, list(names), [], [], Numbers(","), []), SPELLINGS)
