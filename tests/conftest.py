@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 SLOW = (
-    "app/test_copied.py",
     "assays/test_combination.py::test_independent_drugs_multiply",
     "assays/test_combination.py::test_own_readout",
     "assays/test_western_blot.py::test_results_do_not_depend_on_the_process",
@@ -27,6 +26,7 @@ SLOW = (
     "cli/test_petab.py",
     "cli/test_streams.py",
     "cli/test_xenograft.py",
+    "exchange/test_treated_lines.py::test_copasi",
     "estimation/test_blots.py",
     "estimation/test_descend.py",
     "estimation/test_evolve.py",

@@ -1,5 +1,6 @@
 """Every public name of pathsim, one line each; ``names.py`` reads this file and tests hold each line to exist."""
 
+from . import exchange as exchange
 from . import petab as petab
 from . import plot as plot
 from . import sensitivity as sensitivity

@@ -20,6 +20,7 @@ import signal
 import sys
 import time
 import warnings
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ from pathsim.lab.clones import read_clones
 from pathsim.lab.pharmacokinetics import read_pharmacy
 from pathsim.lab.protocols import read_pathway_diagram, read_pathway_map, read_protocols
 from pathsim.model import models_folder
+from pathsim.model.archive import read_archive
 from pathsim.model.checks import check_model
 from pathsim.scorecard.claims import read_claims
 from pathsim.solve import build_system
@@ -294,6 +296,16 @@ prior = { mean = 50, sd = 0.5 }
 """
 
 
+MANIFEST = """<omexManifest xmlns="http://identifiers.org/combine.specifications/omex-manifest">
+<content location="./m.xml" format="http://identifiers.org/combine.specifications/sbml.level-3.version-1"/>
+<content location="./s.sedml" format="http://identifiers.org/combine.specifications/sed-ml" master="true"/>
+</omexManifest>"""
+SEDML = """<sedML xmlns="http://sed-ml.org/sed-ml/level1/version4" level="1" version="4"><listOfModels>
+<model id="a" source="m.xml"/><model id="b" source="#a"/></listOfModels>
+<listOfSimulations><uniformTimeCourse id="s" initialTime="0" outputStartTime="1" outputEndTime="3" numberOfSteps="4"/>
+</listOfSimulations><listOfTasks><task id="t" modelReference="b" simulationReference="s"/></listOfTasks></sedML>"""
+
+
 def _model(path: Path) -> object:
     model = ps.load_model(path)
     check_model(model)
@@ -332,6 +344,24 @@ def _petab(path: Path) -> list[float]:
             main = folder / name if name.endswith(".yaml") else main
     problem = ps.petab.load(main)
     return [*_numbers(problem.theta), problem.log_likelihood()]
+
+
+def _archive(path: Path) -> object:
+    """Open the archive whose files stand in one text."""
+    packed = path.with_suffix(".omex")
+    with warnings.catch_warnings(), zipfile.ZipFile(packed, "w") as archive:
+        warnings.simplefilter("ignore", UserWarning)  # a name twice
+        for piece in ("\n" + path.read_bytes().decode("utf-8", errors="replace")).split("\n" + SEPARATOR)[1:]:
+            name, _, content = piece.partition("\n")
+            archive.writestr(name[:100], content.encode("utf-8", errors="replace"))
+    found = read_archive(packed)
+    return [_model(packed), *_numbers(found.times or ())]
+
+
+def _good_archive() -> str:
+    """A model of the suite with SED-ML and manifest, all in one text."""
+    files = {"manifest.xml": MANIFEST, "s.sedml": SEDML, "m.xml": _in("sbml_semantic", "*/model.xml", 1)[0]}
+    return "\n".join(f"{SEPARATOR}{name}\n{text}" for name, text in files.items())
 
 
 @cache
@@ -404,6 +434,7 @@ Reader = tuple[Callable[[Path], object], str, Callable[[], list[str]]]
 """What reads a file, how the file's name ends, and good texts to begin with."""
 READERS: dict[str, Reader] = {
     "SBML": (_model, ".xml", lambda: _in("sbml_semantic", "*/model.xml") + _in("biomodels", "*.xml", 10)),
+    "archive": (_archive, ".txt", lambda: [_good_archive()]),
     "Antimony": (_model, ".ant", lambda: [ANTIMONY, _bundled("host_glucose.ant")]),
     "drugs": (ps.default_library().with_drugs, ".toml", lambda: [DRUGS]),
     "cell lines": (ps.default_library().with_cell_lines, ".toml", lambda: [LINES]),

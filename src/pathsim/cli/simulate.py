@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 
 @cli.app.command()
 def simulate(
-    model: Annotated[str, typer.Argument(help="A bundled model, or a path to an .ant, .xml or .sbml file.")],
+    model: Annotated[str, typer.Argument(help="A bundled model, or a path to an .ant, .xml, .sbml or .omex file.")],
     times: Annotated[
-        str, typer.Option("--times", metavar="TIMES", help="'0 .. 60 x 61' or '0 1 5', in the model's own time unit.")
-    ],
+        str | None,
+        typer.Option(
+            "--times",
+            metavar="TIMES",
+            help="'0 .. 60 x 61' or '0 1 5', in the model's own time unit. Of an archive: by default what its one "
+            "uniform time course samples.",
+        ),
+    ] = None,
     outputs: Annotated[
         list[str] | None, typer.Option("--outputs", metavar="NAME...", help="Any symbols; default: all species.")
     ] = None,
@@ -48,7 +54,8 @@ def simulate(
     from ..solve import Rosenbrock, engine_of
     from ..units import numbers
 
-    grid, solver = numbers(times), Rosenbrock(rtol=rtol, atol=atol)
+    grid = _times_of(model) if times is None else numbers(times)
+    solver = Rosenbrock(rtol=rtol, atol=atol)
     laps.lap("imports")
     opened = load_model(model)
     laps.lap("reading the model")
@@ -70,6 +77,30 @@ def simulate(
     laps.lap("writing")
     if timing:
         laps.report()
+
+
+def _times_of(model: str) -> list[float]:
+    """The sample times that the SED-ML of an archive asks for.
+
+    Raises :class:`InputError` for a model that is no archive, or one without exactly one uniform time course from 0 on.
+    """
+    from ..errors import InputError
+    from ..model.loading import ARCHIVE
+
+    if not model.lower().endswith(ARCHIVE):
+        raise InputError("--times is missing; write for example --times '0 .. 60 x 61'")
+    from numpy import linspace
+
+    from ..model.archive import read_archive
+
+    found = read_archive(model)
+    if found.times is None:
+        raise InputError(
+            f"{model}: its SED-ML has no single uniform time course from 0 on; write --times '0 .. 60 x 61'"
+        )
+    if found.changed:
+        cli.note(f"{model}: its SED-ML changes the model before it is run; the model is simulated as it stands")
+    return [float(time) for time in linspace(*found.times)]
 
 
 def _with_intervals(

@@ -102,6 +102,15 @@ def _speaks_of_time(model: Model) -> bool:
     return any(uses_time(formula) for formula in formulas)
 
 
+def refuse_clock(model: Model, form: str) -> None:
+    """Raise :class:`UnsupportedModelError` for a model whose equations speak of time; ``form`` is where it runs on."""
+    if _speaks_of_time(model):
+        raise UnsupportedModelError(
+            f"{model.source}: the model uses time itself, which starts anew with each step of a treatment in pathsim "
+            f"and runs on in {form}"
+        )
+
+
 def _refuse_delays(model: Model) -> None:
     for event in model.events:
         if event.delay is not None:

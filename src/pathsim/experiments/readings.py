@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from ..errors import unknown
+from ..errors import UnsupportedModelError, unknown
 from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..lab.constants import Constants
 from ..model import Model
 from ..solve import Solver, System
 from .conditions import experiment_of
-from .dynamics import prepare
+from .dynamics import prepare, refuse_clock
+from .experiment import Experiment, Period
 from .plan import Planner
 from .run import Runner
 from .timecourse import system_of
@@ -46,7 +47,9 @@ def simulate_conditions(
     does not exist, :class:`SimulationError` naming the condition that could not be simulated.
     """
     moments = [(i, float(time)) for i in range(len(conditions)) for time in times_min]
-    ready = _ready(model, conditions, moments, readouts, library or default_library(model.version), ())
+    shelf, plain = library or default_library(model.version), system_of(model)
+    experiments = [experiment_of(condition, plain, shelf) for condition in conditions]
+    ready = _ready(model, experiments, moments, readouts, ())
     values = ready.read(np.zeros((0, 1)), solver, workers)
     return values.reshape(len(conditions), len(times_min), len(readouts))
 
@@ -73,6 +76,7 @@ def take_readings(
     own = {name: (lines or {}).get(name) or shelf.cell_line(name) for name, _ in pairs}
     protocols = {text: Treatment.parse(text) for _, text in pairs}
     conditions = [Condition(own[name], protocols[text]) for name, text in pairs]
+    plain = system_of(model)
     moment_of = {moment: n for n, moment in enumerate(moments)}
     row = np.array([moment_of[number[one.cell_line, one.treatment], one.time_min] for one in readings], dtype=np.int64)
     column = np.array([readouts.index(one.readout) for one in readings], dtype=np.int64)
@@ -81,12 +85,63 @@ def take_readings(
         return result
     for names in dict.fromkeys(tuple(sorted(constants)) for constants in sets):
         members = [i for i, constants in enumerate(sets) if tuple(sorted(constants)) == names]
-        ready = _ready(model, conditions, moments, readouts, shelf, names)
+        experiments = [experiment_of(condition, plain, shelf, names) for condition in conditions]
+        ready = _ready(model, experiments, moments, readouts, names)
         for start in range(0, len(members), chunk):
             some = members[start : start + chunk]
             table = np.array([[float(sets[i][name]) for i in some] for name in names]).reshape(len(names), len(some))
             result[some] = ready.read(table, solver, None)[:, row, column]
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A condition as one simulation that begins with cells at rest.
+
+    ``at_rest``: every species, parameter and compartment that no assignment rule computes. ``steps``: for each step its
+    start in minutes from that of the first, and the constants that are then others than before.
+    """
+
+    at_rest: Mapping[str, float]
+    steps: tuple[tuple[float, Mapping[str, float]], ...]
+
+
+def course_of(model: Model, condition: Condition, library: Library, solver: Solver | None = None) -> Course:
+    """``condition`` as one simulation.
+
+    Raises as :func:`simulate_conditions`; :class:`UnsupportedModelError` for a model whose clock or events would not
+    begin anew with each step, as they do here.
+    """
+    experiment = experiment_of(condition, system_of(model), library)
+    rest, *periods = experiment.periods
+    refuse_clock(model, "one simulation of all steps")
+    if model.events and len(periods) > 1:
+        raise UnsupportedModelError(
+            f"{model.source}: the model has events, which begin anew with each step of a treatment in pathsim; name "
+            "one step only"
+        )
+    states, constants = _quantities(model)
+    first = periods[0].start
+    goes_on = Period(0.0, tuple(one for one in rest.changes if one.target not in states))
+    still = Experiment(f"{condition.cell_line} at rest", (rest, goes_on), carries=False)
+    moments = [(0, 0.0), *((1, period.start) for period in periods)]
+    names = (*states, *constants)
+    ready = _ready(model, (still, experiment), moments, names, ())
+    found = ready.read(np.zeros((0, 1)), solver, None)[0]
+    steps, before = [], found[0, len(states) :]
+    for period, values in zip(periods, found[1:, len(states) :], strict=True):
+        changed = {name: float(new) for name, old, new in zip(constants, before, values, strict=True) if new != old}
+        steps.append((period.start - first, changed))
+        before = values
+    return Course(dict(zip(names, found[0].tolist(), strict=True)), tuple(steps))
+
+
+def _quantities(model: Model) -> tuple[list[str], list[str]]:
+    """What has a value at any time that no assignment rule computes: what moves by itself, and constants."""
+    moving = {rule.variable for rule in model.rate_rules} | {one.id for one in model.species if not one.constant}
+    groups = (model.species, model.parameters, model.compartments)
+    names = [item.id for group in groups for item in group if item.id not in model.rules]
+    return [name for name in names if name in moving], [name for name in names if name not in moving]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,20 +163,17 @@ class _Ready:
 
 def _ready(
     model: Model,
-    conditions: Sequence[Condition],
+    experiments: Sequence[Experiment],
     moments: Iterable[tuple[int, float]],
     readouts: Sequence[str],
-    library: Library,
     free: Sequence[str],
 ) -> _Ready:
-    """``moments``: condition and time of each reading; ``free``: names of the parameters given later."""
-    plain = system_of(model)
-    experiments = [experiment_of(condition, plain, library, free) for condition in conditions]
+    """``moments``: experiment and time of each reading; ``free``: names of the parameters given later."""
     dynamics = prepare(model, experiments)
     nodes = [_readout_node(dynamics.system, model, name) for name in readouts]
     values = Values(tuple(free))
     planner = Planner(dynamics, values)
-    placed = [planner.place(experiments[condition], time) for condition, time in moments]
+    placed = [planner.place(experiments[number], time) for number, time in moments]
     plan = planner.plan()
     runner = Runner(dynamics, plan, nodes)
     offsets = runner.offsets()

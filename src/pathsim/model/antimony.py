@@ -1,4 +1,4 @@
-"""Antimony text to SBML text. The only module that imports antimony."""
+"""Antimony text to SBML text and back. The only module that imports antimony."""
 
 from __future__ import annotations
 
@@ -37,6 +37,19 @@ def antimony_to_sbml(path: str | Path, content: str | None = None) -> str:
     if not sbml:
         raise InputError(f"{path}: the file holds no model")
     return str(sbml)
+
+
+def sbml_to_antimony(path: str | Path) -> str:
+    """The Antimony text of the SBML file ``path``. Raises :class:`InputError` with file and what."""
+    content = read_text(path)
+    with _LOCK:
+        antimony.clearPreviousLoads()
+        try:
+            if antimony.loadSBMLString(content) < 0:
+                raise InputError(f"{path}: {' '.join(_last_error().split())}")
+            return str(antimony.getAntimonyString(antimony.getMainModuleName()))
+        finally:
+            antimony.clearPreviousLoads()
 
 
 _COMMENT_OR_STRING = re.compile(r'"""(?:.|\n)*?"""|"(?:[^"\\\n]|\\.)*"|(?P<comment>//[^\n]*|#[^\n]*|/\*(?:.|\n)*?\*/)')

@@ -1,7 +1,7 @@
 """The process in which model files are read, because the libraries that read them may end it or never finish.
 
 It says ``ready`` in a line, then answers one request per line of its input, ``{"what", "path", "folder", "seconds"}``,
-with a line ``{"error", "length"}`` and as many bytes: the stored model, the SBML text, or the words of the error.
+with a line ``{"error", "length"}`` and as many bytes: the stored model, SBML or Antimony, or the words of the error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .. import errors
-from .reading import read_model, read_sbml_text
+from .reading import read_antimony, read_level3, read_model, read_sbml_text
 from .stored import to_json
 
 MOST_MEMORY = 4 << 30
@@ -51,7 +51,9 @@ def _answer(answers: BinaryIO, what: str, path: Path) -> None:
 
 _READERS: dict[str, Callable[[Path], bytes]] = {
     "model": lambda path: to_json(read_model(path)),
-    "sbml": lambda path: read_sbml_text(path).encode(),
+    "sbml": read_sbml_text,
+    "level 3": read_level3,
+    "antimony": read_antimony,
 }
 
 

@@ -27,8 +27,9 @@ _UNLIMITED = 2.0
 """So many times longer on the clock, for machines with other work to do."""
 
 
-def read_isolated(what: Literal["model", "sbml"], path: Path) -> bytes:
-    """The stored form (:mod:`~pathsim.model.stored`) of the model in ``path``, or the SBML text of an ``.ant`` file.
+def read_isolated(what: Literal["model", "sbml", "level 3", "antimony"], path: Path) -> bytes:
+    """The stored form (:mod:`~pathsim.model.stored`) of the model in ``path``, the SBML text of an ``.ant`` file or an
+    archive, that of an SBML file in Level 3, or the Antimony text of an SBML file.
 
     Raises :class:`~pathsim.errors.InputError` with file, line and what; also where the libraries die of the file.
     """

@@ -1,4 +1,4 @@
-"""Finding and opening models: bundled ones by name, any ``.ant``, ``.xml`` or ``.sbml`` file by path."""
+"""Finding and opening models: bundled ones by name, any ``.ant``, ``.xml``, ``.sbml`` or ``.omex`` file by path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from ..files import read_bytes, read_text
 from .records import Model
 from .stored import from_json
 
-SUFFIXES = (".ant", ".xml", ".sbml")
+ARCHIVE = ".omex"
+SUFFIXES = (".ant", ".xml", ".sbml", ARCHIVE)
 _READERS = ("libsbml", "antimony")
 _REFERS_ELSEWHERE = re.compile(
     rb'externalModelDefinition|\bimport\b(?:\s|//[^\r\n]*[\r\n]|#[^\r\n]*[\r\n]|/\*.*?\*/)*"|\0', re.DOTALL
@@ -95,7 +96,7 @@ def load_model(name_or_path: str | Path) -> Model:
     """
     path, version = _locate(name_or_path)
     content = read_bytes(path)
-    if _REFERS_ELSEWHERE.search(content) is not None:
+    if path.suffix.lower() != ARCHIVE and _REFERS_ELSEWHERE.search(content) is not None:
         return from_json(_read(path))
     key = cache.key_of("model", str(path), content, cache.source_of(Path(__file__).parent), *map(_version, _READERS))
     return _remembered(key, path, version)

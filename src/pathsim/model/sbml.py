@@ -39,10 +39,20 @@ def read_sbml(path: str | Path) -> Model:
     return _read(read_bytes(path), str(path), path)
 
 
-def parse_sbml(content: str, source: str = "SBML text", written: bool = True) -> Model:
-    """Read SBML from a string; ``source`` is what messages call it, with its lines where it is ``written`` so rather
+def parse_sbml(content: str | bytes, source: str = "SBML text", written: bool = True) -> Model:
+    """Read SBML from text; ``source`` is what messages call it, with its lines where it is ``written`` so rather
     than made of something else. Raises as :func:`read_sbml`."""
-    return _read(content.encode(), source, None, written)
+    return _read(content.encode() if isinstance(content, str) else content, source, None, written)
+
+
+def level3(content: bytes, source: str) -> str:
+    """SBML of any level as Level 3 Version 1, submodels written out. Raises as :func:`read_sbml`."""
+    document = libsbml.readSBMLFromString(prepare_sbml(content, source).decode())
+    _refuse_broken(document, source)
+    _flatten(document, source)
+    if not document.setLevelAndVersion(3, 1, False) or document.getModel() is None:
+        raise InputError(f"{source}: cannot be written as SBML Level 3")
+    return str(libsbml.writeSBMLToString(document))
 
 
 def _read(content: bytes, source: str, path: Path | None, written: bool = True) -> Model:

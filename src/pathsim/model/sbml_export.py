@@ -11,6 +11,7 @@ word for is written as a dimensionless unit of that name.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
@@ -23,6 +24,7 @@ from .annotations import NOTE_CLASS, Annotation, comment_text
 from .checks import units_of
 from .dimensions import Dimensions, dimensions_text
 from .isolated import read_isolated
+from .loading import ARCHIVE
 from .records import Model
 
 XHTML = "http://www.w3.org/1999/xhtml"
@@ -34,7 +36,7 @@ def sbml_text(model: Model) -> str:
     Raises :class:`InputError` when there is no such file any more, or another content in it.
     """
     source = Path(model.source)
-    if source.suffix.lower() == ".ant":
+    if source.suffix.lower() in (".ant", ARCHIVE):
         raw = read_isolated("sbml", source)
     else:
         raw = read_bytes(source)
@@ -42,6 +44,17 @@ def sbml_text(model: Model) -> str:
         raise InputError(f"{source}: has changed since the model was read from it; open it again")
     content = raw.decode("utf-8", errors="replace")
     return _annotated(content, model) if source.suffix.lower() == ".ant" and model.annotations else content
+
+
+def level3_text(model: Model) -> str:
+    """As :func:`sbml_text`, in Level 3 whatever the file is written in. Raises as it does."""
+    content = sbml_text(model)
+    if model.source.lower().endswith(".ant") or _LEVEL_3.search(content[:4096]):
+        return content
+    return read_isolated("level 3", Path(model.source)).decode()
+
+
+_LEVEL_3 = re.compile(r"""<(?:\w+:)?sbml\b[^>]*\blevel\s*=\s*["']3["']""")
 
 
 def _annotated(content: str, model: Model) -> str:
@@ -69,9 +82,20 @@ def _annotated(content: str, model: Model) -> str:
                     item.setAttribute("units", names.of(units[note.name]))
                 item.insertBefore(_note(document, note), item.firstChild)
     _sort_parameters(element, list(notes))
-    for child in document.getElementsByTagName("sbml"):
-        _strip(child)
+    return pretty(document)
+
+
+def pretty(document: Document) -> str:
+    """A document as text, its lines indented anew."""
+    _strip(root_of(document))
     return document.toprettyxml(indent="  ", encoding="UTF-8").decode()
+
+
+def root_of(document: Document) -> Element:
+    """The outermost element of a document."""
+    root = document.documentElement
+    assert root is not None
+    return root
 
 
 def _strip(node: Element) -> None:

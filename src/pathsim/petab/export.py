@@ -11,11 +11,12 @@ from ..estimation.blot_table import loading_controls, read_frame
 from ..estimation.blots import blot_problem
 from ..estimation.free import FreeParameter
 from ..estimation.tables import problem
+from ..experiments.dynamics import refuse_clock
 from ..lab import Library
 from ..model import Model, load_model
 from ..stats.noise import Family
 from ..tables import Tell
-from .write import refuse_clock, write
+from .write import write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,7 @@ def export(
     >>> path = ps.petab.export("pi3k_mapk", "blots.csv", "problem", free=["k_S473"])  # doctest: +SKIP
     """
     opened = model if isinstance(model, Model) else load_model(model)
-    refuse_clock(opened)
+    refuse_clock(opened, "PEtab")
     if isinstance(table, (str, Path)):
         table = read_frame(table, columns, sheet, tell)
     loaded = "readout" in table.columns and table["readout"].isin([*loading_controls()]).any()

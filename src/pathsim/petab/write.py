@@ -18,17 +18,18 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..checked import checked
-from ..errors import InputError, UnsupportedModelError
+from ..errors import InputError
 from ..estimation.likelihood import SMALLEST_SIGMA, ScaledWithOffset, Solved, Unscaled
 from ..estimation.observables import ROW
 from ..estimation.problem import Problem
 from ..estimation.records import Observable, Part, TableParameter
 from ..estimation.terms import Term
+from ..experiments.dynamics import refuse_clock
 from ..experiments.experiment import Experiment, Period
 from ..experiments.timecourse import system_of
 from ..files import write_whole
 from ..model import Model
-from ..model.maths import Expr, nodes, substitute, symbol, uses_time
+from ..model.maths import Expr, nodes, substitute, symbol
 from ..model.sbml_export import sbml_text
 from ..stats.noise import LN10, Log10Laplace, Log10Normal, LogLaplace, LogNormal, Normal
 from ..stats.noise import Laplace as LaplaceNoise
@@ -73,7 +74,7 @@ def write(problem: Problem, folder: str | Path, theta: FloatArray | None = None)
     if len(problem.description.parts) != 1:
         raise InputError("a problem with one model can be written, not one with several")
     part = problem.description.parts[0]
-    refuse_clock(part.model)
+    refuse_clock(part.model, "PEtab")
     _refuse_bounds(part)
     tables = _Tables({*part.model.symbols})
     at = problem.vector(theta)
@@ -106,18 +107,6 @@ class _Tables:
             name = f"{base}_{number}"
         self.taken.add(name)
         return name
-
-
-def refuse_clock(model: Model) -> None:
-    """Raise :class:`UnsupportedModelError` for a model whose equations speak of time."""
-    rules = (*model.assignment_rules, *model.rate_rules, *model.initial_assignments)
-    formulas = [rule.math for rule in rules] + [reaction.rate for reaction in model.reactions]
-    formulas += [event.trigger for event in model.events]
-    if any(uses_time(formula) for formula in formulas):
-        raise UnsupportedModelError(
-            f"{model.source}: the model uses time itself, which starts anew with each step of a treatment in pathsim "
-            "and runs on in PEtab"
-        )
 
 
 def _refuse_bounds(part: Part) -> None:
