@@ -114,6 +114,7 @@ SLOW = (
     "test_house.py::test_static_checks_pass",
     "test_house.py::test_there_are_no_import_circles",
     "test_imports.py",
+    "test_workers.py",
     "workflow/",
 )
 """Tests that take more than about two seconds of one core, or run programs and data from outside: folders, files,

@@ -55,6 +55,7 @@ from .stats import survival as survival
 from .stats import synergy as synergy
 from .stats.measured import compare_curves as compare_curves
 from .stats.measured import read_curves as read_curves
+from .workers import spread as spread
 from .workflow import investigate as investigate
 
 __version__: str

@@ -6,6 +6,7 @@ once the block has been left; in any other it does nothing, since there Ctrl-C r
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -64,6 +65,25 @@ def once(function: Callable[..., Result]) -> Callable[..., Result]:
             return kept(*arguments)
 
     return call
+
+
+_undivided: ContextVar[bool] = ContextVar("undivided", default=False)
+
+
+@contextmanager
+def undivided() -> Iterator[None]:
+    """Work inside, which is one of many tasks side by side, takes one thread."""
+    before = _undivided.set(True)
+    try:
+        yield
+    finally:
+        _undivided.reset(before)
+
+
+def processors(asked: int | None = None) -> int:
+    """How many threads to work with: as many as are asked for or, where nobody says how many, as there are processors;
+    one in work that is one of many tasks side by side."""
+    return 1 if _undivided.get() else asked or os.cpu_count() or 1
 
 
 @contextmanager

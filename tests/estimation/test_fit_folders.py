@@ -9,10 +9,10 @@ import pytest
 from test_optimise import Curve
 
 import pathsim as ps
-from pathsim.estimation.parallel import in_processes
 from pathsim.estimation.profile import PROFILES_FILE
 from pathsim.estimation.result import HEAD_FILE, STARTS_FILE
 from pathsim.files import only_user
+from pathsim.workers import finished
 
 
 def test_a_folder_is_for_one_fit_at_a_time(tmp_path: Path) -> None:
@@ -87,15 +87,15 @@ def fails(number: int) -> float:
 
 def test_a_worker_that_is_gone_or_fails_is_said_in_a_line() -> None:
     with pytest.raises(ps.SimulationError, match="a worker process was ended from outside"):
-        list(in_processes(ends, range(3), 2))
+        list(finished(ends, range(3), 2))
     with pytest.raises(ps.SimulationError, match="ZeroDivisionError: division by zero"):
-        list(in_processes(fails, range(3), 2))
+        list(finished(fails, range(3), 2))
 
 
 def test_a_worker_that_cannot_start_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> int:
+    def refuse(*words: object, **options: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("os.fork", refuse)
+    monkeypatch.setattr("subprocess.Popen", refuse)
     with pytest.raises(ps.SimulationError, match=r"worker process 1 of 2 could not be started .*ask for fewer workers"):
-        list(in_processes(fails, range(3), 2))
+        list(finished(fails, range(3), 2))

@@ -123,7 +123,7 @@ def test_cluster_lost_and_resumed_here(cluster: Cluster, folder: Path, tmp_path:
 
 
 def test_no_scheduler_there(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pathsim.sweep.cluster.PATIENCE", 1.0)
+    monkeypatch.setattr("pathsim.workers.PATIENCE_S", 1.0)
     with pytest.raises(InputError, match="no Dask scheduler answers"):
         sweep.run(spec(folder), tmp_path / "out", workers=f"tcp://127.0.0.1:{free_port()}")
     assert not (tmp_path / "out").exists()

@@ -20,7 +20,6 @@ from pathsim import sweep
 from pathsim.errors import InputError
 from pathsim.sweep import Shard
 from pathsim.sweep.folder import MANIFEST
-from pathsim.sweep.parcel import pack, unpack
 from pathsim.table import check_table
 
 
@@ -271,15 +270,3 @@ def test_a_chunk_that_is_not_as_written_is_named_and_made_again(
     sweep.merge([out, unbroken], tmp_path / "table.csv")  # the other folder has it whole
     sweep.run(spec(folder), out, resume=True)
     assert parts(out) == parts(unbroken)
-
-
-def test_a_design_travels_as_plain_text(folder: Path) -> None:
-    ranges = {"alphanib": "1 nM .. 1 uM", "betanib": "100 nM 300 nM"}
-    for one in (spec(folder), spec(folder, doses=ranges, sample={"method": "sobol", "points": 4})):
-        text = pack(one.design)
-        again = unpack(text)
-        assert pack(again) == text
-        assert (again.read(0, 6).values == one.design.read(0, 6).values).all()
-    for bad in ("", "[]", '["Design", []]', '["os", ["system"]]', '["Axis", ["a", 1, 2, 3]]', '["Decimal", "x"]'):
-        with pytest.raises(InputError, match="not the design of a sweep"):
-            unpack(bad)

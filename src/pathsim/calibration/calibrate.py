@@ -26,6 +26,7 @@ from ..estimation.search import fit
 from ..files import write_whole
 from ..lab import default_library
 from ..model import load_model, models_folder
+from ..workers import Workers, add_workers, chosen
 from .problem import Constant, calibration_problem, free_constants, prior_centres
 from .tables import Targets, read_targets
 from .write_back import write_back
@@ -52,16 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--from-priors", action="store_true", help="begin at the prior centres, not the shipped values")
     parser.add_argument("--sets", type=int, default=60, help="parameter sets in the ensemble; 0 writes none")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=None, help="processes; results do not depend on it")
+    add_workers(parser)
     options = parser.parse_args(arguments)
     try:
-        calibrate(options.data, options.into, options.from_priors, options.sets, options.seed, options.workers)
+        workers = chosen(options.workers, options.dask)
+        calibrate(options.data, options.into, options.from_priors, options.sets, options.seed, workers)
     except PathsimError as error:
         sys.exit(f"pathsim: {error}")
 
 
 def calibrate(
-    data: Path, into: Path, from_priors: bool = False, sets: int = 60, seed: int = 0, workers: int | None = None
+    data: Path, into: Path, from_priors: bool = False, sets: int = 60, seed: int = 0, workers: Workers = None
 ) -> None:
     """Fit the bundled model to the tables in the folder ``data`` and write everything that follows into ``into``.
 
@@ -135,9 +137,7 @@ def squares(problem: Problem, theta: FloatArray, targets: Targets) -> FloatArray
     return np.array([2.0 * float(one.loss(value)) for one, value in zip(density, z, strict=True)])
 
 
-def ensemble_text(
-    problem: Problem, theta: FloatArray, targets: Targets, size: int, seed: int, workers: int | None
-) -> str:
+def ensemble_text(problem: Problem, theta: FloatArray, targets: Targets, size: int, seed: int, workers: Workers) -> str:
     """Fits to perturbed data as a CSV, one row each, one column per constant."""
     import pandas as pd
 

@@ -24,7 +24,6 @@ import numpy as np
 from ..arrays import FloatArray
 from ..errors import InputError, PathsimError, SimulationError, unknown
 from ..estimation.optimise import Ledger, QuasiNewton, quasi_newton
-from ..estimation.parallel import in_processes
 from ..estimation.problem import Problem
 from ..estimation.questions import alone
 from ..experiments.readings import Reading, take_readings
@@ -33,6 +32,7 @@ from ..lab import Library, default_library
 from ..lab.protocols import protocols
 from ..model import Model, load_model, models_folder
 from ..stats import growth_rate
+from ..workers import Workers, add_workers, chosen, finished
 from .problem import calibration_problem, free_constants
 from .tables import FLUORESCENCE, FULL_MEDIUM, GROWTH, Targets, read_targets
 from .write_back import Doubling, doubling_constants, doublings
@@ -105,12 +105,11 @@ class LeftOut:
     whole: Problem
     panel: Panel
     own: Mapping[str, Doubling]
-    lines: Sequence[str]
-    folder: Path
     keep_blots: bool
 
-    def __call__(self, number: int) -> str:
-        line, began = self.lines[number], time.perf_counter()
+    def __call__(self, line: str) -> tuple[dict[str, Any], str]:
+        """What the file of a line holds, and a sentence about it."""
+        began = time.perf_counter()
         kept = [item for item in self.targets.numbers if not self.is_out(line, item.row.place.cell_line, item)]
         targets = replace(self.targets, numbers=tuple(kept))
         constants = free_constants(self.model, self.library, targets)
@@ -135,8 +134,7 @@ class LeftOut:
             "panel": self.panel.simulated(self.model, line, found, self.library).tolist(),
             "blots": blot_errors(self.whole, vector(self.whole, found), self.targets, line),
         }
-        write_whole(self.folder / f"{line}.json", json.dumps(result, indent=1))
-        return (
+        return result, (
             f"{line}: {result['numbers_left_out']} numbers left out, log posterior of the others "
             f"{result['log_posterior_gained']:+.1f}, {ended.message}, {time.perf_counter() - began:.0f} s"
         )
@@ -172,7 +170,7 @@ def blot_errors(problem: Problem, theta: FloatArray, targets: Targets, line: str
 
 
 def leave_out(
-    data: Path, folder: Path, lines: Sequence[str] = (), keep_blots: bool = False, workers: int | None = None
+    data: Path, folder: Path, lines: Sequence[str] = (), keep_blots: bool = False, workers: Workers = None
 ) -> pd.DataFrame:
     """Fit without each line in turn and predict it; write what the module says into ``folder``; the summary.
 
@@ -194,8 +192,9 @@ def leave_out(
     folder.mkdir(parents=True, exist_ok=True)
     missing = [name for name in lines or all_lines if not (folder / f"{name}.json").is_file()]
     whole = whole_problem(model, library, targets)
-    job = LeftOut(model, library, targets, whole, panel, own, missing, folder, keep_blots)
-    for done, told in enumerate(in_processes(job, range(len(missing)), workers), 1):
+    job = LeftOut(model, library, targets, whole, panel, own, keep_blots)
+    for done, (place, (result, told)) in enumerate(finished(job, missing, workers), 1):
+        write_whole(folder / f"{missing[place]}.json", json.dumps(result, indent=1))
         _say(f"{done} of {len(missing)}: {told}")
     left = [name for name in all_lines if not (folder / f"{name}.json").is_file()]
     if left:
@@ -318,10 +317,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="where results are written; what is there already is kept")
     parser.add_argument("--lines", nargs="+", default=(), help="lines of the panel to leave out; all unless given")
     parser.add_argument("--keep-blots", action="store_true", help="leave only the growth of the line out")
-    parser.add_argument("--workers", type=int, default=None, help="processes; results do not depend on it")
+    add_workers(parser)
     options = parser.parse_args(arguments)
     try:
-        summary = leave_out(options.data, options.folder, options.lines, options.keep_blots, options.workers)
+        workers = chosen(options.workers, options.dask)
+        summary = leave_out(options.data, options.folder, options.lines, options.keep_blots, workers)
     except PathsimError as error:
         sys.exit(f"pathsim: {error}")
     print(summary.to_string(index=False, float_format="{:.3f}".format))

@@ -152,6 +152,10 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Where random numbers s
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Threads or processes; results do not depend on it.")
 ]
+Dask = Annotated[
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="Let the workers of this Dask scheduler do it (tcp://host:8786)."),
+]
 Ensemble = Annotated[
     str | None,
     typer.Option(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..lab import CellLine, Library
     from ..model import Model
     from ..resistance import Rules
+    from ..workers import Workers
 
 Study = TypeVar("Study")
 
@@ -112,13 +113,17 @@ class Bench:
         return replace(self.library, parameters=without_names(self.library.parameters, list(sets[0])))
 
     def with_intervals(
-        self, run: Callable[[Sequence[CellLine | str]], pd.DataFrame], lines: Sequence[str], ensemble: str | None
+        self,
+        run: Callable[[Sequence[CellLine | str]], pd.DataFrame],
+        lines: Sequence[str],
+        ensemble: str | None,
+        workers: Workers = None,
     ) -> pd.DataFrame:
         """What ``--ensemble`` asks for: the assay alone, or with intervals over parameter sets."""
         sets = self.sets(ensemble)
         if not sets:
             return run(lines)
-        found = self.repeats(run, lines, sets, quiet=True)
+        found = self.repeats(run, lines, sets, True, workers)
         for sentence in found.failures:
             cli.note(f"left out of the interval: {sentence}")
         return found.table()
@@ -129,12 +134,16 @@ class Bench:
         lines: Sequence[str],
         sets: Sequence[dict[str, float]],
         quiet: bool,
+        workers: Workers = None,
     ) -> Intervals[Study]:
-        """A study of cell lines, under parameter sets where there are any."""
+        """A study of cell lines, under parameter sets where there are any, which ``workers`` share."""
         from ..experiments.ensemble import on_lines, prediction_intervals
 
         study = on_lines(run, lines, self.under(sets))
-        return prediction_intervals(study, sets or [{}], tell=lambda said: cli.note(said, quiet))
+        hands = 1 if workers is None else workers
+        if isinstance(workers, str) and len(sets) < 2:
+            cli.note("--dask: this is one study, which is done here; --ensemble makes many", quiet)
+        return prediction_intervals(study, sets or [{}], tell=lambda said: cli.note(said, quiet), workers=hands)
 
 
 @dataclass(frozen=True)

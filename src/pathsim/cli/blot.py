@@ -50,6 +50,7 @@ def blot(
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -62,6 +63,7 @@ def blot(
     from ..lab.protocols import protocols
     from ..rows import rows_of
     from ..stats.noise import BlotNoise
+    from ..workers import chosen
 
     opened = bench.opened
     standard = protocols(opened.version).resistance_blot
@@ -81,7 +83,7 @@ def blot(
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return western_blot(opened, lines, *asked, library=bench.library, workers=workers)
 
-    table = bench.with_intervals(run, named, ensemble)
+    table = bench.with_intervals(run, named, ensemble, chosen(workers, dask))
     if data is not None:
         from ..estimation.beside import beside
         from ..plot import draw_blot_beside

@@ -50,6 +50,7 @@ def combine(
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     plot: cli.Plot = None,
     isobologram: Annotated[
         str | None,
@@ -75,6 +76,7 @@ def combine(
     from ..assays.combination import combination_screen
     from ..assays.wells import percent_of_vehicle
     from ..stats.noise import WellNoise
+    from ..workers import chosen
 
     lines, drugs = lines_and_drugs(names, bench.library)
     if len(lines) > 1 and (plot is not None or isobologram is not None):
@@ -106,7 +108,7 @@ def combine(
         )
 
     beside = _measured(measured, drugs, quiet)
-    runs = bench.repeats(run, lines, bench.sets(ensemble), quiet)
+    runs = bench.repeats(run, lines, bench.sets(ensemble), quiet, chosen(workers, dask))
     table = runs.table() if runs.sample else runs.best
     if wells and output is None:
         cli.deliver(table, "wells", json, output, model=bench.opened)

@@ -44,6 +44,7 @@ def dose_response(
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     plot: cli.Plot = None,
     heat_map: Annotated[
         str | None,
@@ -63,6 +64,7 @@ def dose_response(
 
     from ..assays.dose_response import dose_response
     from ..stats.noise import WellNoise
+    from ..workers import chosen
 
     lines, drugs = lines_and_drugs(names, bench.library)
 
@@ -85,7 +87,7 @@ def dose_response(
         )
 
     beside = _measured(measured, drugs, quiet)
-    table = bench.with_intervals(run, lines, ensemble)
+    table = bench.with_intervals(run, lines, ensemble, chosen(workers, dask))
     tables = {"dose_response": table}
     try:
         curves = _curves(table, exact=not noise)

@@ -29,6 +29,7 @@ def escalate(
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     plot: cli.Plot = None,
     output: Annotated[
         str | None,
@@ -43,6 +44,7 @@ def escalate(
     resistant. The line saved can be used wherever a cell line is named: pathsim blot T47D line/T47D-alpelisibR.toml
     """
     from ..resistance import escalate as run
+    from ..workers import chosen
 
     rules = steps.rules
     cli.note(f"rule: {rules}", quiet)
@@ -68,7 +70,7 @@ def escalate(
             cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}")
         return done
 
-    found = bench.repeats(one, [cell_line], sets, quiet)
+    found = bench.repeats(one, [cell_line], sets, quiet, chosen(workers, dask))
     if plot is not None:
         from ..plot.escalation import draw_escalation
 

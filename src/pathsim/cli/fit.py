@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..estimation import Ensemble, Fit, Problem
     from ..estimation.optimise import Optimiser
     from ..tables import Tell
+    from ..workers import Workers
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def fit(
     ] = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
     quiet: cli.Quiet = False,
@@ -126,6 +128,7 @@ def fit(
     from .. import estimation
     from ..errors import InputError
     from ..tables import read_map
+    from ..workers import chosen
 
     if (ensemble or mcmc) and output is None:
         raise InputError("--ensemble writes into the output folder; name one with -o")
@@ -133,6 +136,7 @@ def fit(
         raise InputError("--mcmc draws the parameter sets of --ensemble; say how many, --ensemble 50")
     if plot_blots is not None and _is_petab(data):
         raise InputError("--plot-blots draws fits of blots; pathsim petab --plot draws a PEtab problem")
+    hands = chosen(workers, dask)
     if is_fit(data[0]):
         problem = _kept(data, free)
         output = output or data[0]
@@ -156,7 +160,7 @@ def fit(
         problem,
         starts,
         seed,
-        workers,
+        hands,
         optimiser=_optimiser(optimiser),
         folder=output,
         resume=resume,
@@ -171,7 +175,7 @@ def fit(
     if output is not None:
         write_whole(os.path.join(output, "predicted.csv"), problem.predicted(found.theta).to_csv(index=False))
     opened = problem.description.parts[0].model
-    members = _ensemble(found, ensemble, mcmc, seed, output, quiet) if ensemble else None
+    members = _ensemble(found, ensemble, mcmc, seed, output, quiet, hands) if ensemble else None
     if plot_blots is not None:
         cli.save_figure(_blots_figure(problem, found, members), plot_blots, quiet, model=opened)
     if plot is not None:
@@ -210,13 +214,19 @@ def _blots_figure(problem: Problem, found: Fit, members: Ensemble | None) -> Any
     return draw_blot_fit(bands, best, spread)
 
 
-def _ensemble(found: Fit, size: int, steps: int, seed: int, folder: str | None, quiet: bool) -> Ensemble:
+def _ensemble(
+    found: Fit, size: int, steps: int, seed: int, folder: str | None, quiet: bool, hands: Workers
+) -> Ensemble:
     """Write parameter sets that the data allow, and say how far to trust them."""
     from ..estimation import posterior_ensemble, sample
 
     assert folder is not None
     if steps:
-        drawn = sample(found, steps, seed=seed, report=lambda done: cli.note(f"MCMC: step {done} of {steps}", quiet))
+
+        def report(done: int) -> None:
+            cli.note(f"MCMC: step {done} of {steps}", quiet)
+
+        drawn = sample(found, steps, seed=seed, report=report, workers=1 if hands is None else hands)
         cli.deliver(drawn.table, "posterior", False, folder, quiet)
         worst = float(drawn.table["r_hat"].max())
         advice = "" if worst < 1.05 else "; above 1.05 the walkers have not met: take more steps"

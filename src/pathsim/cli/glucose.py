@@ -37,6 +37,7 @@ def glucose(
     bench: Bench = BENCH,
     ensemble: cli.Ensemble = None,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -48,6 +49,7 @@ def glucose(
     """
     from ..errors import unknown
     from ..invivo.glucose import glucose_insulin_study
+    from ..workers import chosen
 
     if table not in TABLES:
         raise unknown("table", table, TABLES)
@@ -66,7 +68,7 @@ def glucose(
             workers=workers,
         )
 
-    found = bench.repeats(run, [cell_line], bench.sets(ensemble), quiet)
+    found = bench.repeats(run, [cell_line], bench.sets(ensemble), quiet, chosen(workers, dask))
     if plot is not None:
         from ..plot.glucose import draw_glucose
 

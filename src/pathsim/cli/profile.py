@@ -18,6 +18,7 @@ def profile(
     level: Annotated[float, typer.Option("--level", help="Confidence level of the intervals.")] = 0.95,
     plot: cli.Plot = None,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
     quiet: cli.Quiet = False,
@@ -29,6 +30,7 @@ def profile(
     """
     from ..estimation import identifiability_report, load_fit
     from ..estimation import profile as compute
+    from ..workers import chosen
 
     fit = load_fit(folder)
     model = fit.problem.description.parts[0].model
@@ -39,7 +41,7 @@ def profile(
         done.append(found.name)
         cli.note(f"profile {len(done)} of {count}: {found.name} is {found.verdict}", quiet)
 
-    profiles = compute(fit, only, level, workers, folder=folder, report=report)
+    profiles = compute(fit, only, level, chosen(workers, dask), folder=folder, report=report)
     better = max(p.better for p in profiles.profiles)
     if better > 0.1:
         cli.note(f"a profile found a likelihood {better:.2f} higher than the fit: run more starts", quiet)

@@ -54,6 +54,7 @@ def sensitivity(
     bench: Bench = BENCH,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -61,12 +62,13 @@ def sensitivity(
 ) -> None:
     """Which parameters a readout depends on, locally or over whole ranges, steady state and protocol included."""
     from ..sensitivity import elasticities, morris_effects, sobol_indices
+    from ..workers import chosen
 
     if plot is not None and len(cell_line) > 1:
         raise InputError(f"--plot draws one cell line; {len(cell_line)} are named")
-    opened, own = bench.opened, bench.library
+    opened, own, hands = bench.opened, bench.library, chosen(workers, dask)
     if method is Method.elasticity or vary is None:
-        table = elasticities(opened, cell_line, treatment, readouts, time, vary or None, library=own, workers=workers)
+        table = elasticities(opened, cell_line, treatment, readouts, time, vary or None, library=own, workers=hands)
     if method is not Method.elasticity:
         names = vary or _most_elastic(table, top)
         factors = dict.fromkeys(names, factor)
@@ -74,7 +76,7 @@ def sensitivity(
         sobol, morris = partial(sobol_indices, points=points), partial(morris_effects, trajectories=points)
         vary_all = sobol if method is Method.sobol else morris
         asked = (opened, cell_line, treatment, readouts, time)
-        table = vary_all(*asked, factors=factors, seed=seed, library=own, workers=workers)
+        table = vary_all(*asked, factors=factors, seed=seed, library=own, workers=hands)
         counts = table.groupby("cell_line")[["failed", "simulations"]].first().sum()
         if failed := int(counts["failed"]):
             cli.note(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -55,19 +54,17 @@ def run(
     shard: Annotated[
         str | None, typer.Option("--shard", metavar="I/N", help="Only every N-th chunk, for one job of an array.")
     ] = None,
-    dask: Annotated[
-        str | None, typer.Option("--dask", metavar="ADDRESS", help="Use the Dask cluster of this scheduler.")
-    ] = None,
+    dask: cli.Dask = None,
     quiet: cli.Quiet = False,
 ) -> None:
     """Simulate every well of SPEC.toml into DIR, in chunks that appear whole; a stopped sweep goes on with --resume."""
     from .. import sweep
+    from ..workers import chosen
 
     read = sweep.read_spec(spec)
     part = sweep.Shard.parse(shard) if shard is not None else None
     report = None if quiet else progress_line()
-    where = dask or workers or os.cpu_count() or 1
-    done = sweep.run(read, output, workers=where, resume=resume, shard=part, report=report)
+    done = sweep.run(read, output, workers=chosen(workers, dask), resume=resume, shard=part, report=report)
     if not quiet:
         cli.note(
             f"{done.of_wells} wells in {_clock(done.seconds)}; {output} is complete"

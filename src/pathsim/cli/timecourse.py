@@ -38,6 +38,7 @@ def timecourse(
     bench: Bench = BENCH,
     ensemble: cli.Ensemble = None,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -50,6 +51,7 @@ def timecourse(
     """
     from ..assays.western_blot import western_blot
     from ..lab.protocols import protocols
+    from ..workers import chosen
 
     opened = bench.opened
     standard = protocols(opened.version)
@@ -58,7 +60,7 @@ def timecourse(
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
         return western_blot(opened, lines, treatment, readouts or usual, times, library=bench.library, workers=workers)
 
-    table = bench.with_intervals(run, cell_lines, ensemble)
+    table = bench.with_intervals(run, cell_lines, ensemble, chosen(workers, dask))
     if plot is not None:
         from ..plot.time_course import draw_readouts, units_of
 

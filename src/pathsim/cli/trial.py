@@ -26,6 +26,7 @@ def trial(
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -38,6 +39,7 @@ def trial(
     """
     from ..errors import unknown
     from ..invivo.trial import ASSUMPTIONS, virtual_trial
+    from ..workers import chosen
 
     if table not in TABLES:
         raise unknown("table", table, TABLES)
@@ -49,7 +51,7 @@ def trial(
         seed,
         sets=bench.sets(ensemble) or ({},),
         library=bench.library,
-        workers=workers,
+        workers=chosen(workers, dask),
     )
     for sentence in ASSUMPTIONS:
         cli.note(sentence, quiet)

@@ -30,6 +30,8 @@ def validate(
         ),
     ] = None,
     model: cli.Model = "pi3k_mapk",
+    workers: cli.Workers = None,
+    dask: cli.Dask = None,
     quiet: cli.Quiet = False,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -43,13 +45,18 @@ def validate(
     from ..model import load_model
     from ..scorecard import html_page, read_claims
     from ..scorecard import validate as score
+    from ..workers import chosen
 
     asked = read_claims(claims)
     known = [claim.id for claim in asked]
     raise_together([str(unknown("claim", name, known)) for name in only or () if name not in known])
-    chosen = [claim for claim in asked if not only or claim.id in only]
+    these = [claim for claim in asked if not only or claim.id in only]
     members = cli.parameter_sets(model, ensemble or ("8" if model.partition("@")[0] == "pi3k_mapk" else None))
-    card = score(chosen, load_model(model), ensemble=members, progress=lambda text: cli.note(text, quiet))
+
+    def tell(said: str) -> None:
+        cli.note(said, quiet)
+
+    card = score(these, load_model(model), ensemble=members, progress=tell, workers=chosen(workers, dask) or 1)
     if html is not None:
         write_whole(html, html_page(card, cli.stamp(model).sentence()))
         cli.note(f"wrote {html}", quiet)

@@ -55,6 +55,7 @@ def xenograft(
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -69,6 +70,7 @@ def xenograft(
     from ..errors import InputError, unknown
     from ..invivo import xenograft as run
     from ..invivo.power import logrank_power
+    from ..workers import chosen
 
     if table not in TABLES:
         raise unknown("table", table, TABLES)
@@ -96,7 +98,7 @@ def xenograft(
 
     studies = []
     for line in cell_lines:
-        studies.append(bench.repeats(one, [line], sets, quiet))
+        studies.append(bench.repeats(one, [line], sets, quiet, chosen(workers, dask)))
         for said in studies[-1].best.notes:
             cli.note(said, quiet)
         if not power:

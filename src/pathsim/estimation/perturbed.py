@@ -17,8 +17,8 @@ import numpy as np
 from ..arrays import FloatArray
 from ..errors import InputError, SimulationError
 from ..stats.noise import scaled, unscaled
+from ..workers import Workers, finished
 from .optimise import Ledger, QuasiNewton, quasi_newton
-from .parallel import in_processes
 from .posterior import Posterior
 from .problem import Problem
 from .questions import alone
@@ -44,7 +44,7 @@ def perturbed_fits(
     theta: FloatArray,
     size: int,
     seed: int = 0,
-    workers: int | None = None,
+    workers: Workers = None,
     *,
     farthest: float = math.inf,
     search: QuasiNewton = SEARCH,
@@ -66,7 +66,7 @@ def perturbed_fits(
     job = _Job(problem, theta, derivatives.fisher, seed, search)
     best = -problem.log_likelihood(theta)
     found: dict[int, FloatArray] = {}
-    for number, vector in in_processes(job, range(size), workers):
+    for number, vector in finished(job, range(size), workers):
         found[number] = vector
         if report is not None:
             report(f"{len(found)} of {size} fits to perturbed data")
@@ -84,10 +84,10 @@ class _Job:
     seed: int
     search: QuasiNewton
 
-    def __call__(self, number: int) -> tuple[int, FloatArray]:
+    def __call__(self, number: int) -> FloatArray:
         objective = perturbed(self.problem, self.theta, np.random.default_rng([self.seed, number]))
         search = quasi_newton(Ledger(objective), self.theta, self.search, self.fisher)
-        return number, alone(objective, search).theta
+        return alone(objective, search).theta
 
 
 def perturbed(problem: Problem, theta: FloatArray, rng: np.random.Generator) -> Posterior:

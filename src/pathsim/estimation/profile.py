@@ -27,9 +27,9 @@ from ..linear_algebra import one_thread
 from ..progress import bar
 from ..shown import Shown
 from ..stored_records import json_lines, record_of
+from ..workers import Workers, finished
 from .objective import Derivatives, Objective
 from .optimise import Ledger, TrustRegion, minimise
-from .parallel import in_processes
 from .questions import alone
 from .result import Fit, fingerprint
 from .scales import values_of
@@ -170,7 +170,7 @@ def profile(
     fit: Fit,
     parameters: Iterable[str] | None = None,
     level: float = 0.95,
-    workers: int | None = None,
+    workers: Workers = None,
     *,
     folder: str | Path | None = None,
     report: Callable[[Profile], None] | None = None,
@@ -178,7 +178,7 @@ def profile(
     """Profile likelihoods of ``parameters`` (default all), with confidence intervals of ``level``.
 
     With a ``folder``, profiles are appended to ``profiles.jsonl`` as they finish, and those already there are not
-    computed again. Results do not depend on ``workers`` (processes).
+    computed again. Results do not depend on ``workers`` (as of :func:`fit`).
 
     Raises:
         InputError: an unknown parameter, or a level outside (0, 1).
@@ -196,7 +196,7 @@ def profile(
         path = None if folder is None else Path(folder) / PROFILES_FILE
         done = {} if path is None else _read(path, key, fit.names)
         wanted = [fit.names.index(name) for name in names if name not in done]
-        for found in in_processes(job, wanted, workers):
+        for _, found in finished(job, wanted, workers):
             done[found.name] = found
             further()
             if path is not None:

@@ -17,8 +17,9 @@ from ..errors import InputError
 from ..linear_algebra import one_thread
 from ..progress import bar
 from ..shown import Shown
+from ..workers import Workers, crew
 from .inference_data import draws_of
-from .objective import all_values
+from .objective import Objective, all_values
 from .result import Fit
 from .scales import values_of
 from .uncertainty import Ensemble
@@ -102,6 +103,8 @@ def sample(
     seed: int = 0,
     burn_in: float = 0.3,
     report: Callable[[int], None] | None = None,
+    *,
+    workers: Workers = 1,
 ) -> Sampled:
     """Draw from the posterior (flat within the bounds, times the priors) around the best fit.
 
@@ -110,6 +113,7 @@ def sample(
         walkers: default four per parameter, at least 16.
         burn_in: share of the steps that is thrown away.
         report: called with the number of steps done, ten times.
+        workers: as of :func:`fit`; the walkers of a step are shared out. By default they are simulated together here.
 
     Raises:
         InputError: emcee is not installed, or numbers that make no sense.
@@ -126,21 +130,24 @@ def sample(
     if count < 2 * d or steps < 10 or not 0 <= burn_in < 1:
         raise InputError(f"at least {2 * d} walkers, 10 steps and a burn_in in [0, 1) are needed")
 
-    def log_posterior(thetas: FloatArray) -> FloatArray:
-        inside = ((thetas >= objective.lower) & (thetas <= objective.upper)).all(axis=1)
-        found = np.full(len(thetas), -math.inf)
-        found[inside] = -all_values(objective, thetas[inside])
-        return found
-
     rng = np.random.default_rng(seed)
     values, vectors = np.linalg.eigh(objective.derivatives(fit.theta).fisher)
     spread = np.minimum(1.0 / np.sqrt(np.maximum(values, 1e-12)), 0.05 * np.max(objective.upper - objective.lower))
     start = fit.theta + 0.3 * (rng.standard_normal((count, d)) * spread) @ vectors.T
     edge = 1e-6 * (objective.upper - objective.lower) * rng.random((count, d))  # walkers must not lie in a plane
     start = np.clip(start, objective.lower + edge, objective.upper - edge)
-    sampler = emcee.EnsembleSampler(count, d, log_posterior, vectorize=True)
-    sampler.random_state = np.random.RandomState(rng.integers(2**31)).get_state()
-    with bar("MCMC: steps", steps) as further:
+    with crew(workers, count) as hands, bar("MCMC: steps", steps) as further:
+
+        def log_posterior(thetas: FloatArray) -> FloatArray:
+            inside = ((thetas >= objective.lower) & (thetas <= objective.upper)).all(axis=1)
+            found = np.full(len(thetas), -math.inf)
+            pieces = np.array_split(np.flatnonzero(inside), min(hands.count, max(1, int(inside.sum()))))
+            for place, values in hands.finished(_Values(objective), [thetas[piece] for piece in pieces]):
+                found[pieces[place]] = -values
+            return found
+
+        sampler = emcee.EnsembleSampler(count, d, log_posterior, vectorize=True)
+        sampler.random_state = np.random.RandomState(rng.integers(2**31)).get_state()
         for done, _ in enumerate(sampler.sample(start, iterations=steps), start=1):
             further()
             if report is not None and done % max(steps // 10, 1) == 0:
@@ -149,6 +156,16 @@ def sample(
     return Sampled(
         fit, sampler.get_chain()[first:], sampler.get_log_prob()[first:], float(np.mean(sampler.acceptance_fraction))
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """The values of an objective at vectors (m, d)."""
+
+    objective: Objective
+
+    def __call__(self, thetas: FloatArray) -> FloatArray:
+        return all_values(self.objective, thetas)
 
 
 def split_r_hat(draws: FloatArray) -> float:

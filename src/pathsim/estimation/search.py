@@ -26,11 +26,11 @@ from ..files import append_line, only_user
 from ..linear_algebra import one_thread
 from ..names import listing
 from ..progress import bar
+from ..workers import Workers, in_blocks
 from .descend import Steerable, SuccessiveHalving, descend
 from .evolve import DifferentialEvolution, Screenable, evolve
 from .objective import Fittable, Objective, as_objective
 from .optimise import LBFGSB, Ended, Ledger, Optimiser, QuasiNewton, TrustRegion, minimise
-from .parallel import in_blocks
 from .questions import SPENT, Question, Search, together
 from .result import HEAD_FILE, STARTS_FILE, Fit, Start, line_of, ordered, read_starts, write_head
 
@@ -72,7 +72,7 @@ def fit(
     problem: Objective | Fittable,
     starts: int = 20,
     seed: int = 0,
-    workers: int | None = None,
+    workers: Workers = None,
     *,
     optimiser: Optimiser | None = None,
     candidates: int = 10,
@@ -95,7 +95,8 @@ def fit(
         problem: a problem of any reader, or an :class:`.objective.Objective` of your own.
         starts: number of local searches.
         seed: where the random start points come from; start i is the same however many starts or workers there are.
-        workers: processes; results do not depend on it. Default: as many as there are cores.
+        workers: a number of processes, the address of a Dask scheduler, a Dask client, or any
+            ``concurrent.futures.Executor``; results do not depend on it. Default: as many as there are cores.
         optimiser: default ``TrustRegion()``.
         candidates: random points of which each start takes the best, where no population is evolved.
         populations: how starts find where to search from, in turns, for what is best depends on the problem. With none,
@@ -123,7 +124,7 @@ def fit(
     with nullcontext() if folder is None else only_user(folder, "a fit"), bar("fit: starts", starts) as further:
         done = _open_folder(objective, folder, resume)
         wanted = [number for number in range(starts) if number not in {start.number for start in done}]
-        for finished in in_blocks(job, wanted, workers, job.at_once, objective):
+        for finished in in_blocks(job, wanted, workers, job.at_once):
             done.append(finished)
             further()
             if folder is not None:

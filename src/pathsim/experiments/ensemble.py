@@ -21,6 +21,7 @@ from ..model import Model, models_folder
 from ..progress import bar
 from ..shown import Shown
 from ..table import numeric_cells, read_csv
+from ..workers import Workers, finished
 from .timecourse import system_of
 
 if TYPE_CHECKING:
@@ -156,6 +157,8 @@ def prediction_intervals(
     sets: Iterable[Constants],
     level: float = LEVEL,
     tell: Callable[[str], None] | None = None,
+    *,
+    workers: Workers = 1,
 ) -> Intervals[Study]:
     """Carry out a study under every parameter set: how far what it finds hangs on constants that are not known.
 
@@ -170,6 +173,7 @@ def prediction_intervals(
             file, or ``{}`` (the model as it is) and the shipped ones.
         level: the share of sets that an interval holds.
         tell: called with a sentence as sets are done.
+        workers: as of :func:`pathsim.fit`; by default one study after the other here, each with all processors.
 
     Raises:
         InputError: there are no sets, or ``level`` is no share. Whatever the study raises under the best set; sets
@@ -180,22 +184,41 @@ def prediction_intervals(
         raise InputError("an ensemble needs at least one parameter set")
     if not 0 < level < 1:
         raise InputError(f"level must lie between 0 and 1, not {level!r}")
-    failures: list[str] = []
+    found: dict[int, Study | _Failure] = {}
     with bar("parameter sets", len(chosen)) as further:
-        studies = [run(chosen[0])]  # which says everything that is wrong with the names at once
-        for number, constants in enumerate(chosen[1:], start=1):
+        found[0] = run(chosen[0])  # which says everything that is wrong with the names at once
+        for place, study in finished(_Tried(run), chosen[1:], workers):
+            found[place + 1] = study
             further()
-            try:
-                studies.append(run(constants))
-                said = "done"
-            except PathsimError as error:
-                said = f"left out: {error}"
-                failures.append(f"parameter set {number}: {error}")
             if tell is not None:
-                tell(f"parameter set {number} of {len(chosen) - 1}: {said}")
-    if len(chosen) > 1 and len(studies) == 1:
+                said = f"left out: {study.why}" if isinstance(study, _Failure) else "done"
+                tell(f"parameter set {place + 1} of {len(chosen) - 1}: {said}")
+    in_order = [found[number] for number in range(len(chosen))]
+    failures = [f"parameter set {i}: {one.why}" for i, one in enumerate(in_order) if isinstance(one, _Failure)]
+    if len(chosen) > 1 and len(failures) == len(chosen) - 1:
         raise SimulationError(f"the study failed under all {len(chosen) - 1} parameter sets; {failures[0]}")
+    studies = [one for one in in_order if not isinstance(one, _Failure)]
     return Intervals(tuple(studies), tuple(failures), level)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a study could not be carried out."""
+
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Tried(Generic[Study]):
+    """A study whose failure is a result."""
+
+    run: Callable[[Constants], Study]
+
+    def __call__(self, constants: Constants) -> Study | _Failure:
+        try:
+            return self.run(constants)
+        except PathsimError as error:
+            return _Failure(str(error))
 
 
 @checked

@@ -29,6 +29,7 @@ from ..model import Model
 from ..progress import announced
 from ..shown import Shown
 from ..stats.survival import KaplanMeier, kaplan_meier, log_rank
+from ..workers import Workers, finished
 from .animals import Followed, Pace, Study, calibrate
 from .dosed_cells import prepare
 
@@ -191,7 +192,7 @@ def virtual_trial(
     carried_over: tuple[float, float] = (0.0, 1.0),
     sets: Sequence[Constants] = ({},),
     library: Library | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> VirtualTrial:
     """Simulate a two-arm trial many times.
 
@@ -201,6 +202,7 @@ def virtual_trial(
         carried_over: range of the share of the effect in cells that reaches patients, drawn evenly per trial.
         sets: constants of the model (:func:`pathsim.load_parameter_sets`), taken in turn, so that the spread of
             hazard ratios holds what is not known of them too. Default: the model's own.
+        workers: a number of threads of this machine, or who else works on ``sets``, as of :func:`pathsim.fit`.
 
     Raises:
         InputError: a cohort that does not exist, or numbers that make no sense.
@@ -223,10 +225,10 @@ def virtual_trial(
     raise_together(problems, "virtual trial")
     assert group is not None
     used = sets[:trials]
-    pools = []
-    for number, constants in enumerate(used):
-        share = len(range(number, trials, len(used)))
-        pools.append(_pool(opened, group, patients, share, seed + 1_000_003 * number, shelf, workers, constants))
+    here = workers is None or isinstance(workers, int)
+    job = _Pools(opened, group, patients, trials, seed, shelf, workers if isinstance(workers, int) else None, used)
+    found = dict(finished(job, range(len(used)), 1 if here else workers))
+    pools = [found[number] for number in range(len(used))]
     return _run_trials(group, pools, patients, trials, seed, carried_over)
 
 
@@ -240,6 +242,24 @@ class _Pool:
     resistant: FloatArray
     cells: FloatArray
     endpoint: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class _Pools:
+    """The patients of the trials that each parameter set takes, by its number."""
+
+    model: Model
+    cohort: Cohort
+    patients: int
+    trials: int
+    seed: int
+    library: Library
+    threads: int | None
+    sets: Sequence[Constants]
+
+    def __call__(self, number: int) -> _Pool:
+        share, seed = len(range(number, self.trials, len(self.sets))), self.seed + 1_000_003 * number
+        return _pool(self.model, self.cohort, self.patients, share, seed, self.library, self.threads, self.sets[number])
 
 
 def _pool(

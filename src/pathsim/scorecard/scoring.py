@@ -18,6 +18,7 @@ from ..lab.constants import Constants
 from ..model import Model, load_model
 from ..shown import Shown, shortened
 from ..solve import Rosenbrock
+from ..workers import Workers, finished
 from .claims import CONFIDENCE, SCORED, Check, Claim
 from .experiments import EXPERIMENTS
 from .expressions import evaluate
@@ -164,18 +165,22 @@ def validate(
     library: Library | None = None,
     ensemble: Sequence[Constants] = (),
     progress: Progress = lambda _: None,
+    workers: Workers = 1,
 ) -> Scorecard:
-    """Run every claim on the model, with intervals over ``ensemble``, and those read in culture on two null models."""
+    """Run every claim on the model, with intervals over ``ensemble``, and those read in culture on two null models.
+
+    ``workers`` as of :func:`pathsim.fit`; by default all is done here, with one thread per processor.
+    """
     opened = model or load_model("pi3k_mapk")
     shelf = library or default_library(opened.version)
     progress(f"{len(claims)} claims on the model and {len(ensemble)} parameter sets")
-    verdicts = _run(claims, opened, shelf, [{}, *ensemble], {})
+    verdicts = _run(claims, opened, shelf, [{}, *ensemble], {}, workers)
     progress("the same claims without feedback")
     in_culture = [claim for claim in claims if not claim.experiment]
     cut = feedback_free(opened, shelf, [line for claim in in_culture for line in _lines_of(claim)])
-    without_feedback = _run(in_culture, opened, shelf, [{}], cut)
+    without_feedback = _run(in_culture, opened, shelf, [{}], cut, workers)
     progress("the same claims with drugs that do nothing")
-    inert = _run(in_culture, opened, without_drug_effects(shelf), [{}], {})
+    inert = _run(in_culture, opened, without_drug_effects(shelf), [{}], {}, workers)
     return Scorecard(
         tuple(verdicts), {"feedback_free": tuple(without_feedback), "no_effect": tuple(inert)}, len(ensemble)
     )
@@ -186,7 +191,12 @@ def _lines_of(claim: Claim) -> list[str]:
 
 
 def _run(
-    claims: Sequence[Claim], model: Model, library: Library, sets: Sequence[Constants], lines: Mapping[str, CellLine]
+    claims: Sequence[Claim],
+    model: Model,
+    library: Library,
+    sets: Sequence[Constants],
+    lines: Mapping[str, CellLine],
+    workers: Workers,
 ) -> list[Verdict]:
     """All readings of all claims in few batches, by how long they run; a claim whose readings fail is run alone."""
     wanted = [
@@ -196,9 +206,11 @@ def _run(
         for item in claim.measures
         for reading in item.readings(line)
     ]
-    taken = read_all(list(dict.fromkeys(wanted)), model, library, sets, lines)
-    measured: dict[str, Mapping[str, float] | str] = {}
-    return [_judge(claim, taken, model, library, measured) for claim in claims]
+    taken = read_all(list(dict.fromkeys(wanted)), model, library, sets, lines, workers)
+    names = list(dict.fromkeys(claim.experiment for claim in claims if claim.experiment in EXPERIMENTS))
+    found = dict(finished(_Experiment(model, library), names, workers))
+    measured = {name: found[place] for place, name in enumerate(names)}
+    return [_judge(claim, taken, measured) for claim in claims]
 
 
 def read_all(
@@ -207,24 +219,56 @@ def read_all(
     library: Library,
     sets: Sequence[Constants],
     lines: Mapping[str, CellLine],
+    workers: Workers = 1,
 ) -> dict[Reading, FloatArray | str]:
-    """Every reading under every set, in few batches, by how long they run; one that fails is why, in words."""
-    solver = Rosenbrock(rtol=1e-5, atol=1e-8)
+    """Every reading under every set, in few batches, by how long they run (for others than this process, and by line);
+    one that fails is why, in words."""
     latest: dict[tuple[str, str], float] = {}
     for reading in readings:
         key = (reading.cell_line, reading.treatment)
         latest[key] = max(latest.get(key, 0.0), reading.time_min)
-    groups: dict[float, list[Reading]] = {}
+    groups: dict[tuple[float, str], list[Reading]] = {}
     for reading in readings:
-        groups.setdefault(latest[reading.cell_line, reading.treatment], []).append(reading)
+        apart = "" if workers == 1 else reading.cell_line
+        groups.setdefault((latest[reading.cell_line, reading.treatment], apart), []).append(reading)
     taken: dict[Reading, FloatArray | str] = {}
-    for members in groups.values():
-        try:
-            values = take_readings(model, members, sets, library, solver, lines=lines)
-            taken.update({reading: values[:, n] for n, reading in enumerate(members)})
-        except PathsimError:
-            taken.update(_one_by_one(members, model, library, sets, lines))
+    job, batches = _Taken(model, library, sets, lines), sorted(groups.values(), key=len, reverse=True)
+    for place, values in finished(job, batches, workers):
+        taken.update(zip(batches[place], values, strict=True))
     return taken
+
+
+@dataclass(frozen=True, eq=False)
+class _Taken:
+    """A batch of readings under every set."""
+
+    model: Model
+    library: Library
+    sets: Sequence[Constants]
+    lines: Mapping[str, CellLine]
+
+    def __call__(self, members: Sequence[Reading]) -> list[FloatArray | str]:
+        solver = Rosenbrock(rtol=1e-5, atol=1e-8)
+        try:
+            values = take_readings(self.model, members, self.sets, self.library, solver, lines=self.lines)
+            return [values[:, n] for n in range(len(members))]
+        except PathsimError:
+            found = _one_by_one(members, self.model, self.library, self.sets, self.lines)
+            return [found[reading] for reading in members]
+
+
+@dataclass(frozen=True, eq=False)
+class _Experiment:
+    """An experiment by its name: its numbers, or why it did not run."""
+
+    model: Model
+    library: Library
+
+    def __call__(self, name: str) -> Mapping[str, float] | str:
+        try:
+            return EXPERIMENTS[name](self.model, self.library)
+        except PathsimError as error:
+            return str(error)
 
 
 def _one_by_one(
@@ -246,12 +290,10 @@ def _one_by_one(
 def _judge(
     claim: Claim,
     taken: Mapping[Reading, FloatArray | str],
-    model: Model,
-    library: Library,
-    measured: dict[str, Mapping[str, float] | str],
+    measured: Mapping[str, Mapping[str, float] | str],
 ) -> Verdict:
     if claim.experiment:
-        return _judge_experiment(claim, model, library, measured)
+        return _judge_experiment(claim, measured)
     findings: list[Finding] = []
     by_line: list[bool] = []
     for line in claim.lines:
@@ -305,20 +347,13 @@ def _why(claim: Claim, findings: Sequence[Finding]) -> str:
     return f"{first}{more}. {claim.comment}".strip()
 
 
-def _judge_experiment(
-    claim: Claim, model: Model, library: Library, measured: dict[str, Mapping[str, float] | str]
-) -> Verdict:
+def _judge_experiment(claim: Claim, measured: Mapping[str, Mapping[str, float] | str]) -> Verdict:
     """Claims that share an experiment share one run of it; one that does not run counts as failed, with the reason."""
     name = claim.experiment
-    if name not in EXPERIMENTS:
+    if name not in measured:
         return Verdict(
             claim, (), False, False, f"did not run: experiment '{name}' is not built. {claim.comment}".strip()
         )
-    if name not in measured:
-        try:
-            measured[name] = EXPERIMENTS[name](model, library)
-        except PathsimError as error:
-            measured[name] = str(error)
     numbers = measured[name]
     if isinstance(numbers, str):
         return Verdict(claim, (), False, False, f"did not run: {numbers}")

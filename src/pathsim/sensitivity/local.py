@@ -14,6 +14,7 @@ from ..checked import checked
 from ..errors import InputError, PathsimError, SimulationError, raise_together, repeated, unknown
 from ..experiments.conditions import resting_medium
 from ..experiments.timecourse import system_of
+from ..experiments.wells import WellReadings
 from ..lab import CellLine, Library, default_library
 from ..model import Model, load_model
 from ..progress import announced
@@ -22,6 +23,7 @@ from ..sweep.axes import Axis, Kind, Range, read_axis
 from ..sweep.design import Design, line_settings
 from ..sweep.protocol import read_media, read_protocol
 from ..units import times_min
+from ..workers import Workers, crew
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,8 @@ Interval = str | tuple[float, float]
 TIGHT = Rosenbrock(rtol=1e-9, atol=1e-12)
 AT_ONCE = 10_000
 """Wells simulated at once, which bounds memory."""
+LEAST_AT_ONCE = 64
+"""Wells that are worth sending to a worker elsewhere."""
 _CONSTANTS = ("source", "estimate", "calibrated")
 
 
@@ -56,27 +60,44 @@ class Setup:
         """The parameters that vary."""
         return [axis.name for axis in self.design.axes]
 
-    def read(self, values: FloatArray, workers: int | None, most_failures: float = 0.0) -> FloatArray:
+    def read(self, values: FloatArray, workers: Workers, most_failures: float = 0.0) -> FloatArray:
         """Readouts (n, readouts) for parameter values (n, axes); NaN for sets that could not be simulated.
 
         Raises :class:`SimulationError` naming the first such set when they are more than a share ``most_failures``.
         """
+        here = workers is None or isinstance(workers, int)
+        threads = workers if workers is None or isinstance(workers, int) else 1
+        with crew(1 if here else workers, len(values)) as hands:
+            part = len(values) if here else max(LEAST_AT_ONCE, -(-len(values) // (4 * hands.count)))
+            most = max(1, min(part, AT_ONCE))
+            pieces = [values[first : first + most] for first in range(0, len(values), most)]
+            readings = dict(hands.finished(_Readings(self, threads), pieces))
         found, failed, first_said = [], 0, ""
-        for first in range(0, len(values), AT_ONCE):
-            piece = values[first : first + AT_ONCE]
-            axes = {name: piece[:, i] for i, name in enumerate(self.names)}
-            line = np.zeros(len(piece), dtype=np.int64)
-            readings = self.design.measure(self.design.protocols[0], line, axes, workers)
-            if readings.failures and not failed:
-                row, said = next(iter(readings.failures.items()))
+        for place, piece in enumerate(pieces):
+            read = readings[place]
+            if read.failures and not failed:
+                row, said = next(iter(read.failures.items()))
                 where = ", ".join(f"{name} {value:g}" for name, value in zip(self.names, piece[row], strict=True))
                 first_said = f"with {where}: {said}"
-            failed += len(readings.failures)
-            found.append(readings.values[:, 0, :])
+            failed += len(read.failures)
+            found.append(read.values[:, 0, :])
         if failed > most_failures * len(values):
             share = f"{failed} of {len(values)}"
             raise SimulationError(f"{share} sets of parameters failed; narrow their ranges; {first_said}")
         return np.vstack(found)
+
+
+@dataclass(frozen=True, eq=False)
+class _Readings:
+    """Readings of a condition for parameter values (n, axes), by so many threads."""
+
+    setup: Setup
+    threads: int | None
+
+    def __call__(self, values: FloatArray) -> WellReadings:
+        design = self.setup.design
+        axes = {name: values[:, i] for i, name in enumerate(self.setup.names)}
+        return design.measure(design.protocols[0], np.zeros(len(values), dtype=np.int64), axes, self.threads)
 
 
 def set_up(
@@ -148,7 +169,7 @@ def elasticities(
     step: float = 1e-3,
     library: Library | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> pd.DataFrame:
     """Elasticities d ln(readout) / d ln(parameter) of a condition, the whole protocol included.
 
@@ -161,6 +182,7 @@ def elasticities(
         parameters: names; default every constant of the model that has a source, is estimated or calibrated (all
             constants where the model annotates none), above zero in this line.
         step: half the difference in ln(parameter); the error falls with its square.
+        workers: a number of threads of this machine, or who else works, as of :func:`pathsim.fit`.
 
     Returns:
         One row per readout and parameter: ``cell_line, treatment, time_min, readout, readout_value, parameter,

@@ -23,6 +23,7 @@ from ..lab import CellLine, Library
 from ..model import Model
 from ..progress import announced
 from ..solve import Rosenbrock, Solver
+from ..workers import Workers
 from .local import Interval, Setup, at_shares, intervals, of_each, set_up
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def sobol_indices(
     resamples: int = 200,
     library: Library | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> pd.DataFrame:
     """Sobol indices of readouts, with bootstrap intervals.
 
@@ -151,7 +152,7 @@ def morris_effects(
     confidence: float = 0.95,
     library: Library | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> pd.DataFrame:
     """Elementary effects (Morris 1991, Technometrics 33:161; mu* of Campolongo 2007), needs the extra [sensitivity].
 

@@ -2,8 +2,8 @@
 
 In comes a sweep file (:func:`read_spec`, its keys are told in ``spec.py``); out comes a folder with one file per chunk
 (:func:`run`), and one table of all (:func:`merge`). ``axes.py`` and ``sampling.py`` say which wells there are,
-``protocol.py`` and ``design.py`` what each of them is, ``chunk.py`` makes the rows of some of them, ``running.py`` and
-``cluster.py`` spread chunks over threads and Dask workers, ``folder.py`` holds what is done and what is left.
+``protocol.py`` and ``design.py`` what each of them is, ``chunk.py`` makes the rows of some of them, ``running.py``
+spreads chunks over threads or over workers elsewhere, ``folder.py`` holds what is done and what is left.
 """
 
 from ..names import listing

@@ -1,20 +1,19 @@
-"""Running a sweep: chunks over threads of this machine or over a cluster, written as they finish."""
+"""Running a sweep: chunks over threads of this machine or over workers elsewhere, written as they finish."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..checked import checked
 from ..progress import bar
-from ..threads import threads
+from ..threads import processors, threads
+from ..workers import Crew, Workers, crew
 from .chunk import Chunk, make_chunk
-from .cluster import connect, on_cluster
 from .folder import Manifest, Shard, keep_chunk, open_folder, plan_manifest, sweep_out
 from .spec import Spec
 
@@ -52,7 +51,7 @@ def run(
     spec: Spec,
     folder: str | Path,
     *,
-    workers: int | str = 1,
+    workers: Workers = 1,
     resume: bool = False,
     shard: Shard | None = None,
     report: Report | None = None,
@@ -63,7 +62,8 @@ def run(
     they were written, and the folder ends up the same to the byte, for any number of workers, shards and stops.
 
     Args:
-        workers: threads of this machine, or the address of the scheduler of a Dask cluster (``"tcp://host:8786"``).
+        workers: a number of threads of this machine (None: one per processor), or who else works, as of
+            :func:`pathsim.fit`; no files are shared with them: chunks are sent back and written here.
 
     Raises:
         InputError: ``folder`` holds another sweep, or this one without ``resume``; no scheduler answers.
@@ -71,20 +71,36 @@ def run(
 
     >>> progress = ps.sweep.run(ps.sweep.read_spec("sweep.toml"), "out", workers=4, resume=True)  # doctest: +SKIP
     """
-    cluster: AbstractContextManager[Any] = connect(workers) if isinstance(workers, str) else nullcontext()
-    with cluster as client:
+    here = workers is None or isinstance(workers, int)
+    with crew(1 if here else workers, spec.design.wells) as hands:
         target = Path(folder)
         manifest = plan_manifest(spec)
         left = open_folder(target, manifest, resume, shard or Shard())
         sweep_out(target, manifest, left)
-        if isinstance(workers, int):
+        if workers is None or isinstance(workers, int):
             if left:
                 spec.design.read(0, min(WARM_UP, spec.design.wells))
-            chunks = _on_threads(spec, left, workers)
+            chunks = _on_threads(spec, left, processors(workers))
         else:
-            chunks = on_cluster(client, spec, left)
+            chunks = _elsewhere(hands, spec, left)
         with closing(chunks) as finished:
             return _collect(spec, target, manifest, left, finished, report)
+
+
+def _elsewhere(hands: Crew, spec: Spec, left: list[int]) -> Generator[tuple[int, Chunk]]:
+    """Chunks as workers elsewhere finish them."""
+    for place, chunk in hands.finished(_Chunks(spec), left):
+        yield left[place], chunk
+
+
+@dataclass(frozen=True, eq=False)
+class _Chunks:
+    """The chunks of a sweep by their numbers."""
+
+    spec: Spec
+
+    def __call__(self, number: int) -> Chunk:
+        return make_chunk(self.spec.design, *self.spec.wells_of(number), self.spec.format)
 
 
 def _collect(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 from ...arrays import FloatArray, IntArray
 from ...cache import source_of
 from ...progress import bar
-from ...threads import once, stop_if_asked, threads
+from ...threads import once, processors, stop_if_asked, threads
 from ..equations.system import System
 from ..llvm import jit
 from ..llvm import layout as rows
@@ -420,7 +419,7 @@ def run(
     if n_rows == 0:
         return
     settings = settings_of(*tolerances, until_steady=until_steady)
-    count = min(workers or os.cpu_count() or 1, -(-n_rows // LANES))
+    count = min(processors(workers), -(-n_rows // LANES))
     factor = engine.factor_address(n_rows)
 
     def simulate(first: int, last: int) -> None:

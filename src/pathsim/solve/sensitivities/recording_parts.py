@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from ...arrays import FloatArray
-from ...threads import threads
+from ...threads import processors, threads
 from ..equations.system import System
 from ..integrate.batch import Rows, settle_rows
 from ..llvm.layout import LANES
@@ -109,7 +108,7 @@ def record_parts(
     """:func:`recording.record_rows` by ``workers`` threads (default: one per processor); ``times`` is
     (n, times)."""
     groups = -(-len(settings) // LANES)
-    threads = max(1, min(workers or os.cpu_count() or 1, groups // WORTH_A_THREAD))
+    threads = max(1, min(processors(workers), groups // WORTH_A_THREAD))
     size = max(1, -(-groups // threads)) * LANES
     pieces = [slice(first, first + size) for first in range(0, max(len(settings), 1), size)]
     return Parts(
