@@ -47,6 +47,7 @@ from .resistance import escalate as escalate
 from .resistance import washout as washout
 from .solve import BDF as BDF
 from .solve import LSODA as LSODA
+from .solve import Extrapolation as Extrapolation
 from .solve import Rosenbrock as Rosenbrock
 from .stats import growth_rate as growth_rate
 from .stats import hill as hill

@@ -2,7 +2,8 @@
 
 Reference solutions: F. Mazzia and C. Magherini, Test Set for Initial Value Problem Solvers, release 2.4, University of
 Bari (2008), computed there with 20 and more digits. Problems: H. H. Robertson (1966); HIRES, E. Schäfer (1975);
-POLLU, J. G. Verwer (1994); OREGO, R. J. Field and R. M. Noyes (1974).
+POLLU, J. G. Verwer (1994); OREGO, R. J. Field and R. M. Noyes (1974); VDPOL,
+B. van der Pol (1926), in the scaled time of the test set.
 """
 
 from __future__ import annotations
@@ -75,6 +76,12 @@ OREGO = Problem(
     end=360.0,
     published=(0.1000814870318523e1, 0.1228178521549917e4, 0.1320554942846706e3),
 )
+VDPOL = Problem(
+    rates=("y2", "1e6*((1 - y1^2)*y2 - y1)"),
+    start={1: 2.0},
+    end=2.0,
+    published=(0.1706167732170483e1, -0.8928097010247975),
+)
 _POLLU_CONSTANTS = (
     0.35, 26.6, 1.23e4, 8.6e-4, 8.2e-4, 1.5e4, 1.3e-4, 2.4e4, 1.65e4, 9e3, 0.022, 1.2e4, 1.88, 1.63e4, 4.8e6, 3.5e-4,
     1.75e-2, 1e8, 4.44e11, 1.24e3, 2.1, 5.78, 4.74e-2, 1.78e3, 3.12,
@@ -135,4 +142,4 @@ POLLU = Problem(
     ),
 )
 
-PROBLEMS = {"Robertson": ROBERTSON, "HIRES": HIRES, "OREGO": OREGO, "POLLU": POLLU}
+PROBLEMS = {"Robertson": ROBERTSON, "HIRES": HIRES, "OREGO": OREGO, "VDPOL": VDPOL, "POLLU": POLLU}

@@ -17,7 +17,7 @@ from ..errors import InputError, SimulationError, raise_together
 from ..model import Model, load_model, without_value
 from ..progress import announced
 from ..shown import Shown, shortened
-from ..solve import Rosenbrock, Rows, Single, Solver, System, build_system, run_rows
+from ..solve import Extrapolation, Rosenbrock, Rows, Single, Solver, System, build_system, run_rows
 from ..units import numbers
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Simulator:
 
     @cached_property
     def _single(self) -> Single | None:
-        if not isinstance(self.solver, Rosenbrock):
+        if not isinstance(self.solver, Rosenbrock | Extrapolation):
             return None
         return Single(self.system, self._base, self._columns, self.times, self._nodes, self.solver)
 

@@ -6,6 +6,7 @@ importing only from those before it:
 - ``equations``: a model as an expression graph, its Jacobian, its elimination order.
 - ``llvm``: everything that writes, compiles or loads machine code.
 - ``rosenbrock``: the methods and their steps: plain, forward, backward.
+- ``extrapolation``: the method for one simulation at a time, its columns in the lanes.
 - ``reference``: the readable reference implementation, and scipy's solvers.
 - ``integrate``: the integration loop, discontinuities, events, steady states, many rows and single ones.
 - ``sensitivities``: recorded steps and their derivatives, forward and adjoint.
@@ -18,7 +19,7 @@ from .equations.system import System
 from .integrate.batch import Rows, engine_of, run_rows, settle_rows
 from .integrate.single import Single
 from .rosenbrock.tableau import RODAS4P, RODAS5P
-from .solvers import BDF, LSODA, Rosenbrock, Solver
+from .solvers import BDF, LSODA, Extrapolation, Rosenbrock, Solver
 from .status import Status
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "LSODA",
     "RODAS4P",
     "RODAS5P",
+    "Extrapolation",
     "Rosenbrock",
     "Rows",
     "Single",

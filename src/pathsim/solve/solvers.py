@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..checked import check_fields
 from ..errors import InputError
+from .extrapolation.scheme import EXTRAPOLATION8, Scheme
 from .rosenbrock.tableau import RODAS5P, Tableau
 
 LONGEST = 1e50
@@ -35,6 +36,33 @@ class Rosenbrock:
         check_fields(self)
         check_tolerances(self.rtol, self.atol, self.max_steps)
 
+    @property
+    def method(self) -> Tableau:
+        return self.tableau
+
+
+@dataclass(frozen=True, slots=True)
+class Extrapolation:
+    """Extrapolation of order 8, for one simulation at a time: its columns take the lanes side by side.
+
+    Few long steps where the tolerance is tight: from ``rtol`` 1e-6 down it takes less time than :class:`Rosenbrock` for
+    the same accuracy, the less the tighter, and in sweeps more, for there full lanes are faster. Tolerances are as
+    those of :class:`Rosenbrock`. Steady states are found, and gradients computed, with the Rosenbrock method of the
+    same tolerances. A row's numbers are the same whatever runs beside it.
+    """
+
+    rtol: float = 1e-6
+    atol: float | None = None
+    max_steps: int = 100_000
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_tolerances(self.rtol, self.atol, self.max_steps)
+
+    @property
+    def method(self) -> Scheme:
+        return EXTRAPOLATION8
+
 
 @dataclass(frozen=True, slots=True)
 class LSODA:
@@ -62,7 +90,7 @@ class BDF:
         check_tolerances(self.rtol, self.atol, self.max_steps)
 
 
-Solver = Rosenbrock | LSODA | BDF
+Solver = Rosenbrock | Extrapolation | LSODA | BDF
 
 
 def check_tolerances(rtol: float, atol: float | None, max_steps: int) -> None:

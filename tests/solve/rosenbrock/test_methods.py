@@ -6,18 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from one_attempt import compiled_step
 from small_models import course, rows, system
 from stiff_problems import HIRES, OREGO
 
-from pathsim.arrays import FloatArray
-from pathsim.solve import LSODA, Rosenbrock, System
-from pathsim.solve.integrate.batch import engine_of
-from pathsim.solve.llvm import layout as at_row
-from pathsim.solve.llvm.calls import call2, call3, call6, call_step
-from pathsim.solve.llvm.layout import LANES, place
+from pathsim.solve import LSODA, Rosenbrock
 from pathsim.solve.reference.functions import ReferenceFunctions
-from pathsim.solve.reference.steps import rosenbrock_step
-from pathsim.solve.rosenbrock.step import POINTERS
+from pathsim.solve.reference.steps import one_step
 from pathsim.solve.rosenbrock.tableau import RODAS5P
 
 BERNOULLI = "x' = -x + sin(time)*x^2; x = 0.5;"  # 1/x = (sin t + cos t)/2 + 1.5 e^t
@@ -36,7 +31,7 @@ def test_the_order_of_fixed_steps_is_five() -> None:
     for h in sizes:
         x, p = np.array([0.5]), np.array([])
         for i in range(round(2 / h)):
-            x, _, _ = rosenbrock_step(functions, i * h, x, p, h, Rosenbrock())
+            x, _, _ = one_step(functions, i * h, x, p, h, Rosenbrock())
         errors.append(abs(x[0] - bernoulli(2.0)))
     slopes = np.diff(np.log(errors)) / np.diff(np.log(sizes))
     assert np.all(np.abs(slopes[1:] - RODAS5P.order) < 0.35), slopes
@@ -46,7 +41,7 @@ def test_the_dense_output_is_of_order_four() -> None:
     functions = ReferenceFunctions(system(BERNOULLI), [])
     sizes, errors = 2.0 ** -np.arange(2, 6), []
     for h in sizes:
-        _, _, curve = rosenbrock_step(functions, 0.0, np.array([0.5]), np.array([]), h, Rosenbrock())
+        _, _, curve = one_step(functions, 0.0, np.array([0.5]), np.array([]), h, Rosenbrock())
         errors.append(abs(curve(0.4 * h)[0] - bernoulli(0.4 * h)))
     slopes = np.diff(np.log(errors)) / np.diff(np.log(sizes))
     assert np.all(slopes > 4.5), slopes  # the error of one step is one order higher
@@ -75,48 +70,11 @@ def test_the_compiled_step_is_its_reference_to_rounding(text: str) -> None:
     start = np.array(functions.start(0.0, [], equations.raw()))
     p, x = start[: len(equations.parameters)], start[len(equations.parameters) :]
     for t, h in ((0.0, 1e-3), (0.25, 0.03), (1.0, 0.4)):
-        y1, error, curve = rosenbrock_step(functions, t, x, p, h, Rosenbrock(rtol=1e-3, atol=1e-6))
-        compiled, inside = _compiled_step(equations, p, x, t, h)
+        y1, error, curve = one_step(functions, t, x, p, h, Rosenbrock(rtol=1e-3, atol=1e-6))
+        compiled, inside = compiled_step(equations, p, x, t, h, RODAS5P)
         unit = np.abs(x) + np.abs(y1) + 1e-9
         assert np.max(np.abs(compiled - y1) / unit) < 2e-11, (t, h, error)
         assert np.max(np.abs(inside - curve(t + 0.4 * h)) / unit) < 2e-11
-
-
-def _compiled_step(
-    equations: System, p: FloatArray, x: FloatArray, t: float, h: float
-) -> tuple[FloatArray, FloatArray]:
-    """One attempt of the machine code from (t, x): the new state, and the state at 0.4 of the step."""
-    engine = engine_of(equations)
-    code, workspace = engine.addresses(engine.output_code(())), engine.workspace(0)
-    at, F = workspace.layout, workspace.F
-    workspace.table[POINTERS.index("f_factor")] = engine.factor_address(1)
-    for row, value in (
-        (at_row.T, t),
-        (at_row.H, h),
-        (at_row.STOP, t + h),
-        (at_row.AIM, t + h),
-        (at_row.LANDS, 1.0),
-        (at_row.TARGET, t + h),
-        (at_row.LIVE, 1.0),
-        (at_row.LIMIT, 10.0),
-        (at_row.OLD_ERROR, 1.0),
-        (at_row.OWN, 1e-6),
-        (at_row.THETA, 0.4),
-    ):
-        F[row] = value
-    F[at.p : at.p + len(p)] = p[:, None]
-    F[at.y : at.y + len(x)] = x[engine.order][:, None]
-    call2(code.prep, place(at, at.p), place(at, at.k))
-    n8 = at.n * LANES
-    call_step(code.step, at.table, n8, 1, 1e-3, 1.0 / at.n)
-    call3(code.prepare_dense, place(at, at.U), place(at, at.D), n8)
-    call6(code.dense, place(at, at.y), place(at, at.yn), place(at, at.D), place(at, at_row.THETA), place(at, at.xs), n8)
-    found = F[at.yn : at.yn + at.n], F[at.xs : at.xs + at.n]
-    new, inside = np.empty(at.n), np.empty(at.n)
-    for target, values in zip((new, inside), found, strict=True):
-        assert (values == values[:, :1]).all(), "lanes with equal contents must give equal bits"
-        target[engine.order] = values[:, 0]
-    return new, inside
 
 
 def test_linear_systems_follow_the_matrix_exponential() -> None:

@@ -12,10 +12,10 @@ import numpy as np
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..llvm.layout import STATE, STATUS, STEPS_TAKEN, TIME, Results
-from ..rosenbrock.tableau import RODAS5P, Tableau
-from ..solvers import LONGEST, Rosenbrock, Solver
+from ..rosenbrock.tableau import RODAS5P
+from ..solvers import LONGEST, Extrapolation, Rosenbrock, Solver
 from ..status import Status, culprit
-from .engine import Engine, run
+from .engine import Engine, Method, run
 from .steady_state import RowsAtRest, Settled, refine
 
 if TYPE_CHECKING:
@@ -88,10 +88,12 @@ def settle_rows(
     """The steady state of each row, as :func:`run_rows` with one sample and the last states kept.
 
     The one reached from the start states; a row that reaches none has the status NO_STEADY_STATE. ``visit`` is called
-    with the numbers of rows that came to rest and these rows, some at a time, where the solver is Rosenbrock and the
+    with the numbers of rows that came to rest and these rows, some at a time, where the solver is of the engine and the
     system has no events.
     """
     times = np.array([[LONGEST]])
+    if isinstance(solver, Extrapolation):
+        solver = Rosenbrock(solver.rtol, solver.atol, solver.max_steps)
     rows = _run(system, settings, times, outputs, solver, columns, start_states, True, workers, until_steady=True)
     columns = np.arange(len(system.defaults), dtype=np.int64) if columns is None else columns
     return at_rest(rows, settings, solver or Rosenbrock(), columns, outputs, start_states, visit)
@@ -165,7 +167,7 @@ def _run(
         steps=np.zeros(n, dtype=np.int64),
         x=np.empty((n if last_states else 0, len(system.states))),
     )
-    if isinstance(solver, Rosenbrock):
+    if isinstance(solver, Rosenbrock | Extrapolation):
         _by_engine(rows, settings, columns, times, nodes, solver, start_states, until_steady, workers)
     else:
         _by_reference(rows, settings, columns, times, nodes, solver, start_states, until_steady)
@@ -178,12 +180,12 @@ def _by_engine(
     columns: IntArray,
     times: FloatArray,
     nodes: tuple[int, ...],
-    solver: Rosenbrock,
+    solver: Rosenbrock | Extrapolation,
     start_states: FloatArray | None,
     until_steady: bool,
     workers: int | None,
 ) -> None:
-    engine = engine_of(rows.system, solver.tableau)
+    engine = engine_of(rows.system, solver.method)
     order = engine.order
     starts = np.empty((0, len(order))) if start_states is None else np.ascontiguousarray(start_states[:, order])
     ends = np.empty((len(settings), 4))
@@ -235,14 +237,14 @@ def settled_of(
     return done, Settled(columns, settings[done], starts, rows.x[done][:, order], rows.time[done])
 
 
-def engine_of(system: System, tableau: Tableau = RODAS5P) -> Engine:
+def engine_of(system: System, method: Method = RODAS5P) -> Engine:
     """The engine of a system and a method, compiled once."""
-    return _engine(system, tableau)
+    return _engine(system, method)
 
 
 @lru_cache(maxsize=64)
-def _engine(system: System, tableau: Tableau) -> Engine:
-    return Engine(system, tableau)
+def _engine(system: System, method: Method) -> Engine:
+    return Engine(system, method)
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from ...cache import source_of
 from ...progress import bar
 from ...threads import once, processors, stop_if_asked, threads
 from ..equations.system import System
+from ..extrapolation.scheme import Scheme
+from ..extrapolation.step import extrapolation_module
 from ..llvm import jit
 from ..llvm import layout as rows
 from ..llvm.codegen import (
@@ -30,9 +32,10 @@ from ..llvm.codegen import (
 from ..llvm.layout import LANES, Code, Discrete, Job, Layout, Results
 from ..llvm.loops import Words, compiled
 from ..llvm.machine import machine
+from ..llvm.one_step import POINTERS, SIZES
 from ..llvm.vector_maths import maths_module
 from ..rosenbrock.factorisation import lu_tables
-from ..rosenbrock.step import POINTERS, step_module
+from ..rosenbrock.step import step_module
 from ..rosenbrock.tableau import RODAS5P, Tableau
 from . import loop as lanes
 from .recorder import Tape, nothing_recorded
@@ -59,20 +62,26 @@ MOST_ARRANGED = 8
 UNTOUCHED = (0.0, 0.0, -1.0, 0.0)
 """``Results.ends`` of a row that nobody has begun."""
 
+Method = Tableau | Scheme
+"""What steps follow from."""
+M = TypeVar("M", Tableau, Scheme)
+
 _FACTOR = POINTERS.index("f_factor")
 _KINDS = {"lt": rows.LT, "le": rows.LE, "floor": rows.FLOOR, "eq": rows.EQ}
 
 
 @once
-def step_code(tableau: Tableau) -> jit.Code:
+def step_code(method: Method) -> jit.Code:
     """The compiled step of a method, shared by all systems."""
-    return method_code("step", step_module, tableau)
+    if isinstance(method, Scheme):
+        return method_code("extrapolation", extrapolation_module, method)
+    return method_code("step", step_module, method)
 
 
-def method_code(name: str, write: Callable[[Tableau, bool], str], tableau: Tableau) -> jit.Code:
+def method_code(name: str, write: Callable[[M, bool], str], method: M) -> jit.Code:
     """Code that depends on the method but on no model."""
-    identity = identity_of(name) + repr(tuple(tableau)).encode()
-    return jit.compile_lazily(identity, lambda: write(tableau, machine().fused), optimise=True)
+    identity = identity_of(name) + repr(tuple(method)).encode()
+    return jit.compile_lazily(identity, lambda: write(method, machine().fused), optimise=True)
 
 
 @once
@@ -93,7 +102,7 @@ class Engine:
     """Machine code for one system, and memory for it to work in; outputs are compiled when first asked for."""
 
     system: System
-    tableau: Tableau = RODAS5P
+    method: Method = RODAS5P
     plain: bool = False
     """Whether the integration loop runs as the Python it is written in: slow, the same bits, for tests."""
 
@@ -132,7 +141,7 @@ class Engine:
             return self.code.addresses["factor"]
         if rows >= MANY_ROWS or "written_factor" in self.__dict__:
             return self.written_factor.addresses["factor"]
-        return step_code(self.tableau).addresses["table_factor"]
+        return step_code(self.method).addresses["table_factor"]
 
     @cached_property
     def tables(self) -> dict[str, IntArray] | None:
@@ -200,7 +209,7 @@ class Engine:
 
     def addresses(self, outputs: jit.Code) -> Code:
         """Where the integration loop finds every function; 0 for what this system does not have."""
-        model, step = self.code.addresses, step_code(self.tableau).addresses
+        model, step = self.code.addresses, step_code(self.method).addresses
         return Code(
             **{
                 name: model.get(name, 0)
@@ -219,7 +228,7 @@ class Engine:
                     "jacobian",
                 )
             },
-            **{name: step[name] for name in ("step", "record", "prepare_dense", "dense", "commit")},
+            **{name: step.get(name, 0) for name in ("step", "record", "prepare_dense", "dense", "commit")},
             outputs=outputs.addresses["outputs"],
         )
 
@@ -233,11 +242,13 @@ class Engine:
 
     def workspace(self, n_outputs: int) -> Workspace[Layout]:
         """New memory for simulations with so many outputs."""
-        system, program, T = self.system, self.program, self.tableau
+        system, program, T = self.system, self.program, self.method
         n, n_parameters, n_roots = len(system.states), len(system.parameters), len(system.discontinuities)
         most_targets = max([len(event.targets) for event in system.events], default=0)
         n_moments, n_timed = len(self.discrete.moments), len(self.discrete.timed)
         most_pending, n_p, n_k = self.waiting if system.events else 0, n_parameters + n_roots, len(program.hoisted)
+        factors = len(T.steps) if isinstance(T, Scheme) else 1
+        sizes = {"a8": len(program.elimination.entries) * LANES, "k8": n_k * LANES}
         arrays = {
             "y": n,
             "yn": n,
@@ -271,7 +282,7 @@ class Engine:
             "moment_root": n_moments,
             "moment_line": 2 * n_moments,
             "J": len(program.jacobian),
-            "A": len(program.elimination.entries),
+            "A": factors * len(program.elimination.entries),
             "u": n,
             "dfdt": n,
             "work": n,
@@ -293,6 +304,7 @@ class Engine:
             "n_outputs": n_outputs,
             "computes_outputs": 1,
             "attempts_at_once": 1,
+            "lands_on_switches": int(isinstance(T, Scheme)),
             "n_events": len(system.events),
             "n_untimed": len(system.events) - n_timed,
             "n_moments": n_moments,
@@ -303,9 +315,9 @@ class Engine:
             Layout,
             counts,
             arrays,
-            POINTERS,
+            (*POINTERS, *SIZES),
             aliases,
-            self.step_functions(),
+            {**self.step_functions(), **sizes},
             self.tables,
             scalars=scalars,
             n_scalars=rows.N_SCALARS,
@@ -327,7 +339,7 @@ class Engine:
             "f_rates": model["rates"],
             "f_jacobian": model["jacobian"],
             "f_time_derivative": model.get("time_derivative", 0),
-            "f_factor": model.get("factor", step_code(self.tableau).addresses["table_factor"]),
+            "f_factor": model.get("factor", step_code(self.method).addresses["table_factor"]),
             "f_solve": model["solve"],
             "f_refuse": model.get("refuse", 0),
         }
@@ -421,10 +433,11 @@ def run(
     settings = settings_of(*tolerances, until_steady=until_steady)
     count = min(processors(workers), -(-n_rows // LANES))
     factor = engine.factor_address(n_rows)
+    alone = isinstance(engine.method, Scheme)  # one simulation takes all lanes
 
     def simulate(first: int, last: int) -> None:
         results.ends[first:last] = UNTOUCHED
-        waiting = [(first, last)]
+        waiting = [(row, row + 1) for row in range(first, last)] if alone else [(first, last)]
         while waiting:  # not recursive: a function that knows itself would keep its arrays until they are collected
             begin, end = waiting.pop()
             with engine.workspaces.lent(len(nodes)) as workspace:

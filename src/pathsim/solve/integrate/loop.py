@@ -79,12 +79,12 @@ from ..llvm.layout import (
     T,
     place,
 )
-from ..rosenbrock.step import SMALLEST_RELATIVE_STEP, SMALLEST_STEP, WORTH_LANDING
+from ..llvm.one_step import SMALLEST_RELATIVE_STEP, SMALLEST_STEP, WORTH_LANDING
 from .discontinuities import flip_branches, next_known_switch, shorten
 from .events import happen
 from .moments import next_moment
 from .recorder import Tape, forget, note_begun, note_ends, note_steps, note_taken, record_attempts
-from .root_functions import find_switches
+from .root_functions import find_switches, land_on_switches
 from .samples import all_sampled, next_sample, sample_inside, sample_now
 from .start import fastest_state, follow_scales, from_rates, no_leap, prepare_stage, stage, take
 
@@ -320,6 +320,8 @@ def _after_step(
                 arrived |= 1 << lane
     if looks:
         arrived |= find_switches(code, at, F, N, discrete)
+        if at.lands_on_switches != 0:
+            arrived &= ~land_on_switches(F, N)
     for lane in range(LANES):
         if arrived >> lane & 1 and F[AIM, lane] <= F[T_NEXT, lane]:
             F[LIMIT, lane] = F[TAKEN, lane] + job.settings[MAX_STEPS]  # counted anew from each sample on

@@ -9,11 +9,15 @@ from ..llvm.layout import (
     AT_DISCONTINUITY,
     EARLY,
     FLOOR,
+    H_NEXT,
+    LANDS,
     LANES,
     LATE,
+    NOT_SWITCHED,
     ROW,
     SWITCHED,
     T_NEXT,
+    TARGET,
     THETA,
     TS,
     Code,
@@ -29,6 +33,7 @@ from .samples import dense
 PARTS = 8  # points of a step at which branches that depend on the state are looked at
 NEAR = 0.2  # a dip counts when its lowest point, as a parabola, comes so near to the switch, in units of its bend
 MOST_LOOKS = 40  # at one dip
+AT_START, AT_END = 1e-4, 1e-6  # shares of a step beside its ends in which dense output is as good as a new state
 FLAT = 1e-3  # relative change of the lowest point at which a dip is known well enough
 
 
@@ -106,6 +111,26 @@ def find_switches(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: 
             N[SWITCHED, lane] = AT_DISCONTINUITY
             F[T_NEXT, lane] = F[LATE, lane]
     return found
+
+
+def land_on_switches(F: FloatArray, N: IntArray) -> int:
+    """Let steps that met a switch well inside be tried again, to end there, for methods whose dense output is no new
+    state: beside the ends of a step it is; returns those lanes."""
+    again = 0
+    for lane in range(LANES):
+        if N[SWITCHED, lane] != AT_DISCONTINUITY:
+            continue
+        distance = F[T_NEXT, lane] - F[T, lane]
+        if distance < AT_START * F[H, lane] or distance > (1.0 - AT_END) * F[H, lane]:
+            continue
+        again |= 1 << lane
+        N[SWITCHED, lane] = NOT_SWITCHED
+        F[ACCEPTED, lane] = 0.0
+        F[H_NEXT, lane] = distance
+        F[TARGET, lane] = F[T_NEXT, lane]
+        F[LANDS, lane] = 1.0
+        F[T_NEXT, lane] = F[T, lane]
+    return again
 
 
 def _roots_inside(code: Code, at: Layout, F: FloatArray) -> None:

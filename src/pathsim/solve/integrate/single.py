@@ -11,7 +11,7 @@ from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..llvm.layout import STATE, STATUS, TIME, UNDER_WAY, Job, Results
 from ..llvm.loops import Words, compiled
-from ..solvers import Rosenbrock
+from ..solvers import Extrapolation, Rosenbrock
 from ..status import Status, culprit
 from . import loop as lanes
 from .batch import engine_of
@@ -31,9 +31,9 @@ class Single:
         columns: IntArray,
         times: FloatArray,
         outputs: Sequence[int],
-        solver: Rosenbrock,
+        solver: Rosenbrock | Extrapolation,
     ) -> None:
-        engine, nodes = engine_of(system, solver.tableau), tuple(outputs)
+        engine, nodes = engine_of(system, solver.method), tuple(outputs)
         self.system = system
         self._engine = engine
         self._lock = threading.Lock()

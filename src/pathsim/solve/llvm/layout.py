@@ -146,6 +146,7 @@ class Layout(NamedTuple):
     n_outputs: int
     computes_outputs: int
     attempts_at_once: int
+    lands_on_switches: int
     n_events: int
     n_untimed: int
     n_moments: int

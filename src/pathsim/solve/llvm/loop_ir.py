@@ -109,6 +109,11 @@ class Loops(Function):
         self.lines += [f"br label %after{number}", f"after{number}:"]
         self._block = f"after{number}"
 
+    @property
+    def block(self) -> str:
+        """The block that lines to come are in."""
+        return self._block
+
     def in_block(self, name: str) -> None:
         """Say which block the lines to come are in, where its label was written by hand."""
         self._block = name

@@ -6,7 +6,7 @@ the state, filled up to a multiple of the number of lanes; then, where they are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..llvm.loop_ir import Loops
 from ..llvm.vector_ir import LANES, VECTOR
@@ -17,13 +17,6 @@ HEAD = 4
 RECORD_ARGUMENTS = ", ptr %block, i64 %width, i64 %advance, i64 %stages, ptr %attempts"
 """Where the first attempt goes; doubles in a record; bytes from one attempt's records to the next's; rows of
 stages to keep; where to leave the number of attempts."""
-
-Note = Callable[[Loops, str, Mapping[str, str], Sequence[str]], None]
-"""``note(f, count, pointers, head)``: what to do about attempt number ``count`` (from 1)."""
-
-
-def nothing_to_note(f: Loops, count: str, pointer: Mapping[str, str], head: Sequence[str]) -> None:
-    """Of a plain simulation."""
 
 
 def note_attempt(f: Loops, count: str, pointer: Mapping[str, str], head: Sequence[str]) -> None:

@@ -214,6 +214,7 @@ class AdjointMachine:
     """Compiled transposes of one system with respect to some of its raw values, and the memory they work in."""
 
     engine: Engine
+    tableau: Tableau
     columns: tuple[int, ...]
 
     def __post_init__(self) -> None:
@@ -229,7 +230,7 @@ class AdjointMachine:
     def code(self) -> jit.Code:
         maths_code()
         small = self.engine.program.elimination.multiply_adds <= MOST_STRAIGHT_LINE
-        stages = self.engine.tableau.stages
+        stages = self.tableau.stages
         module = adjoint_module(self.engine.program, self.columns, stages, machine().fused)
         return jit.compile_ir(module, effort=2 if small else 0)
 
@@ -257,7 +258,7 @@ class AdjointMachine:
     def _functions_of(self, nodes: tuple[int, ...]) -> AdjointCode:
         outputs = self._outputs(nodes).addresses["outputs_adjoint"]
         engine, own = self.engine, self.code.addresses
-        step, back = step_code(engine.tableau).addresses, _adjoint_step(engine.tableau).addresses
+        step, back = step_code(self.tableau).addresses, _adjoint_step(self.tableau).addresses
         same = ("gather", "back", "back_dense", "hand", "add", "spread", "spread_more", "clear")
         return AdjointCode(
             prep=engine.code.addresses["prep"],
@@ -271,7 +272,7 @@ class AdjointMachine:
 
     def _memory(self, n_outputs: int) -> AdjointMemory:
         engine, own = self.engine, self.code.addresses
-        system, program, T = engine.system, engine.program, engine.tableau
+        system, program, T = engine.system, engine.program, self.tableau
         n, n_p, n_k, rows = len(system.states), system.n_parameters, len(program.hoisted), len(T.H)
         entries, factors, width = len(program.jacobian), len(program.elimination.entries), stages_column(n)
         arrays = {
@@ -319,9 +320,9 @@ class AdjointMachine:
 
 def adjoint_of(system: System, tableau: Tableau, columns: tuple[int, ...]) -> AdjointMachine:
     """The transposes of a system by a method, with respect to some of its raw values, compiled once."""
-    return _machine(engine_of(system, tableau), columns)
+    return _machine(engine_of(system, tableau), tableau, columns)
 
 
 @lru_cache(maxsize=64)
-def _machine(engine: Engine, columns: tuple[int, ...]) -> AdjointMachine:
-    return AdjointMachine(engine, columns)
+def _machine(engine: Engine, tableau: Tableau, columns: tuple[int, ...]) -> AdjointMachine:
+    return AdjointMachine(engine, tableau, columns)

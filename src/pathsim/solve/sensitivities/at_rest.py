@@ -191,7 +191,7 @@ def pull_at_rest(
     made = Pulled(np.full((n, len(columns)), np.nan), np.full((n, len(order)), np.nan))
     known = np.zeros(n, dtype=bool)
     done, settled = settled_of(engine, rows, np.arange(raw.shape[1], dtype=np.int64), raw, start_states)
-    machine = adjoint_of(engine.system, engine.tableau, tuple(int(c) for c in columns))
+    machine = adjoint_of(engine.system, solver.tableau, tuple(int(c) for c in columns))
     for piece, state in rows_at_rest(engine, settled, solver):
         here = done[piece]
         S, Q, known[here] = _pull(machine, state, tuple(outputs), bars[here], x_bars[here][:, order])

@@ -43,6 +43,7 @@ class ForwardMachine:
     """Compiled forward sensitivities of one system, and the memory they work in."""
 
     engine: Engine
+    tableau: Tableau
 
     def __post_init__(self) -> None:
         self._outputs = Once(self._compile_outputs)
@@ -66,7 +67,7 @@ class ForwardMachine:
     def _code_of(self, nodes: tuple[int, ...]) -> ForwardCode:
         outputs = self._outputs(nodes).addresses["outputs_forward"]
         engine, own = self.engine, self.code.addresses
-        step, along = step_code(engine.tableau).addresses, _forward_step(engine.tableau).addresses
+        step, along = step_code(self.tableau).addresses, _forward_step(self.tableau).addresses
         return ForwardCode(
             prep=engine.code.addresses["prep"],
             prep_forward=own["prep_forward"],
@@ -81,7 +82,7 @@ class ForwardMachine:
 
     def _workspace(self, n_outputs: int) -> ForwardMemory:
         engine, own = self.engine, self.code.addresses
-        system, program, T = engine.system, engine.program, engine.tableau
+        system, program, T = engine.system, engine.program, self.tableau
         n, n_p, n_raw, n_k = len(system.states), system.n_parameters, len(system.defaults), len(program.hoisted)
         entries, factors, rows = len(program.jacobian), len(program.elimination.entries), len(T.H)
         arrays = {
@@ -131,12 +132,12 @@ class ForwardMachine:
 
 def forward_of(system: System, tableau: Tableau) -> ForwardMachine:
     """The forward sensitivities of a system by a method, compiled once."""
-    return _machine(engine_of(system, tableau))
+    return _machine(engine_of(system, tableau), tableau)
 
 
 @lru_cache(maxsize=64)
-def _machine(engine: Engine) -> ForwardMachine:
-    return ForwardMachine(engine)
+def _machine(engine: Engine, tableau: Tableau) -> ForwardMachine:
+    return ForwardMachine(engine, tableau)
 
 
 @dataclass(frozen=True, eq=False)
