@@ -168,3 +168,13 @@ def test_the_ensemble_is_large_enough_and_simulates(model: ps.Model) -> None:
     values = take_readings(model, readings, sets[:8])
     assert ((values[:, 0] / values[:, 1]) < 0.9).all()
     assert np.ptp(values[:, 1]) > 0
+
+
+def test_energy_begins_below_the_sum_of_nucleotides() -> None:
+    """ATP is never more than all nucleotides, whatever their sum is: beyond it the cell would make ATP without end."""
+    for total in (2.0, 4.0, 8.0):
+        course = ps.simulate(
+            "pi3k_mapk", [0.0, 1440.0], {"nucleotides": total, "passaging": 1.0, "serum": 10.0}, ["ATP", "ADP"]
+        )
+        assert course["ATP"].iloc[0] == 0.85 * total
+        assert (course > 0).all(axis=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,8 +15,16 @@ from pathsim.lab import CellLine
 from pathsim.lab.clones import default_clones
 from pathsim.model import load_model
 from pathsim.resistance import Escalation, Rules, escalate
+from pathsim.stats import hill
 from pathsim.stats.survival import kaplan_meier
-from pathsim.workflow.study_intervals import escalation_tables, median_interval, picked, survival_interval, trial_tables
+from pathsim.workflow.study_intervals import (
+    escalation_tables,
+    median_interval,
+    picked,
+    row_over_sets,
+    survival_interval,
+    trial_tables,
+)
 
 MODEL = load_model("pi3k_mapk")
 ARMS = ["vehicle", "paxalisib 15 mg/kg daily"]
@@ -82,3 +91,20 @@ def test_an_escalation_has_a_row_for_each_set(escalations: Intervals[Escalation]
     fractions = tables["fractions"]
     assert isinstance(fractions, pd.DataFrame)
     assert (fractions["fraction_low"] <= fractions["fraction_high"]).all()
+
+
+def test_a_potency_over_sets_has_the_interval_of_its_own_sets() -> None:
+    """Not reached counts as larger than all others; the value is of the same sets as its interval."""
+    doses = [0.0, 1.0, 10.0, 100.0, 1000.0]
+
+    def row(ic50: float) -> dict[str, object]:
+        values = [100.0 / (1.0 + dose / ic50) for dose in doses]
+        return dict(hill.fit(doses, values, top=100.0, bottom=0.0, exact=True).row())
+
+    found = row_over_sets([row(ic50) for ic50 in (10.0, 20.0, 30.0, 40.0, 1e6)])
+    assert found["ic50"] == pytest.approx(30.0, rel=1e-3)
+    assert (found["ic50_relation"], found["ic50_high"]) == ("=", math.inf)
+    assert found["ic50_low"] == pytest.approx(10.0, rel=1e-3)
+    assert found["intervals"] == "5 to 95 % over 5 parameter sets"
+    beyond = row_over_sets([row(ic50) for ic50 in (10.0, 1e6, 1e6)])
+    assert (beyond["ic50"], beyond["ic50_relation"]) == (1000.0, ">")

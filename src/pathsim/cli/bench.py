@@ -120,13 +120,21 @@ class Bench:
         workers: Workers = None,
     ) -> pd.DataFrame:
         """What ``--ensemble`` asks for: the assay alone, or with intervals over parameter sets."""
-        sets = self.sets(ensemble)
-        if not sets:
-            return run(lines)
-        found = self.repeats(run, lines, sets, True, workers)
+        found = self.under_sets(run, lines, ensemble, workers)
+        return found.table() if found.sample else found.best
+
+    def under_sets(
+        self,
+        run: Callable[[Sequence[CellLine | str]], Study],
+        lines: Sequence[str],
+        ensemble: str | None,
+        workers: Workers = None,
+    ) -> Intervals[Study]:
+        """A study under the sets that ``--ensemble`` names; those under which it fails are said."""
+        found = self.repeats(run, lines, self.sets(ensemble), True, workers)
         for sentence in found.failures:
             cli.note(f"left out of the interval: {sentence}")
-        return found.table()
+        return found
 
     def repeats(
         self,

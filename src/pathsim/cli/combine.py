@@ -77,6 +77,7 @@ def combine(
     from ..assays.wells import percent_of_vehicle
     from ..stats.noise import WellNoise
     from ..workers import chosen
+    from ..workflow.study_intervals import row_over_sets
 
     lines, drugs = lines_and_drugs(names, bench.library)
     if len(lines) > 1 and (plot is not None or isobologram is not None):
@@ -114,20 +115,29 @@ def combine(
         cli.deliver(table, "wells", json, output, model=bench.opened)
         return
     percent = percent_of_vehicle(table)
-    others = [percent_of_vehicle(other) for other in runs.sample[1:]]
+    every = [percent_of_vehicle(other) for other in runs.sample]
     scores, summaries = [], []
     for line in dict.fromkeys(percent["cell_line"]):
         mine, theirs = (part[part["cell_line"] == line] for part in (percent, table))
         found, score = _score(mine, metric, seed, exact=not noise)
-        cli.note(f"{line}, {readout} after {time}: {found}")
-        row = {"cell_line": line, "readout": readout, "time_min": float(theirs["time_min"].iloc[0]), **found.row()}
-        if others:
-            again = [_score(one[one["cell_line"] == line], metric, seed, exact=not noise)[1] for one in others]
-            score, spread = _with_intervals(score, again, metric)
-            row |= spread
+        key = {"cell_line": line, "readout": readout, "time_min": float(theirs["time_min"].iloc[0])}
+        row = found.row()
+        if every:
+            again = [_score(one[one["cell_line"] == line], metric, seed, exact=not noise) for one in every]
+            score = _with_intervals(score, [one for _, one in again], metric)
+            row = row_over_sets([one.row() for one, _ in again])
+            row |= {end: row.pop(f"mean_{end}", None) for end in ("low", "high")}
+        if every and row["low"] is not None:
+            mean = f"{row['metric']} {row['mean']:.4g} ({row['low']:.4g} to {row['high']:.4g}) {row['unit']}"
+            cli.note(
+                f"{line}, {readout} after {time}: {row['drugs']}: {mean}, {row['synergy_if']} is synergy (median; "
+                f"brackets: {row['intervals']})"
+            )
+        else:
+            cli.note(f"{line}, {readout} after {time}: {found}")
         score.insert(0, "cell_line", line)
         scores.append(score)
-        summaries.append(row)
+        summaries.append({**key, **row})
     together = pd.concat(scores, ignore_index=True)
     tables = {f"{metric.value}_scores": together, "summary": pd.DataFrame(summaries), "wells": table}
     if beside is not None:
@@ -194,29 +204,17 @@ def _score(table: pd.DataFrame | Wells, metric: cli.Metric, seed: int, exact: bo
     return (score.of_exact_wells() if exact else score), score.wells.copy()
 
 
-def _with_intervals(
-    scores: pd.DataFrame, others: Sequence[pd.DataFrame], metric: cli.Metric
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Scores with their intervals over parameter sets; median and interval of their mean, said in words too."""
-    import numpy as np
-
+def _with_intervals(scores: pd.DataFrame, every: Sequence[pd.DataFrame], metric: cli.Metric) -> pd.DataFrame:
+    """Scores with their medians and intervals over parameter sets."""
     from ..experiments.ensemble import add_ends, interval
 
     column = {cli.Metric.ci: "ci", cli.Metric.musyc: "value"}.get(metric, "excess")
-    same = [one[column].to_numpy(dtype=float) for one in (scores, *others) if len(one) == len(scores)]
-    if len(same) < 1 + len(others):
-        cli.note(f"{1 + len(others) - len(same)} parameter sets score other combinations and are left out")
-    if len(same) == 1:
-        return scores, {}
-    add_ends(scores, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), interval(same))
-    if metric is cli.Metric.musyc:
-        return scores, {}
-    means = interval([np.nanmean(values) for values in same])
-    cli.note(
-        f"over {len(same)} parameter sets the mean {column} is {means.value:.3g} ({means.low:.3g} to {means.high:.3g})"
-    )
-    ends = zip(("", "_low", "_high"), (means.value, means.low, means.high), strict=True)
-    return scores, {f"mean_{column}_ensemble{end}": float(value) for end, value in ends}
+    same = [one[column].to_numpy(dtype=float) for one in every if len(one) == len(scores)]
+    if len(same) < len(every):
+        cli.note(f"{len(every) - len(same)} parameter sets score other combinations and are left out")
+    if len(same) > 1:
+        add_ends(scores, column, (f"{column}_ensemble_low", f"{column}_ensemble_high"), interval(same))
+    return scores
 
 
 def _draw(table: pd.DataFrame, found: Any, path: str, quiet: bool, model: Model) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +65,7 @@ def dose_response(
     from ..assays.dose_response import dose_response
     from ..stats.noise import WellNoise
     from ..workers import chosen
+    from ..workflow.study_intervals import row_over_sets
 
     lines, drugs = lines_and_drugs(names, bench.library)
 
@@ -87,16 +88,21 @@ def dose_response(
         )
 
     beside = _measured(measured, drugs, quiet)
-    table = bench.with_intervals(run, lines, ensemble, chosen(workers, dask))
+    runs = bench.under_sets(run, lines, ensemble, chosen(workers, dask))
+    table = runs.table() if runs.sample else runs.best
     tables = {"dose_response": table}
     try:
-        curves = _curves(table, exact=not noise)
+        curves = [_curves(one, exact=not noise) for one in runs.studies]
     except InputError as error:
         cli.note(f"no curve: {error}")
     else:
-        for key, curve in curves:
-            cli.note(f"{key['cell_line']}, {key['drug']}, {readout} after {key['time_min'] / 60:g} h\n{curve}")
-        fitted = pd.DataFrame([{**key, **curve.row()} for key, curve in curves])
+        rows = []
+        for place, (key, first) in enumerate(curves[0]):
+            own = [first, *(found[place][1] for found in curves[1:])]
+            rows.append({**key, **(row_over_sets([one.row() for one in own]) if runs.sample else own[0].row())})
+            said = _over_sets(rows[-1]) if runs.sample else str(own[0])
+            cli.note(f"{key['cell_line']}, {key['drug']}, {readout} after {key['time_min'] / 60:g} h\n{said}")
+        fitted = pd.DataFrame(rows)
         tables = {"dose_response": _with_potency(table, fitted), "curves": fitted}
     if beside:
         for one in beside:
@@ -131,11 +137,35 @@ def _measured(measured: Measured, drugs: Sequence[str], quiet: bool) -> list[Dos
 
 
 def _with_potency(table: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """The wells with the potency of the curve they belong to, in nM: ``ic50_nM`` or ``gr50_nM``, and its relation."""
+    """The wells with the potency of the curve they belong to, in nM: ``ic50_nM`` or ``gr50_nM``, its relation and, over
+    parameter sets, its interval."""
     name = "gr50" if "gr50" in curves else "ic50"
     keys = ["cell_line", "drug", "readout", "time_min"]
-    potency = curves[[*keys, name, f"{name}_relation"]].rename(columns={name: f"{name}_nM"})
+    ends = [f"{name}_low", f"{name}_high"] if "low" in table else []
+    named = {one: f"{name}_nM{one.removeprefix(name)}" for one in (name, *ends)}
+    potency = curves[[*keys, name, f"{name}_relation", *ends]].rename(columns=named)
     return table.merge(potency, on=keys, how="left")
+
+
+def _over_sets(row: Mapping[str, Any]) -> str:
+    """The numbers of a curve over parameter sets, a line each."""
+    from ..stats.curve import rounded
+
+    lines = []
+    for name, shown_as in _SHOWN.items():
+        if f"{name}_low" not in row:
+            continue
+        unit = f" {row['dose_unit']}" if f"{name}_relation" in row or name in ("ec50", "gec50") else ""
+        sign = row.get(f"{name}_relation", "=").replace("=", "")
+        shown, low, high = (rounded(row[one]) for one in (name, f"{name}_low", f"{name}_high"))
+        lines.append(f"{shown_as:7} {sign}{shown}{unit} ({low} to {high})")
+    return "\n".join([*lines, f"(median; brackets: {row['intervals']})"])
+
+
+_SHOWN = {
+    "ic50": "IC50", "ec50": "EC50", "gr50": "GR50", "gec50": "GEC50", "gr_max": "GRmax", "gr_aoc": "GR_AOC",
+    "gr_inf": "GRinf", "h": "h", "top": "top", "bottom": "bottom",
+}  # fmt: skip
 
 
 def _curves(table: pd.DataFrame, exact: bool) -> list[tuple[dict[str, Any], Any]]:

@@ -80,8 +80,8 @@ def sensitivity(
         counts = table.groupby("cell_line")[["failed", "simulations"]].first().sum()
         if failed := int(counts["failed"]):
             cli.note(
-                f"{failed} of {counts['simulations']} sets of parameters could not be simulated; points "
-                "they belong to are left out"
+                f"{failed} of {counts['simulations']} sets of parameters have no resting state or could not be "
+                "simulated; points they belong to are left out"
             )
     cli.deliver(table, f"sensitivity_{method.value}", json, output, model=opened)
     if plot is not None:

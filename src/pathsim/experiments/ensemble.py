@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,9 @@ def interval(values: npt.ArrayLike, level: float = LEVEL, *, occurring: bool = F
     found = np.asarray(values, dtype=float)
     quantile = np.nanquantile if np.isnan(found).any() else np.quantile
     shares, method = (0.5 - level / 2, 0.5, 0.5 + level / 2), "inverted_cdf" if occurring else "linear"
-    return Interval(*(np.asarray(quantile(found, share, axis=0, method=method)) for share in shares))  # type: ignore[call-overload]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice")  # where no set gives a value there is none
+        return Interval(*(np.asarray(quantile(found, share, axis=0, method=method)) for share in shares))  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..arrays import FloatArray
+from ..arrays import BoolArray, FloatArray
 from ..checked import checked
 from ..errors import InputError, PathsimError, SimulationError, raise_together, repeated, unknown
 from ..experiments.conditions import resting_medium
@@ -17,7 +17,7 @@ from ..experiments.timecourse import system_of
 from ..experiments.wells import WellReadings
 from ..lab import CellLine, Library, default_library
 from ..model import Model, load_model
-from ..progress import announced
+from ..progress import announced, bar
 from ..solve import Rosenbrock, Solver
 from ..sweep.axes import Axis, Kind, Range, read_axis
 from ..sweep.design import Design, line_settings
@@ -32,8 +32,8 @@ Interval = str | tuple[float, float]
 """``(low, high)`` sampled evenly, or text: ``"0.5 .. 2"``, ``"0.5 .. 2 log"``."""
 
 TIGHT = Rosenbrock(rtol=1e-9, atol=1e-12)
-AT_ONCE = 10_000
-"""Wells simulated at once, which bounds memory."""
+AT_ONCE = 512
+"""Sets of parameters simulated at once, after which progress is told."""
 LEAST_AT_ONCE = 64
 """Wells that are worth sending to a worker elsewhere."""
 _CONSTANTS = ("source", "estimate", "calibrated")
@@ -71,7 +71,11 @@ class Setup:
             part = len(values) if here else max(LEAST_AT_ONCE, -(-len(values) // (4 * hands.count)))
             most = max(1, min(part, AT_ONCE))
             pieces = [values[first : first + most] for first in range(0, len(values), most)]
-            readings = dict(hands.finished(_Readings(self, threads), pieces))
+            readings: dict[int, WellReadings] = {}
+            with bar("sets of parameters", len(values)) as further:
+                for place, read in hands.finished(_Readings(self, threads), pieces):
+                    readings[place] = read
+                    further(len(pieces[place]))
         found, failed, first_said = [], 0, ""
         for place, piece in enumerate(pieces):
             read = readings[place]
@@ -83,7 +87,9 @@ class Setup:
             found.append(read.values[:, 0, :])
         if failed > most_failures * len(values):
             share = f"{failed} of {len(values)}"
-            raise SimulationError(f"{share} sets of parameters failed; narrow their ranges; {first_said}")
+            failing = np.asarray(np.isnan(np.vstack(found)).any(axis=1))
+            blamed = _where_they_fail(self.names, values, failing)
+            raise SimulationError(f"{share} sets of parameters failed, {blamed}; narrow its range; {first_said}")
         return np.vstack(found)
 
 
@@ -98,6 +104,14 @@ class _Readings:
         design = self.setup.design
         axes = {name: values[:, i] for i, name in enumerate(self.setup.names)}
         return design.measure(design.protocols[0], np.zeros(len(values), dtype=np.int64), axes, self.threads)
+
+
+def _where_they_fail(names: Sequence[str], values: FloatArray, failed: BoolArray) -> str:
+    """Which parameter tells sets that failed from the others best, in words."""
+    ranks = np.argsort(np.argsort(values, axis=0), axis=0)
+    gaps = ranks[failed].mean(axis=0) - (ranks[~failed].mean(axis=0) if not failed.all() else len(values) / 2)
+    worst = int(np.argmax(np.abs(gaps)))
+    return f"most of them where {names[worst]} is {'large' if gaps[worst] > 0 else 'small'}"
 
 
 def set_up(

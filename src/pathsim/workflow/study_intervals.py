@@ -1,4 +1,4 @@
-"""Escalations and xenograft studies over parameter sets: how far their findings hang on constants nobody knows.
+"""Curves, scores, escalations and xenograft studies over parameter sets: how far they hang on constants nobody knows.
 
 In place of a number stands its median over the same study under all sets (:func:`prediction_intervals`), with the
 5 and 95 % quantiles beside it. Quantiles are of values that occur, so that a median survival that is not reached counts
@@ -8,13 +8,13 @@ as later than all others. Animals, tumours and clones one by one are those of th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import FloatArray
-from ..experiments.ensemble import Interval, Intervals, add_ends, interval
+from ..experiments.ensemble import LEVEL, Interval, Intervals, add_ends, interval
 from ..invivo.xenograft import Trial
 from ..resistance.escalation import Escalation
 from ..stats.survival import KaplanMeier
@@ -23,6 +23,41 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SIGNIFICANT = 0.05
+
+
+def row_over_sets(rows: Sequence[Mapping[str, Any]], level: float = LEVEL) -> dict[str, Any]:
+    """One table row of a curve or score in place of those of all sets: numbers with ``..._low`` and ``..._high``.
+
+    Each number is the median over the sets that its interval is of. A potency (a column with ``..._relation``) that is
+    not reached under a set counts as larger than all others, one that is passed already as smaller; where the median
+    is not reached, its value is the bound and its relation says so. ``intervals`` says what the ends are.
+    """
+    found: dict[str, Any] = {}
+    for name, first in rows[0].items():
+        stem, _, end = name.rpartition("_")
+        if end in ("low", "high", "relation") and stem in rows[0]:
+            continue
+        relations = [row.get(f"{name}_relation", "=") for row in rows]
+        numbers = [row[name] for row in rows]
+        if isinstance(first, int) or not any(isinstance(x, float) for x in numbers):  # counts are no findings
+            found[name] = first
+            continue
+        bounds = {">": math.inf, "<": -math.inf}
+        values = [bounds.get(sign, math.nan if x is None else x) for x, sign in zip(numbers, relations, strict=True)]
+        if np.isnan(np.asarray(values, dtype=float)).all():
+            low = value = high = math.nan
+        else:
+            low, value, high = (float(end) for end in interval(values, level, occurring=True))
+        sign = {math.inf: ">", -math.inf: "<"}.get(value, "=" if value == value else "?")
+        if f"{name}_relation" in rows[0]:
+            found |= {name: value, f"{name}_relation": sign}
+            if sign in bounds:
+                found[name] = next(x for x, own in zip(numbers, relations, strict=True) if own == sign)
+        else:
+            found[name] = value
+        found |= {f"{name}_low": max(low, 0.0) if low == -math.inf else low, f"{name}_high": high}
+    share = 50 * (1 - level)
+    return found | {"intervals": f"{share:g} to {100 - share:g} % over {len(rows)} parameter sets"}
 
 
 def trial_tables(found: Intervals[Trial]) -> dict[str, pd.DataFrame]:
