@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -71,10 +71,11 @@ def export(
     background: cli.Background = None,
     saturation: cli.Saturation = None,
     noise: cli.NoiseFamily = None,
+    petab: Annotated[int, typer.Option("--petab", min=1, max=2, help="The version of PEtab to write.")] = 2,
     columns: cli.Columns = None,
     sheet: cli.SheetName = None,
 ) -> None:
-    """Write a treated cell line for other simulators (SBML, Antimony, COMBINE archive), or a PEtab version 2 problem.
+    """Write a treated cell line for other simulators (SBML, Antimony, COMBINE archive), or a PEtab problem.
 
     Example: pathsim export T47D+PTEN_loss --treatment "serum 10 % + alpelisib 1 uM for 24 h then serum 10 %" --omex
     washout.omex
@@ -88,8 +89,9 @@ def export(
         raise InputError("say what to write: -o DIR (a PEtab problem), or --sbml, --antimony or --omex FILE (a line)")
     if treatment is not None:
         raise InputError("--treatment goes with a cell line and --sbml, --antimony or --omex")
+    version: Literal[1, 2] = 1 if petab == 1 else 2
     if os.path.isdir(what):
-        path = _fit(what, output)
+        path = _fit(what, output, version)
     else:
         from ..petab import export as export_table
         from ..tables import read_map
@@ -107,6 +109,7 @@ def export(
                 columns=read_map(columns or ()),
                 sheet=sheet,
                 tell=cli.note,
+                version=version,
             )
         )
     cli.note(f"wrote {path}")
@@ -144,7 +147,7 @@ def _line(
         cli.send(f"{path}\n")
 
 
-def _fit(folder: str, output: str) -> str:
+def _fit(folder: str, output: str, version: Literal[1, 2]) -> str:
     from ..estimation import load_fit
     from ..petab import write
 
@@ -152,4 +155,4 @@ def _fit(folder: str, output: str) -> str:
     problem = found.problem
     if "measurement" in problem.description.parts[0].table:
         raise InputError(f"{folder}: a fit of a PEtab problem, not of blots; the problem is PEtab already")
-    return str(write(problem, output, found.theta))
+    return str(write(problem, output, found.theta, version))

@@ -70,7 +70,7 @@ class Treated:
     @cached_property
     def text(self) -> str:
         """The SBML text."""
-        with _Editor(self.model) as editor:
+        with Editor(self.model) as editor:
             done = f"{self.condition.cell_line} under '{self.condition.treatment}'"
             editor.note(f"{done}. {stamp_of(self.model).sentence()}")
             for name, value in self.course.at_rest.items():
@@ -96,7 +96,7 @@ def treated(
     return Treated(opened, condition, course_of(opened, condition, shelf, solver or TIGHT))
 
 
-class _Editor:
+class Editor:
     """The SBML of a model while numbers in it are replaced; every symbol that cannot be is told at the end."""
 
     def __init__(self, model: Model) -> None:
@@ -118,7 +118,7 @@ class _Editor:
             for item in reaction.getElementsByTagName("localParameter")
         }
 
-    def __enter__(self) -> _Editor:
+    def __enter__(self) -> Editor:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -159,8 +159,13 @@ class _Editor:
         if not (item.hasAttribute(attribute) and _as_number(item.getAttribute(attribute)) == value):
             item.setAttribute(attribute, number(value))
 
-    def event(self, name: str, text: str, time: float, settings: Mapping[str, float]) -> None:
-        """At ``time`` let ``settings`` hold from then on."""
+    def parameter(self, name: str, value: float) -> None:
+        """Add a constant of the model."""
+        parent = self._list("listOfParameters")
+        self.found[name] = self._new("parameter", parent, id=name, value=number(value), constant="true")
+
+    def event(self, name: str, text: str, time: float | str, settings: Mapping[str, float | str]) -> None:
+        """At ``time`` let ``settings`` hold from then on; numbers, or names of constants that say it."""
         if not settings:
             return
         event = self._new("event", self._list("listOfEvents"), id=self._free_id(name), name=text)
@@ -170,14 +175,14 @@ class _Editor:
         self._new("geq", apply)
         clock = self._new("csymbol", apply, encoding="text", definitionURL=TIME)
         clock.appendChild(self.document.createTextNode("time"))
-        self._number(apply, time)
+        self._value(apply, time)
         assignments = self._new("listOfEventAssignments", event)
         for target, value in settings.items():
             if target not in self.found:
                 self.problems.append(f"'{target}' belongs to one reaction, and no event can set it")
                 continue
             self.found[target].setAttribute("constant", "false")
-            self._number(self._maths(self._new("eventAssignment", assignments, variable=target)), value)
+            self._value(self._maths(self._new("eventAssignment", assignments, variable=target)), value)
 
     def text(self) -> str:
         """The document as text."""
@@ -201,7 +206,10 @@ class _Editor:
     def _maths(self, parent: Element) -> Element:
         return self._new("math", parent, xmlns=MATHS)
 
-    def _number(self, parent: Element, value: float) -> None:
+    def _value(self, parent: Element, value: float | str) -> None:
+        if isinstance(value, str):
+            self._new("ci", parent).appendChild(self.document.createTextNode(value))
+            return
         mantissa, _, power = number(value).partition("e")
         item = self._new("cn", parent)
         item.appendChild(self.document.createTextNode(mantissa))

@@ -6,7 +6,8 @@ In: a problem's YAML file and its tables. Out: a :class:`pathsim.estimation.prob
   :mod:`pathsim.estimation.records`
 - ``tables.py``: tables as rows of text and the faults of single cells; ``rows.py``: what both versions read alike;
   ``check.py``: names and priors that tables say together; ``formulas.py``: PEtab's formulas as maths trees
-- ``write.py``: any problem of the lab as version 2; ``export.py``: straight from measured tables
+- ``write.py``: any problem of the lab as version 2; ``version_1.py``: its tables as version 1; ``export.py``: straight
+  from measured tables
 
 Faults of all files are collected and raised together, a line each with file, row, cell and what would be right. The
 package ``petab`` parses formulas and checks the YAML file against its schema; its tables and its linter are not used

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..checked import checked
 from ..estimation.blot_table import loading_controls, read_frame
@@ -36,8 +36,9 @@ def export(
     columns: Mapping[str, str] | None = None,
     sheet: str | None = None,
     tell: Tell | None = None,
+    version: Literal[1, 2] = 2,
 ) -> Path:
-    """Write measurements in the one schema and a model with free parameters as a PEtab version 2 problem.
+    """Write measurements in the one schema and a model with free parameters as a PEtab problem.
 
     Cells start at steady state in full medium; time zero is the start of the last step of a treatment. With a column
     ``gel`` (or loading controls), each gel and readout has an unknown scale, and loading controls divide the bands of
@@ -53,6 +54,7 @@ def export(
         library: drugs and cell lines; default the bundled ones.
         noise: as of :func:`pathsim.blot_problem`, and so ``background`` and ``saturation``.
         columns, sheet, tell: of a file, as of :func:`pathsim.read_blots`.
+        version: of PEtab; as of :func:`write`.
 
     Returns:
         The path of ``problem.yaml``.
@@ -73,4 +75,4 @@ def export(
         made = blot_problem(opened, table, free, noise, background, saturation, library=library)
     else:
         made = problem(opened, table, free, noise, library=library)
-    return write(made, folder)
+    return write(made, folder, version=version)

@@ -1,4 +1,5 @@
-"""A problem of the lab as a PEtab version 2 problem that other tools can fit.
+"""A problem of the lab as a PEtab problem that other tools can fit: tables of version 2, which :mod:`.version_1` turns
+into those of version 1.
 
 Everything done to a cell is arithmetic on the parameter vector, so a cell line under a treatment is a row of periods
 and a period a list of parameters: writing is a rename. What a fit in pathsim solves for (scale, offset, size of noise)
@@ -9,10 +10,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
@@ -33,6 +34,7 @@ from ..model.maths import Expr, nodes, substitute, symbol
 from ..model.sbml_export import sbml_text
 from ..stats.noise import LN10, Log10Laplace, Log10Normal, LogLaplace, LogNormal, Normal
 from ..stats.noise import Laplace as LaplaceNoise
+from .version_1 import as_version_1
 
 LARGEST_SIGMA = 5.0
 """An estimated spread of the logarithm that is no information at all."""
@@ -58,15 +60,19 @@ _DISTRIBUTIONS = {
 
 
 @checked
-def write(problem: Problem, folder: str | Path, theta: FloatArray | None = None) -> Path:
+def write(problem: Problem, folder: str | Path, theta: FloatArray | None = None, version: Literal[1, 2] = 2) -> Path:
     """Write a problem made from tables of the lab, starting at ``theta`` (default: the nominal values).
+
+    ``version`` is that of PEtab. In version 1 steps of a treatment after the first are events of the model, and time
+    zero is the start of the first step.
 
     Returns:
         The path of ``problem.yaml``.
 
     Raises:
         InputError: for what PEtab has no form for: measurements below a detection limit, observables of several
-            simulated rows, robust noise; UnsupportedModelError: a model with explicit time, whose clock would not
+            simulated rows, robust noise, in version 1 a free parameter that a line scales or a drug adds to;
+            UnsupportedModelError: a model with explicit time, whose clock would not
             restart with each step.
 
     >>> path = ps.petab.write(problem, "problem", fit.theta)  # doctest: +SKIP
@@ -84,7 +90,9 @@ def write(problem: Problem, folder: str | Path, theta: FloatArray | None = None)
         tables.parameters.append(_parameter(parameter, names[parameter.id], values[parameter.id]))
     experiments = _Experiments(part, names, tables).write()
     _Observables(problem, part, at, names, tables).write(experiments)
-    return _files(Path(folder), part.model, tables)
+    return (
+        _version_2(Path(folder), part.model, tables) if version == 2 else _version_1(Path(folder), part.model, tables)
+    )
 
 
 @dataclass
@@ -340,22 +348,43 @@ def number(value: float) -> str:
     return repr(float(value))
 
 
-def _files(folder: Path, model: Model, tables: _Tables) -> Path:
+def _version_2(folder: Path, model: Model, tables: _Tables) -> Path:
     """Write the model, the tables and the file that names them; returns the path of the last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "model.xml", sbml_text(model))
     lines = [
         "format_version: 2.0.0",
         "model_files:",
         f"  {identifier(model.id)}:",
         "    location: model.xml",
         "    language: sbml",
+        *(f"{name}_files: [{name}s.tsv]" for name in HEADERS),
     ]
-    for name, header in HEADERS.items():
-        rows: Collection[tuple[Any, ...]] = getattr(tables, f"{name}s")
+    rows = {name: (header, getattr(tables, f"{name}s")) for name, header in HEADERS.items()}
+    return _files(folder, sbml_text(model), rows, lines)
+
+
+def _version_1(folder: Path, model: Model, tables: _Tables) -> Path:
+    made = as_version_1(
+        model, tables.parameters, tables.conditions, tables.experiments, tables.observables, tables.measurements
+    )
+    lines = [
+        "format_version: 1",
+        "parameter_file: parameters.tsv",
+        "problems:",
+        "- sbml_files: [model.xml]",
+        *(f"  {name}_files: [{name}s.tsv]" for name in ("condition", "observable", "measurement")),
+    ]
+    return _files(folder, made.sbml, made.texts(), lines)
+
+
+def _files(
+    folder: Path, sbml: str, tables: Mapping[str, tuple[str, list[tuple[object, ...]]]], lines: Sequence[str]
+) -> Path:
+    """Write the model, the tables (header and rows) and the ``lines`` of the file that names them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "model.xml", sbml)
+    for name, (header, rows) in tables.items():
         text = ["\t".join(header.split()), *("\t".join(_cell(cell) for cell in row) for row in rows)]
         write_whole(folder / f"{name}s.tsv", "\n".join(text) + "\n")
-        lines.append(f"{name}_files: [{name}s.tsv]")
     path = folder / "problem.yaml"
     write_whole(path, "\n".join(lines) + "\n")
     return path
