@@ -3,6 +3,8 @@
 Whole and real numbers of Python, NumPy, ``fractions`` and ``decimal`` become ``int`` and ``float``; lists of names may
 be of any kind but a text, which would be read letter by letter; generators become tuples. What is none of what the hint
 says is refused in one line. Hints of other kinds (a class is asked ``isinstance``) are not looked into.
+
+numpy is imported where a number is looked at: processes that read model files do without.
 """
 
 from __future__ import annotations
@@ -18,9 +20,6 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin
 
-import numpy as np
-
-from . import arguments
 from .errors import InputError, brief
 
 Arguments = ParamSpec("Arguments")
@@ -190,6 +189,8 @@ def _list_of(hint: Any) -> Taker | None:
 
 
 def _numbers(value: Any, name: str) -> Any:
+    from . import arguments
+
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
         raise _OtherKindError
     return arguments.column(value if hasattr(value, "__len__") else list(value), name)
@@ -244,6 +245,10 @@ def _alike(protocol: type) -> Taker:
 def _whole(value: Any, name: str) -> int:
     if isinstance(value, str) or value is None or isinstance(value, Iterable):
         raise _OtherKindError
+    import numpy as np
+
+    from . import arguments
+
     least = LEAST.get(name, 0)
     if isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64) and least <= value <= MOST:
         return int(value)  # not by way of a float, which holds 53 bits
@@ -253,13 +258,21 @@ def _whole(value: Any, name: str) -> int:
 def _real(value: Any, name: str) -> float:
     if type(value) is float:  # which of these make sense, the function knows
         return value
+    import numpy as np
+
+    from . import arguments
+
     if isinstance(value, str) or value is None or (isinstance(value, Iterable) and not isinstance(value, np.ndarray)):
         raise _OtherKindError
     return arguments.number(value, name)
 
 
 def _truth(value: Any, name: str) -> bool:
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, bool):
+        return value
+    import numpy as np
+
+    if isinstance(value, np.bool_):
         return bool(value)
     raise _OtherKindError
 

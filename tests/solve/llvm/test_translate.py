@@ -19,7 +19,7 @@ import pytest
 import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.solve import ship
-from pathsim.solve.llvm import loops, shipped
+from pathsim.solve.llvm import loops, objects, shipped
 from pathsim.solve.llvm.layout import LANES, Floats1, Floats2, Integers1
 from pathsim.solve.llvm.machine import CPU_VARIABLE
 
@@ -56,12 +56,43 @@ def test_the_list_of_loops_is_complete() -> None:
 @pytest.mark.parametrize("processor", ship.PROCESSORS)
 def test_what_is_shipped_is_up_to_date_for_every_number_of_lanes(processor: str) -> None:
     code = (
-        "from pathsim.solve.llvm import shipped\nfrom pathsim.solve.llvm.layout import LANES\n"
-        "from pathsim.solve.ship import LOOPS\nprint(LANES, [shipped.read(loop) is None for loop in LOOPS].count(True))"
+        "from pathsim.solve.llvm import objects, shipped\nfrom pathsim.solve.llvm.layout import LANES\n"
+        "from pathsim.solve.ship import EFFORT, LOOPS, compiled_texts\n"
+        f"there = [objects.place_of(text, how, EFFORT, {processor!r}).exists() for text, how in compiled_texts()]\n"
+        "print(LANES, [shipped.read(loop) is None for loop in LOOPS].count(True), there.count(False))"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), CPU_VARIABLE: processor}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [{"x86-64-v3": "4", "x86-64-v4": "8"}[processor], "0"]
+    assert done.stdout.split() == [{"x86-64-v3": "4", "x86-64-v4": "8"}[processor], "0", "0"], (
+        "run `python -m pathsim.solve.ship` (after a change of steps or vector functions with the word objects) and "
+        "commit what it writes"
+    )
+
+
+def test_shipped_code_and_code_made_here_give_the_same_bits(tmp_path: Path) -> None:
+    code = (
+        "import hashlib, sys\nfrom pathlib import Path\nimport pandas as pd\nimport pathsim as ps\n"
+        "from pathsim.solve.llvm import jit, objects\n"
+        "if sys.argv[1] == 'here': objects.FOLDER = Path('nowhere')\n"
+        "made, real = [], jit.object_of\n"
+        "jit.object_of = lambda *words: (made.append(words[1:]), real(*words))[1]\n"
+        "rows = pd.DataFrame({'k': [0.1 * i for i in range(1, 10)]})\n"
+        "text = 'x = 1; y = 0; k = 1; x -> y; k*x^1.5/(1 + exp(y))'\n"
+        "Path(sys.argv[2]).write_text('model m\\n' + text + '\\nend\\n')\n"
+        "values = ps.simulate_many(sys.argv[2], rows, [0.0, 1.0, 7.0], ['x', 'y']).values\n"
+        "print(hashlib.sha256(values.tobytes()).hexdigest(), sum(effort == 2 for _, effort in made))"
+    )
+    found = {}
+    for where in ("here", "shipped"):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PATHSIM_CACHE": str(tmp_path / where)}
+        command = [sys.executable, "-c", code, where, str(tmp_path / f"{where}.ant")]
+        found[where] = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+    assert found["here"][0] == found["shipped"][0]
+    assert found["here"][1] == "3"
+    level = objects._level()
+    assert found["shipped"][1] == ("3" if level is None else "0")
 
 
 @pytest.mark.parametrize("loop", ship.LOOPS, ids=lambda loop: loop.__name__)

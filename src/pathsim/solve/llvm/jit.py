@@ -11,7 +11,8 @@ import llvmlite.binding as llvm
 
 from ... import cache
 from ...threads import apart
-from .machine import machine
+from . import objects
+from .machine import Machine, machine
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ def compile_ir(text: str, optimise: bool = False, effort: int | None = None) -> 
 
     Without ``optimise`` the code generator runs at its quickest, which suits straight-line code; with it, loops are
     worth the wait. ``effort`` (0 to 3) asks for another effort of the code generator. The result is kept in the cache.
+    What depends on no model is shipped (:mod:`.objects`).
     """
     return compile_lazily(text, lambda: text, optimise, effort)
 
@@ -41,7 +43,10 @@ def compile_lazily(
     key = cache.key_of("machine code", identity, chosen.cpu, chosen.features, version, f"{optimise} {chosen_effort}")
     kept = cache.recall(key)
     if kept is None:
-        kept = apart(_object_of, write(), optimise, chosen_effort)
+        text = write()
+        kept = objects.find(text, optimise, chosen_effort)
+        if kept is None:
+            kept = apart(object_of, text, optimise, chosen_effort)
         cache.keep(key, kept)
     return _load(kept)
 
@@ -55,10 +60,10 @@ def understands(text: str) -> bool:
     return True
 
 
-def _object_of(text: str, optimise: bool, effort: int) -> bytes:
-    """An object file, after a line that names its functions."""
+def object_of(text: str, optimise: bool, effort: int, chosen: Machine | None = None) -> bytes:
+    """An object file for this machine or another, after a line that names its functions."""
     module = llvm.parse_assembly(text)
-    target = _target_machine(effort)
+    target = _target_machine(effort, chosen or machine())
     module.triple = target.triple
     module.data_layout = str(target.target_data)
     if optimise:
@@ -73,7 +78,7 @@ def _object_of(text: str, optimise: bool, effort: int) -> bytes:
 
 def _load(kept: bytes) -> Code:
     names, _, content = kept.partition(b"\n")
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(0))
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine(0, machine()))
     engine.add_object_file(llvm.ObjectFileRef.from_data(content))
     engine.finalize_object()
     return Code({name: engine.get_function_address(name) for name in names.decode().split()}, engine)
@@ -85,9 +90,8 @@ def publish(code: Code) -> None:
         llvm.add_symbol(name, address)
 
 
-def _target_machine(effort: int) -> Any:
+def _target_machine(effort: int, chosen: Machine) -> Any:
     _initialise()
-    chosen = machine()
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(cpu=chosen.cpu, features=chosen.features, opt=effort, jit=True, reloc="default")
 

@@ -15,6 +15,11 @@ _AVX512 = ("x86-64-v4", "skylake-avx512", "cascadelake", "icelake-server", "sapp
 """Processors that may be forced and have registers of eight doubles."""
 
 
+_LEVEL_3 = frozenset(("+avx2", "+bmi", "+bmi2", "+f16c", "+fma", "+lzcnt", "+movbe", "+popcnt", "+sse4.2"))
+_LEVEL_4 = frozenset(("+avx512f", "+avx512bw", "+avx512cd", "+avx512dq", "+avx512vl")) | _LEVEL_3
+"""Features of the levels x86-64-v3 and x86-64-v4, as far as compiled code uses them."""
+
+
 @dataclass(frozen=True)
 class Machine:
     """The processor code is made for."""
@@ -38,6 +43,14 @@ class Machine:
         """
         wide = "+avx512f" in self.features.split(",") if self.features else self.cpu in _AVX512
         return 8 if wide else 4
+
+    @property
+    def level(self) -> str:
+        """The level of x86-64 whose code it runs and whose number of lanes it has; else the processor itself."""
+        features = frozenset(self.features.split(","))
+        if features >= _LEVEL_4 and self.lanes == 8:
+            return "x86-64-v4"
+        return "x86-64-v3" if features >= _LEVEL_3 and self.lanes == 4 else self.cpu
 
 
 @functools.cache
