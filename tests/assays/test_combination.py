@@ -8,6 +8,7 @@ from tiny_cell import tiny_library, tiny_model
 
 from pathsim.assays.combination import combination_screen
 from pathsim.assays.wells import WellNoise, percent_of_vehicle
+from pathsim.assays.western_blot import western_blot
 from pathsim.errors import InputError
 from pathsim.lab import Library
 from pathsim.model import Model
@@ -121,3 +122,27 @@ def test_matrix_on_plates_with_replicates(model: Model, library: Library) -> Non
 def test_bad_input_is_named(model: Model, library: Library, drugs, doses, said: str) -> None:
     with pytest.raises(InputError, match=said):
         combination_screen(model, "plain", drugs, doses, library=library)
+
+
+def test_one_drug_after_another(model: Model, library: Library) -> None:
+    ask = {"time": "2 h", "readout": "marker", "library": library}
+    table = combination_screen(model, "plain", ["alphanib", "betanib"], [30.0], sequence="3 h", **ask)
+
+    assert [text.count("for 3 h then") for text in table["treatment"]] == [1, 1, 1, 1]
+    vehicle = table["treatment"][0].partition(" for ")[0]
+    texts = [
+        f"{vehicle} for 3 h then {vehicle}",
+        f"{vehicle} for 3 h then {vehicle} + betanib 30 nM",
+        f"{vehicle} + alphanib 30 nM for 3 h then {vehicle}",
+        f"{vehicle} + alphanib 30 nM for 3 h then {vehicle} + betanib 30 nM",
+    ]
+    texts = [text.replace("vehicle + ", "") for text in texts]
+    assert table["treatment"].tolist() == texts
+    expected = western_blot(model, "plain", texts, "marker", "2 h", library=library)
+    np.testing.assert_array_equal(table["value"], expected["value"])
+    turned = combination_screen(model, "plain", ["betanib", "alphanib"], [30.0], sequence="3 h", **ask)
+    assert table["value"].iloc[-1] != pytest.approx(turned["value"].iloc[-1], rel=1e-3)
+    with pytest.raises(InputError, match="GR compares growth since the one moment"):
+        combination_screen(
+            model, "plain", ["alphanib", "betanib"], [30.0], sequence="3 h", readout="GR", library=library
+        )

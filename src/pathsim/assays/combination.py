@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..checked import checked
-from ..errors import raise_together, unknown
+from ..errors import PathsimError, raise_together, unknown
 from ..lab import CellLine, Library, default_library
 from ..model import Model
 from ..progress import announced
 from ..solve import Solver
 from ..stats.noise import WellNoise
+from ..units import Dimension, Quantity, quantity
 from .names import open_model, read_lines
 from .screen_input import (
     full_medium,
@@ -23,7 +24,7 @@ from .screen_input import (
     read_readout,
     read_times,
 )
-from .wells import Plate, add_doses, assemble, fill_plates, read_signals
+from .wells import Plate, Readout, Scale, add_doses, assemble, fill_plates, in_sequence, read_signals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,7 @@ def combination_screen(
     *,
     medium: str | None = None,
     before: str | None = None,
+    sequence: str | None = None,
     plate: Plate | int | None = None,
     replicates: int = 1,
     noise: WellNoise | None = None,
@@ -59,6 +61,8 @@ def combination_screen(
     Args:
         drugs: two or three drugs.
         doses: one series for all drugs, or a mapping from drug to its series.
+        sequence: how long each drug but the last is given alone, before it is washed out for the next (``"24 h"``);
+            default: all together. ``time`` counts from the start of the last drug.
 
     Returns:
         The one table with ``unit``, ``drug1, dose1_nM, drug2, dose2_nM`` (and ``drug3, dose3_nM``), ``replicate`` and,
@@ -80,10 +84,15 @@ def combination_screen(
     measured = read_readout(readout, opened, problems)
     layout = read_plate(plate, noise, replicates, problems)
     vehicle = read_medium(medium or full_medium(opened), before, names, moments, shelf, problems)
+    alone = _alone(sequence, measured, problems)
     raise_together(problems, "combination screen")
     assert vehicle is not None
     matrix = [doses_ for doses_ in product(*([0.0, *one] for one in series)) if any(doses_)]
-    treatments = [add_doses(vehicle, list(zip(names, doses_, strict=True))) for doses_ in matrix]
+    if alone is None:
+        treatments = [add_doses(vehicle, list(zip(names, doses_, strict=True))) for doses_ in matrix]
+    else:
+        treatments = [in_sequence(vehicle, list(zip(names, doses_, strict=True)), alone) for doses_ in matrix]
+        vehicle = in_sequence(vehicle, [(name, 0.0) for name in names], alone)
     signals = read_signals(opened, lines, treatments, vehicle, measured, moments, shelf, solver, workers)
     places = fill_plates(layout, len(treatments), replicates)
     nothing = (0.0,) * len(names)
@@ -92,6 +101,22 @@ def combination_screen(
         labels[f"drug{i + 1}"] = name
         labels[f"dose{i + 1}_nM"] = [(nothing if p.treatment < 0 else matrix[p.treatment])[i] for p in places]
     return assemble(lines, moments, places, [vehicle, *treatments], signals, measured, labels, noise, seed)
+
+
+def _alone(sequence: str | None, readout: Readout, problems: list[str]) -> Quantity | None:
+    """How long each drug but the last is alone; None where all are given together."""
+    if sequence is None:
+        return None
+    try:
+        found = quantity(sequence, Dimension.TIME)
+    except PathsimError as error:
+        problems.append(f"sequence: {error}")
+        return None
+    if found.value <= 0:
+        problems.append(f"sequence is {found}; each drug but the last is given for a time above 0")
+    if readout.scale is Scale.GROWTH_RATE:
+        problems.append("GR compares growth since the one moment when drugs are given; read viability of a sequence")
+    return found
 
 
 def _series(names: Sequence[str], doses: Doses | Mapping[str, Doses], problems: list[str]) -> list[list[float]]:

@@ -234,6 +234,14 @@ def add_doses(vehicle: Treatment, doses: Sequence[tuple[str, float]]) -> Treatme
     return Treatment((*vehicle.steps[:-1], replace(last, doses=(*last.doses, *added))))
 
 
+def in_sequence(vehicle: Treatment, doses: Sequence[tuple[str, float]], alone: Quantity) -> Treatment:
+    """The vehicle's treatment with drugs (name, nM) one after another in its medium: each but the last for the time
+    ``alone``, and washed out then."""
+    *before, medium = vehicle.steps
+    steps = [add_doses(Treatment((medium,)), [dose]).steps[0] for dose in doses]
+    return Treatment((*before, *(replace(step, duration=alone) for step in steps[:-1]), steps[-1]))
+
+
 def assemble(
     lines: Sequence[CellLine],
     moments: Sequence[float],

@@ -41,6 +41,14 @@ def combine(
     ] = "viability",
     medium: cli.Medium = None,
     before: cli.Before = None,
+    sequence: Annotated[
+        str | None,
+        typer.Option(
+            "--sequence",
+            metavar="TIME",
+            help="One drug after another as named: each but the last for so long, then washed out. Default: together.",
+        ),
+    ] = None,
     plate: cli.PlateSize = None,
     replicates: cli.PlateReplicates = 1,
     noise: cli.PlateNoise = False,
@@ -100,6 +108,7 @@ def combine(
             readout,
             medium=medium,
             before=before,
+            sequence=sequence,
             plate=plate,
             replicates=replicates,
             noise=WellNoise() if noise else None,

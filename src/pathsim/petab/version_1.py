@@ -96,9 +96,9 @@ def as_version_1(
     made = Version1(_with_events(model, later, steps), rows, targets)
     made.parameters = [_parameter(*row) for row in parameters]
     made.observables = [_observable(*row) for row in observables]
-    for observable, name, time, value, factors, noise in measurements:
-        moment = float(str(time)) - begins[str(name)]
-        made.measurements.append((observable, *pairs[str(name)], moment, value, factors, noise))
+    for observable, experiment, time, value, factors, noise in measurements:
+        moment = float(str(time)) - begins[str(experiment)]
+        made.measurements.append((observable, *pairs[str(experiment)], moment, value, factors, noise))
     return made
 
 
