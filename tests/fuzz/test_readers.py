@@ -33,6 +33,7 @@ from culture import culture_library, culture_model
 
 import pathsim as ps
 from pathsim import units
+from pathsim.cli.experiment import read_experiment
 from pathsim.errors import PathsimError
 from pathsim.lab import Treatment
 from pathsim.lab.clones import read_clones
@@ -428,6 +429,20 @@ def _numbers(values: Iterable[float]) -> list[float]:
     return [float(value) for value in values]
 
 
+def _experiment(path: Path) -> object:
+    return read_experiment(path, ["blot", "combine"]).words()
+
+
+EXPERIMENT = """verb = "blot"
+made_with = "pathsim 0.1.0; pi3k_mapk@0.2 (a3ef02b1a102)"
+[arguments]
+cell_lines = ["T47D", "MCF7"]
+[options]
+times = "0 15 min"
+readouts = ["pAKT_S473", "pERK_T202"]
+replicates = 1
+noise = true
+"""
 LIBRARY = ps.default_library()
 PERCENT = ps.synergy.Response.VIABILITY_PERCENT
 Reader = tuple[Callable[[Path], object], str, Callable[[], list[str]]]
@@ -445,6 +460,7 @@ READERS: dict[str, Reader] = {
         lambda: [_bundled("pharmacokinetics.toml")],
     ),
     "free parameters": (ps.read_free_parameters, ".toml", lambda: [FREE]),
+    "experiment": (_experiment, ".toml", lambda: [EXPERIMENT]),
     "sweep": (ps.sweep.read_spec, ".toml", lambda: [_example_sweep()]),
     "protocols": (read_protocols, ".toml", lambda: [_bundled("protocols.toml")]),
     "pathway diagram": (read_pathway_diagram, ".toml", lambda: [_bundled("pathway_diagram.toml")]),

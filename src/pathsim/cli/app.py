@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from contextvars import ContextVar
+from dataclasses import replace
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
@@ -58,6 +59,7 @@ VERBS = (
     "investigate",
     "validate",
     "export",
+    "run",
 )
 
 HELP = ["-h", "--help"]
@@ -69,8 +71,9 @@ app = typer.Typer(
     name="pathsim",
     help="A virtual wet lab for PI3K-pathway drug resistance. Tables go to stdout as CSV, progress to stderr, "
     "figures where --plot says.",
-    epilog="Every command takes --debug, which shows the traceback of an error. Exit codes: 0 done, 1 failed, "
-    "2 wrong usage, 130 interrupted, 143 terminated.",
+    epilog="Every command takes --debug, which shows the traceback of an error, and --save-experiment FILE, which "
+    "keeps what it was asked for pathsim run. Exit codes: 0 done, 1 failed, 2 wrong usage, "
+    "130 interrupted, 143 terminated.",
     no_args_is_help=True,
     add_completion=True,
     context_settings={"help_option_names": HELP},
@@ -249,16 +252,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     with signals.ending_soon():
-        code = _run(words, debug)
+        code = run_words(words, debug)
     if arguments is None and code in (INTERRUPTED, TERMINATED):
         os._exit(code)  # nothing is left to write, and taking everything down can last as long as the rest
     sys.exit(code)
 
 
-def _run(words: list[str], debug: bool) -> int:
-    COMMAND.set(("pathsim", *words))
+def run_words(words: list[str], debug: bool = False) -> int:
+    """Run a command line and say what goes wrong in a line; the exit code."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # rows run side by side; threads of small matrices only wait
     try:
+        words, kept = _without_file(words)
+        COMMAND.set(("pathsim", *words))
         for verb in _verbs_for(words):
             import_module(f".{verb}", __package__)
         command = typer.main.get_command(app)
@@ -269,6 +274,8 @@ def _run(words: list[str], debug: bool) -> int:
             raise KeyboardInterrupt
         if sys.stdout is not None:
             sys.stdout.flush()
+        if kept is not None and code == DONE:
+            _keep(command, words, kept)
         return code
     except BrokenPipeError:  # the reader (head, less) has seen enough
         _let_go(sys.stdout)
@@ -287,6 +294,49 @@ def _run(words: list[str], debug: bool) -> int:
         if debug:
             raise
         return _failed(error)
+
+
+SAVE = "--save-experiment"
+
+
+def _without_file(words: list[str]) -> tuple[list[str], str | None]:
+    """``words`` without ``--save-experiment FILE``, and that file. Raises :class:`InputError` where none is named."""
+    said = next((word for word in words if word.partition("=")[0] == SAVE), None)
+    if said is None:
+        return words, None
+    place = words.index(said)
+    file = said.partition("=")[2] or next(iter(words[place + 1 : place + 2]), "")
+    rest = [*words[:place], *words[place + (1 if "=" in said else 2) :]]
+    if not file or file.startswith("-"):
+        raise InputError(f"{SAVE} names no file; write {SAVE} experiment.toml")
+    if not rest or rest[0] == "run":
+        raise InputError(f"{SAVE} goes with the command that is done, for example pathsim blot T47D {SAVE} blot.toml")
+    return rest, new_file(file)
+
+
+def _keep(command: Any, words: list[str], path: str) -> None:
+    """Write what ``words`` asked for as an experiment file."""
+    from .experiment import experiment_of
+
+    verb, *rest = spread(command, words)
+    found = experiment_of(command.commands[verb], verb, rest, "")
+    write_whole(path, replace(found, made_with=made_with(found.options.get("model"))).text())
+    note(f"wrote {path}")
+
+
+def made_with(model: str | None) -> str:
+    """This version of pathsim, and what the model is that is named."""
+    from ..model import load_model
+    from ..stamp import stamp_of
+
+    found = stamp_of(load_model(model) if model is not None else None)
+    return f"pathsim {found.pathsim}" + (f"; {found.model} ({found.model_hash})" if found.model else "")
+
+
+def command_of(verb: str) -> Any:
+    """The command of a verb."""
+    import_module(f".{verb.replace('-', '_')}", __package__)
+    return typer.main.get_command(app).commands[verb]  # type: ignore[attr-defined]
 
 
 def _verbs_for(words: Sequence[str]) -> Sequence[str]:
