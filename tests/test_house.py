@@ -137,7 +137,7 @@ def test_public_names_exist() -> None:
 def test_public_names_are_few_and_lead_to_their_definitions() -> None:
     import pathsim as ps
 
-    assert len(ps.__all__) <= 59
+    assert len(ps.__all__) <= 60
     assert ps.sweep.__name__ == "pathsim.sweep"
     assert ps.synergy.__name__ == "pathsim.stats.synergy"
     assert ps.western_blot.__module__ == "pathsim.assays.western_blot"

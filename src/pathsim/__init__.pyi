@@ -7,6 +7,7 @@ from . import sensitivity as sensitivity
 from . import sweep as sweep
 from .assays.combination import combination_screen as combination_screen
 from .assays.dose_response import dose_response as dose_response
+from .assays.plate import run_plate as run_plate
 from .assays.western_blot import resistance_blot_protocol as resistance_blot_protocol
 from .assays.western_blot import western_blot as western_blot
 from .errors import InputError as InputError

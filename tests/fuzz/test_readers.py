@@ -33,6 +33,7 @@ from culture import culture_library, culture_model
 
 import pathsim as ps
 from pathsim import units
+from pathsim.assays.plate_map import read_plate_map
 from pathsim.cli.experiment import read_experiment
 from pathsim.errors import PathsimError
 from pathsim.lab import Treatment
@@ -429,6 +430,27 @@ def _numbers(values: Iterable[float]) -> list[float]:
     return [float(value) for value in values]
 
 
+def _plate_map(path: Path) -> object:
+    return dict(read_plate_map(path, "T47D").wells)
+
+
+PLATE_MAP = """wells = 96
+cell_line = "T47D"
+time = "72 h"
+empty = ["A3-B3", "H12"]
+[rows]
+A = "vehicle"
+"B-D" = { cell_line = "T47D+PTEN_loss", add = "alpelisib 1 uM" }
+[columns]
+1 = "vehicle"
+"2-12" = "trametinib 10 nM"
+[well]
+H1 = "vehicle"
+"""
+GRID = ",1,2,3\nA,vehicle,alpelisib 1 uM,\nB,vehicle,,trametinib 1 nM + alpelisib 1 uM\n"
+WELLS = "well,cell_line,treatment\nA1,T47D,serum 10 %\nB02,MCF7,serum 10 % + alpelisib 1 uM\n"
+
+
 def _experiment(path: Path) -> object:
     return read_experiment(path, ["blot", "combine"]).words()
 
@@ -460,6 +482,8 @@ READERS: dict[str, Reader] = {
         lambda: [_bundled("pharmacokinetics.toml")],
     ),
     "free parameters": (ps.read_free_parameters, ".toml", lambda: [FREE]),
+    "plate map": (_plate_map, ".toml", lambda: [PLATE_MAP]),
+    "plate grid": (_plate_map, ".csv", lambda: [GRID, WELLS]),
     "experiment": (_experiment, ".toml", lambda: [EXPERIMENT]),
     "sweep": (ps.sweep.read_spec, ".toml", lambda: [_example_sweep()]),
     "protocols": (read_protocols, ".toml", lambda: [_bundled("protocols.toml")]),

@@ -69,18 +69,19 @@ class Plate:
     @property
     def controls(self) -> tuple[str, ...]:
         """Names of the vehicle wells."""
-        return tuple(f"{_letter(row)}01" for row in range(self.rows))
+        return tuple(f"{letter(row)}01" for row in range(self.rows))
 
     @property
     def treated(self) -> tuple[str, ...]:
         """Names of the wells for treatments, in the order they are filled."""
-        return tuple(f"{_letter(row)}{column + 1:02d}" for row in range(self.rows) for column in range(1, self.columns))
+        return tuple(f"{letter(row)}{column + 1:02d}" for row in range(self.rows) for column in range(1, self.columns))
 
 
 PLATES = {96: Plate(8, 12), 384: Plate(16, 24)}
 
 
-def _letter(row: int) -> str:
+def letter(row: int) -> str:
+    """The name of a row, counted from 0."""
     return "ABCDEFGHIJKLMNOP"[row]
 
 

@@ -45,6 +45,7 @@ VERBS = (
     "timecourse",
     "dose_response",
     "combine",
+    "plate",
     "score",
     "curve",
     "sweep",

@@ -19,6 +19,7 @@ from .measured import draw_dose_response_beside as draw_dose_response_beside
 from .measured import draw_matrix_beside as draw_matrix_beside
 from .network import draw_network as draw_network
 from .pathway import draw_pathway as draw_pathway
+from .plate import draw_plate as draw_plate
 from .sensitivity import draw_morris as draw_morris
 from .sensitivity import draw_sobol as draw_sobol
 from .sensitivity import draw_tornado as draw_tornado
