@@ -116,11 +116,26 @@ def machine_limit() -> float:
     return 2 * together(1) / together(2)
 
 
+def calling_thread(rows: int = 100_000) -> float:
+    """Microseconds a row that a sweep of two workers leaves its calling thread: what more cores cannot share."""
+    case = load_case(data_folder(), "Alkan_SciSignal2018")
+    model = ps.load_model(case.model_file)
+    outputs = [s.id for s in model.species if not s.boundary and s.id not in model.rules][:4]
+    frame, times = draws(case, {p.id for p in model.parameters}, rows), case.times[[-1]]
+    taken = []
+    for _ in range(6):
+        began = time.thread_time()
+        ps.simulate_many(model, frame, times, outputs, workers=2)
+        taken.append(time.thread_time() - began)
+    return 1e6 * float(np.median(taken[1:])) / rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only-calling", action="store_true", help="only what the calling thread does")
     parser.add_argument("--only-stream", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only-one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -129,6 +144,9 @@ def main() -> None:
         return
     if options.only_stream:
         stream(options.rows, options.workers)
+        return
+    print(f"calling thread: {calling_thread():.3f} us a row (Alkan, 10^5 rows, two workers)")
+    if options.only_calling:
         return
     two_workers(options.pairs, rows=100_000)
     print(f"two processes with nothing in common against one, on this machine: {machine_limit():.2f} times")

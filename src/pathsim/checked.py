@@ -123,6 +123,8 @@ def _taker(hint: Any) -> Taker | None:
         return None if None in takers else _any_of([taker for taker in takers if taker is not None])
     if origin is Literal:
         return _one_of(inner)
+    if origin is Iterator:
+        return _instance(Iterator)  # what it gives is looked at when it comes
     if origin in _LISTS:
         return _list_of(inner[0])
     if origin is Mapping or origin is dict:

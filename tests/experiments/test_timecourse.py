@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,16 @@ def test_four_ways_give_the_same_bits(model: ps.Model, rows: pd.DataFrame) -> No
     singles = np.array([run(row) for row in rows.to_numpy()])
     frames = [ps.simulate(model, TIMES, {"A": row.A, "k": row.k}, outputs) for row in rows.itertuples()]
     stream = [batch.values for batch in ps.iter_simulate_many(model, rows, TIMES, outputs, rows_at_once=10)]
+    taken: list[int] = []
+
+    def drawn() -> Iterator[pd.DataFrame]:
+        for first in range(0, 37, 9):
+            taken.append(first)
+            yield rows.iloc[first : first + 9]
+
+    blocks = ps.iter_simulate_many(model, drawn(), TIMES, outputs)
+    next(blocks)
+    assert taken == [0]  # one block after another: all of them may not fit into memory
     blocks = ps.iter_simulate_many(model, (rows.iloc[i : i + 9] for i in range(0, 37, 9)), TIMES, outputs)
     target = np.full((37, 7, 2), -1.0)
     assert ps.simulate_many(model, rows, TIMES, outputs, into=target).values is target

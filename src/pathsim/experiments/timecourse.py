@@ -276,10 +276,14 @@ def simulate_many(
     if not hasattr(parameters, "columns"):
         raise InputError("parameters must be a DataFrame: one row per simulation, one column per parameter")
     columns = np.array(_slots(system, [str(name) for name in parameters.columns]), dtype=np.int64)
-    settings = _numbers(parameters)
+    settings = _Table(parameters)
     if into is not None:
         _check_target(into, (len(settings), len(grid), len(names)))
-    rows = run_rows(system, settings, grid, nodes, solver, columns=columns, workers=workers, into=into)
+    try:
+        rows = run_rows(system, settings, grid, nodes, solver, columns=columns, workers=workers, into=into)
+    except _MissingError:
+        _refuse_missing(parameters)
+        raise
     _tell_of_coarse(solver, rows.values)
     return Batch(rows, grid, names)
 
@@ -287,7 +291,7 @@ def simulate_many(
 @checked
 def iter_simulate_many(
     model: Model | str | Path,
-    parameters: pd.DataFrame | Iterable[pd.DataFrame],
+    parameters: pd.DataFrame | Iterator[pd.DataFrame] | Sequence[pd.DataFrame],
     times: Iterable[float] | float | str,
     outputs: Sequence[str] | str | None = None,
     solver: Solver | None = None,
@@ -354,23 +358,55 @@ def _check_target(into: FloatArray, shape: tuple[int, ...]) -> None:
         )
 
 
-def _numbers(parameters: pd.DataFrame) -> FloatArray:
-    """The frame as floats. Raises :class:`InputError` naming columns that are not numeric and rows with NaN."""
-    plain = parameters.to_numpy()
-    if plain.dtype.kind in "iuf":
-        settings = np.asarray(plain, dtype=float)
-    else:
-        found = [arguments.column(parameters.iloc[:, i], f"'{name}'") for i, name in enumerate(parameters.columns)]
-        settings = np.stack(found, axis=1)
-    if not np.isnan(settings.sum()):  # looked at entry by entry only where there is something to be seen
-        return settings
-    rows, columns = np.nonzero(np.isnan(settings))
+FEW_ROWS = 1000
+
+
+class _MissingError(Exception):
+    """A number is missing in a table."""
+
+
+class _Table:
+    """The rows of a frame as floats (n, columns), put together by the threads that simulate them, slice by slice.
+
+    Raises :class:`InputError` naming columns that are not numeric, :class:`_MissingError` at slices with NaN.
+    """
+
+    def __init__(self, parameters: pd.DataFrame) -> None:
+        self.rows, self.columns = len(parameters), _columns(parameters)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, rows: slice, /) -> FloatArray:
+        found = np.empty((len(range(*rows.indices(self.rows))), len(self.columns)))
+        for i, column in enumerate(self.columns):
+            found[:, i] = column[rows]
+        if np.isnan(found.sum()):  # looked at entry by entry only where there is something to be seen
+            raise _MissingError
+        return found
+
+
+def _columns(parameters: pd.DataFrame) -> list[FloatArray]:
+    """The columns of a frame as numbers, as they lie there. Raises :class:`InputError` naming those that are none."""
+    if len(parameters) <= FEW_ROWS:  # to copy them is quicker than to look at each column
+        plain = parameters.to_numpy()
+        if plain.dtype.kind in "iuf":
+            return [*np.asarray(plain, dtype=float).T]
+    found: list[FloatArray] = []
+    for name, column in parameters.items():
+        own = column.to_numpy()
+        found.append(own if own.dtype.kind in "iuf" else arguments.column(column, f"'{name}'"))
+    return found
+
+
+def _refuse_missing(parameters: pd.DataFrame) -> None:
+    """Raise :class:`InputError` naming rows with NaN."""
+    rows, columns = np.nonzero(np.isnan(np.stack(_columns(parameters), axis=1)))
     problems = [
         f"row {row}: parameter '{parameters.columns[column]}' is NaN"
         for row, column in zip(rows[:20], columns[:20], strict=True)
     ]
     raise_together(problems, "parameters")
-    return settings
 
 
 def default_outputs(system: System) -> list[str]:

@@ -15,7 +15,7 @@ from ..llvm.layout import STATE, STATUS, STEPS_TAKEN, TIME, Results
 from ..rosenbrock.tableau import RODAS5P
 from ..solvers import LONGEST, Extrapolation, Rosenbrock, Solver
 from ..status import Status, culprit
-from .engine import Engine, Method, run
+from .engine import Engine, Method, RowSource, run
 from .steady_state import RowsAtRest, Settled, refine
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Rows:
 
 def run_rows(
     system: System,
-    settings: FloatArray,
+    settings: RowSource,
     times: FloatArray,
     outputs: Sequence[int],
     solver: Solver | None = None,
@@ -65,7 +65,8 @@ def run_rows(
 ) -> Rows:
     """Simulate one row per row of ``settings`` and sample ``outputs`` at ``times``.
 
-    ``settings`` (n, columns) are raw values for the slots in ``columns`` (all slots by default). ``times`` is (times,)
+    ``settings`` (n, columns) are raw values for the slots in ``columns`` (all slots by default), an array or what gives
+    slices of rows. ``times`` is (times,)
     for all rows or (n, times) row by row, ascending from 0. ``start_states`` (n, states) replace the states the rows
     would start from; ``last_states`` keeps the states they end in. Results do not depend on ``workers``. ``into``,
     a contiguous array, takes the values.
@@ -143,7 +144,7 @@ def _refined(
 
 def _run(
     system: System,
-    settings: FloatArray,
+    settings: RowSource,
     times: FloatArray,
     outputs: Sequence[int],
     solver: Solver | None,
@@ -155,28 +156,29 @@ def _run(
     into: FloatArray | None = None,
 ) -> Rows:
     solver = solver or Rosenbrock()
-    settings = np.asarray(settings, dtype=float)
+    if isinstance(settings, np.ndarray):
+        settings = np.asarray(settings, dtype=float)
     columns = np.arange(len(system.defaults), dtype=np.int64) if columns is None else columns
     n, nodes = len(settings), tuple(outputs)
     rows = Rows(
         system=system,
         values=np.empty((n, times.shape[1], len(nodes))) if into is None else into,
-        status=np.zeros(n, dtype=np.int64),
-        time=np.zeros(n),
-        state=np.full(n, -1, dtype=np.int64),
-        steps=np.zeros(n, dtype=np.int64),
+        status=np.empty(n, dtype=np.int64),
+        time=np.empty(n),
+        state=np.empty(n, dtype=np.int64),
+        steps=np.empty(n, dtype=np.int64),
         x=np.empty((n if last_states else 0, len(system.states))),
     )
     if isinstance(solver, Rosenbrock | Extrapolation):
         _by_engine(rows, settings, columns, times, nodes, solver, start_states, until_steady, workers)
     else:
-        _by_reference(rows, settings, columns, times, nodes, solver, start_states, until_steady)
+        _by_reference(rows, settings[0:n], columns, times, nodes, solver, start_states, until_steady)
     return rows
 
 
 def _by_engine(
     rows: Rows,
-    settings: FloatArray,
+    settings: RowSource,
     columns: IntArray,
     times: FloatArray,
     nodes: tuple[int, ...],
@@ -192,14 +194,18 @@ def _by_engine(
     results = Results(rows.values, ends, rows.x)
     grid = np.ascontiguousarray(times, dtype=float)
     tolerances = (solver.rtol, solver.atol, solver.max_steps)
-    run(engine, columns, settings, grid, nodes, tolerances, starts, results, until_steady, workers)
-    rows.status[:], rows.time[:], rows.steps[:] = ends[:, STATUS], ends[:, TIME], ends[:, STEPS_TAKEN]
-    number = ends[:, STATE].astype(np.int64)
-    named = (number >= 0) & (rows.status != Status.BAD_DELAY)
-    rows.state[:] = number
-    rows.state[named] = order[number[named]]
-    if len(rows.x):
-        rows.x[:, order] = rows.x.copy()
+
+    def note(done: slice) -> None:
+        own = ends[done]
+        rows.status[done], rows.time[done], rows.steps[done] = own[:, STATUS], own[:, TIME], own[:, STEPS_TAKEN]
+        number = own[:, STATE].astype(np.int64)
+        named = (number >= 0) & (rows.status[done] != Status.BAD_DELAY)
+        number[named] = order[number[named]]
+        rows.state[done] = number
+        if len(rows.x):
+            rows.x[done, order] = rows.x[done].copy()
+
+    run(engine, columns, settings, grid, nodes, tolerances, starts, results, until_steady, workers, note)
 
 
 def _by_reference(

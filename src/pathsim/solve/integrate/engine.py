@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from threading import Event, Lock
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -413,7 +414,7 @@ def to_the_end(loop: Callable[[], int], progress: IntArray) -> None:
 def run(
     engine: Engine,
     columns: IntArray,
-    values: FloatArray,
+    values: RowSource,
     times: FloatArray,
     nodes: tuple[int, ...],
     tolerances: tuple[float, float | None, int],
@@ -421,11 +422,13 @@ def run(
     results: Results,
     until_steady: bool = False,
     workers: int | None = None,
+    note: Callable[[slice], None] = lambda done: None,
 ) -> None:
     """Simulate every row of ``values`` (n, columns), filling ``results`` (whose ``x`` is in elimination order).
 
     ``times`` is (1, m) for all rows or (n, m). Rows are cut into slices that threads take in turn; what a row gives
-    does not depend on its slice. Whatever is done row by row is done there, not by the caller of all slices.
+    does not depend on its slice. Whatever is done row by row is done there, not by the caller of all slices: ``note``
+    is called with the rows of each that is done.
     """
     n_rows = len(values)
     if n_rows == 0:
@@ -450,13 +453,39 @@ def run(
             if engine.makes_room(results.ends[begin:end], ready.at.most_pending):
                 full = begin + np.flatnonzero(results.ends[begin:end, rows.STATUS] == rows.QUEUE_FULL)
                 waiting += [(row, row + 1) for row in full.tolist()]
+        note(slice(first, last))
 
     if count <= 1:
         simulate(0, n_rows)
         return
+    pieces, lock, failed = _slices(n_rows, count), Lock(), Event()
+
+    def work() -> None:
+        while not failed.is_set():
+            stop_if_asked()
+            with lock:
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            try:
+                simulate(*piece)
+            except BaseException:
+                failed.set()
+                raise
+
     with threads(count) as submit:
-        for finished in [submit(simulate, *piece) for piece in _slices(n_rows, count)]:
+        for finished in [submit(work) for _ in range(count)]:
             finished.result()
+
+
+class RowSource(Protocol):
+    """Settings row by row: an array (n, columns), or what gives a slice of rows when a thread comes to it."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    def __getitem__(self, rows: slice, /) -> FloatArray:
+        """Some of them (rows, columns)."""
 
 
 def _own_times(times: FloatArray, first: int, last: int) -> FloatArray:
