@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 SLOW = (
+    "app/test_copied.py",
     "assays/test_combination.py::test_independent_drugs_multiply",
     "assays/test_combination.py::test_own_readout",
     "assays/test_western_blot.py::test_results_do_not_depend_on_the_process",

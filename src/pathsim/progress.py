@@ -2,7 +2,8 @@
 
 Work that can be long runs inside :func:`bar` (or carries :func:`announced`). What runs inside of that is told by the
 same bar. Nothing is shown for the first second, where nobody looks (pipes, log files), in processes that work for
-another one, inside :func:`quiet`, or with ``PATHSIM_PROGRESS=0`` in the environment.
+another one, inside :func:`quiet`, or with ``PATHSIM_PROGRESS=0`` in the environment. A page of its own shows what runs
+inside :func:`shown_by`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 _SILENT: ContextVar[bool] = ContextVar("silent", default=False)
 _CURRENT: ContextVar[_Bar | None] = ContextVar("bar", default=None)
+_SHOWN_BY: ContextVar[Callable[[], Display] | None] = ContextVar("shown by", default=None)
 
 
 class Advance(Protocol):
@@ -45,6 +47,16 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         _SILENT.reset(before)
+
+
+@contextmanager
+def shown_by(display: Callable[[], Display]) -> Iterator[None]:
+    """Bars inside the ``with`` are drawn by what ``display`` makes, from a thread of their own."""
+    before = _SHOWN_BY.set(display)
+    try:
+        yield
+    finally:
+        _SHOWN_BY.reset(before)
 
 
 @contextmanager
@@ -86,7 +98,7 @@ def _nothing(by: float = 1.0, now: str = "") -> None:
     """Nobody looks."""
 
 
-class _Display(Protocol):
+class Display(Protocol):
     """Where a bar is shown."""
 
     def draw(self, what: str, done: float, total: float | None, seconds: float) -> None: ...
@@ -97,7 +109,7 @@ class _Display(Protocol):
 class _Bar:
     """The bar of the outermost work, drawn by a thread of its own, so that work that says nothing is seen to go on."""
 
-    def __init__(self, what: str, total: float | None, display: Callable[[], _Display]) -> None:
+    def __init__(self, what: str, total: float | None, display: Callable[[], Display]) -> None:
         self.what, self.total, self.done, self.now = what, total, 0.0, ""
         self.part: tuple[float, float | None] = 0.0, None
         self._display, self._over, self._began = display, threading.Event(), time.monotonic()
@@ -152,10 +164,13 @@ class _Bar:
                 display.close()
 
 
-def _display() -> Callable[[], _Display] | None:
+def _display() -> Callable[[], Display] | None:
     """What makes the display, where somebody looks."""
     if _SILENT.get() or os.environ.get("PATHSIM_PROGRESS") == "0" or _works_for_another():
         return None
+    own = _SHOWN_BY.get()
+    if own is not None:
+        return own
     if "IPython" in sys.modules and hasattr(sys.modules["IPython"].get_ipython(), "kernel"):
         return _Notebook
     return _Terminal if sys.stderr is not None and sys.stderr.isatty() else None

@@ -63,7 +63,7 @@ def blot(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> list[
 
 def test_every_verb_of_the_lab_takes_them() -> None:
     for verb in app.VERBS:
-        __import__(f"pathsim.cli.{verb}")
+        __import__(f"pathsim.cli.{app.MODULES.get(verb, verb)}")
     commands = typer.main.get_command(app.app).commands  # type: ignore[attr-defined]
     for verb in LAB:
         options = {name for item in commands[verb].params for name in item.opts}

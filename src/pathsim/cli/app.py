@@ -1,8 +1,8 @@
 """What all verbs share: the application, its exit codes, and how errors, tables and figures leave it.
 
 A verb is a module of this folder with a typed function under ``@app.command()``, listed in ``VERBS`` and nowhere else;
-a name there that is no module fails every command. Modules of verbs import what they need inside their function, so
-that ``pathsim --help`` stays quick.
+a name there that is no module fails every command (``app``, which would be this module, is in ``page.py``). Modules of
+verbs import what they need inside their function, so that ``pathsim --help`` stays quick.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ..files import refuse_device, whole_file, write_whole
 from ..rows import rows_as_csv, rows_as_json
 
 if TYPE_CHECKING:
+    from ..app.outcome import Outcome
     from ..lab import Library
     from ..model import Model as OpenModel
     from ..stamp import Stamp
@@ -61,12 +62,19 @@ VERBS = (
     "validate",
     "export",
     "run",
+    "app",
 )
+
+MODULES = {"app": "page"}
+"""The modules of verbs that are not named like them."""
 
 HELP = ["-h", "--help"]
 
 COMMAND: ContextVar[tuple[str, ...]] = ContextVar("command", default=("pathsim",))
 """The words of the command that is being run, for the stamps of what it writes."""
+
+_KEPT: ContextVar[Outcome | None] = ContextVar("kept", default=None)
+"""Where tables, figures and notes go instead of to streams and files, while a page runs a command."""
 
 app = typer.Typer(
     name="pathsim",
@@ -84,14 +92,14 @@ app = typer.Typer(
 
 def new_folder(path: str | None) -> str | None:
     """Refuse a folder that cannot be written to before the work is done rather than after it."""
-    if path is not None:
+    if path is not None and _KEPT.get() is None:
         _refuse_place(path, path)
     return path
 
 
 def new_file(path: str | None) -> str | None:
     """Refuse a file that cannot be written before the work is done rather than after it."""
-    if path is not None:
+    if path is not None and _KEPT.get() is None:
         if os.path.isdir(path):
             raise InputError(f"{path}: a folder; name a file in it")
         refuse_device(path)
@@ -259,6 +267,18 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
+def keep(words: Sequence[str], outcome: Outcome) -> None:
+    """Run a command in this process, and keep what it makes in ``outcome`` instead of writing it.
+
+    What goes wrong is a note in one line, as on the command line.
+    """
+    before = _KEPT.set(outcome)
+    try:
+        outcome.failed = run_words(list(words)) != DONE
+    finally:
+        _KEPT.reset(before)
+
+
 def run_words(words: list[str], debug: bool = False) -> int:
     """Run a command line and say what goes wrong in a line; the exit code."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # rows run side by side; threads of small matrices only wait
@@ -266,7 +286,7 @@ def run_words(words: list[str], debug: bool = False) -> int:
         words, kept = _without_file(words)
         COMMAND.set(("pathsim", *words))
         for verb in _verbs_for(words):
-            import_module(f".{verb}", __package__)
+            import_module(f".{MODULES.get(verb, verb)}", __package__)
         command = typer.main.get_command(app)
         _take_as_they_are(command)
         with progress.quiet() if {"-q", "--quiet"} & set(words) else nullcontext():
@@ -439,6 +459,10 @@ def deliver(
 ) -> None:
     """Send a table, a DataFrame or a list of rows, where the user wants it: stdout, or ``folder/name.csv`` (or
     ``.json``), a stamp beside it."""
+    kept = _KEPT.get()
+    if kept is not None:
+        kept.tables[name] = table
+        return
     if isinstance(table, list):
         text = rows_as_json(table) if as_json else rows_as_csv(table)
     else:
@@ -483,10 +507,16 @@ def json_text(table: Any) -> str:
 
 def stamp(model: OpenModel | str | None = None) -> Stamp:
     """The stamp of what the command that is being run makes of a model."""
-    from ..model import load_model
     from ..stamp import stamp_of
 
-    return stamp_of(load_model(model) if isinstance(model, str) else model, COMMAND.get())
+    return stamp_of(opened(model), COMMAND.get())
+
+
+def opened(model: OpenModel | str | None) -> OpenModel | None:
+    """The model itself, where one is named."""
+    from ..model import load_model
+
+    return load_model(model) if isinstance(model, str) else model
 
 
 def send(text: str) -> None:
@@ -505,6 +535,10 @@ def send(text: str) -> None:
 
 def note(message: str, quiet: bool = False, end: str = "\n") -> None:
     """Progress for people, on stderr; where that is closed or full the work goes on without."""
+    kept = _KEPT.get()
+    if kept is not None and not quiet:
+        kept.note(message)
+        return
     if quiet or sys.stderr is None:
         return
     try:
@@ -522,6 +556,11 @@ def _let_go(stream: TextIO | None) -> None:
 
 def save_figure(figure: Any, path: str, quiet: bool = False, *, model: OpenModel | str | None = None) -> None:
     """Write a matplotlib figure in the format that the ending of ``path`` names, with its stamp in the metadata."""
+    kept = _KEPT.get()
+    if kept is not None:
+        kept.figures.append(figure)
+        kept.model = opened(model)
+        return
     ending = os.path.splitext(path)[1][1:].lower()
     with whole_file(path) as partial:
         figure.savefig(partial, format=ending, metadata=stamp(model).figure_metadata(ending))
