@@ -10,6 +10,7 @@ import pytest
 
 SLOW = (
     "app/test_copied.py",
+    "app/test_page.py",
     "assays/test_combination.py::test_independent_drugs_multiply",
     "assays/test_combination.py::test_own_readout",
     "assays/test_western_blot.py::test_results_do_not_depend_on_the_process",
@@ -112,6 +113,7 @@ SLOW = (
     "test_files.py::test_what_is_no_such_text",
     "test_full_disk.py",
     "test_house.py::test_only_experiments",
+    "test_notebooks.py::test_they_run",
     "test_house.py::test_static_checks_pass",
     "test_house.py::test_there_are_no_import_circles",
     "test_imports.py",

@@ -149,7 +149,8 @@ class Shown:
 
     def __init__(self, view: View, folder: str, report: Callable[[], io.StringIO]) -> None:
         self.view, self.folder = view, folder
-        self.words: list[str] | None = None
+        self.words: list[str] = []
+        self.age = -1
         self.python = ""
         self.outcome = Outcome()
         self.number = 0
@@ -206,14 +207,14 @@ class Shown:
         self.command.object = f"<code>{escape(said)}</code>"
         return words
 
-    def show(self, words: list[str], outcome: Outcome, picture: bytes) -> None:
-        """Show what a command made, or in a line why it made nothing."""
-        self.words, self.number = words, self.number + 1
+    def show(self, words: list[str], age: int, outcome: Outcome, picture: bytes) -> None:
+        """Show what a command made of files of an ``age``, or in a line why it made nothing."""
+        self.words, self.age = words, age
         if outcome.failed:
             reason = outcome.notes[-1] if outcome.notes else "nothing came of it"
             self.fail(reason.removeprefix("pathsim: "))
             return
-        self.outcome = outcome
+        self.outcome, self.number = outcome, self.number + 1
         self.error.visible = False
         coded = base64.b64encode(picture).decode()
         self.picture.object = (
@@ -248,7 +249,7 @@ class Shown:
             return io.BytesIO(self.outcome.csv(self.which.value).encode() if self.outcome.tables else b"")
         if not self.outcome.figures:
             return io.BytesIO()
-        command = ("pathsim", *without_folder(self.words or [], self.folder))
+        command = ("pathsim", *without_folder(self.words, self.folder))
         stamp = stamp_of(self.outcome.model, command)
         return io.BytesIO(as_file(self.outcome.figures[0], ending, stamp.figure_metadata(ending)))
 
@@ -297,7 +298,7 @@ class Page:
         self.lines_file, self.data = "", {view.verb: "" for view in VIEWS}
         self.made: list[str] = []
         self.shown = {view.verb: Shown(view, self.folder, self._report) for view in VIEWS}
-        self._wanted, self._busy = 0, False
+        self._wanted, self._busy, self._age = 0, False, 0
         self._make_widgets()
         if drugs is not None:
             self.own.value = Path(drugs).read_text(encoding="utf-8-sig")
@@ -363,7 +364,9 @@ class Page:
         )
         self.partner = w.Select(name="Partner", options=offered.known("drug", shelf), value=first.partner[0], width=150)
         ladder = {amount_text(dose): dose for dose in offered.ladder()}
-        self.partner_dose = w.DiscreteSlider(name="Partner around", options=ladder, value=first.partner[1], width=240)
+        self.partner_dose = w.DiscreteSlider(
+            name="Partner around", options=ladder, value=first.partner[1], width=240, css_classes=["partner"]
+        )
         self.line = w.Select(name="Line", options=first.cells, value=first.cells[0], width=190)
         # studies
         self.arms = w.TextAreaInput(name="Arms, one a line", value="\n".join(first.arms), height=84, width=330)
@@ -381,6 +384,9 @@ class Page:
         self.own = w.TextAreaInput(name="compounds.toml", height=120, placeholder="[my_compound] ...")
         self.said_of_own = _text("error", visible=False)
         self.own_upload = w.FileInput(accept=".toml", css_classes=["compounds"])
+        self.own_kept = w.FileDownload(
+            callback=lambda: io.StringIO(self.own.value or ""), filename="compounds.toml", label="Save compounds.toml"
+        )
         self.lines_upload = w.FileInput(accept=".toml", css_classes=["cell-lines"])
         self.settings = w.TextInput(name="Constants set by hand", placeholder="NAME=NUMBER ...")
         self.form = Form(shelf)
@@ -478,6 +484,7 @@ class Page:
             self.tabs.append((view.title, shown.layout(*self._controls(view))))
         self.tabs.param.watch(self._changed, "active")
         made = pn.Template(_FRAME)
+        made.add_variable("dist_url", "static/extensions/panel/")  # what comes later is not taken from another host
         made.add_panel("side", pn.Column(*self._side(), sizing_mode="stretch_width"))
         made.add_panel("views", self.tabs)
         pn.state.onload(self._changed)
@@ -493,7 +500,14 @@ class Page:
             _card("Cells", self.lines, self.alterations, self.parents, collapsed=False),
             _card("Drugs", self.drugs, self.doses.box, collapsed=False),
             _card("A measured table", measured, self.upload, self.columns, self.said_of_data, self.without),
-            _card("A compound of your own", *self.form.widgets(), self.said_of_own, self.own_upload, self.own),
+            _card(
+                "A compound of your own",
+                *self.form.widgets(),
+                self.said_of_own,
+                self.own_upload,
+                self.own,
+                self.own_kept,
+            ),
             _card("Own lines and constants", own_lines, self.lines_upload, self.settings),
         ]
 
@@ -549,12 +563,17 @@ class Page:
                 except PathsimError as error:
                     shown.fail(str(error))
                     continue
-                if shown.view.slow or words == shown.words:
+                if shown.view.slow or self._is_current(shown, words):
                     continue
+                age = self._age
                 outcome, picture = await asyncio.to_thread(self._run, words, Outcome())
-                shown.show(words, outcome, picture)
+                shown.show(words, age, outcome, picture)
         finally:
             self._busy = False
+
+    def _is_current(self, shown: Shown, words: list[str]) -> bool:
+        """Whether a tab shows what these words make of the files as they are now."""
+        return (words, self._age) == (shown.words, shown.age)
 
     def _run(self, words: list[str], outcome: Outcome) -> tuple[Outcome, bytes]:
         """Run a command; what it made, and its picture."""
@@ -563,7 +582,7 @@ class Page:
         return outcome, picture
 
     async def _run_study(self, view: View, button: Any, bar: Any, said: Any, event: Any) -> None:
-        shown, study = self.shown[view.verb], Study()
+        shown, study, age = self.shown[view.verb], Study(), self._age
         try:
             words = shown.spell(self.choices())
         except PathsimError as error:
@@ -582,7 +601,7 @@ class Page:
                 said.object = escape(without_path(study.said, self.folder))
                 bar.value = int(100 * study.done / study.total) if study.total else -1
             outcome, picture = running.result()
-            shown.show(words, outcome, picture)
+            shown.show(words, age, outcome, picture)
             self._keep_line(view)
         finally:
             button.disabled, bar.visible, said.object = False, False, ""
@@ -607,7 +626,7 @@ class Page:
                 outcome, words, python = shown.outcome, shown.words, shown.python
             else:
                 words, python = view.command(choices, self.folder), view.python(choices)
-                outcome = shown.outcome if words == shown.words else self._run(words, Outcome())[0]
+                outcome = shown.outcome if self._is_current(shown, words) else self._run(words, Outcome())[0]
             if words and outcome.tables and not outcome.failed:
                 parts.append(Part(view.title, without_folder(words, self.folder), python, outcome))
                 model = outcome.model or model
@@ -634,6 +653,7 @@ class Page:
         self.ligand.options = {"none": "", **{name: name for name in offered.known("ligand", shelf)}}
 
     def _write(self, name: str, content: bytes) -> str:
+        self._age += 1
         path = os.path.join(self.folder, file_name(name))
         Path(path).write_bytes(content)
         return path
@@ -646,6 +666,7 @@ class Page:
             f"{escape(file_name(self.upload.filename))} beside the {escape(self.view.title.lower())}"
         )
         self.without.visible = True
+        self.upload.clear()  # browsers say nothing when the same file, mended, is chosen again
         self._changed()
 
     def _leave_data(self, event: Any) -> None:
@@ -656,6 +677,7 @@ class Page:
     def _take_own(self) -> None:
         if self.own_upload.value:
             self.own.value = self.own_upload.value.decode("utf-8-sig", errors="replace")
+            self.own_upload.clear()
 
     def _own_changed(self, event: Any) -> None:
         """Read the compounds anew; a file that cannot be read is said and not used."""
@@ -669,6 +691,7 @@ class Page:
             self._complain(str(error).replace(os.path.dirname(trial) + os.sep, ""))
             return
         self.said_of_own.visible = False
+        self._age += 1
         kept = os.path.join(self.folder, "compounds.toml")
         if self.own.value.strip():
             shutil.copy(trial, kept)
@@ -695,6 +718,7 @@ class Page:
         if not content:
             return
         before, self.lines_file = self.lines_file, self._write(name or "cell_lines.toml", content)
+        self.lines_upload.clear()
         try:
             self._offer()
         except PathsimError as error:
@@ -713,14 +737,20 @@ class Form:
         self.kind = w.Select(name="Kind", options=["drug", "ligand", "medium"])
         self.synonyms = w.TextInput(name="Synonyms", placeholder="comma between")
         self.description = w.TextInput(name="Description")
-        self.mass = w.FloatInput(name="g/mol", value=None, width=100)
-        self.mass_source = w.TextInput(name="... from", placeholder="datasheet", width=190)
+        self.mass = w.FloatInput(name="g/mol", value=None, width=90, margin=(5, 3, 5, 10))
+        self.mass_source = w.TextInput(name="... from", placeholder="datasheet", width=170, margin=(5, 3))
         targets = sites(library)
         self.rows = [
             (
-                w.Select(options={"Kd (nM)": "Kd_nM", "adds per nM": "per_nM", "adds per %": "per_percent"}, width=105),
-                w.AutocompleteInput(options=targets, placeholder="site", restrict=False, min_characters=0, width=125),
-                w.FloatInput(value=None, placeholder="number", width=80),
+                w.Select(
+                    options={"Kd (nM)": "Kd_nM", "adds per nM": "per_nM", "adds per %": "per_percent"},
+                    width=96,
+                    margin=(5, 3),
+                ),
+                w.AutocompleteInput(
+                    options=targets, placeholder="site", restrict=False, min_characters=0, width=96, margin=(5, 3)
+                ),
+                w.FloatInput(value=None, placeholder="number", width=72, margin=(5, 3)),
             )
             for _ in range(3)
         ]
