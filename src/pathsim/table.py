@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from . import arguments
 from .arrays import FloatArray
-from .checked import checked
 from .errors import InputError, brief, near_misses, raise_together
 from .files import read_text
 from .units import UNITS
@@ -26,15 +25,6 @@ COLUMNS = ("cell_line", "treatment", "time_min", "readout", "value")
 OPTIONAL = ("replicate", "gel", "sd")
 _TEXT = ("cell_line", "treatment", "readout")
 _NUMERIC = ("time_min", "value", "sd")
-
-
-@checked
-def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a CSV in the one schema and check every row; rows are numbered as an editor shows them (header = 1).
-
-    Raises :class:`InputError` that lists every bad row at once.
-    """
-    return check_table(read_csv(path, skipinitialspace=True), str(path))
 
 
 def read_csv(path: str | Path, **options: Any) -> pd.DataFrame:

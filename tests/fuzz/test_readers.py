@@ -28,6 +28,7 @@ from functools import cache
 from pathlib import Path
 from types import FrameType
 
+import pandas as pd
 import pytest
 from culture import culture_library, culture_model
 
@@ -45,7 +46,7 @@ from pathsim.model.archive import read_archive
 from pathsim.model.checks import check_model
 from pathsim.scorecard.claims import read_claims
 from pathsim.solve import build_system
-from pathsim.table import read_csv, read_table
+from pathsim.table import check_table, read_csv
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -396,6 +397,11 @@ def _matrices(path: Path) -> list[float]:
     found = ps.synergy.read_csv(path, tell=lambda said: None)
     ps.synergy.outliers(found)
     return [ps.synergy.hsa(wells, resamples=0).mean for wells in found[:3]]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV in the one schema, checked."""
+    return check_table(read_csv(path, skipinitialspace=True), str(path))
 
 
 def _plate(path: Path) -> list[float]:

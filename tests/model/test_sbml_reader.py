@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pathsim.errors import InputError, PathsimError, UnsupportedModelError
-from pathsim.model import load_model
+from pathsim.model import load_model, models_folder
+from pathsim.model.antimony import antimony_to_sbml
 from pathsim.model.sbml import parse_sbml
+from pathsim.model.stored import to_json
 from pathsim.solve import Rosenbrock, build_system, run_rows
 
 SUITE = Path(__file__).parents[2].parent / "shared" / "data" / "sbml_semantic"
@@ -247,3 +250,19 @@ def test_damaged_files_are_refused_in_words() -> None:
         except PathsimError as error:
             message = str(error)
             assert len(message) > 20, text
+
+
+def test_versions_of_antimony_give_the_same_model(tmp_path: Path) -> None:
+    """2.14 and 3.3 write the same SBML but for a comment and the order of modifiers, which the model does not keep."""
+    text = antimony_to_sbml(models_folder() / "pi3k_mapk.ant")
+    lists = re.compile(r"(<listOfModifiers>\n)(.*?)( *</listOfModifiers>)", re.DOTALL)
+    other = lists.sub(lambda match: match[1] + "".join(reversed(match[2].splitlines(True))) + match[3], text)
+    other = re.sub(r"<!-- Created by.*?-->", "<!-- another version -->", other)
+    assert other != text
+    found = []
+    for name, content in (("one", text), ("other", other)):
+        path = tmp_path / name / "model.xml"
+        path.parent.mkdir()
+        path.write_text(content)
+        found.append(replace(load_model(path), digest="", source=""))
+    assert to_json(found[0]) == to_json(found[1])

@@ -71,4 +71,8 @@ def test_what_is_no_table_or_result_is_refused(name: str) -> None:
     needed = [one for one in inspect.signature(draw).parameters.values() if one.default is one.empty]
     for wrong in (None, 3, "x", pd.DataFrame({"a": [1]}), pd.DataFrame(), [1], object()):
         said = refused_or_drawn(draw, *[wrong] * max(len(needed), 1))
-        assert said or (name == "draw_time_course" and len(wrong) == 1) or (name == "draw_pathway" and wrong is None)  # type: ignore[arg-type]
+        assert (
+            said
+            or (name == "draw_time_course" and len(wrong) == 1)
+            or (name in ("draw_pathway", "draw_workflow") and wrong is None)
+        )  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ from pathsim.lab import Condition, Treatment, default_library
 from pathsim.sweep import make_spec, read_spec
 from pathsim.sweep.axes import Kind, Listed, Range, read_axis
 from pathsim.sweep.chunk import Format, make_chunk
+from pathsim.sweep.protocol import read_protocol
 
 
 @pytest.fixture(scope="module")
@@ -289,3 +290,13 @@ def test_every_well_with_every_parameter_set(folder: Path) -> None:
 def test_a_bad_ensemble_is_refused(folder: Path, value: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         make_spec(content(ensemble=value), folder)
+
+
+def test_doses_of_axes_are_held_against_the_limit_of_the_drug() -> None:
+    """What is refused as one dose is refused as the end of a range, and written out in the treatment."""
+    axis = read_axis("alpelisib", Kind.DOSE, "1 uM .. 1 M")
+    shelf, rest = default_library(), Treatment.parse("serum 10 %").steps[0]
+    with pytest.raises(InputError, match="beyond any dose of alpelisib"):
+        read_protocol("alpelisib {alpelisib}", [axis], shelf, rest, 60.0)
+    with pytest.raises(InputError, match="beyond any dose of alpelisib"):
+        read_protocol("alpelisib 1 M", [], shelf, rest, 60.0)

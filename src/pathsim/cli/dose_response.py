@@ -106,7 +106,7 @@ def dose_response(
         tables = {"dose_response": _with_potency(table, fitted), "curves": fitted}
     if beside:
         for one in beside:
-            cli.note(f"measured {one.name}\n{one.metrics or one.curve}")
+            cli.note(f"{one.as_measured}\n{one.metrics or one.curve}")
         tables["measured"] = pd.DataFrame([one.row() for one in beside])
     cli.deliver_all(tables, json, output, quiet, model=bench.opened)
     if plot is not None:

@@ -7,6 +7,7 @@ Everything done to a cell is arithmetic on the parameters, so where parameters a
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -59,18 +60,23 @@ def experiment_of(
 
 
 def refuse_impossible(line: CellLine, system: System) -> None:
-    """Raise :class:`InputError` where a line sets a share beyond 0 to 1, or a negative number for one that is none."""
+    """Raise :class:`InputError` where a line sets a share beyond 0 to 1, or a negative number for one that is none, and
+    where shares of one thing (``share of p110 alpha that is ...``) add up to more than 1."""
     own, shares = plain_numbers(system), _shares(system)
-    raise_together(
-        [
-            f"{name} is {value:g}; it lies between 0 and 1 ({shares[name]})"
-            if name in shares
-            else f"{name} is {value:g}; it cannot be negative"
-            for name, value in line.apply(own).items()
-            if (name in shares and not 0 <= value <= 1) or (name not in shares and value < 0 <= own.get(name, -1.0))
-        ],
-        str(line),
-    )
+    set_here = line.apply(own)
+    problems = [
+        f"{name} is {value:g}; it lies between 0 and 1 ({shares[name]})"
+        if name in shares
+        else f"{name} is {value:g}; it cannot be negative"
+        for name, value in set_here.items()
+        if (name in shares and not 0 <= value <= 1) or (name not in shares and value < 0 <= own.get(name, -1.0))
+    ]
+    for whole, names in _parts_of_one(system).items():
+        parts = {name: set_here.get(name, own.get(name, 0.0)) for name in names}
+        if not problems and not set_here.keys().isdisjoint(names) and sum(parts.values()) > 1 + 1e-9:
+            said = " + ".join(f"{name} {value:g}" for name, value in parts.items() if value)
+            problems.append(f"shares of {whole} add up to {sum(parts.values()):g} ({said}); at most 1 is possible")
+    raise_together(problems, str(line))
 
 
 def kept_in(line: CellLine) -> Step | None:
@@ -134,6 +140,17 @@ def _shares(system: System) -> Mapping[str, str]:
     """What each constant is that lies between 0 and 1."""
     notes = (note for note in system.model.annotations if note.is_share and not note.is_rule)
     return MappingProxyType({note.name: note.text for note in notes})
+
+
+@lru_cache(maxsize=64)
+def _parts_of_one(system: System) -> Mapping[str, tuple[str, ...]]:
+    """Constants that are shares of one thing, by what their notes call it; single shares are left out."""
+    found: dict[str, list[str]] = {}
+    for name, text in _shares(system).items():
+        whole = re.match(r"share of (.+?) (?:that|with|in|locked)\b", text)
+        if whole:
+            found.setdefault(whole[1], []).append(name)
+    return MappingProxyType({whole: tuple(names) for whole, names in found.items() if len(names) > 1})
 
 
 @lru_cache(maxsize=64)

@@ -41,7 +41,7 @@ class Trial:
 
     ``mice``: one row per animal, ``arm, mouse, time_days, event, speed_factor, clearance_*``; times from implantation.
     ``volumes``: ``arm, mouse, day, volume_mm3`` until the endpoint. ``lysate``: the tumour of the median animal in the
-    one table, time in minutes after the last dose. ``notes``: what was assumed and calibrated.
+    one table, time in minutes from the start of dosing. ``notes``: what was assumed and calibrated.
     """
 
     line: str

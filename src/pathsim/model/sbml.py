@@ -251,7 +251,7 @@ class _Reader:
                     id=reaction_id,
                     reactants=tuple(self._participants(item.getListOfReactants(), where, parameters)),
                     products=tuple(self._participants(item.getListOfProducts(), where, parameters)),
-                    modifiers=tuple(m.getSpecies() for m in item.getListOfModifiers()),
+                    modifiers=tuple(sorted(m.getSpecies() for m in item.getListOfModifiers())),  # not as written
                     rate=rate,
                     reversible=bool(item.getReversible()),
                     name=item.getName() or "",

@@ -23,6 +23,7 @@ from .plate import draw_plate as draw_plate
 from .sensitivity import draw_morris as draw_morris
 from .sensitivity import draw_sobol as draw_sobol
 from .sensitivity import draw_tornado as draw_tornado
+from .study_plan import draw_workflow as draw_workflow
 from .survival import draw_survival as draw_survival
 from .synergy import draw_combination_index as draw_combination_index
 from .synergy import draw_dose_matrix as draw_dose_matrix

@@ -10,6 +10,8 @@ from .activity_map import draw_activity_map
 from .blot import draw_blot
 from .dose_response import draw_dose_response
 from .escalation import draw_clones, draw_staircase
+from .pathway import draw_pathway
+from .study_plan import draw_workflow
 from .style import COLOURS, INK, MIDDLE, PAGE, PALE, TICKS, canvas, caption, page, whole
 from .synergy import draw_dose_matrix, draw_synergy
 from .xenograft import draw_xenograft
@@ -59,6 +61,8 @@ def draw_investigation(found: Investigation) -> dict[str, Figure]:
     order = page(PAGE, 0.28 * len(tables["ranking"]) + 1.2)
     draw_rescue_ranking(tables["ranking"], order.subplots())
     return {
+        "overview: pathway": draw_pathway(),
+        "overview: workflow": draw_workflow(found),
         "escalation: steps": steps,
         "escalation: washed out": washed,
         "phenotype: dose response": curves,

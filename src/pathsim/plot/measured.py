@@ -77,7 +77,7 @@ def draw_dose_response_beside(simulated: pd.DataFrame, measured: Sequence[DoseRe
             raise InputError(f"{one.name}: no GR values; they need counts at the start")
         found = one.metrics if readout == "GR" else one.in_percent().curve
         assert found is not None
-        curves[f"measured {one.name}"] = found
+        curves[one.as_measured] = found
     unit = str(simulated["unit"].iloc[0]) if "unit" in simulated.columns else ""
     return draw_dose_response(curves, response_label=f"{readout} ({unit})" if unit else readout)
 

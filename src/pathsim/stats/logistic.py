@@ -137,8 +137,12 @@ def descend(
     start: FloatArray,
     held: BoolArray,
     limits: FloatArray,
+    least_rss: float = 0.0,
 ) -> Fits:
-    """Levenberg-Marquardt on all curves at once, inside ``limits``; ``held`` (curves, 4) parameters stay put."""
+    """Levenberg-Marquardt on all curves at once, inside ``limits``; ``held`` (curves, 4) parameters stay put.
+
+    A residual sum of squares up to ``least_rss`` is as good as none.
+    """
     theta = np.clip(start, limits[0], limits[1])
     theta = np.where(held, start, theta)
     values, jacobian = model(theta)
@@ -165,6 +169,7 @@ def descend(
         gain = rss[running] - new_rss
         moved = np.max(np.abs(trial - theta[running]) / (1.0 + np.abs(theta[running])), axis=1)
         done = (better & (gain <= 1e-12 * rss[running]) & (moved < 1e-6)) | (damping[running] > 1e12) | (moved < 1e-13)
+        done |= new_rss <= least_rss
         taken = running[better]
         theta[taken], rss[taken] = trial[better], new_rss[better]
         values[taken], jacobian[taken] = new_values[better], new_jacobian[better]

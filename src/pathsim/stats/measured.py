@@ -61,6 +61,11 @@ class DoseResponse:
     response: str = "response"
     """What the values are called."""
 
+    @property
+    def as_measured(self) -> str:
+        """What it is called beside simulated curves."""
+        return self.name if self.name.lower().startswith("measured") else f"measured {self.name}"
+
     @cached_property
     def curve(self) -> Curve:
         """The Hill curve through the wells. Raises :class:`InputError` where they do not determine one."""

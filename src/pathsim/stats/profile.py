@@ -19,6 +19,8 @@ from .logistic import Model
 
 _ROUNDS = 60
 _TOLERANCE = 1e-4
+LEAST_SPREAD = 1e-5
+"""Residuals smaller than this share of the responses are none: no assay reads so finely."""
 
 
 class Span(NamedTuple):
@@ -77,7 +79,8 @@ Refit = Callable[[float, FloatArray], tuple[float, FloatArray]]
 
 
 def _refit(model: Model, data: Data, start: FloatArray, held: BoolArray) -> tuple[float, FloatArray]:
-    found = logistic.descend(model, data.responses[None], data.weights, start[None], held[None], data.limits)
+    least_rss = 1e-3 * LEAST_SPREAD**2 * float(data.weights @ data.responses**2)
+    found = logistic.descend(model, data.responses[None], data.weights, start[None], held[None], data.limits, least_rss)
     return float(found.rss[0]), found.theta[0]
 
 
@@ -87,9 +90,10 @@ def _span(
     from scipy.special import stdtrit  # slow to load, and only wanted here
 
     least, theta = refit(estimate, data.theta)
-    variance = least / freedom
+    size = float(np.mean(data.responses**2))
+    variance = max(least / freedom, LEAST_SPREAD**2 * size)
     target = float(stdtrit(freedom, 0.5 + confidence / 2))
-    if variance <= 1e-24 * float(np.mean(data.responses**2)) + 1e-300:
+    if least / freedom <= 1e-24 * size + 1e-300:
         return Span(estimate, estimate)
     first = se if math.isfinite(se) and se > 0 else 0.1
     ends = []

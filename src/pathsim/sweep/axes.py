@@ -67,6 +67,11 @@ class Axis:
         suffix = {"": "", "%": "_percent", "ng/ml": "_ng_per_ml"}.get(self.unit, f"_{self.unit}")
         return f"{self.name}{'_scale' if self.kind is Kind.SCALE else suffix}"
 
+    @property
+    def largest(self) -> float:
+        """The largest of its values."""
+        return self.points.high if isinstance(self.points, Range) else max(self.points.values)
+
     def text(self, value: float) -> str:
         """A value as treatment text has it."""
         return f"{number_text(value)} {self.unit}".rstrip()

@@ -87,7 +87,8 @@ def read_protocol(text: str, axes: Sequence[Axis], library: Library, rest: Step,
         for name, number in numbers.items():
             said = said.replace(f"{number} {by_name[name].unit}", f"{{{name}}}")
         raise InputError(said) from None
-    steps = tuple(_medium(step, axis_of, library, problems) for step in treatment.steps)
+    most = {axis.name: axis.largest for axis in axes}
+    steps = tuple(_medium(step, axis_of, most, library, problems) for step in treatment.steps)
     raise_together(problems)
     placed = {axis for step in steps for one in step.substances for axis in one.axes}
     placed |= {step.minutes for step in steps if isinstance(step.minutes, str)}
@@ -104,7 +105,7 @@ def read_protocol(text: str, axes: Sequence[Axis], library: Library, rest: Step,
         raise InputError(
             f"the last step of '{text}' must last until the last reading at {latest:g} min; leave out its 'for'"
         )
-    return Protocol(text, _medium(rest, {}, library, problems), steps)
+    return Protocol(text, _medium(rest, {}, {}, library, problems), steps)
 
 
 def read_media(lines: Sequence[CellLine], library: Library) -> tuple[Medium | None, ...]:
@@ -114,26 +115,32 @@ def read_media(lines: Sequence[CellLine], library: Library) -> tuple[Medium | No
     """
     problems: list[str] = []
     steps = [kept_in(line) for line in lines]
-    media = tuple(None if step is None else _medium(step, {}, library, problems) for step in steps)
+    media = tuple(None if step is None else _medium(step, {}, {}, library, problems) for step in steps)
     raise_together(problems)
     return media if any(media) else ()
 
 
-def _medium(step: Step, axis_of: Mapping[int, str], library: Library, problems: list[str]) -> Medium:
-    """A step with its doses summed by substance and kind of unit, in the order the lab sums them."""
+def _medium(
+    step: Step, axis_of: Mapping[int, str], most: Mapping[str, float], library: Library, problems: list[str]
+) -> Medium:
+    """A step with its doses summed by substance and kind of unit, in the order the lab sums them.
+
+    ``most``: the largest value of each axis; doses beyond what makes sense of a drug go to ``problems``.
+    """
     fixed: dict[tuple[str, Dimension], list[Decimal]] = {}
     moving: dict[tuple[str, Dimension], list[str]] = {}
     for dose in step.doses:
+        axis = axis_of.get(int(dose.amount.value)) if dose.amount.value.is_integer() else None
+        largest = dose.amount if axis is None else Quantity(most[axis], dose.amount.unit)
         try:
             drug = library.drug(dose.name)
-            drug.additions(Quantity(1.0, UNITS[dose.amount.unit.dimension.value]))
+            drug.additions(largest)
         except PathsimError as error:
             problems.append(str(error))
             continue
         key = (drug.name, dose.amount.unit.dimension)
         fixed.setdefault(key, [])
         moving.setdefault(key, [])
-        axis = axis_of.get(int(dose.amount.value)) if dose.amount.value.is_integer() else None
         if axis is None:
             fixed[key].append(dose.amount.exact)
         else:

@@ -42,6 +42,8 @@ _TABLES = {
 }
 _OPEN = ("potency", "ranking", "xenograft_summary")
 _CAPTIONS = {
+    "overview: pathway": "The pathway: what is blocked (red), what restores the signals (green), drugs on their sites.",
+    "overview: workflow": "The steps of this investigation and what each has found.",
     "escalation: steps": "Dose staircase with growth, and the clones in the culture.",
     "escalation: washed out": "The culture without drug: adaptive states fade, mutations stay.",
     "phenotype: dose response": "Viability and growth-rate inhibition after 72 h.",
@@ -69,6 +71,7 @@ def write_report(
         .render(
             title=f"Resistance of {settings.line} to {settings.drug}",
             summary=_summary(found),
+            overview=_figures("overview", figures, made),
             sections=[_section(name, found, figures, made) for name in _TITLES],
             provenance=_provenance(found, made),
             stamp=made.sentence(),
@@ -85,13 +88,18 @@ def _section(name: str, found: Investigation, figures: Mapping[str, Figure], sta
         "title": _TITLES[name],
         "how": found.methods[name],
         "findings": _findings(name, found),
-        "figures": [
-            {"caption": _CAPTIONS.get(key, key), "data": _png(figure, stamp)}
-            for key, figure in figures.items()
-            if key.startswith(f"{name}:")
-        ],
+        "figures": _figures(name, figures, stamp),
         "tables": [_table(table, found.tables[table]) for table in _TABLES[name]],
     }
+
+
+def _figures(name: str, figures: Mapping[str, Figure], stamp: Stamp) -> list[dict[str, Any]]:
+    """The figures of a section, with captions."""
+    return [
+        {"caption": _CAPTIONS.get(key, key), "data": _png(figure, stamp)}
+        for key, figure in figures.items()
+        if key.startswith(f"{name}:")
+    ]
 
 
 def _png(figure: Figure, stamp: Stamp) -> str:
