@@ -49,6 +49,19 @@ def list_shelf(
             "--graphml", metavar="FILE", callback=cli.new_file, help="Write the network for Cytoscape, yEd, networkx."
         ),
     ] = None,
+    cyjs: Annotated[
+        str | None,
+        typer.Option("--cyjs", metavar="FILE", callback=cli.new_file, help="Write it as JSON of Cytoscape."),
+    ] = None,
+    sbgn: Annotated[
+        str | None,
+        typer.Option(
+            "--sbgn",
+            metavar="FILE",
+            callback=cli.new_file,
+            help="Write its reactions as SBGN-ML.",
+        ),
+    ] = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
 ) -> None:
@@ -69,11 +82,21 @@ def list_shelf(
         from ..plot.pathway import draw_pathway
 
         cli.save_figure(draw_pathway(), diagram)
-    if graphml is not None:
-        if shelf is not Shelf.network:
-            raise InputError(f"--graphml writes the network; 'pathsim list {what}' is a table only")
-        write_whole(graphml, _graphml(bench.opened))
+    _write_network(bench.opened if shelf is Shelf.network else None, what, graphml, cyjs, sbgn)
     cli.deliver(_table(shelf, bench, plot), what, json, output, model=bench.model)
+
+
+def _write_network(model: Model | None, what: str, graphml: str | None, cyjs: str | None, sbgn: str | None) -> None:
+    """Write the network of a model in the formats that are asked for."""
+    from ..errors import InputError
+    from ..exchange.network import cyjs_text, graphml_text, sbgn_text
+
+    for name, path, text in (("graphml", graphml, graphml_text), ("cyjs", cyjs, cyjs_text), ("sbgn", sbgn, sbgn_text)):
+        if path is None:
+            continue
+        if model is None:
+            raise InputError(f"--{name} writes the network; 'pathsim list {what}' is a table only")
+        write_whole(path, text(model))
 
 
 def _table(what: Shelf, bench: Bench, plot: str | None) -> list[Row]:
@@ -185,21 +208,6 @@ def _parameters(bench: Bench) -> list[Row]:
         unit = note.unit if note else parameter.unit
         rows.append({"parameter": name, "value": value, "unit": unit, "class": kind, "source": source})
     return rows
-
-
-def _graphml(model: Model) -> str:
-    """The wiring as GraphML: nodes with their kind, edges with effect and the reactions they stand for."""
-    import networkx as nx
-
-    from ..model.wiring import wiring
-
-    found = wiring(model)
-    graph: nx.DiGraph[str] = nx.DiGraph(name=model.id)
-    for name, kind in found.kinds.items():
-        graph.add_node(name, kind=kind.value, members=" ".join(found.members.get(name, ())))
-    for edge in found.edges:
-        graph.add_edge(edge.origin, edge.target, effect=edge.effect.value, through=edge.through)
-    return "\n".join(nx.generate_graphml(graph)) + "\n"
 
 
 def _network(bench: Bench, plot: str | None) -> list[Row]:

@@ -61,6 +61,13 @@ def wiring(model: Model) -> Wiring:
     return _Reader(model).read()
 
 
+def modifiers(model: Model) -> dict[str, dict[str, Effect]]:
+    """For each reaction the species and inputs that its rate depends on besides its reactants, through rules too, and
+    what more of each does to the rate."""
+    reader = _Reader(model)
+    return {reaction.id: reader.modifiers(reaction) for reaction in model.reactions}
+
+
 class _Reader:
     """Works from symbols to nodes: ``home`` says which node each species or rule belongs to."""
 
@@ -213,6 +220,16 @@ class _Reader:
                 found.add(name)
                 if name in self.rules:
                     waiting.append(self.rules[name])
+        return found
+
+    def modifiers(self, reaction: Reaction) -> dict[str, Effect]:
+        """What else changes the rate of a reaction, and how."""
+        own = {participant.species for participant in reaction.reactants}
+        changing = {species.id for species in self.model.species} | self.inputs
+        found = {}
+        for name in sorted(self._deep_symbols(reaction.rate) & changing - own):
+            sign = self._sign(reaction.rate, {name})
+            found[name] = Effect.ACTIVATES if sign > 0 else Effect.INHIBITS if sign < 0 else Effect.MODULATES
         return found
 
     def _read_reaction(self, reaction: Reaction, found: dict[tuple[str, str], list[_Sign]]) -> None:
