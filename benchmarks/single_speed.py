@@ -1,8 +1,9 @@
 """How much faster than libRoadRunner is one simulation at a time, in a plain Python loop?
 
-As ``engine_speed.py``, but each draw is a call of its own: ``ps.simulator(...)`` made once and called per draw,
-``ps.simulate(...)`` with everything by name and a DataFrame back, and libRoadRunner's ``simulate`` in as lean a loop as
-its interface allows. Same core, same draws, matched error, processor time, medians over rounds that take turns.
+As ``engine_speed.py``, but each draw is a call of its own: ``ps.simulator(...)`` made once and called per draw, with
+the default method (extrapolation) and with Rosenbrock, ``ps.simulate(...)`` with everything by name and a DataFrame
+back, and libRoadRunner's ``simulate`` in as lean a loop as its interface allows. Same core, same draws, matched error,
+processor time, medians over rounds that take turns.
 
     python benchmarks/single_speed.py [--models Boehm Fujita] [--rounds 5]
 """
@@ -21,6 +22,7 @@ from collection import SPEED_SET, Case, Rival, at_error, data_folder, draws, err
 TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 ATOL = 1e-12
 DRAWS = 32
+WAYS = ("simulator", "rosenbrock", "simulate")
 
 
 def measure(case: Case, rounds: int) -> dict[str, float]:
@@ -30,32 +32,35 @@ def measure(case: Case, rounds: int) -> dict[str, float]:
     names, rows = list(frame.columns), frame.to_numpy()
     named = [dict(zip(names, row, strict=True)) for row in rows.tolist()]
     rival = Rival(case, frame, states, ATOL)
-    solvers = {rtol: ps.Rosenbrock(rtol=rtol, atol=ATOL) for rtol in TOLERANCES}
+    solvers = {rtol: ps.Extrapolation(rtol, ATOL) for rtol in TOLERANCES}
     calls = {rtol: ps.simulator(model, case.times, names, states, solver) for rtol, solver in solvers.items()}
+    others = {r: ps.simulator(model, case.times, names, states, ps.Rosenbrock(r, ATOL)) for r in TOLERANCES}
     tight = ps.simulator(model, case.times, names, states, ps.Rosenbrock(1e-11, 1e-16, 10_000_000))
     reference = np.array([tight(row) for row in rows])
-    errors = {rtol: error_of(np.array([call(row) for row in rows]), reference) for rtol, call in calls.items()}
+    errors = [error_of(np.array([call(row) for row in rows]), reference) for call in calls.values()]
+    other_errors = [error_of(np.array([call(row) for row in rows]), reference) for call in others.values()]
     rival_errors = {rtol: error_of(rival.run(rtol, DRAWS), reference) for rtol in (1e-6, 1e-8)}
-    handle: dict[float, list[float]] = {rtol: [] for rtol in TOLERANCES}
-    plain: dict[float, list[float]] = {rtol: [] for rtol in TOLERANCES}
+    ours: dict[str, dict[float, list[float]]] = {way: {rtol: [] for rtol in TOLERANCES} for way in WAYS}
     theirs: dict[float, list[float]] = {rtol: [] for rtol in rival_errors}
     for _ in range(rounds):
         for rtol, times in theirs.items():
             rival.set_tolerances(rtol)
             times.append(_microseconds(lambda i: rival.one(i)))
         for rtol in TOLERANCES:
-            call, solver = calls[rtol], solvers[rtol]
-            handle[rtol].append(_microseconds(lambda i, call=call: call(rows[i])))
-            plain[rtol].append(
+            call, other, solver = calls[rtol], others[rtol], solvers[rtol]
+            ours["simulator"][rtol].append(_microseconds(lambda i, call=call: call(rows[i])))
+            ours["rosenbrock"][rtol].append(_microseconds(lambda i, call=other: call(rows[i])))
+            ours["simulate"][rtol].append(
                 _microseconds(lambda i, solver=solver: ps.simulate(model, case.times, named[i], states, solver))
             )
     result = {"states": float(len(states))}
     for rtol, error in rival_errors.items():
         rival_us = float(np.median(theirs[rtol]))
         result |= {f"rr_{rtol:g}": rival_us, f"rr_err_{rtol:g}": error}
-        for name, ours in (("handle", handle), ("simulate", plain)):
-            us = at_error(list(errors.values()), [float(np.median(times)) for times in ours.values()], error)
-            result |= {f"{name}_{rtol:g}": us, f"{name}_ratio_{rtol:g}": rival_us / us}
+        for way in WAYS:
+            reached = other_errors if way == "rosenbrock" else errors
+            us = at_error(reached, [float(np.median(times)) for times in ours[way].values()], error)
+            result |= {f"{way}_{rtol:g}": us, f"{way}_ratio_{rtol:g}": rival_us / us}
     return result
 
 
@@ -75,7 +80,7 @@ def main() -> None:
     folder = data_folder()
     head = "model,states"
     for rtol in ("1e-06", "1e-08"):
-        head += f",rr_us({rtol}),rr_err,simulator_us,ratio,simulate_us,ratio"
+        head += f",rr_us({rtol}),rr_err" + "".join(f",{way}_us,ratio" for way in WAYS)
     print(head)
     ratios = []
     for wanted in options.models:
@@ -83,17 +88,13 @@ def main() -> None:
         r = measure(load_case(folder, name, SPEED_SET[name]), options.rounds)
         line = f"{name},{r['states']:.0f}"
         for rtol in ("1e-06", "1e-08"):
-            line += (
-                f",{r[f'rr_{rtol}']:.0f},{r[f'rr_err_{rtol}']:.1e},{r[f'handle_{rtol}']:.1f}"
-                f",{r[f'handle_ratio_{rtol}']:.1f},{r[f'simulate_{rtol}']:.1f},{r[f'simulate_ratio_{rtol}']:.1f}"
-            )
+            line += f",{r[f'rr_{rtol}']:.0f},{r[f'rr_err_{rtol}']:.1e}"
+            line += "".join(f",{r[f'{way}_{rtol}']:.1f},{r[f'{way}_ratio_{rtol}']:.1f}" for way in WAYS)
         print(line, flush=True)
-        ratios.append([r[f"{way}_ratio_{rtol}"] for rtol in ("1e-06", "1e-08") for way in ("handle", "simulate")])
+        ratios.append([r[f"{way}_ratio_{rtol}"] for rtol in ("1e-06", "1e-08") for way in WAYS])
     means = np.exp(np.log(np.array(ratios)).mean(axis=0))
-    print(
-        "geometric means of ratios, simulator and simulate: "
-        f"{means[0]:.1f} and {means[1]:.1f} (against 1e-6), {means[2]:.1f} and {means[3]:.1f} (against 1e-8)"
-    )
+    for rtol, found in zip(("1e-6", "1e-8"), means.reshape(2, -1), strict=True):
+        print(f"geometric means of ratios against {rtol}: " + ", ".join(map("{} {:.1f}".format, WAYS, found)))
 
 
 if __name__ == "__main__":

@@ -142,10 +142,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_numbers_of_other_kinds_give_the_same_simulation(model: str) -> None:
     expected = ps.simulate(model, [0.0, 1.0], {"k": 0.5})
+    row = ps.simulate(model, [0.0, 1.0], {"k": 0.5}, solver=ps.Rosenbrock()).to_numpy()
     for half in (Fraction(1, 2), Decimal("0.5"), np.float16(0.5), np.array(0.5)):
         assert ps.simulate(model, (t for t in (0, 1)), {"k": half}).equals(expected)
         rows = pd.DataFrame({"k": pd.Series([half], dtype=object)})
-        assert (ps.simulate_many(model, rows, [0, 1]).values[0] == expected.to_numpy()).all()
+        assert (ps.simulate_many(model, rows, [0, 1]).values[0] == row).all()
         assert (ps.simulator(model, [0, 1], ["k"])([half]) == expected.to_numpy()).all()  # type: ignore[list-item]
     for wrong in ("0.5", True, 1j, np.timedelta64(1, "h"), None, []):
         with pytest.raises(ps.InputError):

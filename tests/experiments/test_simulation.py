@@ -88,7 +88,7 @@ def test_batches_agree_with_single_runs(model: ps.Model) -> None:
     assert not batch.status.any()
     assert list(batch.to_frame().columns) == ["row", "time", "X_level"]
     for row in range(3):
-        alone = ps.simulate(model, [0, 1, 10], dict(settings.iloc[row]), ["X_level"])
+        alone = ps.simulate(model, [0, 1, 10], dict(settings.iloc[row]), ["X_level"], ps.Rosenbrock())
         assert alone["X_level"].tolist() == batch.values[row, :, 0].tolist()
 
 

@@ -36,9 +36,10 @@ def rows() -> pd.DataFrame:
 def test_four_ways_give_the_same_bits(model: ps.Model, rows: pd.DataFrame) -> None:
     outputs = ["A", "total"]
     whole = ps.simulate_many(model, rows, TIMES, outputs, workers=1).values
-    run = ps.simulator(model, TIMES, vary=["k", "A"], outputs=outputs)
+    run = ps.simulator(model, TIMES, vary=["k", "A"], outputs=outputs, solver=ps.Rosenbrock())
     singles = np.array([run(row) for row in rows.to_numpy()])
-    frames = [ps.simulate(model, TIMES, {"A": row.A, "k": row.k}, outputs) for row in rows.itertuples()]
+    settings = [{"A": row.A, "k": row.k} for row in rows.itertuples()]
+    frames = [ps.simulate(model, TIMES, one, outputs, ps.Rosenbrock()) for one in settings]
     stream = [batch.values for batch in ps.iter_simulate_many(model, rows, TIMES, outputs, rows_at_once=10)]
     taken: list[int] = []
 
@@ -64,6 +65,13 @@ def test_four_ways_give_the_same_bits(model: ps.Model, rows: pd.DataFrame) -> No
     assert [len(batch) for batch in stream] == [10, 10, 10, 7]
     assert frames[0].index.name == "time"
     assert list(frames[0].columns) == outputs
+
+
+def test_single_runs_by_default_agree_with_rows(model: ps.Model, rows: pd.DataFrame) -> None:
+    whole = ps.simulate_many(model, rows, TIMES, ["A"], workers=1).values
+    run = ps.simulator(model, TIMES, vary=["k", "A"], outputs=["A"])
+    assert isinstance(run.solver, ps.Extrapolation)
+    np.testing.assert_allclose(np.array([run(row) for row in rows.to_numpy()]), whole, rtol=1e-5, atol=1e-6)
 
 
 def test_results_of_a_simulator_are_not_overwritten_by_its_next_run(model: ps.Model) -> None:

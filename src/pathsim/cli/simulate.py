@@ -51,15 +51,15 @@ def simulate(
     laps = _Laps()
     from ..experiments.timecourse import simulator, system_of
     from ..model import load_model
-    from ..solve import Rosenbrock, engine_of
+    from ..solve import engine_of, for_one_run
     from ..units import numbers
 
     grid = _times_of(model) if times is None else numbers(times)
-    solver = Rosenbrock(rtol=rtol, atol=atol)
+    solver = for_one_run(len(grid), rtol, atol)
     laps.lap("imports")
     opened = load_model(model)
     laps.lap("reading the model")
-    engine_of(system_of(opened)).derive()
+    engine_of(system_of(opened), solver.method).derive()
     laps.lap("deriving its equations")
     own = cli.settings(changes or [])
     sets = cli.parameter_sets(model, ensemble)
@@ -113,11 +113,13 @@ def _with_intervals(
     from ..errors import SimulationError
     from ..experiments.ensemble import add_ends, interval
     from ..experiments.timecourse import simulate_many
+    from ..solve import Rosenbrock
 
     general = [{name: value for name, value in one.items() if "@" not in name} | dict(own) for one in sets]
     table = pd.DataFrame(general)
     as_in_model = {name: run.system.defaults[run.system.slot(name)] for name in table.columns}
-    found = simulate_many(model, table.fillna(as_in_model), run.times, run.outputs, run.solver)
+    solver = Rosenbrock(run.solver.rtol, run.solver.atol)  # many rows: full lanes
+    found = simulate_many(model, table.fillna(as_in_model), run.times, run.outputs, solver)
     if found.status[0]:
         raise SimulationError(f"the model failed under the best parameter set; {found.explain(0)}")
     for row in np.flatnonzero(found.status):

@@ -17,7 +17,7 @@ from ..errors import InputError, SimulationError, raise_together
 from ..model import Model, load_model, without_value
 from ..progress import announced
 from ..shown import Shown, shortened
-from ..solve import Extrapolation, Rosenbrock, Rows, Single, Solver, System, build_system, run_rows
+from ..solve import Extrapolation, Rosenbrock, Rows, Single, Solver, System, build_system, for_one_run, run_rows
 from ..units import numbers
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def simulator(
     """
     system = system_of(_open(model))
     grid, names = check_times(times), _names(system, outputs, (*vary, *(parameters or ())))
-    return Simulator(system, grid, tuple(vary), names, solver or Rosenbrock(), system.raw(parameters))
+    return Simulator(system, grid, tuple(vary), names, solver or for_one_run(len(grid)), system.raw(parameters))
 
 
 @lru_cache(maxsize=32)
@@ -179,7 +179,7 @@ def simulate(
         parameters: values that replace the model's own, initial values of species included.
         outputs: any symbols of the model, with the meaning SBML gives them; ``amount(S)`` and ``concentration(S)`` ask
             explicitly. Default: every species and every other quantity that a rate rule changes.
-        solver: default ``Rosenbrock()``.
+        solver: default ``Extrapolation()`` for up to 200 times, ``Rosenbrock()`` for more.
 
     Returns:
         A frame indexed by ``time`` with one column per output.
@@ -197,7 +197,7 @@ def simulate(
     values = list(changes.values())
     if not changes.keys() <= system.slots.keys() or any(value != value for value in values):
         system.raw(changes)  # which says what is wrong
-    prepared = _prepared(system, grid.tobytes(), tuple(changes), names, solver or Rosenbrock())
+    prepared = _prepared(system, grid.tobytes(), tuple(changes), names, solver or for_one_run(len(grid)))
     found = prepared.frame(values)
     _tell_of_coarse(solver, found.to_numpy())
     _tell_of_nan(system, found.to_numpy(), names, grid)

@@ -19,7 +19,7 @@ from .equations.system import System
 from .integrate.batch import Rows, engine_of, run_rows, settle_rows
 from .integrate.single import Single
 from .rosenbrock.tableau import RODAS4P, RODAS5P
-from .solvers import BDF, LSODA, Extrapolation, Rosenbrock, Solver
+from .solvers import BDF, LSODA, Extrapolation, Rosenbrock, Solver, for_one_run
 from .status import Status
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "System",
     "build_system",
     "engine_of",
+    "for_one_run",
     "run_rows",
     "settle_rows",
 ]

@@ -11,7 +11,7 @@ from small_models import BUSY, TIGHT, course, draws, rows, system
 from stiff_problems import HIRES
 
 from pathsim.arrays import FloatArray
-from pathsim.solve import Extrapolation, Rosenbrock, run_rows
+from pathsim.solve import Extrapolation, Rosenbrock, for_one_run, run_rows
 from pathsim.solve.extrapolation.scheme import EXTRAPOLATION8
 from pathsim.solve.integrate.engine import Engine, run
 from pathsim.solve.llvm.layout import LANES, Results
@@ -92,7 +92,7 @@ def test_the_compiled_step_is_its_reference_to_rounding(text: str) -> None:
 
 
 @pytest.mark.parametrize("many", [5, 200, 2000])
-@pytest.mark.parametrize(("rtol", "near"), [(1e-5, 1e-4), (1e-8, 2e-7)])
+@pytest.mark.parametrize(("rtol", "near"), [(1e-5, 1e-5), (1e-8, 1e-8)])
 def test_samples_inside_steps_are_near(many: int, rtol: float, near: float) -> None:
     names, times = list(system(DENSE).states), np.linspace(0, 20, many)
     exact = course(DENSE, times, names, Rosenbrock(1e-12, 1e-15))
@@ -138,3 +138,11 @@ def test_rows_are_the_same_alone_together_and_in_the_plain_loop() -> None:
     engine = Engine(equations, EXTRAPOLATION8, plain=True)
     run(engine, columns, raw[:1], times[None, :], tuple(nodes), (1e-6, None, 1000), nothing, results)
     assert plain[0].tobytes() == together[0].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("samples", "rtol", "method"),
+    [(2, 1e-6, Extrapolation), (200, 1e-9, Extrapolation), (201, 1e-6, Rosenbrock), (2, 1e-4, Rosenbrock)],
+)
+def test_it_is_the_default_where_it_takes_less_time(samples: int, rtol: float, method: type) -> None:
+    assert for_one_run(samples, rtol, 1e-12) == method(rtol, 1e-12)

@@ -21,7 +21,7 @@ def test_the_engine_reaches_published_values(name: str, method: type[Rosenbrock]
 def test_a_looser_tolerance_costs_accuracy(name: str, method: type[Rosenbrock] | type[Extrapolation]) -> None:
     loose, tight = (PROBLEMS[name].error(method(rtol=rtol, atol=1e-20)) for rtol in (1e-5, 1e-8))
     assert loose < 1e-4
-    assert tight < 2e-7
+    assert tight < 3e-7
     assert tight < 0.3 * loose
 
 

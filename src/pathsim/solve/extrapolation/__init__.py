@@ -4,6 +4,6 @@ In comes a :class:`~pathsim.solve.extrapolation.scheme.Scheme`; out comes LLVM I
 same table and functions as a Rosenbrock step, so that the integration loop does not know the difference. All lanes hold
 the same simulation.
 
-- ``scheme``: step numbers become weights and a schedule, in exact fractions. For other columns, change this.
+- ``scheme``: step numbers become weights and a schedule, without rounding. For other columns, change this.
 - ``step``: an attempt, and the dense output.
 """

@@ -85,10 +85,13 @@ def _attempt(S: Scheme, fused: bool) -> Function:
         if r + 1 < S.stages:
             f.loop(_move(f, now.moves, now.restarts, U[r], U[r + 1]))
     rtol, own = spread_scalar(f, "%rtol"), f.read("%own")
+    reached = f.choose("ogt", f.read("%lands"), splat(0.5), f.read("%target"), f.binary("fadd", t, h))
+    sampled = f.choose("olt", f.read("%aim"), reached, splat(1.0), splat(0.0))  # whether a sample lies inside
 
     def term(index: str) -> str:
         values = [f.read(f.at(u, index)) for u in U]
-        error = _weighted(f, S.e, values)
+        inside = f.binary("fmul", sampled, f.intrinsic("fabs", _weighted(f, S.g, values)))
+        error = f.intrinsic("maxnum", f.intrinsic("fabs", _weighted(f, S.e, values)), inside)
         f.write(f.at("%error", index), error)
         new = f.binary("fadd", f.read(f.at("%y", index)), _weighted(f, S.m, values))
         return scaled_error(f, index, error, new, rtol, own)

@@ -13,6 +13,7 @@ from ..llvm.layout import (
     LANDS,
     LANES,
     LATE,
+    LEFT_WISH,
     NOT_SWITCHED,
     ROW,
     SWITCHED,
@@ -20,6 +21,7 @@ from ..llvm.layout import (
     TARGET,
     THETA,
     TS,
+    WISH,
     Code,
     Discrete,
     H,
@@ -115,15 +117,19 @@ def find_switches(code: Code, at: Layout, F: FloatArray, N: IntArray, discrete: 
 
 def land_on_switches(F: FloatArray, N: IntArray) -> int:
     """Let steps that met a switch well inside be tried again, to end there, for methods whose dense output is no new
-    state: beside the ends of a step it is; returns those lanes."""
+    state: beside the ends of a step it is; returns those lanes. From the switch on they wish what they did before."""
     again = 0
     for lane in range(LANES):
         if N[SWITCHED, lane] != AT_DISCONTINUITY:
             continue
+        wish = max(F[WISH, lane], F[LEFT_WISH, lane])
         distance = F[T_NEXT, lane] - F[T, lane]
         if distance < AT_START * F[H, lane] or distance > (1.0 - AT_END) * F[H, lane]:
+            F[WISH, lane] = wish
+            F[LEFT_WISH, lane] = 0.0
             continue
         again |= 1 << lane
+        F[LEFT_WISH, lane] = wish
         N[SWITCHED, lane] = NOT_SWITCHED
         F[ACCEPTED, lane] = 0.0
         F[H_NEXT, lane] = distance

@@ -15,6 +15,7 @@ from ..llvm.layout import (
     FIRST_CHANCE,
     KINDS,
     LANES,
+    LEFT_WISH,
     LIMIT,
     LIVE,
     MAX_STEPS,
@@ -256,6 +257,7 @@ def take(
     F[T, lane] = F[START_T, slot]
     F[END, lane] = F[START_END, slot]
     F[WISH, lane] = F[START_H, slot]
+    F[LEFT_WISH, lane] = 0.0
     F[TAKEN, lane] = 0.0
     F[LIMIT, lane] = job.settings[MAX_STEPS]
     F[LIVE, lane] = 1.0

@@ -70,8 +70,9 @@ LaneIntegers = Annotated[IntArray, Shape(2, LANES)]
     START_SPAN,
     SPAN,
     OWN,
-) = range(31)
-N_SCALARS = 31
+    LEFT_WISH,
+) = range(32)
+N_SCALARS = 32
 # rows of N
 ROW, SAMPLED, SWITCHED, REPEATS, PENDING, CHANCE, NOISY, MOMENTS_LEFT, DUE, CULPRIT, ATTEMPT, AGAIN = range(12)
 N_INTEGERS = 12
