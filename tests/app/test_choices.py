@@ -14,7 +14,7 @@ from pathsim.app.choices import Schedule, amount_text, around, first_choices, la
 from pathsim.app.commands import VIEWS, shell_text, without_folder
 from pathsim.app.compound import Action, Acts, Compound, sites, with_compound
 from pathsim.app.outcome import Outcome
-from pathsim.cli.app import keep
+from pathsim.cli.app import keep, main
 from pathsim.lab import Treatment, default_library
 from pathsim.units import doses_nM
 
@@ -97,3 +97,13 @@ def test_the_form_writes_what_the_file_of_drugs_reads(tmp_path: Path) -> None:
         with_compound(text, compound)
     with pytest.raises(ps.InputError, match="no name"):
         Compound("").toml()
+
+
+def test_without_panel_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from pathsim.cli import page
+
+    monkeypatch.setattr(page, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as stopped:
+        main(["app", "--no-browser"])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "pathsim: the page needs panel; install it with: pip install 'pathsim-lab[app]'\n"
