@@ -263,8 +263,11 @@ def _from_grid(sheet: Sheet, cell_line: str | None, problems: list[str]) -> dict
     return wells
 
 
+_LARGEST = frozenset(wells_of(PLATES[384]))
+
+
 def _known(text: str) -> str | None:
     """A well of the largest plate, however it is written."""
     match = _WELL.fullmatch(text.strip())
     name = well_name(match["row"].upper(), int(match["column"])) if match else ""
-    return name if name in set(wells_of(PLATES[384])) else None
+    return name if name in _LARGEST else None
