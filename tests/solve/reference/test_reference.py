@@ -138,7 +138,7 @@ def test_engine_and_libroadrunner_agree(first: int, tmp_path_factory: pytest.Tem
         text = Draw(seed).text
         path = folder / f"model_{seed}.ant"
         path.write_text(text)
-        theirs = roadrunner.RoadRunner(read_sbml_text(path))
+        theirs = roadrunner.RoadRunner(read_sbml_text(path).decode())
         theirs.integrator.relative_tolerance, theirs.integrator.absolute_tolerance = 1e-10, 1e-13
         theirs.integrator.maximum_time_step = 0.01
         species = model(text).species_by_id
