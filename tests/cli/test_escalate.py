@@ -47,3 +47,14 @@ def test_wrong_usage_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None
         main(["escalate", "T47D", "alpelisib", "--factor", "1"])
     assert ended.value.code == WRONG_USAGE
     assert "rises by a factor" in capsys.readouterr().err
+
+
+def test_several_lines_and_one_drug(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, code, said in (
+        (["MCF7", "alpelisib", "trametinib"], WRONG_USAGE, "resistant to one drug; alpelisib, trametinib are named"),
+        (["T47D", "MCF7", "alpelisib", "--plot", "x.png"], WRONG_USAGE, "--plot draws one culture; 2 lines are named"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(["escalate", *words])
+        assert ended.value.code == code
+        assert said in capsys.readouterr().err
