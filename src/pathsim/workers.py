@@ -39,8 +39,6 @@ from .threads import StoppedError, processors, threads, undivided
 
 PATIENCE_S = 30.0
 """How long to wait for a scheduler, and for the first worker or one that comes back."""
-HEAD_START_S = 1.0
-"""Where nobody says how many workers, this process works alone for so long: much is done sooner than others start."""
 IDLE_S = 120.0
 """Processes of this machine that have had no work for so long end."""
 TRIES = 3
@@ -64,7 +62,7 @@ class Cluster(Protocol):
 Workers: TypeAlias = int | str | Executor | Cluster | None
 """A number (of processes of this machine), the address of a Dask scheduler, an executor, or a Dask client.
 
-None: as many as there are processors, this process among them, once the work has lasted a moment.
+None: as many as there are processors, or this process where the work cannot be sent to others.
 """
 
 Task = TypeVar("Task")
@@ -465,7 +463,7 @@ class _Remote:
 
 @contextmanager
 def _processes(count: int, along: bool) -> Iterator[_Spread]:
-    """So many processes; where this one works ``along`` it is one of them, and the others come later."""
+    """So many processes; this one works ``along`` where a job cannot be sent to them."""
     team = _Team(count, along)
     try:
         with threads(count) as submit, team.starting():
@@ -485,7 +483,7 @@ class _Team:
     def __init__(self, count: int, along: bool) -> None:
         self.count, self.along = count, along
         self.thread: Callable[..., Future[Answer]]
-        self.free: queue.SimpleQueue[_Child | BaseException | None] = queue.SimpleQueue()
+        self.free: queue.SimpleQueue[_Child | BaseException] = queue.SimpleQueue()
         self.children: list[_Child] = []
         self.over, self.lock, self.alone = threading.Event(), threading.Lock(), threading.Lock()
         self.given_up = False
@@ -493,8 +491,6 @@ class _Team:
     @contextmanager
     def starting(self) -> Iterator[None]:
         """Starts processes beside the block, and ends them where it ends by an error."""
-        if self.along:
-            self.free.put(None)  # this process
         starter = threading.Thread(target=self._start, daemon=True)
         starter.start()
         try:
@@ -533,9 +529,7 @@ class _Team:
             _stock(os.getpid()).give(self.children)
 
     def _start(self) -> None:
-        if self.along and self.over.wait(HEAD_START_S):
-            return
-        for number in range(self.count - self.along):
+        for number in range(self.count):
             if self.over.is_set():
                 return
             try:
@@ -576,11 +570,6 @@ class _Team:
         if isinstance(own, BaseException):
             self.free.put(own)
             raise own
-        if own is None:
-            try:
-                return _tried(job.function, task)
-            finally:
-                self.free.put(None)
         try:
             for _ in range(TRIES):
                 try:
