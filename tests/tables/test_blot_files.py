@@ -99,6 +99,25 @@ def test_one_table_however_it_is_saved(name: str, tmp_path: Path) -> None:
         assert sum("decimal commas" in note for note in told) == 1
 
 
+def test_measurements_alone_take_a_table_of_lanes(tmp_path: Path) -> None:
+    """What ImageJ writes, row by row of what another table says the rows are."""
+    file, lanes = tmp_path / "Results.csv", tmp_path / "lanes.csv"
+    measured = pd.DataFrame({"Area": 1500, "Mean": 3.5, "Min": 0, "Max": 255, "IntDen": PLAIN["value"]})
+    measured.to_csv(file, index_label=" ")
+    PLAIN.drop(columns="value").to_csv(lanes, index=False, sep=";")
+    read = ps.read_blots(file, tell=lambda said: None, lanes=lanes)
+    assert read["value"].tolist() == PLAIN["value"].tolist()
+    assert read["readout"].tolist() == PLAIN["readout"].tolist()
+    with pytest.raises(ps.InputError, match=r"what an instrument measured.*--lanes"):
+        ps.read_blots(file)
+    PLAIN.drop(columns="value").iloc[1:].to_csv(lanes, index=False)
+    with pytest.raises(ps.InputError, match=rf"{len(PLAIN) - 1} lanes, but .*Results.csv has {len(PLAIN)} measured"):
+        ps.read_blots(file, lanes=lanes)
+    PLAIN.drop(columns=["value", "readout"]).to_csv(lanes, index=False)
+    with pytest.raises(ps.InputError, match=r"lanes.csv: column 'readout' is missing"):
+        ps.read_blots(file, lanes=lanes)
+
+
 def refused(path: Path, text: str, encoding: str = "utf-8") -> str:
     path.write_text(text, encoding=encoding)
     with pytest.raises(ps.InputError) as caught:

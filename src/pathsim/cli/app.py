@@ -192,6 +192,14 @@ Columns = Annotated[
 SheetName = Annotated[
     str | None, typer.Option("--sheet", metavar="NAME", help="Of an Excel file. Default: the first that is not empty.")
 ]
+Lanes = Annotated[
+    str | None,
+    typer.Option(
+        "--lanes",
+        metavar="FILE",
+        help="What each row of a file of measurements alone (ImageJ) is: cell_line, treatment, time_min, readout.",
+    ),
+]
 Drugs = Annotated[str | None, typer.Option("--drugs", metavar="FILE", help="TOML of drugs beside the bundled ones.")]
 
 

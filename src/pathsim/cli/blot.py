@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ..errors import InputError
 from . import app as cli
 from .bench import BENCH, MEASURED, Bench, Measured, verb
 
@@ -47,6 +48,7 @@ def blot(
     ] = False,
     bench: Bench = BENCH,
     measured: Measured = MEASURED,
+    lanes: cli.Lanes = None,
     ensemble: cli.Ensemble = None,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
@@ -68,7 +70,7 @@ def blot(
     opened = bench.opened
     standard = protocols(opened.version).resistance_blot
 
-    data = _measured(measured, [*opened.readouts])
+    data = _measured(measured, lanes, [*opened.readouts])
     given = _lanes(data) if data is not None else _Lanes((), (), (), ())
     treatments = treatment or given.treatments or resistance_blot_protocol(version=opened.version)
     antibodies = readouts or given.readouts or standard.antibodies
@@ -110,13 +112,15 @@ class _Lanes(NamedTuple):
     readouts: tuple[str, ...]
 
 
-def _measured(measured: Measured, known: Sequence[str]) -> pd.DataFrame | None:
+def _measured(measured: Measured, lanes: str | None, known: Sequence[str]) -> pd.DataFrame | None:
     if measured.data is None:
+        if lanes is not None:
+            raise InputError("--lanes says what the rows of a measured table are; name it with --data")
         return None
     from ..estimation import read_blots
     from ..estimation.blot_table import loading_controls, with_known_names
 
-    found = read_blots(measured.data, measured.mapped, measured.sheet, cli.note)
+    found = read_blots(measured.data, measured.mapped, measured.sheet, cli.note, lanes)
     return with_known_names(found, [*known, *loading_controls()])
 
 

@@ -74,6 +74,7 @@ def export(
     petab: Annotated[int, typer.Option("--petab", min=1, max=2, help="The version of PEtab to write.")] = 2,
     columns: cli.Columns = None,
     sheet: cli.SheetName = None,
+    lanes: cli.Lanes = None,
 ) -> None:
     """Write a treated cell line for other simulators (SBML, Antimony, COMBINE archive), or a PEtab problem.
 
@@ -109,6 +110,7 @@ def export(
                 columns=read_map(columns or ()),
                 sheet=sheet,
                 tell=cli.note,
+                lanes=lanes,
                 version=version,
             )
         )

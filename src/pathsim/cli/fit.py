@@ -40,6 +40,7 @@ class Reading:
     columns: dict[str, str]
     sheet: str | None
     tell: Tell
+    lanes: str | None
 
 
 class Search(StrEnum):
@@ -76,6 +77,7 @@ def fit(
     noise: cli.NoiseFamily = None,
     columns: cli.Columns = None,
     sheet: cli.SheetName = None,
+    lanes: cli.Lanes = None,
     cell_line: Annotated[
         str | None, typer.Option("--cell-line", metavar="NAME", help="Of a plate that does not say whose wells it has.")
     ] = None,
@@ -142,7 +144,7 @@ def fit(
         output = output or data[0]
     else:
         plates = Plates(cell_line, time, readout, unit)
-        reading = Reading(read_map(columns or ()), sheet, lambda said: cli.note(said, quiet))
+        reading = Reading(read_map(columns or ()), sheet, lambda said: cli.note(said, quiet), lanes)
         problem = _problem(data, free or (), bench, background or (), saturation or (), noise, plates, reading)
 
     def report(start: Any) -> None:
@@ -304,8 +306,8 @@ def _table(path: str, bench: Bench, plates: Plates, reading: Reading) -> pd.Data
     from ..estimation.screen_table import is_screen
     from ..estimation.tables import RELATIVE
 
-    if not is_screen(path, reading.columns, reading.sheet):
-        table = read_frame(path, reading.columns, reading.sheet, reading.tell)
+    if reading.lanes or not is_screen(path, reading.columns, reading.sheet):
+        table = read_frame(path, reading.columns, reading.sheet, reading.tell, reading.lanes)
         if "gel" in table or "unit" in table or table["readout"].isin(RELATIVE).all():
             return table
         reading.tell(f"{path}: no column 'gel': one gel, whose scale is fitted (a column 'unit' says it has none)")

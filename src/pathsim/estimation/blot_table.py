@@ -38,7 +38,11 @@ def loading_controls() -> frozenset[str]:
 
 @checked
 def read_blots(
-    path: str | Path, columns: Mapping[str, str] | None = None, sheet: str | None = None, tell: Tell | None = None
+    path: str | Path,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    tell: Tell | None = None,
+    lanes: str | Path | None = None,
 ) -> pd.DataFrame:
     """Read densitometry from CSV (any separator and encoding), Excel or Parquet, as :mod:`pathsim.tables` says.
 
@@ -53,6 +57,8 @@ def read_blots(
         columns: names of columns in the file and what they hold (``{"Band intensity": "value"}``).
         sheet: of an Excel file; default the first that is not empty.
         tell: takes a sentence on everything that had to be decided; default a warning.
+        lanes: a table with ``cell_line, treatment, time_min, readout``, a row for each row of a file that holds only
+            what an instrument measured (``Results.csv`` of ImageJ).
 
     Returns:
         The table with float values, and a boolean column ``censored``; its index is the line in the file.
@@ -62,18 +68,22 @@ def read_blots(
 
     >>> blots = ps.read_blots("westerns.xlsx")  # doctest: +SKIP
     """
-    return check_blots(read_frame(path, columns, sheet, tell), str(path))
+    return check_blots(read_frame(path, columns, sheet, tell, lanes), str(path))
 
 
 def read_frame(
-    path: str | Path, columns: Mapping[str, str] | None = None, sheet: str | None = None, tell: Tell | None = None
+    path: str | Path,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    tell: Tell | None = None,
+    lanes: str | Path | None = None,
 ) -> pd.DataFrame:
     """Measured rows of a file as text under our names, unchecked; its index is the line in the file.
 
     Bands that were not measured are left out, and with a loading control all bands of its lane; ``tell`` hears of it.
     Raises :class:`InputError` as :func:`pathsim.tables.read_bands`.
     """
-    bands, names = read_bands(path, columns, sheet, tell), sorted(loading_controls())
+    bands, names = read_bands(path, columns, sheet, tell, lanes), sorted(loading_controls())
     frame, missing = (with_known_names(part, names) for part in (bands.frame, bands.missing))
     controls = missing[missing["readout"].isin(names)]
     keys = [name for name in ("gel", "cell_line", "treatment", "time_min", "replicate") if name in frame.columns]

@@ -36,6 +36,7 @@ def export(
     columns: Mapping[str, str] | None = None,
     sheet: str | None = None,
     tell: Tell | None = None,
+    lanes: str | Path | None = None,
     version: Literal[1, 2] = 2,
 ) -> Path:
     """Write measurements in the one schema and a model with free parameters as a PEtab problem.
@@ -53,7 +54,7 @@ def export(
             :class:`~pathsim.estimation.free.FreeParameter`; ``parameter@cell line`` is estimated for one line only.
         library: drugs and cell lines; default the bundled ones.
         noise: as of :func:`pathsim.blot_problem`, and so ``background`` and ``saturation``.
-        columns, sheet, tell: of a file, as of :func:`pathsim.read_blots`.
+        columns, sheet, tell, lanes: of a file, as of :func:`pathsim.read_blots`.
         version: of PEtab; as of :func:`write`.
 
     Returns:
@@ -69,7 +70,7 @@ def export(
     opened = model if isinstance(model, Model) else load_model(model)
     refuse_clock(opened, "PEtab")
     if isinstance(table, (str, Path)):
-        table = read_frame(table, columns, sheet, tell)
+        table = read_frame(table, columns, sheet, tell, lanes)
     loaded = "readout" in table.columns and table["readout"].isin([*loading_controls()]).any()
     if "gel" in table.columns or loaded or background or saturation:
         made = blot_problem(opened, table, free, noise, background, saturation, library=library)

@@ -76,25 +76,32 @@ class Bands:
 
 
 def read_bands(
-    path: str | Path, columns: Mapping[str, str] | None = None, sheet: str | None = None, tell: Tell | None = None
+    path: str | Path,
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+    tell: Tell | None = None,
+    lanes: str | Path | None = None,
 ) -> Bands:
     """Read measured bands, or any readouts at times, in a lab's own layout.
 
     One row a band, or one column an antibody. Columns may have other names (``columns`` maps theirs to ours); a time
     says its unit in its name (``time_h``) or in each cell. A cell without a number on purpose (empty, ``n.d.``,
-    saturated, ``#DIV/0!``) leaves its band out, with a word to ``tell`` (default: a warning).
+    saturated, ``#DIV/0!``) leaves its band out, with a word to ``tell`` (default: a warning). Where a file holds
+    measured numbers only, as ImageJ writes them, ``lanes`` is a second table that says what each row is, in turn.
 
     Returns:
         Cells as text, except that numbers have decimal points and times are in minutes. The index is the line.
 
     Raises:
-        InputError: for a file that is no table, columns that are missing or could be two things, and numbers that can
-        be
-            read in two ways.
+        InputError: for a file that is no table, columns that are missing or could be two things, numbers that can be
+            read in two ways, and as many lanes as there are no rows.
     """
     table = table_of(read_sheet(path, sheet), SPELLINGS, columns, needed=2)
     found = assigned(table, SPELLINGS)
-    frame = _long(table, found) if "readout" in found else _wide(table, found)
+    if lanes is not None:
+        frame = _in_lanes(table, found, lanes)
+    else:
+        frame = _long(table, found) if "readout" in found else _wide(table, found)
     kept = _without_missing(frame, table)
     for note in [*table.notes, *table.numbers.note(table.where)]:
         say(note, tell)
@@ -119,6 +126,24 @@ def _long(table: Table, found: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(extra | _columns(table, found), index=pd.Index(table.lines, name=LINE))
 
 
+def _in_lanes(table: Table, found: Mapping[str, str], lanes: str | Path) -> pd.DataFrame:
+    """Measured numbers, row by row of what a table of lanes says."""
+    import pandas as pd
+
+    own = table_of(read_sheet(lanes), SPELLINGS, needed=2)
+    said = {ours: theirs for ours, theirs in assigned(own, SPELLINGS).items() if ours not in ("value", "sd")}
+    problems = [missing_column(own, ours, SPELLINGS, said) for ours in NEEDED[:-1] if ours not in said]
+    if not problems and len(own.rows) != len(table.rows):
+        problems.append(
+            f"{len(own.rows)} lanes, but {table.where} has {len(table.rows)} measured rows; one for each, in order"
+        )
+    raise_together(problems, own.where)
+    raise_together([missing_column(table, "value", SPELLINGS, found)] if "value" not in found else [], table.where)
+    measured = {ours: theirs for ours, theirs in found.items() if ours in ("value", "sd")}
+    _say_aside(table, measured)
+    return pd.DataFrame(_columns(own, said) | _columns(table, measured), index=pd.Index(table.lines, name=LINE))
+
+
 def _wide(table: Table, found: Mapping[str, str]) -> pd.DataFrame:
     """Antibodies as columns: every column of numbers that is nothing else."""
     import pandas as pd
@@ -129,7 +154,8 @@ def _wide(table: Table, found: Mapping[str, str]) -> pd.DataFrame:
     if measured and len(problems) == 3 and heading(found["value"]).folded in _INSTRUMENT:
         raise InputError(
             f"{table.where}: '{found['value']}' is what an instrument measured, but no column says of which lane; add "
-            "columns cell_line, treatment, time_min and readout"
+            "columns cell_line, treatment, time_min and readout, or give a table of them, a row for each measured one "
+            "(--lanes FILE, lanes=)"
         )
     antibodies = [
         name
