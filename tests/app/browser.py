@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,8 +59,11 @@ def number(page: Any) -> int:
 
 
 def next_picture(page: Any, after: int, timeout_ms: float = 60_000) -> None:
-    """Wait for the picture that follows number ``after``."""
-    page.wait_for_selector(f'img[data-number="{after + 1}"]', timeout=timeout_ms)
+    """Wait for a picture that follows number ``after``: more than one may, of changes that come together."""
+    until = time.monotonic() + timeout_ms / 1000.0
+    while number(page) <= after:
+        assert time.monotonic() < until, f"no picture followed number {after}"
+        page.wait_for_timeout(5)
 
 
 def slide(page: Any, name: str, key: str = "ArrowRight") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,8 +139,7 @@ def test_tabs_and_a_study(page: Any) -> None:
     page.wait_for_selector('img[alt="Resistance"]', timeout=120_000)
     assert "day " in page.locator(".notes pre").first.inner_text()
     page.get_by_text("Numbers", exact=True).last.click()
-    rows = io.StringIO(page.locator(".rows table").first.evaluate("table => table.outerHTML"))
-    assert len(pd.read_html(rows)[0]) >= 1
+    assert page.locator(".rows table").first.locator("tr").count() > 1
 
 
 def test_nothing_is_asked_of_other_hosts(page: Any) -> None:
