@@ -76,3 +76,11 @@ def test_what_is_no_table_or_result_is_refused(name: str) -> None:
             or (name == "draw_time_course" and len(wrong) == 1)
             or (name in ("draw_pathway", "draw_workflow") and wrong is None)
         )  # type: ignore[arg-type]
+
+
+def test_every_step_of_the_workflow_stands_whole() -> None:
+    axes = ps.plot.draw_workflow().axes[0]
+    low, high = axes.get_ylim()
+    for box in axes.patches:
+        ends = box.get_path().get_extents().transformed(box.get_patch_transform())
+        assert low <= ends.y0 < ends.y1 <= high

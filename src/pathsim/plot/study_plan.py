@@ -44,7 +44,7 @@ def draw_workflow(found: Investigation | None = None, ax: Axes | None = None) ->
     axes = canvas(ax, PAGE, 4.8)
     axes.axis("off")
     axes.set_xlim(0, 10.4)
-    axes.set_ylim(1.4, 10.4)
+    axes.set_ylim(1.15, 10.35)
     strategies = list(dict.fromkeys(one.strategy for one in protocols().rescue))
     fans = {"mechanisms": _AVENUES, "rescue": tuple(text.replace(" ", "\n", 1) for text in strategies)}
     y, before = 10.2, None
