@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import fields
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import get_type_hints
 import pytest
 
 import pathsim as ps
-from pathsim.model import Model, records
+from pathsim.model import Model, reading, records
 from pathsim.model.maths import ARITY
 from pathsim.model.stored import LAYOUT, LEAVES, from_json, to_json
 
@@ -90,3 +91,22 @@ def test_a_cache_entry_that_is_no_model_is_made_again(tmp_path: Path, monkeypatc
 def test_nothing_that_can_run_code_is_read_back() -> None:
     for path in sorted((Path(ps.__file__).parent / "model").rglob("*.py")):
         assert "pickle" not in path.read_text(encoding="utf-8"), path
+
+
+def test_sbml_made_when_the_package_was_built_is_read_in_place_of_antimony(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "S in c; compartment c = 1; S = 1; J: S -> ; k*S; k = 2; // 1/min | estimate: made up"
+    path, digest = tmp_path / "own.ant", hashlib.sha256(text.encode()).hexdigest()[:16]
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(reading, "made_folder", lambda: tmp_path / "made")
+    plain = reading.read_model(path)
+    (tmp_path / "made").mkdir()
+    made = reading.read_sbml_text(path).decode().replace('value="2"', 'value="5"')
+    (tmp_path / "made" / f"{digest}.xml").write_text(made, encoding="utf-8")
+    again = reading.read_model(path)
+    assert [item.value for item in plain.parameters] == [2]
+    assert [item.value for item in again.parameters] == [5]
+    assert again.annotations == plain.annotations
+    path.write_text(text + "\n", encoding="utf-8")
+    assert reading.read_model(path) == plain

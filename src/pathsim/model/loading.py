@@ -45,6 +45,11 @@ def _bundled_folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[3] / "models"
 
 
+def made_folder() -> Path:
+    """Where the SBML of bundled models is that was made when the package was built; a checkout has none."""
+    return _bundled_folder() / "made"
+
+
 @once
 def current_version() -> str:
     """The version of the bundled models whose names stand without one."""

@@ -1,16 +1,18 @@
 """A model file read in this process. :mod:`~pathsim.model.isolated` does the same in a child process, which may end.
 
-Antimony takes a tenth of a second to load: where it is not needed, it is not.
+Antimony takes a tenth of a second to load: where it is not needed, it is not. The SBML of the bundled models is made
+when the package is built (``hatch_build.py``); in a checkout it is made from their text.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 from ..files import read_bytes, read_text
 from .annotations import read_annotations
-from .loading import ARCHIVE
+from .loading import ARCHIVE, made_folder
 from .records import Model
 from .sbml import level3, parse_sbml, read_sbml
 
@@ -24,10 +26,8 @@ def read_model(path: Path) -> Model:
         return parse_sbml(_archived(path), str(path))
     if path.suffix.lower() != ".ant":
         return read_sbml(path)
-    from .antimony import antimony_to_sbml
-
     content = read_text(path)
-    model = parse_sbml(antimony_to_sbml(path, content), str(path), written=False)
+    model = parse_sbml(_translated(path, content), str(path), written=False)
     return replace(model, annotations=tuple(read_annotations(content).values()))
 
 
@@ -35,9 +35,7 @@ def read_sbml_text(path: Path) -> bytes:
     """The SBML text that an ``.ant`` file stands for, or that is in an archive."""
     if path.suffix.lower() == ARCHIVE:
         return _archived(path)
-    from .antimony import antimony_to_sbml
-
-    return antimony_to_sbml(path).encode()
+    return _translated(path, read_text(path)).encode()
 
 
 def read_level3(path: Path) -> bytes:
@@ -51,6 +49,16 @@ def read_antimony(path: Path) -> bytes:
     from .antimony import sbml_to_antimony
 
     return sbml_to_antimony(path).encode()
+
+
+def _translated(path: Path, content: str) -> str:
+    """The SBML of Antimony text: what was made of the same text when the package was built, or made now."""
+    made = made_folder() / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.xml"
+    if made.is_file():
+        return read_text(made)
+    from .antimony import antimony_to_sbml
+
+    return antimony_to_sbml(path, content)
 
 
 def _archived(path: Path) -> bytes:
