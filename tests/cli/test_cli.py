@@ -37,6 +37,21 @@ def test_simulate_prints_a_table(capsys: pytest.CaptureFixture[str], decay: str)
     assert frame["A"].iloc[2] == pytest.approx(0.36787944, rel=1e-5)
 
 
+def test_times_with_a_unit_are_those_of_the_model(capsys: pytest.CaptureFixture[str], decay: str) -> None:
+    model = ["simulate", "pi3k_mapk", "--outputs", "pERK_T202"]
+    code, plain, _ = run(capsys, *model, "--times", "0 .. 120 x 3")
+    assert (code, *run(capsys, *model, "--times", "0 .. 2 h x 3")) == (
+        0,
+        0,
+        plain,
+        "times of pi3k_mapk are in min: the last is 120 min\n",
+    )
+    assert "in s: the last is 60 s" in run(capsys, "simulate", decay, "--times", "0 1 min")[2]
+    code, _, said = run(capsys, "simulate", decay, "--times", "0 .. soon x 3")
+    assert code == 2
+    assert "unknown unit 'soon'" in said
+
+
 def test_json_and_folder(capsys: pytest.CaptureFixture[str], decay: str, tmp_path: Path) -> None:
     code, out, _ = run(capsys, "simulate", decay, "--times", "0 1", "--json")
     assert code == 0

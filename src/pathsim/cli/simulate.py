@@ -26,8 +26,8 @@ def simulate(
         typer.Option(
             "--times",
             metavar="TIMES",
-            help="'0 .. 60 x 61' or '0 1 5', in the model's own time unit. Of an archive: by default what its one "
-            "uniform time course samples.",
+            help="'0 .. 60 x 61' or '0 1 5', in the model's own time unit; '0 .. 24 h x 25' where that is seconds to "
+            "days. Of an archive: by default what its one uniform time course samples.",
         ),
     ] = None,
     outputs: Annotated[
@@ -52,9 +52,8 @@ def simulate(
     from ..experiments.timecourse import simulator, system_of
     from ..model import load_model
     from ..solve import engine_of, for_one_run
-    from ..units import numbers
 
-    grid = _times_of(model) if times is None else numbers(times)
+    grid = _times_of(model) if times is None else _grid(times, model)
     solver = for_one_run(len(grid), rtol, atol)
     laps.lap("imports")
     opened = load_model(model)
@@ -77,6 +76,30 @@ def simulate(
     laps.lap("writing")
     if timing:
         laps.report()
+
+
+def _grid(times: str, model: str) -> list[float]:
+    """Sample times as typed, which are converted to the time of the model where they have a unit.
+
+    Raises :class:`InputError` for what is no list of times, and for a unit where the model has none of seconds to days.
+    """
+    from ..errors import InputError
+    from ..model import load_model
+    from ..units import UNITS, Dimension, numbers, times_min
+
+    try:
+        return numbers(times)
+    except InputError:
+        if not any(letter.isalpha() for letter in times.lower().replace("x", "").replace("e", "")):
+            raise
+    minutes = times_min(times)
+    own = UNITS.get(load_model(model).time_unit)
+    if own is None or own.dimension is not Dimension.TIME:
+        raise InputError(
+            f"--times '{times}' has a unit, but the time of '{model}' has none of seconds to days; write '0 .. 60 x 61'"
+        )
+    cli.note(f"times of {model} are in {own.symbol}: the last is {minutes[-1] / float(own.factor):g} {own.symbol}")
+    return [time / float(own.factor) for time in minutes]
 
 
 def _times_of(model: str) -> list[float]:
