@@ -18,6 +18,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import warnings
 import zipfile
@@ -37,6 +38,7 @@ from pathsim import units
 from pathsim.assays.plate_map import read_plate_map
 from pathsim.cli.experiment import read_experiment
 from pathsim.errors import PathsimError
+from pathsim.estimation.stored_problem import PROBLEM_FILE, keep_problem, kept_problem
 from pathsim.lab import Treatment
 from pathsim.lab.clones import read_clones
 from pathsim.lab.pharmacokinetics import read_pharmacy
@@ -183,6 +185,18 @@ T47D,IGF1 5 nM,15,pAKT,3.1,a,1,0.2
 T47D,IGF1 5 nM,15,vinculin,650,a,1,20
 MCF7,inhibitor 300 nM,60,pAKT,0.7,b,1,0.1
 MCF7,inhibitor 300 nM,60,vinculin,810,b,1,30
+"""
+SCREEN = """cell_line,drug,dose_nM,viability,replicate
+T47D,alpelisib,0,100,1
+T47D,alpelisib,10,97,1
+T47D,alpelisib,100,71,1
+T47D,alpelisib,1000,42,1
+T47D,alpelisib,10000,30,1
+"""
+LANES = """cell_line;treatment;time_min;readout
+T47D;IGF1 5 nM;0;pAKT
+T47D;IGF1 5 nM;15;pAKT
+MCF7;inhibitor 300 nM;60;pAKT
 """
 WIDE_BLOTS = """cell_line;treatment;time_h;pAKT;vinculin;gel
 T47D;IGF1 5 nM;0;1,0;700;a
@@ -385,6 +399,39 @@ def _measured(path: Path) -> list[float]:
     return [*_numbers(problem.theta), problem.log_likelihood()]
 
 
+def _screens(path: Path) -> list[float]:
+    found = ps.read_screen(path, "T47D", "72 h", tell=lambda said: None, dose_unit="nM")
+    return _numbers(found["value"])
+
+
+def _lanes(path: Path) -> list[float]:
+    """A table of lanes, for the measured numbers of as many rows."""
+    results = path.with_name("Results.csv")
+    results.write_text("\n".join([" ,Area,IntDen", *(f"{n},9,{n + 0.5}" for n in range(1, LANES.count("\n")))]))
+    return _numbers(ps.read_blots(results, tell=lambda said: None, lanes=path)["value"])
+
+
+def _kept_problem(path: Path) -> list[float]:
+    """The problem that the folder of a fit holds."""
+    folder = path.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    (folder / PROBLEM_FILE).write_bytes(path.read_bytes())
+    found = kept_problem(folder)
+    return [] if found is None else _numbers(found.theta)
+
+
+@cache
+def _good_problem() -> str:
+    """A problem as a fit keeps it."""
+    model, library = _culture()
+    with tempfile.TemporaryDirectory() as folder:
+        blots = Path(folder) / "blots.csv"
+        blots.write_text(GELS, encoding="utf-8")
+        problem = ps.blot_problem(model, ps.read_blots(blots), ["k_off"], library=library)
+        keep_problem(Path(folder), problem.description, ps.Rosenbrock())
+        return (Path(folder) / PROBLEM_FILE).read_text(encoding="utf-8")
+
+
 def _curves(path: Path) -> list[float]:
     found = ps.read_curves(path, tell=lambda said: None)
     rows = [one.row() for one in found]
@@ -502,6 +549,9 @@ READERS: dict[str, Reader] = {
     "blots": (_blots, ".csv", lambda: [GELS]),
     "measured tables": (_measured, ".csv", lambda: [TIME_COURSE, PLATE, TUMOURS, GELS]),
     "wide blots": (lambda path: ps.read_blots(path, tell=lambda said: None), ".csv", lambda: [WIDE_BLOTS, GELS]),
+    "lanes": (_lanes, ".csv", lambda: [LANES]),
+    "screens": (_screens, ".csv", lambda: [SCREEN, CURVES]),
+    "kept problem": (_kept_problem, ".json", lambda: [_good_problem()]),
     "curves": (_curves, ".csv", lambda: [CURVES, PRISM, GR_TOOLS, PLATE]),
     "plates": (_plate, ".csv", lambda: [PLATE]),
     "combinations": (_combined, ".csv", lambda: [COMBINED]),
