@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 import sys
 import tomllib
@@ -69,6 +70,16 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: not valid TOML: nested too deeply") from None
     except ValueError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from None
+
+
+def toml_text(value: str) -> str:
+    """A text as TOML has it, in quotes."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def toml_key(name: str) -> str:
+    """A name as a key of TOML, in quotes where it needs them."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_text(name)
 
 
 def read_json(path: str | Path, kind: type[Kind]) -> Kind:

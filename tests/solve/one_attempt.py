@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from small_models import system
 
 from pathsim.arrays import FloatArray
-from pathsim.solve import System
+from pathsim.solve import Extrapolation, Rosenbrock, System
 from pathsim.solve.integrate.batch import engine_of
 from pathsim.solve.integrate.engine import Method
 from pathsim.solve.llvm import layout as at_row
 from pathsim.solve.llvm.calls import call2, call3, call6, call_step
 from pathsim.solve.llvm.layout import LANES, place
 from pathsim.solve.llvm.one_step import POINTERS
+from pathsim.solve.reference.functions import ReferenceFunctions
+from pathsim.solve.reference.steps import one_step
+
+
+def distances(
+    text: str, solver: Rosenbrock | Extrapolation, method: Method
+) -> Iterator[tuple[tuple[float, float], float, float]]:
+    """Of some steps (t, h) of a model: how far the new state, and the state at 0.4 of the step, of the machine code are
+    from those of its reference, as parts of the state."""
+    equations = system(text)
+    functions = ReferenceFunctions(equations, [])
+    start = np.array(functions.start(0.0, [], equations.raw()))
+    p, x = start[: len(equations.parameters)], start[len(equations.parameters) :]
+    for t, h in ((0.0, 1e-3), (0.25, 0.03), (1.0, 0.4)):
+        y1, _, curve = one_step(functions, t, x, p, h, solver)
+        compiled, inside = compiled_step(equations, p, x, t, h, method)
+        unit = np.abs(x) + np.abs(y1) + 1e-9
+        yield (
+            (t, h),
+            float(np.max(np.abs(compiled - y1) / unit)),
+            float(np.max(np.abs(inside - curve(t + 0.4 * h)) / unit)),
+        )
 
 
 def compiled_step(

@@ -141,6 +141,11 @@ def ladder() -> list[float]:
     return [float(f"{dose:.3g}") for dose in (*steps, _LOWEST * 10.0**_DECADES)]
 
 
+def rungs() -> dict[str, float]:
+    """The doses of a slider, by how they are written."""
+    return {amount_text(dose): dose for dose in ladder()}
+
+
 def around(amount_nM: float) -> str:
     """Five doses from a tenth to ten times of one."""
     return f"{amount_text(amount_nM / 10)} .. {amount_text(amount_nM * 10)} x 5"
@@ -182,5 +187,4 @@ def first_choices() -> Choices:
         arms=("vehicle", f"{shelf.drug(drug.name).name} 50 mg/kg daily"),
         lysed=blot.times,
         medium=list(media().values())[-1],
-        starved="24 h",
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ..errors import InputError, raise_together
+from ..files import toml_key, toml_text
 
 if TYPE_CHECKING:
     from ..lab import Library
@@ -49,7 +49,7 @@ class Compound:
         problems = [] if self.name.strip() else ["the compound has no name"]
         problems += [] if self.actions else ["the compound acts on nothing: choose a target and a number"]
         raise_together(problems, "own compound")
-        lines = [f"[{_key(self.name.strip())}]", f"kind = {json.dumps(self.kind)}"]
+        lines = [f"[{toml_key(self.name.strip())}]", f"kind = {json.dumps(self.kind)}"]
         if self.synonyms:
             lines.append(f"synonyms = {json.dumps(list(self.synonyms), ensure_ascii=False)}")
         if self.description:
@@ -58,13 +58,13 @@ class Compound:
             lines.append(f"molar_mass = {{ g_per_mol = {self.g_per_mol!r}, source = {_quoted(self.mass_source)} }}")
         for action in self.actions:
             entry = f"{{ value = {action.number!r}, source = {_quoted(action.source)} }}"
-            lines.append(f"{action.how.value}.{_key(action.target)} = {entry}")
+            lines.append(f"{action.how.value}.{toml_key(action.target)} = {entry}")
         return "\n".join(lines) + "\n"
 
 
 def with_compound(text: str, compound: Compound) -> str:
     """A file with a compound added. Raises :class:`InputError` when it names that compound already."""
-    head = f"[{_key(compound.name.strip())}]"
+    head = f"[{toml_key(compound.name.strip())}]"
     if head in text.splitlines():
         raise InputError(f"own compound: {compound.name} is in the file already; change its entry there")
     return "\n".join(part for part in (text.strip(), compound.toml()) if part)
@@ -79,9 +79,5 @@ def sites(library: Library) -> list[str]:
 _ON = "drug_on_"
 
 
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
-
-
 def _quoted(text: str) -> str:
-    return json.dumps(" ".join(text.split()), ensure_ascii=False)
+    return toml_text(" ".join(text.split()))

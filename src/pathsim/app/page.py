@@ -23,13 +23,16 @@ from typing import Any
 import panel as pn
 
 from .. import progress
+from ..assays.wells import ASSAY_READOUTS
 from ..errors import InputError, PathsimError
 from ..lab import Library, default_library
+from ..lab.protocols import protocols
 from ..model import load_model
 from ..stamp import stamp_of
+from ..stats.synergy.ranking import METRICS
 from . import choices as offered
-from .choices import MODEL, Choices, Schedule, amount_text, first_choices
-from .commands import VIEWS, View, shell_text, without_folder
+from .choices import MODEL, Choices, Schedule, first_choices
+from .commands import FOLDER, VIEWS, View, shell_text, without_folder
 from .compound import Action, Acts, Compound, sites, with_compound
 from .outcome import Outcome, as_file, as_picture
 from .report import Part, write_report
@@ -40,6 +43,8 @@ Keep = Callable[[Sequence[str], Outcome], None]
 STYLE = files("pathsim.app").joinpath("page.css").read_text(encoding="utf-8")
 """For the page, and for each of its parts, which no style of the page reaches into."""
 _FRAME = files("pathsim.app").joinpath("page.html").read_text(encoding="utf-8")
+COMPOUNDS = "compounds.toml"
+"""The file of own compounds."""
 _SHOWN_ROWS = 200
 _MOST_UPLOADED = 20_000_000
 _COPY = """
@@ -269,7 +274,7 @@ class Doses:
 
     def show(self, names: Sequence[str], changed: Callable[..., None]) -> None:
         """A slider for each drug."""
-        ladder = {amount_text(dose): dose for dose in offered.ladder()}
+        ladder = offered.rungs()
         self.sliders = {}
         for name in names:
             at = self.amounts.setdefault(name, 1000.0)
@@ -316,13 +321,13 @@ class Page:
     @property
     def drugs_file(self) -> str:
         """The file of own compounds, empty where there are none."""
-        path = os.path.join(self.folder, "compounds.toml")
+        path = os.path.join(self.folder, COMPOUNDS)
         return path if os.path.exists(path) else ""
 
     def _make_widgets(self) -> None:
         first, shelf, w = self.first, default_library(), pn.widgets
         model = load_model(MODEL)
-        readouts = [*model.readouts, *_controls()]
+        readouts = [*model.readouts, *protocols().loading_controls]
         self.lines = w.MultiChoice(name="Cell lines", options=[*shelf.cell_lines], value=[*first.lines])
         self.alterations = w.MultiChoice(
             name="Alterations", options=[*shelf.alterations], value=[*first.alterations], placeholder="none"
@@ -357,15 +362,13 @@ class Page:
         self.medium = w.Select(name="Medium", options=offered.media(), value=first.medium, width=130)
         self.before = w.TextInput(name="Steps before", value=first.before, placeholder="vehicle for 24 h", width=160)
         self.read = w.TextInput(name="Read after", value=first.read, width=90)
-        plate = ["viability", "colony", "GR"]
-        self.readout = w.Select(name="Readout", options=[*plate, *model.readouts], value=first.readout, width=150)
-        self.metric = w.Select(
-            name="Score", options=["bliss", "hsa", "loewe", "zip", "ci", "musyc"], value=first.metric, width=100
+        self.readout = w.Select(
+            name="Readout", options=[*ASSAY_READOUTS, *model.readouts], value=first.readout, width=150
         )
+        self.metric = w.Select(name="Score", options=[*METRICS], value=first.metric, width=100)
         self.partner = w.Select(name="Partner", options=offered.known("drug", shelf), value=first.partner[0], width=150)
-        ladder = {amount_text(dose): dose for dose in offered.ladder()}
         self.partner_dose = w.DiscreteSlider(
-            name="Partner around", options=ladder, value=first.partner[1], width=240, css_classes=["partner"]
+            name="Partner around", options=offered.rungs(), value=first.partner[1], width=240, css_classes=["partner"]
         )
         self.line = w.Select(name="Line", options=first.cells, value=first.cells[0], width=190)
         # studies
@@ -381,11 +384,11 @@ class Page:
         self.columns = w.TextInput(name="Columns", placeholder="'Band intensity=value' Time=time_h")
         self.without = w.Button(name="Without it", button_type="light", width=110, visible=False)
         self.said_of_data = _text("hint")
-        self.own = w.TextAreaInput(name="compounds.toml", height=120, placeholder="[my_compound] ...")
+        self.own = w.TextAreaInput(name=COMPOUNDS, height=120, placeholder="[my_compound] ...")
         self.said_of_own = _text("error", visible=False)
         self.own_upload = w.FileInput(accept=".toml", css_classes=["compounds"])
         self.own_kept = w.FileDownload(
-            callback=lambda: io.StringIO(self.own.value or ""), filename="compounds.toml", label="Save compounds.toml"
+            callback=lambda: io.StringIO(self.own.value or ""), filename=COMPOUNDS, label=f"Save {COMPOUNDS}"
         )
         self.lines_upload = w.FileInput(accept=".toml", css_classes=["cell-lines"])
         self.settings = w.TextInput(name="Constants set by hand", placeholder="NAME=NUMBER ...")
@@ -608,7 +611,7 @@ class Page:
 
     def _keep_line(self, view: View) -> None:
         """A resistant line that was made can be chosen as a cell line."""
-        place = Path(self.folder, "results")
+        place = Path(self.folder, FOLDER)
         for path in sorted(place.glob("*.toml")) if view.verb == "escalate" else ():
             kept = os.path.join(self.folder, path.name)
             shutil.move(path, kept)
@@ -681,7 +684,7 @@ class Page:
 
     def _own_changed(self, event: Any) -> None:
         """Read the compounds anew; a file that cannot be read is said and not used."""
-        trial = os.path.join(self.folder, "read", "compounds.toml")
+        trial = os.path.join(self.folder, "read", COMPOUNDS)
         os.makedirs(os.path.dirname(trial), exist_ok=True)
         try:
             Path(trial).write_text(self.own.value, encoding="utf-8")
@@ -692,7 +695,7 @@ class Page:
             return
         self.said_of_own.visible = False
         self._age += 1
-        kept = os.path.join(self.folder, "compounds.toml")
+        kept = os.path.join(self.folder, COMPOUNDS)
         if self.own.value.strip():
             shutil.copy(trial, kept)
         else:
@@ -786,12 +789,6 @@ def file_name(name: str | None) -> str:
     """A name of an uploaded file that is safe to write and to type."""
     bare = re.sub(r"[^\w.-]+", "_", os.path.basename((name or "").replace("\\", "/"))).lstrip(".-")
     return bare or "uploaded"
-
-
-def _controls() -> list[str]:
-    from ..lab.protocols import protocols
-
-    return [*protocols().loading_controls]
 
 
 def _lines_of(text: str) -> tuple[str, ...]:

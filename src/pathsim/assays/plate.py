@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from ..solve import Solver
 from ..stats.noise import WellNoise
 from .names import open_model, read_line
 from .plate_map import PlateMap, Well, read_plate_map
-from .screen_input import full_medium, read_readout, read_times
+from .screen_input import full_medium, read_readout, read_replicates, read_times
 from .wells import Place, assemble, read_signals
 
 if TYPE_CHECKING:
@@ -63,8 +62,7 @@ def run_plate(
     shelf = library or default_library(opened.version)
     asked = plate_map if isinstance(plate_map, PlateMap) else read_plate_map(plate_map, cell_line)
     problems: list[str] = []
-    if replicates < 1:
-        problems.append(f"replicates is {replicates}; at least 1 plate is needed")
+    read_replicates(replicates, problems)
     moments = read_times(time or asked.time, problems)
     measured = read_readout(readout or asked.readout, opened, problems)
     medium = asked.medium or full_medium(opened)
@@ -119,8 +117,7 @@ def _treatment(vehicle: Treatment, well: Well, name: str, problems: list[str]) -
     if len(found.steps) > 1 or found.steps[0].duration is not None:
         problems.append(f"well {name}: '{brief(well.add)}' has steps or a duration; name what is added to the medium")
         return None
-    last = vehicle.steps[-1]
-    return Treatment((*vehicle.steps[:-1], replace(last, doses=(*last.doses, *found.steps[0].doses))))
+    return vehicle.with_added(found.steps[0].doses)
 
 
 def _parsed(text: str, where: str, problems: list[str]) -> Treatment | None:

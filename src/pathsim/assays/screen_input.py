@@ -55,12 +55,17 @@ def read_readout(name: str, model: Model, problems: list[str]) -> Readout:
         return Readout(name, name, Scale.AS_MODELLED, "")
 
 
+def read_replicates(replicates: int, problems: list[str]) -> None:
+    """How many plates of a layout there are."""
+    if replicates < 1:
+        problems.append(f"replicates is {replicates}; at least 1 plate is needed")
+
+
 def read_plate(
     plate: Plate | int | None, noise: WellNoise | None, replicates: int, problems: list[str]
 ) -> Plate | None:
     """The plate; noise needs one, 96 wells unless another is named."""
-    if replicates < 1:
-        problems.append(f"replicates is {replicates}; at least 1 plate is needed")
+    read_replicates(replicates, problems)
     if plate is None:
         return None if noise is None else PLATES[96]
     if isinstance(plate, Plate):

@@ -230,9 +230,7 @@ def percent_of_vehicle(table: pd.DataFrame) -> pd.DataFrame:
 
 def add_doses(vehicle: Treatment, doses: Sequence[tuple[str, float]]) -> Treatment:
     """The vehicle's treatment with drugs (name, nM) in its last step; zero doses are left out."""
-    last = vehicle.steps[-1]
-    added = tuple(Dose(name, Quantity(amount, UNITS["nM"])) for name, amount in doses if amount > 0)
-    return Treatment((*vehicle.steps[:-1], replace(last, doses=(*last.doses, *added))))
+    return vehicle.with_added(Dose(name, Quantity(amount, UNITS["nM"])) for name, amount in doses if amount > 0)
 
 
 def in_sequence(vehicle: Treatment, doses: Sequence[tuple[str, float]], alone: Quantity) -> Treatment:

@@ -120,8 +120,7 @@ class Bench:
         workers: Workers = None,
     ) -> pd.DataFrame:
         """What ``--ensemble`` asks for: the assay alone, or with intervals over parameter sets."""
-        found = self.under_sets(run, lines, ensemble, workers)
-        return found.table() if found.sample else found.best
+        return table_of(self.under_sets(run, lines, ensemble, workers))
 
     def under_sets(
         self,
@@ -152,6 +151,11 @@ class Bench:
         if isinstance(workers, str) and len(sets) < 2:
             cli.note("--dask: this is one study, which is done here; --ensemble makes many", quiet)
         return prediction_intervals(study, sets or [{}], tell=lambda said: cli.note(said, quiet), workers=hands)
+
+
+def table_of(found: Intervals[pd.DataFrame]) -> pd.DataFrame:
+    """The table of an assay, with intervals where it was done under several sets."""
+    return found.table() if found.sample else found.best
 
 
 @dataclass(frozen=True)

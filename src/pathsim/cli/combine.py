@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InputError
 from . import app as cli
-from .bench import BENCH, MEASURED, Bench, Measured, lines_and_drugs, verb
+from .bench import BENCH, MEASURED, Bench, Measured, lines_and_drugs, table_of, verb
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ def combine(
 
     beside = _measured(measured, drugs, quiet)
     runs = bench.repeats(run, lines, bench.sets(ensemble), quiet, chosen(workers, dask))
-    table = runs.table() if runs.sample else runs.best
+    table = table_of(runs)
     if wells and output is None:
         cli.deliver(table, "wells", json, output, model=bench.opened)
         return

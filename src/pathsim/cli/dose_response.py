@@ -10,7 +10,7 @@ import typer
 
 from ..errors import InputError
 from . import app as cli
-from .bench import BENCH, MEASURED, Bench, Measured, lines_and_drugs, verb
+from .bench import BENCH, MEASURED, Bench, Measured, lines_and_drugs, table_of, verb
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ def dose_response(
 
     beside = _measured(measured, drugs, quiet)
     runs = bench.under_sets(run, lines, ensemble, chosen(workers, dask))
-    table = runs.table() if runs.sample else runs.best
+    table = table_of(runs)
     tables = {"dose_response": table}
     try:
         curves = [_curves(one, exact=not noise) for one in runs.studies]

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import brief, raise_together, unknown
-from ..files import read_toml
+from ..files import read_toml, toml_text
 
 _KEYS = ("verb", "made_with", "arguments", "options")
 
@@ -136,5 +136,5 @@ def _value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        return toml_text(value)
     return json.dumps(value) if isinstance(value, bool | int) else repr(value)

@@ -11,7 +11,7 @@ from ..checked import checked
 from ..errors import InputError, PathsimError, raise_together
 from ..experiments.conditions import resting_medium
 from ..lab import Library, Treatment, default_library
-from ..lab.treatment import Dose, Step
+from ..lab.treatment import Dose
 from ..model import Model, load_model
 from ..stats.measured import RELATIVE_COUNT, DoseResponse, read_curves
 from ..stats.synergy.files import read_csv
@@ -69,7 +69,7 @@ def read_screen(
 
     opened = model if isinstance(model, Model) else load_model(model)
     shelf = library or default_library(opened.version)
-    base = Treatment.parse(medium).steps if medium else (resting_medium(opened),)
+    base = Treatment.parse(medium) if medium else Treatment((resting_medium(opened),))
     asked = None if time is None else time_min(time)
     problems: list[str] = []
     rows: list[dict[str, Any]] = []
@@ -149,7 +149,7 @@ def _add(
     rows: list[dict[str, Any]],
     problems: list[str],
     library: Library,
-    base: tuple[Step, ...],
+    base: Treatment,
     where: str,
     line: str | None,
     given: Iterable[tuple[str, float, str]],
@@ -172,11 +172,10 @@ def _add(
             return
     if not doses or moment is None:
         return
-    treated = Treatment((*base[:-1], Step((*base[-1].doses, *doses), base[-1].duration)))
     rows.append(
         {
             "cell_line": line,
-            "treatment": str(treated),
+            "treatment": str(base.with_added(doses)),
             "time_min": moment,
             "readout": readout,
             "value": value,

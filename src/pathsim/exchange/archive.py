@@ -19,7 +19,7 @@ from ..experiments.readings import simulate_conditions
 from ..files import write_whole
 from ..lab import CellLine, Library, Treatment
 from ..model import Model
-from ..model.sbml_export import pretty, root_of
+from ..model.sbml_export import child, pretty, root_of, write_in
 from ..solve import Solver
 from ..units import times_min
 from .sbml import MATHS, TIGHT, Treated, number, treated
@@ -150,68 +150,60 @@ def _groups(model: Model) -> dict[str, list[str]]:
 def _sedml(grid: _Grid, readouts: dict[str, str], namespace: str, version: str, treatment: str) -> str:
     """What is simulated and read; ``readouts``: the path of the element of each."""
     document = Document()
-    root = _new(document, document, "sedML", xmlns=SEDML, level="1", version="4")
+    root = child(document, "sedML", xmlns=SEDML, level="1", version="4")
     root.setAttribute("xmlns:sbml", namespace)
-    _new(
-        document, _new(document, root, "listOfModels"), "model",
+    child(
+        child(root, "listOfModels"), "model",
         id="model", source="model.xml", language=f"urn:sedml:language:sbml.level-3.version-{version}",
     )  # fmt: skip
-    course = _new(
-        document, _new(document, root, "listOfSimulations"), "uniformTimeCourse",
+    course = child(
+        child(root, "listOfSimulations"), "uniformTimeCourse",
         id="simulation", name=treatment, initialTime="0", outputStartTime=number(grid.first),
         outputEndTime=number(grid.last), numberOfSteps=str(grid.steps),
     )  # fmt: skip
-    algorithm = _new(document, course, "algorithm", kisaoID=_CVODE)
-    tolerances = _new(document, algorithm, "listOfAlgorithmParameters")
+    algorithm = child(course, "algorithm", kisaoID=_CVODE)
+    tolerances = child(algorithm, "listOfAlgorithmParameters")
     for identifier, value in _TOLERANCES.items():
-        _new(document, tolerances, "algorithmParameter", kisaoID=identifier, value=value)
-    tasks = _new(document, root, "listOfTasks")
-    _new(document, tasks, "task", id="task", modelReference="model", simulationReference="simulation")
-    generators = _new(document, root, "listOfDataGenerators")
-    _generator(document, generators, "time", symbol="urn:sedml:symbol:time")
+        child(tolerances, "algorithmParameter", kisaoID=identifier, value=value)
+    tasks = child(root, "listOfTasks")
+    child(tasks, "task", id="task", modelReference="model", simulationReference="simulation")
+    generators = child(root, "listOfDataGenerators")
+    _generator(generators, "time", symbol="urn:sedml:symbol:time")
     for name, place in readouts.items():
         target = f"/sbml:sbml/sbml:model/sbml:{place}[@id='{name}']"
-        _generator(document, generators, name, target=target)
-    outputs = _new(document, root, "listOfOutputs")
-    curves = _new(document, _new(document, outputs, "plot2D", id="figure"), "listOfCurves")
-    sets = _new(document, _new(document, outputs, "report", id="report"), "listOfDataSets")
+        _generator(generators, name, target=target)
+    outputs = child(root, "listOfOutputs")
+    curves = child(child(outputs, "plot2D", id="figure"), "listOfCurves")
+    sets = child(child(outputs, "report", id="report"), "listOfDataSets")
     for name in ("time", *readouts):
         data = f"data_{name}"
-        _new(document, sets, "dataSet", id=f"set_{name}", label=name, dataReference=data)
+        child(sets, "dataSet", id=f"set_{name}", label=name, dataReference=data)
         if name != "time":
-            _new(
-                document, curves, "curve", id=f"curve_{name}", name=name,
+            child(
+                curves, "curve", id=f"curve_{name}", name=name,
                 xDataReference="data_time", yDataReference=data, logX="false", logY="false",
             )  # fmt: skip
     return pretty(document)
 
 
-def _generator(document: Document, parent: Element, name: str, **what: str) -> None:
-    data = _new(document, parent, "dataGenerator", id=f"data_{name}", name=name)
-    _new(
-        document, _new(document, data, "listOfVariables"), "variable",
+def _generator(parent: Element, name: str, **what: str) -> None:
+    data = child(parent, "dataGenerator", id=f"data_{name}", name=name)
+    child(
+        child(data, "listOfVariables"), "variable",
         id=f"variable_{name}", name=name, taskReference="task", **what,
     )  # fmt: skip
-    maths = _new(document, data, "math", xmlns=MATHS)
-    _new(document, maths, "ci").appendChild(document.createTextNode(f"variable_{name}"))
-
-
-def _new(document: Document, parent: Document | Element, tag: str, **attributes: str) -> Element:
-    made = document.createElement(tag)
-    for name, value in attributes.items():
-        made.setAttribute(name, value)
-    parent.appendChild(made)
-    return made
+    maths = child(data, "math", xmlns=MATHS)
+    write_in(child(maths, "ci"), f"variable_{name}")
 
 
 def _packed(files: dict[str, tuple[str, str]], first: str) -> bytes:
     """An archive of texts by name, each with its format; ``first`` is where a reader starts."""
     document = Document()
-    manifest = _new(document, document, "omexManifest", xmlns=MANIFEST)
-    _new(document, manifest, "content", location=".", format=f"{_FORMATS}/omex")
-    _new(document, manifest, "content", location="./manifest.xml", format=MANIFEST)
+    manifest = child(document, "omexManifest", xmlns=MANIFEST)
+    child(manifest, "content", location=".", format=f"{_FORMATS}/omex")
+    child(manifest, "content", location="./manifest.xml", format=MANIFEST)
     for name, (_, kind) in files.items():
-        item = _new(document, manifest, "content", location=f"./{name}", format=kind)
+        item = child(manifest, "content", location=f"./{name}", format=kind)
         if name == first:
             item.setAttribute("master", "true")
     texts = {"manifest.xml": pretty(document), **{name: text for name, (text, _) in files.items()}}

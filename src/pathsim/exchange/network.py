@@ -10,10 +10,10 @@ import json
 import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from xml.dom.minidom import Document, Element
+from xml.dom.minidom import Document
 
 from ..model import Model
-from ..model.sbml_export import pretty
+from ..model.sbml_export import child, pretty
 from ..model.wiring import Effect, modifiers, wiring
 from ..stamp import stamp_of
 
@@ -100,7 +100,7 @@ class _Map:
     def __init__(self, model: Model) -> None:
         self.model = model
         self.document = Document()
-        self.root = self._new(self.document, "map", language="process description")
+        self.root = child(child(self.document, "sbgn", xmlns=SBGN), "map", language="process description")
         self.modifiers = modifiers(model)
         used = {name for effects in self.modifiers.values() for name in effects}
         species = set(model.species_by_id)
@@ -128,7 +128,7 @@ class _Map:
         for name, kind in self.classes.items():
             self._glyph(name, kind)
         for number, (kind, origin, target) in enumerate(self.links, start=1):
-            arc = self._new(self.root, "arc", id=f"arc_{number}", source=origin, target=target)
+            arc = child(self.root, "arc", id=f"arc_{number}", source=origin, target=target)
             arc.setAttribute("class", kind)
             if kind == "consumption":
                 arc.setAttribute("target", f"{target}.in")
@@ -136,33 +136,21 @@ class _Map:
                 arc.setAttribute("source", f"{origin}.out")
             for tag, name in (("start", origin), ("end", target)):
                 x, y = self.places[name]
-                self._new(arc, tag, x=f"{x:.1f}", y=f"{y:.1f}")
-        sbgn = self.document.createElement("sbgn")
-        sbgn.setAttribute("xmlns", SBGN)
-        self.document.removeChild(self.root)
-        sbgn.appendChild(self.root)
-        self.document.appendChild(sbgn)
+                child(arc, tag, x=f"{x:.1f}", y=f"{y:.1f}")
         return pretty(self.document)
 
     def _glyph(self, name: str, kind: str) -> None:
-        glyph = self._new(self.root, "glyph", id=name)
+        glyph = child(self.root, "glyph", id=name)
         glyph.setAttribute("class", kind)
         width, height = _SIZES.get(kind, _ENTITY)
         x, y = self.places[name]
         if kind not in _SIZES:
             known = self.model.species_by_id.get(name)
-            self._new(glyph, "label", text=(known.name if known is not None else "") or name)
-        self._new(glyph, "bbox", x=f"{x - width / 2:.1f}", y=f"{y - height / 2:.1f}", w=f"{width:g}", h=f"{height:g}")
+            child(glyph, "label", text=(known.name if known is not None else "") or name)
+        child(glyph, "bbox", x=f"{x - width / 2:.1f}", y=f"{y - height / 2:.1f}", w=f"{width:g}", h=f"{height:g}")
         if kind == "process":
             for port, side in (("in", -1), ("out", 1)):
-                self._new(glyph, "port", id=f"{name}.{port}", x=f"{x + side * width:.1f}", y=f"{y:.1f}")
-
-    def _new(self, parent: Document | Element, tag: str, **attributes: str) -> Element:
-        made = self.document.createElement(tag)
-        for name, value in attributes.items():
-            made.setAttribute(name, value)
-        parent.appendChild(made)
-        return made
+                child(glyph, "port", id=f"{name}.{port}", x=f"{x + side * width:.1f}", y=f"{y:.1f}")
 
 
 def _places(links: list[tuple[str, str, str]], names: list[str]) -> dict[str, tuple[float, float]]:

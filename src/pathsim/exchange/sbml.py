@@ -19,7 +19,7 @@ from ..errors import InputError, raise_together
 from ..experiments.readings import Course, course_of
 from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..model import Model, load_model
-from ..model.sbml_export import XHTML, level3_text, pretty
+from ..model.sbml_export import XHTML, child, level3_text, pretty, write_in
 from ..solve import Rosenbrock, Solver
 from ..stamp import stamp_of
 
@@ -133,7 +133,7 @@ class Editor:
             self.element.insertBefore(notes, self.element.firstChild)
         paragraph = self.document.createElement("p")
         paragraph.setAttribute("xmlns", XHTML)
-        paragraph.appendChild(self.document.createTextNode(text))
+        write_in(paragraph, text)
         body = next(iter(notes.getElementsByTagName("body")), notes)
         body.appendChild(paragraph)
 
@@ -162,27 +162,27 @@ class Editor:
     def parameter(self, name: str, value: float) -> None:
         """Add a constant of the model."""
         parent = self._list("listOfParameters")
-        self.found[name] = self._new("parameter", parent, id=name, value=number(value), constant="true")
+        self.found[name] = child(parent, "parameter", id=name, value=number(value), constant="true")
 
     def event(self, name: str, text: str, time: float | str, settings: Mapping[str, float | str]) -> None:
         """At ``time`` let ``settings`` hold from then on; numbers, or names of constants that say it."""
         if not settings:
             return
-        event = self._new("event", self._list("listOfEvents"), id=self._free_id(name), name=text)
+        event = child(self._list("listOfEvents"), "event", id=self._free_id(name), name=text)
         event.setAttribute("useValuesFromTriggerTime", "true")
-        trigger = self._new("trigger", event, initialValue="false", persistent="true")
-        apply = self._new("apply", self._maths(trigger))
-        self._new("geq", apply)
-        clock = self._new("csymbol", apply, encoding="text", definitionURL=TIME)
-        clock.appendChild(self.document.createTextNode("time"))
+        trigger = child(event, "trigger", initialValue="false", persistent="true")
+        apply = child(self._maths(trigger), "apply")
+        child(apply, "geq")
+        clock = child(apply, "csymbol", encoding="text", definitionURL=TIME)
+        write_in(clock, "time")
         self._value(apply, time)
-        assignments = self._new("listOfEventAssignments", event)
+        assignments = child(event, "listOfEventAssignments")
         for target, value in settings.items():
             if target not in self.found:
                 self.problems.append(f"'{target}' belongs to one reaction, and no event can set it")
                 continue
             self.found[target].setAttribute("constant", "false")
-            self._value(self._maths(self._new("eventAssignment", assignments, variable=target)), value)
+            self._value(self._maths(child(assignments, "eventAssignment", variable=target)), value)
 
     def text(self) -> str:
         """The document as text."""
@@ -192,38 +192,31 @@ class Editor:
         return pretty(self.document)
 
     def _groups(self, tag: str) -> list[Element]:
-        return [child for child in self._children(self.element) if child.tagName == tag]
+        return [item for item in self._children(self.element) if item.tagName == tag]
 
     def _list(self, tag: str) -> Element:
         """The list of that name, made behind all others of the core where it is missing."""
         for found in self._groups(tag):
             return found
         made = self.document.createElement(tag)
-        besides = [child for child in self._children(self.element) if ":" in child.tagName]
+        besides = [item for item in self._children(self.element) if ":" in item.tagName]
         self.element.insertBefore(made, besides[0] if besides else None)
         return made
 
     def _maths(self, parent: Element) -> Element:
-        return self._new("math", parent, xmlns=MATHS)
+        return child(parent, "math", xmlns=MATHS)
 
     def _value(self, parent: Element, value: float | str) -> None:
         if isinstance(value, str):
-            self._new("ci", parent).appendChild(self.document.createTextNode(value))
+            write_in(child(parent, "ci"), value)
             return
         mantissa, _, power = number(value).partition("e")
-        item = self._new("cn", parent)
-        item.appendChild(self.document.createTextNode(mantissa))
+        item = child(parent, "cn")
+        write_in(item, mantissa)
         if power:
             item.setAttribute("type", "e-notation")
-            self._new("sep", item)
-            item.appendChild(self.document.createTextNode(power))
-
-    def _new(self, tag: str, parent: Element, **attributes: str) -> Element:
-        made = self.document.createElement(tag)
-        for name, value in attributes.items():
-            made.setAttribute(name, value)
-        parent.appendChild(made)
-        return made
+            child(item, "sep")
+            write_in(item, power)
 
     def _free_id(self, wanted: str) -> str:
         taken = {item.getAttribute("id") for item in self.element.getElementsByTagName("*")}
@@ -233,7 +226,7 @@ class Editor:
 
     @staticmethod
     def _children(parent: Element) -> list[Element]:
-        return [child for child in parent.childNodes if isinstance(child, Element)]
+        return [item for item in parent.childNodes if isinstance(item, Element)]
 
 
 def number(value: float) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import raise_together, unknown
-from ..files import read_toml
+from ..files import read_toml, toml_key, toml_text
 from ..model import models_folder
 from ..units import number_text
 from .cell_line import CellLine
@@ -79,25 +79,19 @@ def _clone(name: str, content: Any, library: Library, problems: list[str]) -> Cl
 
 def cell_line_toml(line: CellLine) -> str:
     """A cell line as a file that :meth:`Library.with_cell_lines` reads back."""
-    out = [f"[line.{_key(line.name)}]", f"description = {_text(line.description)}"]
+    out = [f"[line.{toml_key(line.name)}]", f"description = {_text(line.description)}"]
     if line.genotype:
-        pairs = ", ".join(f"{_key(gene)} = {_text(state)}" for gene, state in line.genotype.items())
+        pairs = ", ".join(f"{toml_key(gene)} = {_text(state)}" for gene, state in line.genotype.items())
         out.append(f"genotype = {{ {pairs} }}")
     out += [f"{key} = {_text(text)}" for key, text in (("medium", line.medium), ("site", line.site)) if text]
     for table, values in (("set", line.set), ("scale", line.scale)):
         if values:
-            out.append(f"\n[line.{_key(line.name)}.{table}]")
+            out.append(f"\n[line.{toml_key(line.name)}.{table}]")
         for name, value in values.items():
             source = _text(line.sources.get(name, "definition"))
             out.append(f"{name} = {{ value = {number_text(value)}, source = {source} }}")
     return "\n".join(out) + "\n"
 
 
-def _key(name: str) -> str:
-    plain = name.replace("-", "").replace("_", "").isalnum() and name.isascii()
-    return name if plain else _text(name)
-
-
 def _text(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c >= " " else " " for c in escaped) + '"'
+    return toml_text("".join(c if c >= " " else " " for c in value))

@@ -17,7 +17,8 @@ duration; time zero of a readout is the start of the last step. Printing gives b
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from ..arguments import shortened
 from ..errors import InputError, PathsimError, brief, raise_together
@@ -88,6 +89,11 @@ class Treatment:
     def names(self) -> tuple[str, ...]:
         """Substances named in any step, each once, in order of appearance."""
         return tuple(dict.fromkeys(dose.name for step in self.steps for dose in step.doses))
+
+    def with_added(self, doses: Iterable[Dose]) -> Treatment:
+        """The same with more in the medium of the last step."""
+        last = self.steps[-1]
+        return Treatment((*self.steps[:-1], replace(last, doses=(*last.doses, *doses))))
 
 
 def _parse_step(text: str, last: bool, problems: list[str]) -> Step:

@@ -91,6 +91,23 @@ def pretty(document: Document) -> str:
     return document.toprettyxml(indent="  ", encoding="UTF-8").decode()
 
 
+def child(parent: Document | Element, tag: str, **attributes: str) -> Element:
+    """A new element, the last in its parent."""
+    document = parent if isinstance(parent, Document) else parent.ownerDocument
+    assert document is not None
+    made = document.createElement(tag)
+    for name, value in attributes.items():
+        made.setAttribute(name, value)
+    parent.appendChild(made)
+    return made
+
+
+def write_in(element: Element, text: str) -> None:
+    """Let an element hold ``text``, behind what it holds."""
+    assert element.ownerDocument is not None
+    element.appendChild(element.ownerDocument.createTextNode(text))
+
+
 def root_of(document: Document) -> Element:
     """The outermost element of a document."""
     root = document.documentElement
@@ -100,11 +117,11 @@ def root_of(document: Document) -> Element:
 
 def _strip(node: Element) -> None:
     """Remove line breaks and indents, which are written anew."""
-    for child in list(node.childNodes):
-        if isinstance(child, Text) and not child.data.strip():
-            node.removeChild(child)
-        elif isinstance(child, Element):
-            _strip(child)
+    for inner in list(node.childNodes):
+        if isinstance(inner, Text) and not inner.data.strip():
+            node.removeChild(inner)
+        elif isinstance(inner, Element):
+            _strip(inner)
 
 
 def _note(document: Document, item: Annotation) -> Element:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from one_attempt import compiled_step
+from one_attempt import distances
 from small_models import BUSY, TIGHT, course, draws, rows, system
 from stiff_problems import HIRES
 
@@ -79,16 +79,9 @@ def test_the_dense_output_is_of_order_six() -> None:
 
 @pytest.mark.parametrize("text", [BERNOULLI, DENSE, HIRES.text], ids=["bernoulli", "dense", "HIRES"])
 def test_the_compiled_step_is_its_reference_to_rounding(text: str) -> None:
-    equations = system(text)
-    functions = ReferenceFunctions(equations, [])
-    start = np.array(functions.start(0.0, [], equations.raw()))
-    p, x = start[: len(equations.parameters)], start[len(equations.parameters) :]
-    for t, h in ((0.0, 1e-3), (0.25, 0.03), (1.0, 0.4)):
-        y1, _, curve = one_step(functions, t, x, p, h, Extrapolation(rtol=1e-3, atol=1e-6))
-        compiled, inside = compiled_step(equations, p, x, t, h, EXTRAPOLATION8)
-        unit = np.abs(x) + np.abs(y1) + 1e-9
-        assert np.max(np.abs(compiled - y1) / unit) < 1e-10
-        assert np.max(np.abs(inside - curve(t + 0.4 * h)) / unit) < 1e-9
+    for step, new, inside in distances(text, Extrapolation(rtol=1e-3, atol=1e-6), EXTRAPOLATION8):
+        assert new < 1e-10, step
+        assert inside < 1e-9, step
 
 
 @pytest.mark.parametrize("many", [5, 200, 2000])

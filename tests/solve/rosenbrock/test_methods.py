@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from one_attempt import compiled_step
+from one_attempt import distances
 from small_models import course, rows, system
 from stiff_problems import HIRES, OREGO
 
@@ -65,16 +65,9 @@ def test_error_falls_with_about_the_fifth_power_of_the_steps(text: str, least: f
 
 @pytest.mark.parametrize("text", [BERNOULLI, LINEAR, DRIVEN, DENSE, HIRES.text], ids=lambda text: text[:20])
 def test_the_compiled_step_is_its_reference_to_rounding(text: str) -> None:
-    equations = system(text)
-    functions = ReferenceFunctions(equations, [])
-    start = np.array(functions.start(0.0, [], equations.raw()))
-    p, x = start[: len(equations.parameters)], start[len(equations.parameters) :]
-    for t, h in ((0.0, 1e-3), (0.25, 0.03), (1.0, 0.4)):
-        y1, error, curve = one_step(functions, t, x, p, h, Rosenbrock(rtol=1e-3, atol=1e-6))
-        compiled, inside = compiled_step(equations, p, x, t, h, RODAS5P)
-        unit = np.abs(x) + np.abs(y1) + 1e-9
-        assert np.max(np.abs(compiled - y1) / unit) < 2e-11, (t, h, error)
-        assert np.max(np.abs(inside - curve(t + 0.4 * h)) / unit) < 2e-11
+    for step, new, inside in distances(text, Rosenbrock(rtol=1e-3, atol=1e-6), RODAS5P):
+        assert new < 2e-11, step
+        assert inside < 2e-11, step
 
 
 def test_linear_systems_follow_the_matrix_exponential() -> None:
