@@ -270,3 +270,14 @@ def test_a_chunk_that_is_not_as_written_is_named_and_made_again(
     sweep.merge([out, unbroken], tmp_path / "table.csv")  # the other folder has it whole
     sweep.run(spec(folder), out, resume=True)
     assert parts(out) == parts(unbroken)
+
+
+def test_wells_of_a_large_sweep_are_those_of_a_small_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = spec(folder, readouts=["cell_count", "marker %"]).design
+    plain = small.read(0, small.wells)
+    monkeypatch.setattr("pathsim.sweep.design.MANY_WELLS", 1)
+    large = spec(folder, readouts=["cell_count", "marker %"]).design
+    found = large.read(0, large.wells)
+    assert not np.array_equal(found.values, plain.values)  # by other code
+    np.testing.assert_allclose(found.values, plain.values, rtol=1e-6)
+    assert np.array_equal(large.read(3, 7).values, found.values[3:7])

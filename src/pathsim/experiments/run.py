@@ -16,7 +16,7 @@ import numpy as np
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..errors import SimulationError
 from ..linear_algebra import one_thread
-from ..solve import Rosenbrock, Rows, Solver, run_rows, settle_rows
+from ..solve import Reduction, Rosenbrock, Rows, Solver, run_reduced_rows, run_rows, settle_rows
 from ..solve.status import Status
 from .dynamics import Dynamics
 from .plan import KEEP, Group, Plan
@@ -215,11 +215,14 @@ class _Progress:
 class Runner:
     """A plan with the outputs that are wanted of it (graph nodes), ready to be run.
 
-    Behind ``nodes`` the runner asks for what periods hand on; :attr:`Outcome.flat` holds all of them.
+    Behind ``nodes`` the runner asks for what periods hand on; :attr:`Outcome.flat` holds all of them. ``reduction`` (of
+    the plan's columns and these nodes) simulates, in :meth:`run`, what goes on from other states.
     """
 
-    def __init__(self, dynamics: Dynamics, plan: Plan, nodes: Sequence[int]) -> None:
-        self.dynamics, self.system, self.plan = dynamics, dynamics.system, plan
+    def __init__(
+        self, dynamics: Dynamics, plan: Plan, nodes: Sequence[int], reduction: Reduction | None = None
+    ) -> None:
+        self.dynamics, self.system, self.plan, self.reduction = dynamics, dynamics.system, plan, reduction
         self.nodes = list(nodes)
         self._position = {node: i for i, node in enumerate(self.nodes)}
         self.starts = [Start(dynamics, plan, number, self._output) for number in range(len(plan.groups))]
@@ -254,7 +257,7 @@ class Runner:
         Results do not depend on ``workers``, nor on what runs beside what. ``give_up``: a list of numbers of which one
         simulation failed is not simulated any further.
         """
-        progress = _Progress(self, numbers, give_up)
+        progress, fewer = _Progress(self, numbers, give_up), self.reduction
         for group in self.plan.groups:
             rows, raw, starts = progress.begin()
             settings, begun = rows.chosen(raw), None if starts is None else rows.chosen(starts)
@@ -268,7 +271,7 @@ class Runner:
                     start_states=begun,
                     workers=workers,
                 )
-            else:
+            elif fewer is None or begun is None or not isinstance(solver, Rosenbrock | None):
                 found = run_rows(
                     self.system,
                     settings,
@@ -276,6 +279,17 @@ class Runner:
                     self.nodes,
                     solver,
                     columns=self.plan.columns,
+                    start_states=begun,
+                    last_states=group.hands_on,
+                    workers=workers,
+                )
+            else:
+                found = run_reduced_rows(
+                    self.system,
+                    fewer,
+                    settings,
+                    self._times(group, rows),
+                    solver,
                     start_states=begun,
                     last_states=group.hands_on,
                     workers=workers,

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..model import Model
-from ..solve import Solver
+from ..solve import Solver, reduction_of
 from .dynamics import Dynamics
 from .plan import Group, Link, Plan
 from .run import Runner
@@ -45,13 +45,18 @@ def read_wells(
     nodes: Sequence[int],
     solver: Solver | None = None,
     workers: int | None = None,
+    *,
+    of_many: bool = False,
 ) -> WellReadings:
     """Simulate every well and read ``nodes`` at ``times`` (minutes from the start of the last step).
 
-    A well that fails carries a sentence and does not disturb the others.
+    A well that fails carries a sentence and does not disturb the others. ``of_many``: there are so many wells in all
+    that code of their own pays, made of what they do not share (:mod:`pathsim.solve.equations.reduction`).
     """
     plan, numbers = plan_of_wells(wells, times)
-    outcome = Runner(Dynamics(system_of(model)), plan, nodes).run(numbers, solver, workers)
+    system = system_of(model)
+    reduction = reduction_of(system, tuple(plan.columns.tolist()), tuple(nodes)) if of_many else None
+    outcome = Runner(Dynamics(system), plan, nodes, reduction).run(numbers, solver, workers)
     values = outcome.groups[-1].outputs[0, :, :, : len(nodes)]
     failures = {row: said for (_, row), said in outcome.failures[-1].items()}
     values[list(failures)] = np.nan

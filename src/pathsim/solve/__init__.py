@@ -15,8 +15,10 @@ importing only from those before it:
 """
 
 from .equations.building import build_system
+from .equations.reduction import Reduction
 from .equations.system import System
 from .integrate.batch import Rows, engine_of, run_rows, settle_rows
+from .integrate.reduced_rows import reduction_of, run_reduced_rows
 from .integrate.single import Single
 from .rosenbrock.tableau import RODAS4P, RODAS5P
 from .solvers import BDF, LSODA, Extrapolation, Rosenbrock, Solver, for_one_run
@@ -28,6 +30,7 @@ __all__ = [
     "RODAS4P",
     "RODAS5P",
     "Extrapolation",
+    "Reduction",
     "Rosenbrock",
     "Rows",
     "Single",
@@ -37,6 +40,8 @@ __all__ = [
     "build_system",
     "engine_of",
     "for_one_run",
+    "reduction_of",
+    "run_reduced_rows",
     "run_rows",
     "settle_rows",
 ]

@@ -30,6 +30,10 @@ PERCENT = " %"
 """What a readout ends in that is wanted in percent of the well without the doses of the axes: ``viability %``."""
 
 
+MANY_WELLS = 4000
+"""Wells of a design from which code made for what its wells do not share saves more time than it takes to make."""
+
+
 @dataclass(frozen=True, eq=False)
 class Design:
     """Everything a sweep does.
@@ -135,7 +139,8 @@ class Design:
         system = system_of(self.model)
         nodes = [system.output(name.removesuffix(PERCENT)) for name in self.readouts]
         wells = self.settings(protocol, line, values)
-        return read_wells(self.model, wells, np.array(self.times), nodes, self.solver, workers)
+        many = self.wells >= MANY_WELLS
+        return read_wells(self.model, wells, np.array(self.times), nodes, self.solver, workers, of_many=many)
 
     def settings(self, protocol: Protocol, line: IntArray, values: Mapping[str, FloatArray]) -> Wells:
         """Wells given by their line and the values of their axes, as numbers for the solver."""

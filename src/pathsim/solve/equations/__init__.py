@@ -7,5 +7,6 @@ root functions and events, with names and defaults.
 - how a model becomes a system: ``building.py``; what a system is: ``system.py``.
 - derivatives along directions and their transposes: ``differentiate.py``.
 - the order of elimination and its fill-in: ``elimination.py``.
+- what is left of a system where most numbers are the same in all rows: ``reduction.py``.
 - nodes as plain Python or numpy functions: ``evaluate.py``, ``vectors.py``.
 """

@@ -4,6 +4,7 @@ In come a system, rows of raw values, times and outputs; out come values at the 
 (``batch.run_rows``, ``batch.settle_rows``; ``single.Single`` for one row again and again).
 
 - what a row may be asked for, solvers behind one door: ``batch.py``. Threads, compiled code, addresses: ``engine.py``.
+- rows of a system by what a reduction leaves of it: ``reduced_rows.py``.
 - the memory compiled code works in, and how it is lent: ``workspace.py``.
 - what happens between two steps: ``loop.py``; before the first: ``start.py``; at sample times: ``samples.py``.
 - what is written down to be differentiated: ``recorder.py``.
