@@ -1,10 +1,11 @@
 """How long until the first trajectory: in a fresh process, cold and warm, and for a new model in a running one?
 
-``pathsim simulate MODEL`` and ``python -c "import pathsim; ..."`` are run as processes of their own, with an empty
-cache (cold: once per machine and version) and a full one (warm); libRoadRunner's Python one-liner and an empty Python
-stand beside them. Then every model is opened in one running process for the first time, with an empty cache: reading,
-deriving the equations, machine code and the run itself, timed apart. Medians of processor time (user and system),
-which is wall-clock time on an idle machine; for whole processes the wall clock stands beside it.
+``pathsim simulate MODEL`` and ``python -c "import pathsim; ..."`` (an array, a DataFrame) are run as processes of their
+own, in turns, with an empty cache (cold: once per machine and version) and a full one (warm); libRoadRunner's Python
+one-liner and an empty Python stand beside them. Byte code is there before, as pip leaves it. Then every model is opened
+in one running process for the first time, with an empty cache: reading, deriving the equations, machine code and the
+run itself, timed apart. Medians of processor time (user and system), which is wall-clock time on an idle machine; for
+whole processes the wall clock stands beside it.
 
     python benchmarks/first_result.py [--rounds 5] [FILE ...]
 """
@@ -27,6 +28,7 @@ from collection import data_folder
 PETAB = ("Boehm_JProteomeRes2014", "Fujita_SciSignal2010", "Raimundez_PCB2020", "Bachmann_MSB2011",
          "Lucarelli_CellSystems2018", "Alkan_SciSignal2018", "SalazarCavazos_MBoC2020")  # fmt: skip
 GRID = "0 .. 60 x 61"
+ARRAYS = "import pathsim as ps; print(ps.simulator({model!r}, range(61))()[-1, 0])"
 PYTHON = "import pathsim as ps; print(ps.simulate({model!r}, range(61)).iloc[-1, 0])"
 RIVAL = "import roadrunner; r = roadrunner.RoadRunner({model!r}); print(r.simulate(0, 60, 61)[-1, 1])"
 
@@ -35,20 +37,33 @@ def processes(model: str, rounds: int) -> None:
     """Whole processes, cold and warm."""
     ways = {
         "pathsim simulate": [sys.executable, "-m", "pathsim", "simulate", model, "--times", GRID],
-        "import pathsim": [sys.executable, "-c", PYTHON.format(model=model)],
+        "ps.simulator": [sys.executable, "-c", ARRAYS.format(model=model)],
+        "ps.simulate": [sys.executable, "-c", PYTHON.format(model=model)],
         "import roadrunner": [sys.executable, "-c", RIVAL.format(model=model)],
         "python alone": [sys.executable, "-c", "pass"],
     }
+    _make_byte_code(list(ways.values()))
     print(f"fresh process, {Path(model).stem}: processor seconds cold, warm (wall clock cold, warm)")
-    for name, command in ways.items():
-        cold, warm = [], []
-        for _ in range(rounds):
+    cold: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    warm: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, command in ways.items():
             with tempfile.TemporaryDirectory() as cache:
                 environment = {**os.environ, "PATHSIM_CACHE": cache}
-                cold.append(_seconds(command, environment))
-                warm.append(_seconds(command, environment))
-        (cold_cpu, cold_wall), (warm_cpu, warm_wall) = np.median(cold, axis=0), np.median(warm, axis=0)
+                cold[name].append(_seconds(command, environment))
+                warm[name].append(_seconds(command, environment))
+    for name in ways:
+        (cold_cpu, cold_wall), (warm_cpu, warm_wall) = np.median(cold[name], axis=0), np.median(warm[name], axis=0)
         print(f"  {name:18} {cold_cpu:6.2f} {warm_cpu:6.2f}   ({cold_wall:.2f} {warm_wall:.2f})", flush=True)
+
+
+def _make_byte_code(commands: list[list[str]]) -> None:
+    """Leave byte code beside what the commands import, as pip does when it installs."""
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "PATHSIM_CACHE": cache}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for command in commands:
+            _seconds(command, environment)
 
 
 def _seconds(command: list[str], environment: dict[str, str]) -> tuple[float, float]:

@@ -13,6 +13,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 
 HEAVY = {"pandas", "scipy", "matplotlib", "libsbml", "antimony", "numba", "pydantic", "rich", "dask"}
+ESTIMATION = {"FreeParameter", "LBFGSB", "blot_problem", "fit", "identifiability_report", "load_fit", "petab",
+              "posterior_ensemble", "problem", "profile", "read_blots", "read_free_parameters", "read_screen", "sample",
+              "search"}
 
 def check(stage, *unwanted):
     found = sorted(set(unwanted) & set(sys.modules))
@@ -28,8 +31,13 @@ def verb(*words):
 
 import pathsim as ps
 check("import pathsim", "numpy", *HEAVY)
+ps.load_model("pi3k_mapk")
+check("ps.load_model", "numpy", "llvmlite", *HEAVY)
 ps.simulator("pi3k_mapk", [0.0, 1.0], outputs=["pAKT_S473"])()
-check("ps.simulator", "typer", *HEAVY)
+check("ps.simulator", "typer", "tomllib", *HEAVY)
+for name in sorted(set(ps.__all__) - ESTIMATION):
+    getattr(ps, name)
+    check(f"ps.{name}", "typer", *HEAVY)
 verb("list", "readouts")
 verb("list", "drugs")
 verb("simulate", "pi3k_mapk", "--times", "0 1", "--outputs", "pAKT_S473")
@@ -37,6 +45,9 @@ verb("blot", "T47D", "--readouts", "pAKT_S473")
 check("pathsim list, simulate and blot", *HEAVY)
 ps.simulate("pi3k_mapk", [0.0, 1.0], outputs=["pAKT_S473"])
 check("ps.simulate", *HEAVY - {"pandas"})
+for name in sorted(ESTIMATION):
+    getattr(ps, name)
+    check(f"ps.{name}", *HEAVY - {"pandas", "scipy"})
 verb("dose-response", "T47D", "alpelisib", "--doses", "100 nM .. 10 uM x 4", "-q")
 verb("combine", "T47D", "alpelisib", "trametinib", "--doses", "10 nM .. 1 uM x 3")
 check("pathsim dose-response and combine", "scipy.stats", "scipy.optimize", *HEAVY - {"pandas", "scipy"})

@@ -8,8 +8,6 @@ import os
 import re
 import stat
 import sys
-import tomllib
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +61,8 @@ def _plain_lines(text: str) -> str:
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The content of a TOML file. Raises :class:`InputError` naming the file and what is wrong with it."""
+    import tomllib
+
     text = read_text(path)
     try:
         return tomllib.loads(text)
@@ -166,7 +166,7 @@ def write_first(path: str | Path, content: str | bytes) -> bool:
 
 def _beside(target: Path) -> Path:
     """A file beside ``target`` that is nobody's yet; its name says that it is not whole."""
-    return target.with_name(f".{target.name}.{uuid.uuid4().hex}{PARTIAL}")
+    return target.with_name(f".{target.name}.{os.urandom(16).hex()}{PARTIAL}")
 
 
 def append_line(path: str | Path, line: str) -> None:

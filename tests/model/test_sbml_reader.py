@@ -81,6 +81,13 @@ def course(text: str, names: list[str]) -> np.ndarray:
     return done.values[0, -1]
 
 
+def test_reads_the_same_after_somebody_imported_libsbml() -> None:
+    """Its objects are of its Python classes then."""
+    before = to_json(parse_sbml(LEVEL_2))
+    pytest.importorskip("libsbml")
+    assert to_json(parse_sbml(LEVEL_2)) == before
+
+
 def test_level_1_fractions_functions_and_rate_rules() -> None:
     """A' = -1/2 k A / volume: 4/2 exp(-t/8); B gains three times what A loses; log is natural, log10 is not."""
     a = 2 * np.exp(-0.25)

@@ -4,8 +4,8 @@ In: a file, or the name of a bundled model. Out: a :class:`Model` with the meani
 
 - where files are found, and which reader takes them: ``loading.py``; in a child process: ``isolated.py``, ``child.py``,
   ``reading.py``; kept in the cache: ``stored.py``
-- another SBML construct: ``records.py``, ``sbml.py`` (reader), ``sbml_prepare.py`` (what libsbml cannot take); another
-  function of formulas: ``maths.py``; whether parts fit together: ``consistency.py``
+- another SBML construct: ``records.py``, ``sbml.py`` (reader), ``sbml_prepare.py`` (what libsbml cannot take),
+  ``libsbml_objects.py``; another function of formulas: ``maths.py``; whether parts fit together: ``consistency.py``
 - Antimony: ``antimony.py``; units and sources behind numbers: ``annotations.py``; SBML for others: ``sbml_export.py``
 - ``pathsim check``: ``checks.py``, ``dimensions.py``, and of bundled files ``sources.py``; conserved totals:
   ``moieties.py``; the wiring: ``wiring.py``

@@ -100,12 +100,13 @@ class _Child:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self.process is None:
-            code = (
-                f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); "
-                f"from {__package__} import child; child.main()"
+            places = [str(Path(__file__).parents[2]), *sys.path]
+            code = (  # quick to start: no collections of garbage while it makes what it keeps, no ``site`` (-S)
+                f"import gc, sys; gc.disable(); sys.path[:] = {places!r}; "
+                f"from {__package__} import child; gc.freeze(); gc.enable(); child.main()"
             )
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code],
+                [sys.executable, "-S", "-c", code],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

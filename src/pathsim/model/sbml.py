@@ -1,8 +1,8 @@
 """The SBML reader: any level and version in, a :class:`~pathsim.model.records.Model` out.
 
-The only module that imports libsbml. Function definitions are written out, local parameters get the name
-``reaction.parameter``, hierarchical models (``comp``) are flattened. What an ordinary-differential-equation simulator
-cannot do is refused with a sentence that names the element.
+The only module that uses libsbml (:mod:`.libsbml_objects`). Function definitions are written out, local parameters get
+the name ``reaction.parameter``, hierarchical models (``comp``) are flattened. What an ordinary-differential-equation
+simulator cannot do is refused with a sentence that names the element.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import libsbml
-
 from ..errors import InputError, UnsupportedModelError, near_misses, raise_together
 from ..files import read_bytes
 from .annotations import NOTE_CLASS, Annotation, read_comment
 from .consistency import inconsistencies
+from .libsbml_objects import LIBRARY, conversion, opened
 from .maths import ARITY, TIME, Expr, deep_recursion, number, substitute, symbol
 from .records import Compartment, Event, Model, Parameter, Participant, Reaction, Rule, Species
 from .sbml_prepare import prepare_sbml
@@ -47,35 +46,34 @@ def parse_sbml(content: str | bytes, source: str = "SBML text", written: bool = 
 
 def level3(content: bytes, source: str) -> str:
     """SBML of any level as Level 3 Version 1, submodels written out. Raises as :func:`read_sbml`."""
-    document = libsbml.readSBMLFromString(prepare_sbml(content, source).decode())
-    _refuse_broken(document, source)
-    _flatten(document, source)
-    if not document.setLevelAndVersion(3, 1, False) or document.getModel() is None:
-        raise InputError(f"{source}: cannot be written as SBML Level 3")
-    return str(libsbml.writeSBMLToString(document))
+    with opened(prepare_sbml(content, source).decode()) as document:
+        _refuse_broken(document, source)
+        _flatten(document, source)
+        if not document.setLevelAndVersion(3, 1, False) or document.getModel() is None:
+            raise InputError(f"{source}: cannot be written as SBML Level 3")
+        return str(LIBRARY.writeSBMLToString(document.made))
 
 
 def _read(content: bytes, source: str, path: Path | None, written: bool = True) -> Model:
-    document = libsbml.readSBMLFromString(prepare_sbml(content, source).decode())
-    if path is not None:
-        document.setLocationURI(f"file:{path.resolve()}")  # where submodels in other files are looked for
-    _refuse_broken(document, source)
-    _flatten(document, source)
-    element = document.getModel()
-    if element is None:
-        raise InputError(f"{source}: the file holds no model")
-    with deep_recursion():
+    with opened(prepare_sbml(content, source).decode()) as document, deep_recursion():
+        if path is not None:
+            document.setLocationURI(f"file:{path.resolve()}")  # where submodels in other files are looked for
+        _refuse_broken(document, source)
+        _flatten(document, source)
+        element = document.getModel()
+        if element is None:
+            raise InputError(f"{source}: the file holds no model")
         return _Reader(element, source, written).model(hashlib.sha256(content).hexdigest())
 
 
 def _refuse_broken(document: Any, source: str) -> None:
-    count = document.getNumErrors(libsbml.LIBSBML_SEV_ERROR) + document.getNumErrors(libsbml.LIBSBML_SEV_FATAL)
+    count = document.getNumErrors(LIBRARY.LIBSBML_SEV_ERROR) + document.getNumErrors(LIBRARY.LIBSBML_SEV_FATAL)
     if count == 0:
         return
     problems: list[str] = []
     for i in range(document.getNumErrors()):
         error = document.getError(i)
-        if error.getSeverity() >= libsbml.LIBSBML_SEV_ERROR and not _is_harmless(error, document.getModel()):
+        if error.getSeverity() >= LIBRARY.LIBSBML_SEV_ERROR and not _is_harmless(error, document.getModel()):
             problems.append(f"{source}, line {error.getLine()}: {_specific(error)}")
     raise_together(list(dict.fromkeys(problems))[:10], "not valid SBML")
 
@@ -113,16 +111,14 @@ def _flatten(document: Any, source: str) -> None:
     """Write out submodels."""
     if document.getPlugin("comp") is None:
         return
-    properties = libsbml.ConversionProperties()
-    properties.addOption("flatten comp", True)
-    properties.addOption("performValidation", False)
-    properties.addOption("leavePorts", False)
-    if document.convert(properties) != libsbml.LIBSBML_OPERATION_SUCCESS:
+    with conversion(flatten_comp=True, performValidation=False, leavePorts=False) as properties:
+        converted = document.convert(properties)
+    if converted != LIBRARY.LIBSBML_OPERATION_SUCCESS:
         log = document.getErrorLog()
         reasons = [
             " ".join(log.getError(i).getMessage().split())
             for i in range(log.getNumErrors())
-            if log.getError(i).getSeverity() >= libsbml.LIBSBML_SEV_ERROR
+            if log.getError(i).getSeverity() >= LIBRARY.LIBSBML_SEV_ERROR
         ]
         raise InputError(f"{source}: the submodels cannot be flattened: {'; '.join(reasons) or 'no reason given'}")
 
@@ -325,29 +321,29 @@ class _Reader:
 
     def _convert(self, node: Any) -> Expr:
         kind = node.getType()
-        if kind == _AST.AST_NAME:
+        if kind == LIBRARY.AST_NAME:
             return symbol(node.getName())
         if kind in _NUMBERS:
-            return number(node.getInteger() if kind == _AST.AST_INTEGER else node.getValue())
+            return number(node.getInteger() if kind == LIBRARY.AST_INTEGER else node.getValue())
         args = tuple([self._convert(node.getChild(i)) for i in range(node.getNumChildren())])
-        if kind == _AST.AST_MINUS:
+        if kind == LIBRARY.AST_MINUS:
             return self._operation("neg" if len(args) == 1 else "minus", args)
         op = _OPERATIONS.get(kind)
         if op is not None:
             return self._operation(op, args)
         if kind in _CONSTANTS:
             return _CONSTANTS[kind]
-        if kind == _AST.AST_FUNCTION:
+        if kind == LIBRARY.AST_FUNCTION:
             return self._call(node.getName(), args)
-        if kind == _AST.AST_FUNCTION_ROOT:
+        if kind == LIBRARY.AST_FUNCTION_ROOT:
             return self._operation("root", (number(2), *args) if len(args) == 1 else args)
-        if kind == _AST.AST_FUNCTION_LOG:
+        if kind == LIBRARY.AST_FUNCTION_LOG:
             return self._operation("log", (number(10), *args) if len(args) == 1 else args)
-        if kind == _AST.AST_FUNCTION_RATE_OF:
+        if kind == LIBRARY.AST_FUNCTION_RATE_OF:
             return self._rate_of(args)
-        if kind == _AST.AST_FUNCTION_DELAY:
+        if kind == LIBRARY.AST_FUNCTION_DELAY:
             raise UnsupportedModelError(f"{self.context} uses delay(): delay equations are outside an ODE simulator")
-        shown = libsbml.formulaToL3String(node)
+        shown = LIBRARY.formulaToL3String(node.made)
         raise UnsupportedModelError(f"{self.context} uses '{shown}', which pathsim does not know")
 
     def _operation(self, op: str, args: tuple[Expr, ...]) -> Expr:
@@ -424,21 +420,20 @@ def _time_unit(element: Any) -> str:
         return "s" if name in ("second", "time") else str(name)
     if definition.getNumUnits() == 1:
         unit = definition.getUnit(0)
-        if unit.getKind() == libsbml.UNIT_KIND_SECOND and unit.getExponentAsDouble() == 1:
+        if unit.getKind() == LIBRARY.UNIT_KIND_SECOND and unit.getExponentAsDouble() == 1:
             seconds = unit.getMultiplier() * 10.0 ** unit.getScale()
             return str({1.0: "s", 60.0: "min", 3600.0: "h", 86400.0: "d"}.get(round(seconds, 9), definition.getId()))
     return str(definition.getId())
 
 
-_AST = libsbml
-_NUMBERS = {libsbml.AST_INTEGER, libsbml.AST_REAL, libsbml.AST_REAL_E, libsbml.AST_RATIONAL}
+_NUMBERS = {LIBRARY.AST_INTEGER, LIBRARY.AST_REAL, LIBRARY.AST_REAL_E, LIBRARY.AST_RATIONAL}
 _CONSTANTS: Mapping[int, Expr] = {
-    libsbml.AST_NAME_TIME: TIME,
-    libsbml.AST_NAME_AVOGADRO: number(AVOGADRO),
-    libsbml.AST_CONSTANT_PI: number(3.141592653589793),
-    libsbml.AST_CONSTANT_E: number(2.718281828459045),
-    libsbml.AST_CONSTANT_TRUE: number(1),
-    libsbml.AST_CONSTANT_FALSE: number(0),
+    LIBRARY.AST_NAME_TIME: TIME,
+    LIBRARY.AST_NAME_AVOGADRO: number(AVOGADRO),
+    LIBRARY.AST_CONSTANT_PI: number(3.141592653589793),
+    LIBRARY.AST_CONSTANT_E: number(2.718281828459045),
+    LIBRARY.AST_CONSTANT_TRUE: number(1),
+    LIBRARY.AST_CONSTANT_FALSE: number(0),
 }
 _FUNCTIONS = (
     "power",
@@ -466,4 +461,4 @@ _NAMES = {
     "AST_RELATIONAL_NEQ": "ne",
     **{f"AST_LOGICAL_{name.upper()}": name for name in ("and", "or", "xor", "not", "implies")},
 }
-_OPERATIONS: Mapping[int, str] = {getattr(libsbml, name): operation for name, operation in _NAMES.items()}
+_OPERATIONS: Mapping[int, str] = {getattr(LIBRARY, name): operation for name, operation in _NAMES.items()}
