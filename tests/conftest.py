@@ -66,7 +66,7 @@ SLOW = (
     "solve/integrate/test_jumps_and_events.py::test_endless_switching_is_said",
     "solve/integrate/test_jumps_and_events.py::test_equality_of_a_state_holds_once",
     "solve/integrate/test_jumps_and_events.py::test_the_cost",
-    "solve/integrate/test_laws.py::test_written_and_table",
+    "solve/integrate/test_laws.py::test_code_for_many_rows",
     "solve/integrate/test_stiff_problems.py",
     "solve/integrate/test_timed_events.py::test_a_thousand_events_at_one_moment",
     "solve/integrate/test_timed_events.py::test_time_grows",

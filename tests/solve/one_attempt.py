@@ -14,7 +14,6 @@ from pathsim.solve.integrate.engine import Method
 from pathsim.solve.llvm import layout as at_row
 from pathsim.solve.llvm.calls import call2, call3, call6, call_step
 from pathsim.solve.llvm.layout import LANES, place
-from pathsim.solve.llvm.one_step import POINTERS
 from pathsim.solve.reference.functions import ReferenceFunctions
 from pathsim.solve.reference.steps import one_step
 
@@ -46,7 +45,6 @@ def compiled_step(
     engine = engine_of(equations, method)
     code, workspace = engine.addresses(engine.output_code(())), engine.workspace(0)
     at, F = workspace.layout, workspace.F
-    workspace.table[POINTERS.index("f_factor")] = engine.factor_address(1)
     for row, value in (
         (at_row.T, t),
         (at_row.H, h),

@@ -12,7 +12,7 @@ from small_models import BUSY, batch, draws, system
 from pathsim.arrays import FloatArray
 from pathsim.model import load_model
 from pathsim.solve import build_system, run_rows
-from pathsim.solve.integrate.engine import Engine, run
+from pathsim.solve.integrate.engine import MANY_ROWS, Engine, run
 from pathsim.solve.llvm.layout import Results
 
 PETAB = Path(__file__).parents[4] / "shared" / "data" / "petab"
@@ -74,13 +74,13 @@ def test_the_plain_loop_gives_the_bits_of_the_compiled_one() -> None:
 
 @needs_collection
 @pytest.mark.parametrize("folder", ["Bachmann_MSB2011", "SalazarCavazos_MBoC2020"])
-def test_written_and_table_driven_factorisation_give_the_same_bits(
+def test_code_for_many_rows_and_that_made_at_once_give_the_same_bits(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     equations = build_system(load_model(next((PETAB / folder).glob("model*.xml"))))
     raw, times = equations.raw()[None, :], np.linspace(0, 20, 3)
     written = Engine(equations)
-    _ = written.written_factor
+    written.functions_for(MANY_ROWS)
     first, _ = by(written, raw, times)
     monkeypatch.setattr("pathsim.solve.integrate.engine.MOST_STRAIGHT_LINE", 0)
     monkeypatch.setattr("pathsim.solve.llvm.codegen.MOST_STRAIGHT_LINE", 0)

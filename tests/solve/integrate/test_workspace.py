@@ -123,6 +123,6 @@ def test_a_workspace_is_kept_ready_for_few_choices_of_outputs() -> None:
     for first in range(MOST_ARRANGED + 3):
         nodes = equations.outputs([states[first % len(states)], states[(first // len(states)) % len(states)]])
         with engine.workspaces.lent(2) as workspace:
-            ready = arrange(engine, workspace, tuple(nodes), engine.factor_address(1))
-            assert arrange(engine, workspace, tuple(nodes), engine.factor_address(1)) is ready
+            ready = arrange(engine, workspace, tuple(nodes), engine.functions_for(1))
+            assert arrange(engine, workspace, tuple(nodes), engine.functions_for(1)) is ready
             assert len(workspace.arranged) <= MOST_ARRANGED

@@ -24,8 +24,8 @@ from ..llvm import layout as rows
 from ..llvm.codegen import (
     MOST_STRAIGHT_LINE,
     Program,
+    careful_module,
     effect_nodes,
-    factor_module,
     first_effects,
     model_module,
     output_module,
@@ -43,7 +43,8 @@ from .recorder import Tape, nothing_recorded
 from .workspace import Arranged, Idle, Once, Workspace
 
 MANY_ROWS = 4000
-"""Rows from which writing out the factorisation of a large model pays for the time it takes to compile."""
+"""Rows, of all calls together, from which code that takes long to make pays for it. With AVX2 it takes 0.75 to 0.95 of
+the time of the code made at once."""
 
 MOST_WAITING = 1 << 20
 """Executions of events that may wait in one row."""
@@ -67,7 +68,10 @@ Method = Tableau | Scheme
 """What steps follow from."""
 M = TypeVar("M", Tableau, Scheme)
 
-_FACTOR = POINTERS.index("f_factor")
+_FUNCTIONS = slice(POINTERS.index("f_rates"), POINTERS.index("lu"))
+STEP_FUNCTIONS = tuple(POINTERS[_FUNCTIONS])
+"""What steps call of the code of a model."""
+
 _KINDS = {"lt": rows.LT, "le": rows.LE, "floor": rows.FLOOR, "eq": rows.EQ}
 
 
@@ -115,6 +119,8 @@ class Engine:
         self.code_of: Once[tuple[int, ...], Words] = Once(lambda nodes: Words(self.addresses(self.output_code(nodes))))
         """All functions for a choice of outputs, as the integration loop takes them."""
         self.workspaces = Idle(self.workspace)
+        self._served = 0  # rows of all calls
+        self._functions: Once[bool, IntArray] = Once(self._functions_in_order)
 
     @cached_property
     def program(self) -> Program:
@@ -132,17 +138,20 @@ class Engine:
             return jit.compile_ir(model_module(self.program, machine().fused))
 
     @cached_property
-    def written_factor(self) -> jit.Code:
-        """The factorisation written out, for long sweeps of models that start with the one driven by tables."""
-        return jit.compile_ir(factor_module(self.program, machine().fused), effort=1)
+    def careful_code(self) -> jit.Code:
+        """What steps call once more, made with more care and with the factorisation written out: for many rows."""
+        with bar("machine code of the model for many rows"):
+            maths_code()
+            return jit.compile_ir(careful_module(self.program, machine().fused), effort=1)
 
-    def factor_address(self, rows: int) -> int:
-        """Where the factorisation is that suits a sweep over so many rows; all give the same bits."""
-        if "factor" in self.code.addresses:
-            return self.code.addresses["factor"]
-        if rows >= MANY_ROWS or "written_factor" in self.__dict__:
-            return self.written_factor.addresses["factor"]
-        return step_code(self.method).addresses["table_factor"]
+    def functions_for(self, rows: int) -> IntArray:
+        """Addresses of :data:`STEP_FUNCTIONS` for so many rows more; all give the same bits."""
+        self._served += rows
+        return self._functions(self._served >= MANY_ROWS)
+
+    def _functions_in_order(self, careful: bool) -> IntArray:
+        found = self._functions_in(self.careful_code if careful else self.code)
+        return np.array([found[name] for name in STEP_FUNCTIONS], dtype=np.int64)
 
     @cached_property
     def tables(self) -> dict[str, IntArray] | None:
@@ -335,22 +344,22 @@ class Engine:
 
     def step_functions(self) -> dict[str, int]:
         """The model's functions that steps call; the time derivative is 0 where time does not enter."""
-        model = self.code.addresses
-        return {
-            "f_rates": model["rates"],
-            "f_jacobian": model["jacobian"],
-            "f_time_derivative": model.get("time_derivative", 0),
-            "f_factor": model.get("factor", step_code(self.method).addresses["table_factor"]),
-            "f_solve": model["solve"],
-            "f_refuse": model.get("refuse", 0),
-        }
+        return self._functions_in(self.code)
+
+    def _functions_in(self, code: jit.Code) -> dict[str, int]:
+        found = {name: code.addresses.get(name.removeprefix("f_"), 0) for name in STEP_FUNCTIONS}
+        return found | {"f_factor": found["f_factor"] or step_code(self.method).addresses["table_factor"]}
 
 
 def arrange(
-    engine: Engine, workspace: Workspace[Layout], nodes: tuple[int, ...], factor: int, until_steady: bool = False
+    engine: Engine,
+    workspace: Workspace[Layout],
+    nodes: tuple[int, ...],
+    functions: IntArray,
+    until_steady: bool = False,
 ) -> Arranged[Layout]:
-    """A workspace made ready for these outputs."""
-    workspace.table[_FACTOR] = factor
+    """A workspace made ready for these outputs, with what steps call (:meth:`Engine.functions_for`)."""
+    workspace.table[_FUNCTIONS] = functions
     found = workspace.arranged.get((nodes, until_steady))
     if found is not None:
         return found
@@ -435,7 +444,7 @@ def run(
         return
     settings = settings_of(*tolerances, until_steady=until_steady)
     count = min(processors(workers), -(-n_rows // LANES))
-    factor = engine.factor_address(n_rows)
+    functions = engine.functions_for(n_rows)
     alone = isinstance(engine.method, Scheme)  # one simulation takes all lanes
 
     def simulate(first: int, last: int) -> None:
@@ -444,7 +453,7 @@ def run(
         while waiting:  # not recursive: a function that knows itself would keep its arrays until they are collected
             begin, end = waiting.pop()
             with engine.workspaces.lent(len(nodes)) as workspace:
-                ready = arrange(engine, workspace, nodes, factor, until_steady)
+                ready = arrange(engine, workspace, nodes, functions, until_steady)
                 progress = no_progress()
                 own = np.ascontiguousarray(values[begin:end]), start_states[begin:end], _own_times(times, begin, end)
                 piece = (columns, own[0], own[1], ready.sources, own[2], settings, progress, 0, end - begin)

@@ -51,7 +51,7 @@ class Single:
         """A workspace, and everything the loop is called with."""
         engine, nodes = self._engine, self._nodes
         workspace = engine.workspace(len(nodes))
-        ready = arrange(engine, workspace, nodes, engine.factor_address(1))
+        ready = arrange(engine, workspace, nodes, engine.functions_for(1))
         nothing = np.empty((0, len(self.system.states)))
         own = (self._columns, self.settings, nothing, ready.sources, self._grid, self._tolerances, self._progress)
         job = Job(self._base, *own, 0, 1)

@@ -153,43 +153,46 @@ def model_module(program: Program, fused: bool) -> str:
     write_nodes(prep, graph, [("k", i, node) for node, i in hoisted.items()], lambda f, kind, i: f.load(kind, i))
     read = _reader(place)
 
-    def smooth(name: str, nodes: Sequence[int], accumulate: bool = False) -> None:
-        written = writer.function(name, ["t", "x", "k", "o"])
-        outputs = [("o", i, node) for i, node in enumerate(nodes) if not (accumulate and graph.value(node) == 0)]
-        write_nodes(written, graph, outputs, read, hoisted, accumulate)
-
     def located(name: str, nodes: Sequence[int]) -> None:
         written = writer.literal(name, ["t", "x", "k", "o"])
         write_nodes(written, graph, [("o", i, node) for i, node in enumerate(nodes)], read, hoisted)
 
-    def direct(name: str, nodes: Sequence[int]) -> None:
-        written = writer.literal(name, ["t", "x", "p", "o"])
-        write_nodes(written, graph, [("o", i, node) for i, node in enumerate(nodes)], read)
-
-    order = program.elimination.order
-    smooth("rates", [system.rates[i] for i in order], accumulate=True)
-    smooth("jacobian", list(program.jacobian.values()))
-    if program.has_time:
-        smooth("time_derivative", [program.time_derivative[i] for i in order])
-    if program.elimination.multiply_adds <= MOST_STRAIGHT_LINE:
-        _write_factor(writer, program)
-    _write_solve(writer, program.elimination)
+    _write_step_functions(writer, program, program.elimination.multiply_adds <= MOST_STRAIGHT_LINE)
     if system.discontinuities:
         located("root_functions", [one.root for one in system.discontinuities])
         pairs = [pair or (graph.zero, graph.zero) for pair in program.timed_discontinuities]
         located("switches", [node for pair in pairs for node in pair])
     if system.events:
         _write_events(writer, program)
-    if system.undefined != graph.zero:
-        _write_refusal(writer, program)
     return writer.text()
 
 
-def factor_module(program: Program, fused: bool) -> str:
-    """IR of the written-out factorisation alone; bit for bit the same as the one driven by tables."""
+def careful_module(program: Program, fused: bool) -> str:
+    """IR of what steps call alone, the factorisation written out whatever its size; the same bits as the others."""
     writer = Writer(program, fused)
-    _write_factor(writer, program)
+    _write_step_functions(writer, program, written_out=True)
     return writer.text()
+
+
+def _write_step_functions(writer: Writer, program: Program, written_out: bool) -> None:
+    """Rates, Jacobian, derivative by time, factorisation where it is ``written_out``, solution and refusal."""
+    system, order = program.system, program.elimination.order
+    read = _reader(program.elimination.place)
+
+    def smooth(name: str, nodes: Sequence[int], accumulate: bool = False) -> None:
+        written = writer.function(name, ["t", "x", "k", "o"])
+        outputs = [("o", i, node) for i, node in enumerate(nodes) if not (accumulate and writer.graph.value(node) == 0)]
+        write_nodes(written, writer.graph, outputs, read, program.hoisted, accumulate)
+
+    smooth("rates", [system.rates[i] for i in order], accumulate=True)
+    smooth("jacobian", list(program.jacobian.values()))
+    if program.has_time:
+        smooth("time_derivative", [program.time_derivative[i] for i in order])
+    if written_out:
+        _write_factor(writer, program)
+    _write_solve(writer, program.elimination)
+    if system.undefined != system.graph.zero:
+        _write_refusal(writer, program)
 
 
 def output_module(program: Program, nodes: Sequence[int], fused: bool) -> str:

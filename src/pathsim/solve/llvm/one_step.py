@@ -86,7 +86,7 @@ def entry(name: str, more: str, fused: bool, attempts: Attempts, note: Note) -> 
     moves = f.binary("fmul", accepted, live)
     f.write(pointer["accepted"], moves)
     f.write(pointer["t"], f.choose("ogt", moves, zero, now, t))
-    f.write(pointer["h"], f.choose("ogt", live, zero, h_next, f.read(pointer["h"])))
+    f.write(pointer["h"], f.choose("ogt", live, zero, h_next, f.read_to_blend(pointer["h"])))
     f.lines += [f"call void @commit(ptr {pointer['y']}, ptr {pointer['yn']}, ptr {pointer['accepted']}, i64 %n8)"]
     f.lines += ["br label %after_commit", "after_commit:", "%countn = add i64 %count, 1", "br label %again"]
     f.lines += ["unreachable_end:"]
@@ -99,8 +99,8 @@ def scaled_error(f: Loops, index: str, error: str, new: str, rtol: str, own: str
     f.write(f.at("%yn", index), new)
     old = f.read(f.at("%y", index))
     size = f.intrinsic("fabs", old)
-    largest = f.intrinsic("maxnum", f.intrinsic("fabs", new), size)
-    atol = f.intrinsic("maxnum", f.read(f.at("%atol", index)), f.binary("fmul", own, size))
+    largest = f.larger(f.intrinsic("fabs", new), size)
+    atol = f.larger(f.binary("fmul", own, size), f.read_to_blend(f.at("%atol", index)))
     f.write(f.at("%atol", index), atol)
     f.write(f.at("%trough", index), _trough(f, f.read(f.at("%trough", index)), size, atol))
     scale = f.multiply_add(rtol, largest, atol)
@@ -122,7 +122,7 @@ def _trough(f: Loops, before: str, size: str, atol: str) -> str:
     lower = f.emit(f"fcmp olt {VECTOR} {f.intrinsic('fabs', before)}, {atol}")
     above = f.emit(f"fcmp ogt {VECTOR} {size}, {f.binary('fmul', atol, splat(CLEARLY_ABOVE))}")
     back = f.emit(f"select {MASK} {lower}, {VECTOR} {splat(REGROWN)}, {VECTOR} {splat(GREAT)}")
-    return f.emit(f"select {MASK} {above}, {VECTOR} {back}, {VECTOR} {f.intrinsic('minnum', before, size)}")
+    return f.emit(f"select {MASK} {above}, {VECTOR} {back}, {VECTOR} {f.smaller(size, before)}")
 
 
 def spread(f: Loops, scalar: str) -> str:
@@ -212,7 +212,9 @@ def commit(fused: bool) -> Function:
 
     def body(index: str) -> None:
         place = f.at("%y", index)
-        chosen = f.emit(f"select {MASK} {mask}, {VECTOR} {f.read(f.at('%yn', index))}, {VECTOR} {f.read(place)}")
+        chosen = f.emit(
+            f"select {MASK} {mask}, {VECTOR} {f.read(f.at('%yn', index))}, {VECTOR} {f.read_to_blend(place)}"
+        )
         f.write(place, chosen)
 
     f.loop(body)

@@ -249,7 +249,7 @@ def _record(
         return 0
     until_steady = bool(tolerances[UNTIL_STEADY])
     with engine.workspaces.lent(len(nodes)) as memory:
-        ready = arrange(engine, memory, nodes, engine.factor_address(len(settings)), until_steady)
+        ready = arrange(engine, memory, nodes, engine.functions_for(len(settings)), until_steady)
         progress = no_progress()
         job = Job(
             engine.system.defaults,
