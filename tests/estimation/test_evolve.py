@@ -51,7 +51,7 @@ class Ripples:
 
 def population(objective: Ripples, seed: int, settings: DifferentialEvolution) -> tuple[FloatArray, ...]:
     rng = np.random.default_rng(seed)
-    search = evolve(objective, settings, rng, lambda: rng.uniform(objective.lower, objective.upper))
+    search = evolve(objective, settings, rng, lambda count: rng.uniform(objective.lower, objective.upper, (count, 8)))
     return alone(objective, search).members
 
 

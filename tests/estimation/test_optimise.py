@@ -12,7 +12,7 @@ import pytest
 import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation.objective import Derivatives, checked
-from pathsim.estimation.optimise import Eigen, Ledger, bounded_step, minimise, region_step
+from pathsim.estimation.optimise import Eigen, Ledger, bounded_step, minimise, region_steps
 from pathsim.estimation.questions import alone
 from pathsim.estimation.result import STARTS_FILE
 
@@ -68,7 +68,7 @@ def test_region_step_is_the_constrained_minimum() -> None:
     for _ in range(20):
         A = rng.standard_normal((4, 4))
         H, g, radius = A @ A.T, rng.standard_normal(4), 0.3 * rng.random() + 0.01
-        step = region_step(g, Eigen.of(H), radius)
+        step = region_steps(g[None], Eigen.of(H[None]), np.array([radius]))[0]
         assert np.linalg.norm(step) <= radius * 1.001
         best = g @ step + 0.5 * step @ H @ step
         for _ in range(200):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError
 from .objective import Derivatives, Objective
-from .optimise import Curvature, Reduced, bounded_step
+from .optimise import Curvature, Models, bounded_steps
 from .questions import Question, Search
 
 RADII = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -133,9 +133,34 @@ def descend(
     return Descended(tuple(walker.theta for walker in walkers), evaluations, gradients)
 
 
+Plans: TypeAlias = list[tuple[FloatArray, Sequence[float]]]
+"""Hessians, and the steps to try with each, in radii of the search."""
+
+
+def _trials(walkers: Sequence[_Walker], plans: Sequence[Plans], objective: Steerable) -> list[FloatArray]:
+    """Where the steps of each search's plans lead."""
+    parts = [(walker, hessian, factors) for walker, own in zip(walkers, plans, strict=True) for hessian, factors in own]
+    models = Models(
+        np.array([walker.derivatives.gradient for walker, _, _ in parts]),
+        np.array([hessian for _, hessian, _ in parts]),
+        np.array([walker.theta for walker, _, _ in parts]),
+    )
+    which = np.repeat(np.arange(len(parts)), [len(factors) for _, _, factors in parts])
+    radii = np.array([walker.radius * factor for walker, _, factors in parts for factor in factors])
+    steps, promised = bounded_steps(models, which, radii, objective.lower, objective.upper)
+    made, at = [], 0
+    for walker, own in zip(walkers, plans, strict=True):
+        here = slice(at, at := at + sum(len(factors) for _, factors in own))
+        walker.lengths = np.linalg.norm(steps[here], axis=1)
+        walker.shortest = min(factor for _, factors in own for factor in factors)
+        walker.promised = float(promised[here].max())
+        made.append(np.clip(walker.theta + steps[here], objective.lower, objective.upper))
+    return made
+
+
 def _moved_by_values(objective: Steerable, walkers: Sequence[_Walker]) -> Search[tuple[int, int]]:
     """A step of each search: many are tried, and the best is differentiated. Returns how many of both that took."""
-    trials = [walker.trials(objective.lower, objective.upper) for walker in walkers]
+    trials = _trials(walkers, [walker.plans() for walker in walkers], objective)
     made, values = yield Question("refined_many", (np.concatenate(trials),))
     ends = np.cumsum([0, *(len(trial) for trial in trials)])
     moved = [
@@ -151,7 +176,7 @@ def _moved_by_values(objective: Steerable, walkers: Sequence[_Walker]) -> Search
 
 def _moved_by_derivatives(objective: Steerable, walkers: Sequence[_Walker]) -> Search[int]:
     """A step of each search: few are tried, all of them differentiated, in one call. Returns how many."""
-    trials = [walker.few_trials(objective.lower, objective.upper) for walker in walkers]
+    trials = _trials(walkers, [[(walker.derivatives.fisher, FEW_RADII)] for walker in walkers], objective)
     answer: list[Derivatives] = yield Question("derivatives_many", (np.concatenate(trials),))
     found = iter(answer)
     for walker, made in zip(walkers, trials, strict=True):
@@ -187,38 +212,18 @@ class _Walker:
     done: bool = False
     promised: float = math.inf
     trial: FloatArray = field(default_factory=lambda: np.empty(0))
+    lengths: FloatArray = field(default_factory=lambda: np.empty(0))
+    shortest: float = 1.0
 
     def __post_init__(self) -> None:
         self.curvature = Curvature(len(self.theta))
 
-    def trials(self, lower: FloatArray, upper: FloatArray) -> FloatArray:
+    def plans(self) -> Plans:
         """Steps of several lengths, with the Fisher information and with what is known of the rest of the Hessian."""
-        known: dict[bytes, Reduced] = {}
-        plans = [(self.derivatives.fisher, factor, known) for factor in RADII]
+        fisher = self.derivatives.fisher
         if self.curvature.rest.any():
-            rest: dict[bytes, Reduced] = {}
-            full = self.derivatives.fisher + self.curvature.rest
-            plans = [*plans[::2], *[(full, factor, rest) for factor in RADII[1:-1]]]
-        return self._made(plans, lower, upper)
-
-    def few_trials(self, lower: FloatArray, upper: FloatArray) -> FloatArray:
-        """Steps of two lengths with the Fisher information, which is of here."""
-        known: dict[bytes, Reduced] = {}
-        return self._made([(self.derivatives.fisher, factor, known) for factor in FEW_RADII], lower, upper)
-
-    def _made(
-        self, plans: list[tuple[FloatArray, float, dict[bytes, Reduced]]], lower: FloatArray, upper: FloatArray
-    ) -> FloatArray:
-        """Where steps with these Hessians and radii lead."""
-        steps = [
-            bounded_step(self.derivatives.gradient, hessian, self.theta, lower, upper, self.radius * factor, eigen)
-            for hessian, factor, eigen in plans
-        ]
-        self.lengths = np.array([float(np.linalg.norm(step)) for step, _ in steps])
-        self.shortest = min(factor for _, factor, _ in plans)
-        self.promised = max(expected for _, expected in steps)
-        made: FloatArray = np.clip(self.theta + np.array([step for step, _ in steps]), lower, upper)
-        return made
+            return [(fisher, RADII[::2]), (fisher + self.curvature.rest, RADII[1:-1])]
+        return [(fisher, RADII)]
 
     def choose(self, made: FloatArray, values: FloatArray) -> bool:
         """Take the best trial; whether it is better than where the search stands."""

@@ -58,11 +58,11 @@ class Evolved:
 
 
 def evolve(
-    objective: Screenable, settings: DifferentialEvolution, rng: np.random.Generator, sample: Callable[[], FloatArray]
+    objective: Screenable, settings: DifferentialEvolution, rng: np.random.Generator, sample: Callable[[int], FloatArray]
 ) -> Search[Evolved]:
-    """Evolve a population of points that ``sample`` draws."""
+    """Evolve a population of points, so many of which ``sample`` draws."""
     m = settings.members
-    x, f = yield Question("refined_many", (np.array([sample() for _ in range(settings.crowd * m)]),))
+    x, f = yield Question("refined_many", (sample(settings.crowd * m),))
     evaluations, failed = len(f), int((~np.isfinite(f)).sum())
     best = np.argsort(f, kind="stable")[:m]
     x, f = x[best], f[best]

@@ -293,107 +293,155 @@ def _damped_bfgs(hessian: FloatArray, step: FloatArray, change: FloatArray) -> F
 
 
 def bounded_step(
-    gradient: FloatArray,
-    hessian: FloatArray,
-    theta: FloatArray,
-    lower: FloatArray,
-    upper: FloatArray,
-    radius: float,
-    known: dict[bytes, Reduced] | None = None,
+    gradient: FloatArray, hessian: FloatArray, theta: FloatArray, lower: FloatArray, upper: FloatArray, radius: float
 ) -> tuple[FloatArray, float]:
-    """The step that minimises the quadratic model within ``radius`` and the bounds, and the decrease it promises.
+    """The step that minimises the quadratic model within ``radius`` and the bounds, and the decrease it promises."""
+    models = Models(gradient[None], hessian[None], theta[None])
+    steps, expected = bounded_steps(models, np.zeros(1, dtype=np.int64), np.array([radius]), lower, upper)
+    return steps[0], float(expected[0])
 
-    A variable whose bound the step would cross is put on it and held while the others are solved again. ``known``
-    keeps decompositions of the Hessian from one radius to the next.
+
+class Models(NamedTuple):
+    """Quadratic models, one a row: ``gradients`` (m, d), ``hessians`` (m, d, d), and where they are (m, d)."""
+
+    gradients: FloatArray
+    hessians: FloatArray
+    thetas: FloatArray
+
+
+def bounded_steps(
+    models: Models, which: IntArray, radii: FloatArray, lower: FloatArray, upper: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Steps (n, d) that minimise the models ``which`` (n,) within ``radii`` (n,) and the bounds, and the decrease (n,)
+    that each promises.
+
+    A variable whose bound a step would cross is put on it and held while the others are solved again. Models are
+    decomposed once for all steps that hold the same variables.
     """
-    known = {} if known is None else known
-    step = np.zeros(len(theta))
-    at_bound = ((gradient > 0) & (theta <= lower)) | ((gradient < 0) & (theta >= upper))
-    free = ~at_bound
-    for _ in range(len(theta)):
-        key = free.tobytes()
-        if b"\1" not in key:
+    gradients, thetas = models.gradients[which], models.thetas[which]
+    d = gradients.shape[1]
+    at_bound = ((gradients > 0) & (thetas <= lower)) | ((gradients < 0) & (thetas >= upper))
+    free, steps, known = ~at_bound, np.zeros(gradients.shape), _Decompositions(models.hessians)
+    going = np.flatnonzero(free.any(axis=1))
+    here, held, pulls, room = free[going], steps[going], gradients[going], radii[going]
+    for _ in range(d):
+        if not len(going):
             break
-        one = known.get(key)
-        if one is None:
-            one = known[key] = Reduced.of(hessian, free)
-        if not len(one.held):
-            step = region_step(gradient, one.eigen, radius)
-        else:
-            held = step[one.held]
-            inner = gradient[one.free] + one.across @ held
-            room = math.sqrt(max(radius**2 - float(held @ held), (0.1 * radius) ** 2))
-            step[one.free] = region_step(inner, one.eigen, room)
-        end = theta + step
-        inside = np.minimum(np.maximum(end, lower), upper)
-        over = free & (end != inside)
-        if b"\1" not in over.tobytes():
+        made = np.where(here, region_steps(np.where(here, pulls, 0.0), known(which[going], here), room), held)
+        at = thetas[going]
+        ends = at + made
+        inside = np.minimum(np.maximum(ends, lower), upper)
+        over = here & (ends != inside)
+        steps[going] = made
+        crossing = over.any(axis=1)
+        if not crossing.any():
             break
-        step[over] = inside[over] - theta[over]
-        free &= ~over
-    expected = -float(gradient @ step + 0.5 * (step @ (hessian @ step)))
-    if expected <= 0 and (~at_bound).any():  # holding variables at bounds may spoil it: fall back to steepest descent
-        step = np.where(at_bound, 0.0, -gradient)
-        step *= radius / max(float(np.linalg.norm(step)), 1e-300)
-        step = np.clip(theta + step, lower, upper) - theta
-        curvature, derivative = float(step @ hessian @ step), float(gradient @ step)
-        if curvature > 0:
-            step *= min(1.0, -derivative / curvature)
-        expected = -float(gradient @ step + 0.5 * step @ hessian @ step)
-    return step, expected
+        steps[going] = np.where(over, inside - at, made)
+        free[going] = here & ~over
+        going = going[crossing & free[going].any(axis=1)]
+        here = free[going]
+        held = np.where(here, 0.0, steps[going])
+        pulls = gradients[going] + (models.hessians[which[going]] @ held[:, :, None])[:, :, 0]
+        room = np.sqrt(np.maximum(radii[going] ** 2 - (held**2).sum(axis=1), (0.1 * radii[going]) ** 2))
+    expected = _promised(models, which, steps)
+    if expected.min() <= 0:
+        for i in np.flatnonzero((expected <= 0) & (~at_bound).any(axis=1)):  # holding variables at bounds spoilt it
+            steps[i] = _steepest(models, int(which[i]), float(radii[i]), at_bound[i], lower, upper)
+            expected[i] = _promised(models, which[i : i + 1], steps[i : i + 1])[0]
+    return steps, expected
+
+
+def _promised(models: Models, which: IntArray, steps: FloatArray) -> FloatArray:
+    """By how much each step decreases its model."""
+    bent = (models.hessians[which] @ steps[:, :, None])[:, :, 0]
+    return np.asarray(-(steps * (models.gradients[which] + 0.5 * bent)).sum(axis=1))
+
+
+def _steepest(
+    models: Models, which: int, radius: float, at_bound: BoolArray, lower: FloatArray, upper: FloatArray
+) -> FloatArray:
+    """The step down the gradient, within the radius and the bounds."""
+    gradient, hessian, theta = models.gradients[which], models.hessians[which], models.thetas[which]
+    step = np.where(at_bound, 0.0, -gradient)
+    step *= radius / max(float(np.linalg.norm(step)), 1e-300)
+    step = np.clip(theta + step, lower, upper) - theta
+    curvature, derivative = float(step @ hessian @ step), float(gradient @ step)
+    if curvature > 0:
+        step *= min(1.0, -derivative / curvature)
+    return np.asarray(step)
 
 
 class Eigen(NamedTuple):
-    """A symmetric matrix made positive: eigenvalues, shifted where one is negative, and eigenvectors."""
+    """Symmetric matrices made positive: eigenvalues (n, d), shifted where one is negative, and eigenvectors (n, d, d)
+    in columns."""
 
     values: FloatArray
     vectors: FloatArray
 
     @classmethod
-    def of(cls, matrix: FloatArray) -> Eigen:
-        values, vectors = np.linalg.eigh(matrix)
-        least = float(values[0])
-        tiny = 1e-14 * max(-least, float(values[-1]), 1e-300)
-        if least < -1e3 * tiny:
-            return cls(values - least + tiny, vectors)
-        return cls(np.maximum(values, tiny), vectors)
+    def of(cls, matrices: FloatArray) -> Eigen:
+        values, vectors = np.linalg.eigh(matrices)
+        least = values[:, :1]
+        tiny = 1e-14 * np.maximum(np.maximum(-least, values[:, -1:]), 1e-300)
+        return cls(np.where(least < -1e3 * tiny, values - least + tiny, np.maximum(values, tiny)), vectors)
 
 
-class Reduced(NamedTuple):
-    """A Hessian where some variables are held: the others decomposed, and its entries across (free, held)."""
+class _Decompositions:
+    """Hessians where some variables are held, the others decomposed: each once. Eigenvectors are zero for the held."""
 
-    eigen: Eigen
-    free: IntArray
-    held: IntArray
-    across: FloatArray
+    def __init__(self, hessians: FloatArray) -> None:
+        self.hessians = hessians
+        self.place: dict[tuple[int, bytes], int] = {}
+        self.values: list[FloatArray] = []
+        self.vectors: list[FloatArray] = []
 
-    @classmethod
-    def of(cls, hessian: FloatArray, free: BoolArray) -> Reduced:
-        here, held = np.flatnonzero(free), np.flatnonzero(~free)
-        inner = hessian[here[:, None], here] if len(held) else hessian
-        return cls(Eigen.of(inner), here, held, hessian[here[:, None], held])
+    def __call__(self, which: IntArray, free: BoolArray) -> Eigen:
+        """Of the Hessians ``which`` (n,) with the variables ``free`` (n, d)."""
+        keys = [(int(one), row.tobytes()) for one, row in zip(which, free, strict=True)]
+        new: dict[int, dict[tuple[int, bytes], BoolArray]] = {}
+        for key, row in zip(keys, free, strict=True):
+            if key not in self.place:
+                new.setdefault(int(row.sum()), {})[key] = row
+        for size, alike in new.items():
+            self._decompose(size, alike)
+        places = [self.place[key] for key in keys]
+        return Eigen(np.array([self.values[i] for i in places]), np.array([self.vectors[i] for i in places]))
+
+    def _decompose(self, size: int, alike: dict[tuple[int, bytes], BoolArray]) -> None:
+        d = self.hessians.shape[1]
+        here = np.array([np.flatnonzero(row) for row in alike.values()])
+        of = np.array([one for one, _ in alike])[:, None, None]
+        eigen = Eigen.of(self.hessians[of, here[:, :, None], here[:, None, :]])
+        values = np.repeat(eigen.values[:, -1:], d, axis=1)
+        values[:, :size] = eigen.values
+        vectors = np.zeros((len(alike), d, d))
+        vectors[np.arange(len(alike))[:, None], here, :size] = eigen.vectors
+        for i, key in enumerate(alike):
+            self.place[key] = len(self.values)
+            self.values.append(values[i])
+            self.vectors.append(vectors[i])
 
 
-def region_step(gradient: FloatArray, hessian: Eigen, radius: float) -> FloatArray:
-    """argmin g s + s H s / 2 with |s| <= radius, for a symmetric H; negative curvature leads to the edge.
+def region_steps(gradients: FloatArray, hessians: Eigen, radii: FloatArray) -> FloatArray:
+    """argmin g s + s H s / 2 with |s| <= radius (n, d), for symmetric H; negative curvature leads to the edge.
 
     The shift of the eigenvalues is found by Newton's method on 1 / radius - 1 / |s|, from the left and so monotonically
-    (J. J. More and D. C. Sorensen).
+    (J. J. More and D. C. Sorensen). A gradient of zero gives no step, whatever the Hessian.
     """
-    parts = gradient @ hessian.vectors
-    size = math.sqrt(float(parts @ parts))
-    if size == 0.0:  # the Hessian may be zero as well, as where scales make up for everything
-        return np.zeros(len(gradient))
-    shift = max(0.0, size / radius - float(hessian.values[-1]))  # not too large in any case
+    parts, values = (gradients[:, None, :] @ hessians.vectors)[:, 0, :], hessians.values
+    size = np.sqrt((parts**2).sum(axis=1))
+    shift = np.maximum(0.0, size / radii - values[:, -1])  # not too large in any case
     for _ in range(60):
-        shifted = hessian.values + shift
+        shifted = values + shift[:, None]
         along = parts / shifted
-        square = float(along @ along)
-        length = math.sqrt(square)
-        if length <= radius * (1 + 1e-3):
+        square = along**2
+        total = square.sum(axis=1)
+        over = np.sqrt(total) / radii - 1.0
+        long = over > 1e-3
+        if not long.any():
             break
-        shift += (length - radius) / radius * square / float(along @ (along / shifted))
-    return -(hessian.vectors @ along)
+        shift += np.where(long, over * total / np.maximum((square / shifted).sum(axis=1), 1e-300), 0.0)
+    return np.asarray(-(hessians.vectors @ along[:, :, None])[:, :, 0])
 
 
 # ----------------------------------------------------------------------------------------------------------- L-BFGS-B

@@ -30,8 +30,8 @@ roughly is tried again carefully: states that decay to nearly nothing may oversh
 MOST_STEPS = 1000
 """A vector whose simulation takes more steps than this is not worth starting from."""
 ITERATIONS = 20
-SETTLED, HOPELESS = 0.1, 1e5
-"""An improvement, or a damping, at which a vector needs no further iteration."""
+SETTLED, PROMISED, HOPELESS = 0.1, 0.01, 1e5
+"""An improvement, a decrease that the next step promises, or a damping, at which a vector needs no further iteration."""
 
 
 class ManyVectors:
@@ -152,7 +152,7 @@ class _Inner:
         setup = many.setup
         self.lower, self.upper = setup.lower[many.free], setup.upper[many.free]
         self.rows = np.flatnonzero(many.column >= 0)
-        self.value = self._value(theta)
+        self.value = self._value(theta, np.arange(len(theta)))
 
     def solve(self) -> None:
         """Leaves the best vectors and their values in ``theta`` and ``value``."""
@@ -160,66 +160,94 @@ class _Inner:
         if k == 0:
             return
         with np.errstate(all="ignore"):
+            everything = np.arange(m)
             for _ in range(2):
-                self._accept(self._guess(_signal_factors))
-                self._accept(self._guess(_noise_factors))
-            damping, settled = np.full(m, 1e-3), np.zeros(m, dtype=bool)
+                scaled = self._accept(self._guess(_signal_factors), everything)
+                self._accept(self._guess(_noise_factors), everything)
+                if not scaled.any():
+                    break
+            damping, going = np.full(m, 1e-3), everything
             for _ in range(ITERATIONS):
-                gradient, fisher = self._derivatives()
-                diagonal = np.einsum("mkk->mk", fisher)
-                diagonal += damping[:, None] * diagonal + 1e-10
-                ok = np.isfinite(gradient).all(axis=1) & np.isfinite(fisher).all(axis=(1, 2))
-                step = np.zeros((m, k))
-                step[ok] = -np.linalg.solve(fisher[ok], gradient[ok][:, :, None])[:, :, 0]
-                before = self.value
-                better = self._accept(self.theta + np.clip(step, -1.0, 1.0), ~settled)
-                damping = np.where(better, damping * 0.1, damping * 10.0)
-                settled |= (better & (before - self.value < SETTLED)) | (damping > HOPELESS)
-                if settled.all():
+                step, promised = self._step(going, damping[going])
+                worth = promised > PROMISED
+                if not worth.all():
+                    going, step = going[worth], step[worth]
+                if not len(going):
+                    break
+                before = self.value[going]
+                better = self._accept(self.theta[going] + np.clip(step, -1.0, 1.0), going)
+                damping[going] *= np.where(better, 0.1, 10.0)
+                settled = (better & (before - self.value[going] < SETTLED)) | (damping[going] > HOPELESS)
+                going = going[~settled]
+                if not len(going):
                     break
 
-    def _accept(self, theta: FloatArray, wanted: BoolArray | bool = True) -> BoolArray:
-        """Take the vectors that are better, where they are ``wanted`` (m,); which those are."""
-        trial = np.clip(np.where(np.isfinite(theta), theta, self.theta), self.lower, self.upper)
-        value = self._value(trial)
-        better = wanted & ((value < self.value) | (~np.isfinite(self.value) & np.isfinite(value)))
-        self.theta = np.where(better[:, None], trial, self.theta)
-        self.value = np.where(better, value, self.value)
-        return better
+    def _step(self, which: IntArray, damping: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Damped Gauss-Newton steps of some vectors, and the decrease that each promises.
 
-    def _at(self, theta: FloatArray) -> FloatArray:
-        """The list of numbers for free entries ``theta``."""
-        numbers = self.numbers.copy()
+        An entry at a bound that its gradient pushes against stays there (D. P. Bertsekas, SIAM J. Control Optim. 20,
+        221 (1982)).
+        """
+        gradient, fisher = self._derivatives(which)
+        theta = self.theta[which]
+        held = ((theta <= self.lower) & (gradient > 0)) | ((theta >= self.upper) & (gradient < 0))
+        gradient[held] = 0.0
+        fisher[held[:, :, None] | held[:, None, :]] = 0.0
+        damped = fisher.copy()
+        diagonal = np.einsum("mkk->mk", damped)
+        diagonal += damping[:, None] * diagonal + 1e-10
+        ok = np.isfinite(gradient).all(axis=1) & np.isfinite(fisher).all(axis=(1, 2))
+        step = np.zeros(gradient.shape)
+        step[ok] = -np.linalg.solve(damped[ok], gradient[ok][:, :, None])[:, :, 0]
+        return step, -np.einsum("mk,mk->m", gradient, step) - 0.5 * np.einsum("mk,mkl,ml->m", step, fisher, step)
+
+    def _accept(self, theta: FloatArray, which: IntArray) -> BoolArray:
+        """Take for the vectors ``which`` those of ``theta`` that are better; which of them are."""
+        old, value = self.theta[which], self.value[which]
+        trial = np.clip(np.where(np.isfinite(theta), theta, old), self.lower, self.upper)
+        new = self._value(trial, which)
+        better = (new < value) | (~np.isfinite(value) & np.isfinite(new))
+        self.theta[which[better]], self.value[which[better]] = trial[better], new[better]
+        return np.asarray(better)
+
+    def _at(self, theta: FloatArray, which: IntArray) -> FloatArray:
+        """The list of numbers of the vectors ``which`` for free entries ``theta``."""
+        numbers = self.numbers[:, which]
         bend = self.many.bend
         natural = np.where(bend > 0, np.exp(theta * bend), theta)
         numbers[self.rows] = natural[:, self.many.column[self.rows]].T
         return numbers
 
-    def _value(self, theta: FloatArray) -> FloatArray:
-        numbers, total = self._at(theta), np.zeros(len(theta))
+    def _value(self, theta: FloatArray, which: IntArray) -> FloatArray:
+        numbers, total = self._at(theta, which), np.zeros(len(theta))
         for flat, measured in zip(self.flats, self.many.terms, strict=True):
+            outputs = flat[:, which]
             for columns in measured:
-                total += column_sums(columns.term.losses(flat, numbers))
+                total += column_sums(columns.term.losses(outputs, numbers))
         return np.where(np.isnan(total), math.inf, total)
 
-    def _parts(self) -> list[tuple[_Columns, terms.Derivatives, list[FloatArray], list[FloatArray]]]:
+    def _parts(
+        self, which: IntArray
+    ) -> list[tuple[_Columns, terms.Derivatives, list[FloatArray], list[FloatArray]]]:
         """Per term: its columns, itself, and derivatives of signal and noise by the free entry of each leaf."""
-        numbers, found = self._at(self.theta), []
+        theta = self.theta[which]
+        numbers, found = self._at(theta, which), []
         bend = self.many.bend
-        by_theta = np.where(bend > 0, np.exp(self.theta * bend) * bend, 1.0).T
+        by_theta = np.where(bend > 0, np.exp(theta * bend) * bend, 1.0).T
         for flat, measured in zip(self.flats, self.many.terms, strict=True):
+            outputs = flat[:, which]
             for columns in measured:
                 if columns.leaves:
-                    out = columns.term.derivatives(flat, numbers)
+                    out = columns.term.derivatives(outputs, numbers)
                     by_signal = [out.signal[i] * by_theta[column] for i, column in columns.leaves]
                     by_noise = [out.noise[i] * by_theta[column] for i, column in columns.leaves]
                     found.append((columns, out, by_signal, by_noise))
         return found
 
-    def _derivatives(self) -> tuple[FloatArray, FloatArray]:
-        m, k = self.theta.shape
+    def _derivatives(self, which: IntArray) -> tuple[FloatArray, FloatArray]:
+        m, k = len(which), self.theta.shape[1]
         gradient, fisher = np.zeros((k, m)), np.zeros((k * k, m))
-        for columns, out, by_signal, by_noise in self._parts():
+        for columns, out, by_signal, by_noise in self._parts(which):
             local = out.local
             rows = [local.root * d for d in by_signal]
             noisy = local.noise_root * np.sqrt(np.maximum(1.0, local.sizes))
@@ -229,7 +257,7 @@ class _Inner:
                 for b in range(len(columns.single)):
                     fisher += columns.pairs[a, b] @ (rows[a] * rows[b] + noise_rows[a] * noise_rows[b])
             fisher -= columns.made_up_for(local, rows, m)
-        return gradient.T, fisher.T.reshape(m, k, k)
+        return gradient.T.copy(), fisher.T.reshape(m, k, k).copy()
 
     def _guess(self, factors: Callable[[Given, terms.Derivatives, FloatArray, FloatArray], _Factors]) -> FloatArray:
         """Factors of observables (or of noise) in closed form where one entry is nothing else."""
@@ -237,7 +265,7 @@ class _Inner:
         bend = self.many.bend
         above, below, alone = np.zeros((k, m)), np.zeros((k, m)), np.tile(bend[:, None] > 0, (1, m))
         power = 1.0
-        for columns, out, by_signal, by_noise in self._parts():
+        for columns, out, by_signal, by_noise in self._parts(np.arange(m)):
             likelihood = columns.term.likelihood
             if not isinstance(likelihood, Given):  # a scale is solved for already
                 for sums in columns.single:

@@ -226,13 +226,13 @@ class Starts:
         def tell(line: str) -> None:
             self.watch(f"start {number + 1}: {line}")
 
-        def scattered(rng: np.random.Generator) -> FloatArray:
-            return rng.uniform(lower, upper)
+        def scattered(rng: np.random.Generator, count: int) -> FloatArray:
+            return rng.uniform(lower, upper, (count, len(lower)))
 
         best, value, failed = None, math.inf, 0
         if chosen.scouts is not None and hasattr(self.objective, "derivatives_many"):
             rng = np.random.default_rng([self.seed, number, 1])
-            points, rough = yield Question("refined_many", (np.array([scattered(rng) for _ in range(chosen.scouted)]),))
+            points, rough = yield Question("refined_many", (scattered(rng, chosen.scouted),))
             order = np.argsort(rough, kind="stable")
             first = [points[i] for i in order[: chosen.scouts.members] if math.isfinite(rough[i])]
             ledger.evaluations += len(points)
@@ -241,7 +241,7 @@ class Starts:
             best, value = yield from self._exact(scouts, ledger)
             tell(f"scouts are at log likelihood {-value:.2f}")
         rng = np.random.default_rng([self.seed, number])
-        found = yield from evolve(cast(Screenable, self.objective), chosen.evolution, rng, lambda: scattered(rng))
+        found = yield from evolve(cast(Screenable, self.objective), chosen.evolution, rng, lambda count: scattered(rng, count))
         ledger.evaluations += found.evaluations
         tell(f"{found.evaluations} points tried, {found.failed} failed")
         members = found.members
