@@ -1,9 +1,11 @@
-"""How soon does a fit reach the published optimum, against pyPESTO with AMICI and fides, taking turns?
+"""What does a success of a fit cost, against pyPESTO with AMICI and fides at two tolerances?
 
-One process, one core, both from random starts in the published bounds: a start of pyPESTO (start points that cannot be
-evaluated drawn again), a start of pathsim, and so on; whoever has used up its seconds waits. Reached: within 1.92 log
-likelihood units of the published parameters, by each tool's own likelihood. Clocks are processor time of the tool's own
-starts; compilation is not counted. Luck matters: beside the time to the first stands time per start that reached.
+A success is a start within 1.92 log likelihood units of the published parameters, by each tool's own likelihood; what a
+success costs is all processor time of a tool, failures included, over its successes. Starts are uniform within the
+published bounds on the scale of each parameter (pyPESTO draws those that cannot be evaluated again). AMICI runs at
+relative tolerances of 1e-6 and 1e-8 with an absolute one of 1e-10, since its own 1e-16 makes gradients fail; pathsim is
+``ps.fit`` as it comes, all its starts in one call. One process, one core; starts of the rival at its two tolerances in
+turns until its seconds are used up. Compilation is not counted.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/amici_fits.py [problem ...] [--starts 20] [--seconds 120] [--seed 0]
 """
@@ -11,84 +13,84 @@ starts; compilation is not counted. Luck matters: beside the time to the first s
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+import pathsim as ps
 from amici_problems import PROBLEMS, rival_problem, yaml_of
-from pathsim.estimation.search import fit
+from fit_collection import compiled
 from pathsim.petab import load
 
 WITHIN = 1.92
+TOLERANCES = ((1e-6, 1e-10), (1e-8, 1e-10))
 
 
-class Contender:
-    """One tool: ``start(i)`` runs its i-th start and gives the log likelihood it reached."""
+class Tally:
+    """What the starts of one tool found, and the processor seconds that they took together."""
 
-    def __init__(self, name: str, published: float, start: Callable[[int], float]) -> None:
-        self.name, self.published, self.start = name, published, start
+    def __init__(self, name: str, published: float) -> None:
+        self.name, self.published = name, published
         self.found: list[float] = []
-        self.at: list[float] = []
+        self.seconds = 0.0
 
-    def turn(self) -> None:
-        began = time.process_time()
-        value = self.start(len(self.found))
-        self.at.append((self.at[-1] if self.at else 0.0) + time.process_time() - began)
-        self.found.append(value)
+    @property
+    def reached(self) -> int:
+        return sum(value >= self.published - WITHIN for value in self.found)
 
-    def goes_on(self, starts: int, seconds: float) -> bool:
-        return len(self.found) < starts and (not self.at or self.at[-1] < seconds)
+    @property
+    def per_success(self) -> float:
+        return self.seconds / self.reached if self.reached else math.inf
 
     def summary(self) -> str:
-        good = [at for at, value in zip(self.at, self.found, strict=True) if value >= self.published - WITHIN]
-        first = f"first after {good[0]:6.1f} s, {self.at[-1] / len(good):6.1f} s per success" if good else "none"
+        cost = f"{self.per_success:.2f} s per success" if self.reached else "no success"
         best = max((value for value in self.found if math.isfinite(value)), default=math.nan)
-        return f"{self.name}: {len(good):2d} of {len(self.found):2d} in {self.at[-1]:6.1f} s, {first}; best {best:.2f}"
+        counts = f"{self.reached:2d} of {len(self.found):3d} in {self.seconds:6.1f} s"
+        return f"{self.name}: {counts}, {cost}; best {best:.2f}"
 
 
-def rival(name: str, seed: int) -> Contender:
-    """pyPESTO with AMICI and fides, all at their defaults."""
-    import logging
+class Rival:
+    """pyPESTO with AMICI and fides at given tolerances, the rest at defaults: a start at a time."""
 
-    problem = rival_problem(name)
-    from pypesto import optimize
+    def __init__(self, name: str, tolerances: tuple[float, float], seed: int) -> None:
+        from pypesto import optimize
 
-    optimizer = optimize.FidesOptimizer(verbose=logging.CRITICAL)
+        self.optimize, self.seed = optimize, seed
+        self.problem = rival_problem(name, tolerances)
+        free = [self.problem.x_names[i] for i in self.problem.x_free_indices]
+        ours = load(yaml_of(name), workers=1)
+        theta = np.empty(len(free))
+        theta[[free.index(parameter) for parameter in ours.parameter_ids]] = ours.theta
+        label = f"pyPESTO + AMICI, rtol {tolerances[0]:g}, atol {tolerances[1]:g}"
+        self.tally = Tally(label, -float(self.problem.objective(theta)))
 
-    def start(i: int) -> float:
-        np.random.seed(1000 * seed + i)  # noqa: NPY002 - what pyPESTO draws its starts with
-        result = optimize.minimize(
-            problem,
-            optimizer,
+    def start(self) -> None:
+        np.random.seed(1000 * self.seed + len(self.tally.found))  # noqa: NPY002 - what pyPESTO draws its starts with
+        began = time.process_time()
+        result = self.optimize.minimize(
+            self.problem,
+            self.optimize.FidesOptimizer(verbose=logging.CRITICAL),
             n_starts=1,
             progress_bar=False,
-            options=optimize.OptimizeOptions(allow_failed_starts=True),
+            options=self.optimize.OptimizeOptions(allow_failed_starts=True),
         )
-        return -float(result.optimize_result[0].fval)
-
-    nominal = np.asarray(load(yaml_of(name), workers=1).theta)
-    free = [problem.x_names[i] for i in problem.x_free_indices]
-    ids = load(yaml_of(name), workers=1).parameter_ids
-    theta = np.empty(len(free))
-    theta[[free.index(parameter) for parameter in ids]] = nominal
-    return Contender("pyPESTO + AMICI", -float(problem.objective(theta)), start)
+        self.tally.seconds += time.process_time() - began
+        self.tally.found.append(-float(result.optimize_result[0].fval))
 
 
-def ours(name: str, seed: int) -> Contender:
-    """pathsim at its defaults."""
-    objective: Any = load(yaml_of(name), workers=1).objective()
-    theta = objective.setup.nominal
-    objective.derivatives(theta)  # compiled before the clock starts, as AMICI is
-    objective.derivatives_many(theta[None])
-    objective.refined_many(theta[None])
-
-    def start(i: int) -> float:
-        return -fit(objective, 1, seed=1000 * seed + i, workers=1).best.value
-
-    return Contender("pathsim", -objective.value(theta)[0], start)
+def ours(name: str, starts: int, seed: int) -> Tally:
+    """``ps.fit`` at its defaults."""
+    problem = load(yaml_of(name), workers=1)
+    objective: Any = compiled(problem)
+    tally = Tally("pathsim", -objective.value(problem.theta)[0])
+    began = time.process_time()
+    fit = ps.fit(objective, starts, seed, workers=1)
+    tally.seconds = time.process_time() - began
+    tally.found = [-start.value for start in fit.starts]
+    return tally
 
 
 def main() -> None:
@@ -99,14 +101,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     for name in chosen.problems:
-        contenders = [rival(name, chosen.seed), ours(name, chosen.seed)]
-        print(f"{name}: published " + ", ".join(f"{one.published:.2f} ({one.name})" for one in contenders), flush=True)
-        while any(one.goes_on(chosen.starts, chosen.seconds) for one in contenders):
-            for one in contenders:
-                if one.goes_on(chosen.starts, chosen.seconds):
-                    one.turn()
-        for one in contenders:
-            print("  " + one.summary(), flush=True)
+        mine = ours(name, chosen.starts, chosen.seed)
+        print(f"{name}:\n  {mine.summary()}", flush=True)
+        rivals = [Rival(name, tolerances, chosen.seed) for tolerances in TOLERANCES]
+        while going := [one for one in rivals if one.tally.seconds < chosen.seconds]:
+            for one in going:
+                one.start()
+        for one in rivals:
+            ratio = one.tally.per_success / mine.per_success if mine.reached else math.nan
+            least = "" if one.tally.reached else f", more than {one.tally.seconds / mine.per_success:.0f}"
+            print(f"  {one.tally.summary()}; {ratio:.1f} times ours{least}", flush=True)
 
 
 if __name__ == "__main__":

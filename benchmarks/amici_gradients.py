@@ -1,10 +1,12 @@
 """What does a gradient cost, against AMICI's forward and adjoint sensitivities, at what accuracy?
 
 For published PEtab problems, processor time per gradient of the log likelihood by all estimated parameters, all
-conditions: pathsim's exact discrete adjoint of many vectors in one call and of one vector alone, at rtol 1e-6 and 1e-8;
-AMICI at its defaults (rtol 1e-8, atol 1e-16), called through pyPESTO's objective as its fits do, one vector at a time,
-forward and adjoint. One thread, the tools in turns. Errors are the largest deviation from a reference (forward
-sensitivities at rtol 1e-11), in parts of the gradient's largest entry, medians over the vectors that both can do.
+conditions: pathsim's exact discrete adjoint of many vectors in one call and of one vector alone, and gradient and
+Fisher matrix of many by forward sensitivities, which is what AMICI's forward method gives as well, at rtol 1e-6 and
+1e-8. AMICI at its rtol of 1e-8 and an atol of 1e-10 (its own 1e-16 makes gradients of Fujita fail), called through
+pyPESTO's objective as its fits do, one vector at a time, forward and adjoint. One thread, the tools in turns. Errors
+are the largest deviation from a reference (forward sensitivities at rtol 1e-11), in parts of the gradient's largest
+entry, medians over the vectors that both can do.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/amici_gradients.py [problem ...] [--vectors 256] [--rounds 3]
 """
@@ -57,7 +59,7 @@ def rivals_gradients(rival: Any, method: str, thetas: np.ndarray) -> np.ndarray:
 
 
 def measure(name: str, vectors: int, rounds: int) -> None:
-    problem, rival = load(yaml_of(name), workers=1), rival_problem(name)
+    problem, rival = load(yaml_of(name), workers=1), rival_problem(name, (1e-8, 1e-10))
     free = [rival.x_names[i] for i in rival.x_free_indices]
     order = [free.index(parameter) for parameter in problem.parameter_ids]
     rng = np.random.default_rng(1)
@@ -77,7 +79,9 @@ def measure(name: str, vectors: int, rounds: int) -> None:
         for label, one in ours.items():
             seconds, found = clocked(lambda one=one: adjoint_gradients(one.setup, thetas))
             alone, _ = clocked(lambda one=one, at=turn: adjoint_gradients(one.setup, thetas[at : at + 1]))
+            both, _ = clocked(lambda one=one: forward_derivatives(one.setup, thetas, one.setup.rosenbrock))
             times.setdefault(label, []).append(seconds / vectors)
+            times.setdefault(label + " fisher", []).append(both / vectors)
             times.setdefault(label + " alone", []).append(alone)
             gradients[label] = found.gradients[:SHARED]
         for method in ("forward", "adjoint"):
@@ -91,7 +95,9 @@ def measure(name: str, vectors: int, rounds: int) -> None:
     line += f" | {cost['adjoint']:8.2f} {error['adjoint']:8.1e}"
     for label in ours:
         ratio = cost["forward"] / cost[label]
+        fisher = cost["forward"] / cost[label + " fisher"]
         line += f" | {cost[label]:8.3f} {error[label]:8.1e} {cost[label + ' alone']:7.2f} {ratio:6.0f}"
+        line += f" {cost[label + ' fisher']:8.3f} {fisher:6.0f}"
     print(line, flush=True)
 
 
@@ -103,7 +109,8 @@ def main() -> None:
     chosen = parser.parse_args()
     print(
         "ms per gradient            par. | AMICI forward, error, failed | AMICI adjoint, error |"
-        " pathsim 1e-6: many, error, alone, forward / many | pathsim 1e-8: the same"
+        " pathsim 1e-6: many, error, alone, forward / many, gradient and Fisher matrix, forward / it |"
+        " pathsim 1e-8: the same"
     )
     for name in chosen.problems:
         measure(name, chosen.vectors, chosen.rounds)

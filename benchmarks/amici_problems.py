@@ -1,7 +1,8 @@
 """Published PEtab problems in pyPESTO with AMICI: the rival of the benchmarks that have it in their name (optional).
 
-    apt-get install swig libopenblas-dev; pip install amici==1.0.1 pypesto==0.7.0 fides
-    AMICI_BLAS_USE_SCIPY_OPENBLAS=TRUE, with BLAS_LIBS unset, when it does not build; the environment's bin on PATH
+    pip install '.[petab]' swig cmake ninja      # swig and cmake of the system do as well
+    AMICI_BLAS_USE_SCIPY_OPENBLAS=TRUE pip install amici==1.0.1 pypesto==0.7.0 fides      # or libopenblas-dev
+    the environment's bin must be on PATH when models are compiled
 
 Compiled models are kept in a folder of the system's temporary one (PATHSIM_AMICI_MODELS names another).
 """
@@ -28,8 +29,9 @@ def yaml_of(name: str) -> Path:
     return next(path for path in sorted((data_folder() / "petab" / name).glob("*.yaml")) if "test" not in path.name)
 
 
-def rival_problem(name: str) -> Any:
-    """The problem in pyPESTO, its model compiled; ends the program with a sentence where AMICI is not installed."""
+def rival_problem(name: str, tolerances: tuple[float, float] | None = None) -> Any:
+    """The problem in pyPESTO, its model compiled, with relative and absolute tolerance, or AMICI's own; ends the
+    program with a sentence where AMICI is not installed."""
     try:
         import amici  # noqa: F401
         from petab.v1 import Problem
@@ -45,7 +47,12 @@ def rival_problem(name: str) -> Any:
         flatten_timepoint_specific_output_overrides(tables)
     models = Path(os.environ.get("PATHSIM_AMICI_MODELS", Path(tempfile.gettempdir()) / "amici_models"))
     importer = PetabImporter(tables, output_folder=str(models / name), model_name="m_" + name)
-    return importer.create_problem(startpoint_kwargs={"check_fval": True}, verbose=False)
+    problem = importer.create_problem(startpoint_kwargs={"check_fval": True}, verbose=False)
+    if tolerances is not None:
+        solver = amici_objective(problem).amici_solver
+        solver.set_relative_tolerance(tolerances[0])
+        solver.set_absolute_tolerance(tolerances[1])
+    return problem
 
 
 def amici_objective(problem: Any) -> Any:

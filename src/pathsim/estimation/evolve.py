@@ -58,7 +58,10 @@ class Evolved:
 
 
 def evolve(
-    objective: Screenable, settings: DifferentialEvolution, rng: np.random.Generator, sample: Callable[[int], FloatArray]
+    objective: Screenable,
+    settings: DifferentialEvolution,
+    rng: np.random.Generator,
+    sample: Callable[[int], FloatArray],
 ) -> Search[Evolved]:
     """Evolve a population of points, so many of which ``sample`` draws."""
     m = settings.members

@@ -31,7 +31,7 @@ MOST_STEPS = 1000
 """A vector whose simulation takes more steps than this is not worth starting from."""
 ITERATIONS = 20
 SETTLED, PROMISED, HOPELESS = 0.1, 0.01, 1e5
-"""An improvement, a decrease that the next step promises, or a damping, at which a vector needs no further iteration."""
+"""An improvement, a decrease that the next step promises, or a damping, at which a vector needs no more iterations."""
 
 
 class ManyVectors:
@@ -226,9 +226,7 @@ class _Inner:
                 total += column_sums(columns.term.losses(outputs, numbers))
         return np.where(np.isnan(total), math.inf, total)
 
-    def _parts(
-        self, which: IntArray
-    ) -> list[tuple[_Columns, terms.Derivatives, list[FloatArray], list[FloatArray]]]:
+    def _parts(self, which: IntArray) -> list[tuple[_Columns, terms.Derivatives, list[FloatArray], list[FloatArray]]]:
         """Per term: its columns, itself, and derivatives of signal and noise by the free entry of each leaf."""
         theta = self.theta[which]
         numbers, found = self._at(theta, which), []

@@ -241,7 +241,9 @@ class Starts:
             best, value = yield from self._exact(scouts, ledger)
             tell(f"scouts are at log likelihood {-value:.2f}")
         rng = np.random.default_rng([self.seed, number])
-        found = yield from evolve(cast(Screenable, self.objective), chosen.evolution, rng, lambda count: scattered(rng, count))
+        found = yield from evolve(
+            cast(Screenable, self.objective), chosen.evolution, rng, lambda count: scattered(rng, count)
+        )
         ledger.evaluations += found.evaluations
         tell(f"{found.evaluations} points tried, {found.failed} failed")
         members = found.members
