@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -62,7 +63,8 @@ class Simulator:
         self._base = base
         self._columns = np.array(_slots(system, vary), dtype=np.int64)
         self._nodes = _output_nodes(system, tuple(outputs))
-        if any(name in outputs for name in self._missing_values()):
+        self._missing = self._missing_values()
+        if any(name in outputs for name in self._missing):
             self._refuse_missing_values()
 
     def __call__(self, values: Sequence[float] | FloatArray = ()) -> FloatArray:
@@ -71,24 +73,23 @@ class Simulator:
         Raises :class:`InputError` for a wrong number of values or NaN, :class:`SimulationError` when the equations
         could not be solved.
         """
-        if type(values) is not list or not all(type(value) is float for value in values):
+        if type(values) not in (list, tuple) or not _FLOAT.issuperset(map(type, values)):
             values = arguments.column(values, "a value")
-        if len(values) != len(self.vary) or any(value != value for value in values):
+        if len(values) != len(self.vary) or _holds_nan(values):
             raise InputError(_wrong_values(self.vary, values))
         found, sentence = self._run(values)
         if sentence:
             self._refuse_missing_values()
             raise SimulationError(f"{self.system.model.id}: {sentence}")
-        if np.isnan(found).any():
+        if self._missing and np.isnan(found).any():
             self._refuse_missing_values()
         return found
 
     def _refuse_missing_values(self) -> None:
         """Say which constant nobody gave a value, when that is why the equations could not be solved."""
-        missing = self._missing_values()
-        if missing:
+        if self._missing:
             model = self.system.model
-            names = ", ".join(repr(name) for name in missing)
+            names = ", ".join(repr(name) for name in self._missing)
             where = model.source or model.id
             raise InputError(f"{where}: {names} has no value; give one in the file or as a parameter")
 
@@ -129,6 +130,15 @@ class Simulator:
         found = self(values)
         index, columns = self._labels
         return pd.DataFrame(found, index=index, columns=columns, copy=False)
+
+
+_FLOAT = frozenset({float})
+
+
+def _holds_nan(values: Sequence[float] | FloatArray) -> bool:
+    if isinstance(values, np.ndarray):
+        return bool(np.count_nonzero(values != values))
+    return any(map(math.isnan, values))
 
 
 @checked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -38,7 +39,9 @@ class Single:
         self._engine = engine
         self._lock = threading.Lock()
         self.settings = base[columns][None, :].copy()
+        self._row = self.settings[0]
         self._values = np.empty((1, len(times), len(nodes)))
+        self._found = self._values[0]
         self._ends = np.zeros((1, 4))
         self._nodes, self._columns, self._base = nodes, columns, base
         self._tolerances = settings_of(solver.rtol, solver.atol, solver.max_steps)
@@ -56,24 +59,22 @@ class Single:
         own = (self._columns, self.settings, nothing, ready.sources, self._grid, self._tolerances, self._progress)
         job = Job(self._base, *own, 0, 1)
         packed = (*ready.fixed, Words(job), Words(Results(self._values, self._ends, nothing)), no_tape())
-        self._addresses = [words.address for words in packed]
+        self._call = partial(self._loop.run, *[words.address for words in packed])
         self._alive = (workspace, packed)
 
     def run(self, settings: Sequence[float] | FloatArray) -> tuple[FloatArray, str]:
         """Values (times, outputs) at these raw values of the columns, and a sentence when it failed (else empty)."""
         with self._lock:
-            self.settings[0] = settings
+            self._row[:] = settings
             self._progress[UNDER_WAY] = 0  # a run that was interrupted is not gone on with
-            self._to_the_end()
+            to_the_end(self._call, self._progress)
+            if self._ends.item(STATUS) == Status.OK:
+                return self._found.copy(), ""
             while self._engine.makes_room(self._ends, self._alive[0].layout.most_pending):
                 self._prepare()
-                self._to_the_end()
-            values = self._values[0].copy()
-            status = int(self._ends[0, STATUS])
-            return values, "" if status == 0 else self._sentence(status)
-
-    def _to_the_end(self) -> None:
-        to_the_end(lambda: self._loop.run(*self._addresses), self._progress)
+                to_the_end(self._call, self._progress)
+            status = int(self._ends.item(STATUS))
+            return self._found.copy(), "" if status == Status.OK else self._sentence(status)
 
     def _sentence(self, status: int) -> str:
         number = int(self._ends[0, STATE])
