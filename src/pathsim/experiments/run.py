@@ -298,6 +298,7 @@ class Runner:
             if too_long.any():
                 progress.exhausted |= set(np.nonzero(rows.live)[0][too_long].tolist())
             progress.end(raw, found.values, found.x, _sentences(found))
+            progress.starts[-1] = None  # of many rows they are the largest array, and nobody looks at them again
         return progress.outcome
 
     @one_thread()

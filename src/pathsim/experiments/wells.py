@@ -15,6 +15,9 @@ from .plan import Group, Link, Plan
 from .run import Runner
 from .timecourse import system_of
 
+AT_ONCE = 1000
+"""Wells whose last step runs in one call of the solver: what that needs does not grow with their number."""
+
 
 @dataclass(frozen=True, eq=False)
 class Wells:
@@ -57,14 +60,17 @@ def read_wells(
     system = system_of(model)
     reduction = reduction_of(system, tuple(plan.columns.tolist()), tuple(nodes)) if of_many else None
     outcome = Runner(Dynamics(system), plan, nodes, reduction).run(numbers, solver, workers)
-    values = outcome.groups[-1].outputs[0, :, :, : len(nodes)]
-    failures = {row: said for (_, row), said in outcome.failures[-1].items()}
+    firsts = range(0, len(wells.rest), AT_ONCE)
+    values = np.concatenate([one.outputs[0, :, :, : len(nodes)] for one in outcome.groups[-len(firsts) :]])
+    last = zip(firsts, outcome.failures[-len(firsts) :], strict=True)
+    failures = {first + row: said for first, found in last for (_, row), said in found.items()}
     values[list(failures)] = np.nan
     return WellReadings(values, failures)
 
 
 def plan_of_wells(wells: Wells, times: FloatArray) -> tuple[Plan, FloatArray]:
-    """The plan and its list of numbers (values, 1): wells that share their past share its simulations."""
+    """The plan and its list of numbers (values, 1): wells that share their past share its simulations. Groups of
+    :data:`AT_ONCE` wells, the last ones, take the last step."""
     k = len(wells.columns)
     past, firsts = distinct(wells.rest)
     numbers = [wells.rest[firsts]]
@@ -86,8 +92,12 @@ def plan_of_wells(wells: Wells, times: FloatArray) -> tuple[Plan, FloatArray]:
         )
         numbers.append(medium[firsts])
         used, past = used + numbers[-1].size, here
-    last = Link(len(groups) - 1, np.arange(len(past)), past)
-    groups.append(Group(False, _places(used, len(past), k), np.atleast_2d(times), (last,)))
+    before = len(groups) - 1
+    for first in range(0, len(past), AT_ONCE):
+        there = past[first : first + AT_ONCE]
+        link = Link(before, np.arange(len(there)), there)
+        groups.append(Group(False, _places(used, len(there), k), np.atleast_2d(times), (link,)))
+        used += len(there) * k
     numbers.append(wells.media[-1])
     return Plan(wells.columns, tuple(groups)), np.concatenate([one.ravel() for one in numbers])[:, None]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..errors import InputError
+from ..experiments.wells import WellReadings
 from .axes import Kind, Listed
 from .design import Design
 
@@ -41,7 +42,11 @@ class Chunk:
 
 def make_chunk(design: Design, first: int, last: int, format: Format, workers: int | None = 1) -> Chunk:
     """Simulate the wells ``first`` to ``last`` - 1 and write their rows."""
-    readings = design.read(first, last, workers)
+    return chunk_of(design, first, last, design.read(first, last, workers), format)
+
+
+def chunk_of(design: Design, first: int, last: int, readings: WellReadings, format: Format) -> Chunk:
+    """Write the rows of wells that have been read."""
     frame = _frame(design, first, last, readings.values, readings.failures)
     content = frame.to_csv(index=False).encode() if format is Format.CSV else _parquet(frame)
     return Chunk(content, last - first, len(readings.failures))

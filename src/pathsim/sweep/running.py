@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..checked import checked
+from ..experiments.wells import WellReadings
 from ..progress import bar
 from ..threads import processors, threads
 from ..workers import Crew, Workers, crew
-from .chunk import Chunk, make_chunk
+from .chunk import Chunk, chunk_of, make_chunk
 from .folder import Manifest, Shard, keep_chunk, open_folder, plan_manifest, sweep_out
 from .spec import Spec
 
@@ -128,16 +129,20 @@ def _collect(
 
 
 def _on_threads(spec: Spec, left: list[int], workers: int) -> Generator[tuple[int, Chunk]]:
-    """Chunks as they finish; twice as many as threads are under way or waiting, never more."""
+    """Chunks as they finish; twice as many as threads are under way or waiting, never more.
+
+    Threads read wells; their tables are made here, one at a time, so that memory for those does not grow with threads.
+    """
     waiting = iter(left)
     with threads(workers) as submit:
-        running: dict[Future[Chunk], int] = {}
+        running: dict[Future[WellReadings], int] = {}
         while True:
             for number in waiting:
-                running[submit(make_chunk, spec.design, *spec.wells_of(number), spec.format)] = number
+                running[submit(spec.design.read, *spec.wells_of(number))] = number
                 if len(running) >= 2 * workers:
                     break
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield running.pop(future), future.result()
+                number = running.pop(future)
+                yield number, chunk_of(spec.design, *spec.wells_of(number), future.result(), spec.format)
