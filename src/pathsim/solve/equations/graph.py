@@ -39,7 +39,7 @@ class Graph:
         self.masks: list[int] = []
         self.unbounded: list[bool] = []
         self._index: dict[Node, int] = {}
-        self._derivatives: dict[tuple[int, int], int] = {}
+        self._gradients: dict[int, dict[int, int]] = {}
         self.clamped = False
         """Whether any negative base counts as zero, see :meth:`pow_inside_a_step`."""
         self.zero = self.const(0.0)
@@ -336,46 +336,80 @@ class Graph:
 
     def derivative(self, node: int, leaf: int) -> int:
         """d node / d leaf, where ``leaf`` is a state or time leaf. Jumps (floor, comparisons) count as constant."""
-        if not self.masks[node] & self.masks[leaf]:
-            return self.zero
-        if node == leaf:
-            return self.one
-        known = self._derivatives.get((node, leaf))
-        if known is not None:
-            return known
-        stack = [node]
+        return self.gradient(node).get(leaf, self.zero) if self.masks[node] & self.masks[leaf] else self.zero
+
+    def gradient(self, node: int) -> dict[int, int]:
+        """State or time leaf -> node of d node / d leaf, where that is not zero."""
+        masks, known = self.masks, self._gradients
+        stack = [node] if masks[node] else []
         while stack:  # children first, without recursion: rules may nest deeply
             top = stack[-1]
-            missing = [
-                child
-                for child in self.args(top)
-                if self.masks[child] & self.masks[leaf] and child != leaf and (child, leaf) not in self._derivatives
-            ]
+            if top in known:
+                stack.pop()
+                continue
+            if self.op(top) in BOOLEAN:
+                known[top] = {}
+                continue
+            chain = self._chain_of_sums(top)
+            inner = [child for _, child in chain] if len(chain) > 1 else self.args(top)
+            missing = [child for child in inner if masks[child] and child not in known]
             if missing:
                 stack.extend(missing)
                 continue
             stack.pop()
-            if (top, leaf) not in self._derivatives:
-                self._derivatives[top, leaf] = self._chain_rule(top, leaf)
-        return self._derivatives[node, leaf]
+            known[top] = self._gradient_of_sum(chain) if len(chain) > 1 else self._gradient_by_chain_rule(top)
+        return known.get(node, {})
 
-    def _chain_rule(self, node: int, leaf: int) -> int:
-        if not self.masks[node] & self.masks[leaf]:
-            return self.zero
+    def _chain_of_sums(self, node: int) -> list[tuple[bool, int]]:
+        """A sum as (is subtracted, term), in the order they are added one by one; another node alone.
 
-        def inner(child: int) -> int:
-            if not self.masks[child] & self.masks[leaf]:
-                return self.zero
-            return self.one if child == leaf else self._derivatives[child, leaf]
+        A long sum is one chain: going through it term by term keeps its gradient from being copied at every term.
+        """
+        chain: list[tuple[bool, int]] = []
+        while node not in self._gradients:
+            op = self.op(node)
+            if op == "sub":
+                node, term = self.args(node)
+            elif op == "add":
+                node, term = self.args(node)
+                if self.op(term) in ("add", "sub") and self.op(node) not in ("add", "sub"):
+                    node, term = term, node
+            else:
+                break
+            chain.append((op == "sub", term))
+        chain.append((False, node))
+        chain.reverse()
+        return chain
 
+    def _gradient_of_sum(self, chain: list[tuple[bool, int]]) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for subtracted, term in chain:
+            if self.masks[term]:
+                for leaf, derivative in self._gradients[term].items():
+                    own = self.neg(derivative) if subtracted else derivative
+                    before = found.get(leaf)
+                    found[leaf] = own if before is None else self.add(before, own)
+        return found
+
+    def _gradient_by_chain_rule(self, node: int) -> dict[int, int]:
+        if self.op(node) in ("x", "t"):
+            return {node: self.one}
+        found: dict[int, int] = {}
         args = self.args(node)
+        inner = [self._gradients[child] if self.masks[child] else {} for child in args]
         if self.op(node) == "sel":  # not a sum of products: the branch not taken may be infinite
-            return self.select(args[0], inner(args[1]), inner(args[2]))
-        result = self.zero
-        for child, partial in zip(args, self.partials(node), strict=True):
+            for leaf in (*inner[1], *inner[2]):
+                if leaf not in found:
+                    first, second = inner[1].get(leaf, self.zero), inner[2].get(leaf, self.zero)
+                    found[leaf] = self.select(args[0], first, second)
+            return found
+        for child, partial, own in zip(args, self.partials(node), inner, strict=True):
             if partial is not None:
-                result = self.add(result, self.link(node, child, partial, inner(child)))
-        return result
+                for leaf, derivative in own.items():
+                    term = self.link(node, child, partial, derivative)
+                    before = found.get(leaf)
+                    found[leaf] = term if before is None else self.add(before, term)
+        return found
 
     def link(self, node: int, child: int, partial: int, inner: int) -> int:
         """One term of the chain rule: ``partial`` = d node / d child times the derivative of the child."""

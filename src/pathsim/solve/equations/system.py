@@ -163,8 +163,9 @@ def jacobian(system: System) -> dict[tuple[int, int], int]:
     graph = system.graph
     entries: dict[tuple[int, int], int] = {}
     for i, rate in enumerate(system.rates):
+        gradient = graph.gradient(rate)
         for j in graph.states_of(rate):
-            entry = graph.derivative(rate, graph.state(j))
+            entry = gradient.get(graph.state(j), graph.zero)
             if graph.value(entry) != 0:
                 entries[i, j] = entry
     return entries
