@@ -20,6 +20,7 @@ from .integrate.recorder import sort_steps
 from .integrate.rest_loop import equations_of_rows, load_rows, outputs_of_rows, rates_of_rows
 from .llvm import jit, objects, shipped
 from .llvm.machine import CPU_VARIABLE, Machine, machine
+from .llvm.tables import interpreter_module
 from .llvm.vector_maths import maths_module
 from .rosenbrock.adjoint_step import adjoint_step_module
 from .rosenbrock.forward_step import forward_step_module
@@ -75,7 +76,9 @@ def compiled_texts() -> list[tuple[str, bool]]:
     steps = [step_module(RODAS5P, True), forward_step_module(RODAS5P, True), adjoint_step_module(RODAS5P, True)]
     steps.append(extrapolation_module(EXTRAPOLATION8, True))
     loops = [text for loop in LOOPS if (text := shipped.read(loop)) is not None]
-    return [(text, True) for text in (maths_module(True), *steps)] + [(text, False) for text in loops]
+    return [(text, True) for text in (maths_module(True), interpreter_module(True), *steps)] + [
+        (text, False) for text in loops
+    ]
 
 
 def write_objects() -> None:

@@ -122,7 +122,7 @@ def test_a_workspace_is_kept_ready_for_few_choices_of_outputs() -> None:
     engine, states = engine_of(equations), list(equations.states)
     for first in range(MOST_ARRANGED + 3):
         nodes = equations.outputs([states[first % len(states)], states[(first // len(states)) % len(states)]])
-        with engine.workspaces.lent(2) as workspace:
-            ready = arrange(engine, workspace, tuple(nodes), engine.functions_for(1))
-            assert arrange(engine, workspace, tuple(nodes), engine.functions_for(1)) is ready
+        with engine.lent(tuple(nodes)) as workspace:
+            ready = arrange(engine, workspace, tuple(nodes))
+            assert arrange(engine, workspace, tuple(nodes)) is ready
             assert len(workspace.arranged) <= MOST_ARRANGED

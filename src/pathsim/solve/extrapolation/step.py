@@ -13,7 +13,7 @@ from ..llvm.one_step import POINTERS, SIZES, commit, control, dense, entry, noth
 from ..llvm.one_step import spread as spread_scalar
 from ..llvm.vector_ir import LANES, MASK, VECTOR, Function, double, join_module, splat
 from ..llvm.vector_maths import rough_definitions
-from ..rosenbrock.factorisation import table_factor
+from ..rosenbrock.factorisation import table_factor, table_solve
 from .scheme import Scheme
 
 _SHARED = (
@@ -31,6 +31,7 @@ def extrapolation_module(S: Scheme, fused: bool) -> str:
         _prepare_dense(S, fused),
         dense(len(S.H), fused),
         table_factor(fused),
+        table_solve(fused),
     ]
     return join_module(
         [rough_definitions(fused), *(function.text() for function in functions)],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event, Lock, RLock
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -22,18 +23,20 @@ from ..extrapolation.step import extrapolation_module
 from ..llvm import jit
 from ..llvm import layout as rows
 from ..llvm.codegen import (
-    MOST_STRAIGHT_LINE,
     Program,
     careful_module,
     effect_nodes,
     first_effects,
     model_module,
+    model_tables,
     output_module,
+    output_tables,
 )
 from ..llvm.layout import LANES, Code, Discrete, Job, Layout, Results
 from ..llvm.loops import Words, compiled
 from ..llvm.machine import machine
 from ..llvm.one_step import POINTERS, SIZES
+from ..llvm.tables import Placed, Tables, interpreter_module
 from ..llvm.vector_maths import maths_module
 from ..rosenbrock.factorisation import lu_tables
 from ..rosenbrock.step import step_module
@@ -72,6 +75,13 @@ _FUNCTIONS = slice(POINTERS.index("f_rates"), POINTERS.index("lu"))
 STEP_FUNCTIONS = tuple(POINTERS[_FUNCTIONS])
 """What steps call of the code of a model."""
 
+SECONDS_PER_OPERATION = 5e-5
+"""What machine code takes to make, by operations of the model's functions; for that long tables are used instead."""
+
+TABLES, CODE, CAREFUL = "tables", "code", "careful code"
+"""Ways to compute what steps call; all give the same bits."""
+
+_NONE = np.empty(0, dtype=np.int64)
 _KINDS = {"lt": rows.LT, "le": rows.LE, "floor": rows.FLOOR, "eq": rows.EQ}
 
 
@@ -97,6 +107,13 @@ def maths_code() -> jit.Code:
     return code
 
 
+@once
+def interpreter_code() -> jit.Code:
+    """What carries out the tables of any model."""
+    maths_code()
+    return jit.compile_lazily(identity_of("interpreter"), lambda: interpreter_module(machine().fused), optimise=True)
+
+
 def identity_of(module: str) -> bytes:
     """What code that depends on no model follows from: the sources of this folder."""
     return source_of(Path(__file__).parents[1]) + module.encode()
@@ -104,7 +121,12 @@ def identity_of(module: str) -> bytes:
 
 @dataclass(eq=False)
 class Engine:
-    """Machine code for one system, and memory for it to work in; outputs are compiled when first asked for."""
+    """What the equations of one system are computed by, and memory for that.
+
+    Two ways give the same bits: tables of operations, which are there at once, and machine code, which runs faster but
+    takes longer to make than a short simulation takes. Work begins with machine code where the cache has it, and else
+    with tables; once these have been used for as long as machine code takes to make, it is made.
+    """
 
     system: System
     method: Method = RODAS5P
@@ -116,11 +138,14 @@ class Engine:
 
     def __post_init__(self) -> None:
         self.output_code = Once(self._compile_outputs)
-        self.code_of: Once[tuple[int, ...], Words] = Once(lambda nodes: Words(self.addresses(self.output_code(nodes))))
-        """All functions for a choice of outputs, as the integration loop takes them."""
+        self._placed = Once(self._place)
+        self._code_of: Once[tuple[tuple[int, ...], bool], Words] = Once(self._find_code)
         self.workspaces = Idle(self.workspace)
         self._served = 0  # rows of all calls
-        self._functions: Once[bool, IntArray] = Once(self._functions_in_order)
+        self._functions: Once[str, IntArray] = Once(self._functions_in_order)
+        self._room, self._spent, self._lock = 0, 0.0, RLock()
+        self._code: jit.Code | None = None
+        self._looked = False
 
     @cached_property
     def program(self) -> Program:
@@ -132,34 +157,80 @@ class Engine:
         _ = (self.program.elimination, self.program.hoisted, self.discrete)
 
     @cached_property
+    def model_tables(self) -> Tables:
+        """The model's functions as tables."""
+        return model_tables(self.program, machine().fused)
+
+    @cached_property
+    def _identity(self) -> bytes:
+        """The same for the same machine code."""
+        tables = [array.tobytes() for array in self.tables.values()]
+        return b"".join([identity_of("model"), self.model_tables.identity, *tables])
+
+    @property
     def code(self) -> jit.Code:
-        with bar("machine code of the model"):
-            maths_code()
-            return jit.compile_ir(model_module(self.program, machine().fused))
+        """Machine code of the model, made if need be."""
+        with self._lock:
+            if self._code is None:
+                with bar("machine code of the model"):
+                    maths_code()
+                    text = partial(model_module, self.program, machine().fused)
+                    self._code = jit.compile_lazily(self._identity, text)
+            return self._code
+
+    @property
+    def compiled(self) -> bool:
+        """Whether there is machine code, after making it where tables have been used long enough or many rows come."""
+        if self._code is not None:
+            return True
+        with self._lock:
+            if not self._looked:
+                maths_code()
+                self._code, self._looked = jit.recall(self._identity), True
+            if self._code is None:
+                tired = self._spent > SECONDS_PER_OPERATION * self.model_tables.operations
+                return (tired or self._served >= MANY_ROWS) and bool(self.code.addresses)
+            return True
+
+    def spend(self, seconds: float) -> None:
+        """Note that tables have been used for so long."""
+        self._spent += seconds
 
     @cached_property
     def careful_code(self) -> jit.Code:
         """What steps call once more, made with more care and with the factorisation written out: for many rows."""
         with bar("machine code of the model for many rows"):
             maths_code()
-            return jit.compile_ir(careful_module(self.program, machine().fused), effort=1)
+            text = partial(careful_module, self.program, machine().fused)
+            return jit.compile_lazily(self._identity + b"with care", text, effort=1)
 
-    def functions_for(self, rows: int) -> IntArray:
-        """Addresses of :data:`STEP_FUNCTIONS` for so many rows more; all give the same bits."""
+    def serve(self, rows: int) -> None:
+        """Note that so many rows more are asked for."""
         self._served += rows
-        return self._functions(self._served >= MANY_ROWS)
 
-    def _functions_in_order(self, careful: bool) -> IntArray:
-        found = self._functions_in(self.careful_code if careful else self.code)
+    def functions(self, workspace: Workspace[Layout], nodes: tuple[int, ...], compiled: bool) -> Words:
+        """All functions for a choice of outputs, as the integration loop takes them: machine code or tables, which
+        steps in this workspace use from now on as well."""
+        careful = compiled and self._served >= MANY_ROWS
+        workspace.table[_FUNCTIONS] = self._functions(CAREFUL if careful else CODE if compiled else TABLES)
+        if not compiled:
+            places = self._placed(nodes).places.ctypes.data
+            for base in ("k", "p", "k_start", "p_start"):
+                workspace.F.view(np.int64)[workspace.rows[f"before_{base}"], 0] = places
+        return self._code_of((nodes, compiled))
+
+    def _functions_in_order(self, way: str) -> IntArray:
+        if way == TABLES:
+            known = interpreter_code().addresses
+            found = self._functions_in({name: known[name] for name in self.model_tables.parts})
+        else:
+            found = self._functions_in((self.careful_code if way == CAREFUL else self.code).addresses)
         return np.array([found[name] for name in STEP_FUNCTIONS], dtype=np.int64)
 
     @cached_property
-    def tables(self) -> dict[str, IntArray] | None:
-        """Index tables of the factorisation where it is not written out."""
-        elimination = self.program.elimination
-        if elimination.multiply_adds <= MOST_STRAIGHT_LINE:
-            return None
-        return lu_tables(elimination, self.program.placed_jacobian)
+    def tables(self) -> dict[str, IntArray]:
+        """Index tables of the factorisation."""
+        return lu_tables(self.program.elimination, self.program.placed_jacobian)
 
     @cached_property
     def discrete(self) -> Discrete:
@@ -218,8 +289,19 @@ class Engine:
         return jit.compile_ir(output_module(self.program, nodes, machine().fused))
 
     def addresses(self, outputs: jit.Code) -> Code:
-        """Where the integration loop finds every function; 0 for what this system does not have."""
-        model, step = self.code.addresses, step_code(self.method).addresses
+        """Where the integration loop finds every function as machine code."""
+        return self._addresses(self.code.addresses, outputs.addresses["outputs"])
+
+    def _find_code(self, choice: tuple[tuple[int, ...], bool]) -> Words:
+        nodes, compiled = choice
+        if compiled:
+            return Words(self.addresses(self.output_code(nodes)))
+        known, outputs = interpreter_code().addresses, interpreter_code().addresses["outputs"]
+        return Words(self._addresses({name: known[name] for name in self.model_tables.parts}, outputs))
+
+    def _addresses(self, model: Mapping[str, int], outputs: int) -> Code:
+        """0 stands for what this system does not have."""
+        step = step_code(self.method).addresses
         return Code(
             **{
                 name: model.get(name, 0)
@@ -239,8 +321,30 @@ class Engine:
                 )
             },
             **{name: step.get(name, 0) for name in ("step", "record", "prepare_dense", "dense", "commit")},
-            outputs=outputs.addresses["outputs"],
+            outputs=outputs,
         )
+
+    def _place(self, nodes: tuple[int, ...]) -> Placed:
+        """Tables of the model and of these outputs; workspaces get the room that they need."""
+        outputs = output_tables(self.program, nodes, machine().fused)
+        with self._lock:
+            if outputs.room > self._room:
+                self._room, self.workspaces = outputs.room, Idle(self.workspace)
+        return Placed(self.model_tables, outputs)
+
+    def lent(self, nodes: tuple[int, ...]) -> AbstractContextManager[Workspace[Layout]]:
+        """Memory for simulations with these outputs, kept for others afterwards."""
+        self._make_tables(nodes)
+        return self.workspaces.lent(len(nodes))
+
+    def own_workspace(self, nodes: tuple[int, ...]) -> Workspace[Layout]:
+        """New memory for simulations with these outputs."""
+        self._make_tables(nodes)
+        return self.workspace(len(nodes))
+
+    def _make_tables(self, nodes: tuple[int, ...]) -> None:
+        if not self.compiled:
+            self._placed(nodes)
 
     def makes_room(self, ends: FloatArray, had: int) -> bool:
         """Let more events wait, where a queue for ``had`` was full in rows that ended so; whether that helps."""
@@ -258,6 +362,7 @@ class Engine:
         n_moments, n_timed = len(self.discrete.moments), len(self.discrete.timed)
         most_pending, n_p, n_k = self.waiting if system.events else 0, n_parameters + n_roots, len(program.hoisted)
         factors = len(T.steps) if isinstance(T, Scheme) else 1
+        room = 0 if self.compiled else max(self._room, self.model_tables.room)
         sizes = {"a8": len(program.elimination.entries) * LANES, "k8": n_k * LANES}
         arrays = {
             "y": n,
@@ -268,13 +373,17 @@ class Engine:
             "trough": n,
             "U": T.stages * n,
             "D": len(T.H) * n,
-            "k": n_k,
-            "p": n_p,
+            "before_k": 1,
+            "k": n_k + room,
+            "before_p": 1,
+            "p": n_p + room,
             "raw": n_parameters + n,
-            "p_start": n_p,
+            "before_p_start": 1,
+            "p_start": n_p + room,
             "x_start": n,
             "atol_start": n,
-            "k_start": n_k,
+            "before_k_start": 1,
+            "k_start": n_k + room,
             "o": n_outputs,
             "roots": n_roots,
             "roots_before": 2 * n_roots,
@@ -327,7 +436,7 @@ class Engine:
             arrays,
             (*POINTERS, *SIZES),
             aliases,
-            {**self.step_functions(), **sizes},
+            dict.fromkeys(STEP_FUNCTIONS, 0) | sizes,
             self.tables,
             scalars=scalars,
             n_scalars=rows.N_SCALARS,
@@ -343,24 +452,24 @@ class Engine:
         return memory
 
     def step_functions(self) -> dict[str, int]:
-        """The model's functions that steps call; the time derivative is 0 where time does not enter."""
-        return self._functions_in(self.code)
+        """The model's functions that steps call, as machine code; 0 stands for what this system does not have."""
+        return self._functions_in(self.code.addresses)
 
-    def _functions_in(self, code: jit.Code) -> dict[str, int]:
-        found = {name: code.addresses.get(name.removeprefix("f_"), 0) for name in STEP_FUNCTIONS}
-        return found | {"f_factor": found["f_factor"] or step_code(self.method).addresses["table_factor"]}
+    def _functions_in(self, model: Mapping[str, int]) -> dict[str, int]:
+        step, found = step_code(self.method).addresses, {}
+        for name in STEP_FUNCTIONS:
+            own = name.removeprefix("f_")
+            found[name] = model.get(own, 0) or step.get(f"table_{own}", 0)
+        return found
 
 
 def arrange(
-    engine: Engine,
-    workspace: Workspace[Layout],
-    nodes: tuple[int, ...],
-    functions: IntArray,
-    until_steady: bool = False,
+    engine: Engine, workspace: Workspace[Layout], nodes: tuple[int, ...], until_steady: bool = False
 ) -> Arranged[Layout]:
-    """A workspace made ready for these outputs, with what steps call (:meth:`Engine.functions_for`)."""
-    workspace.table[_FUNCTIONS] = functions
-    found = workspace.arranged.get((nodes, until_steady))
+    """A workspace made ready for these outputs."""
+    compiled = engine.compiled
+    functions = engine.functions(workspace, nodes, compiled)
+    found = workspace.arranged.get((nodes, until_steady, compiled))
     if found is not None:
         return found
     direct = engine.direct_outputs(nodes)
@@ -370,10 +479,10 @@ def arrange(
         n_outputs=len(nodes), computes_outputs=int((direct < 0).any()), attempts_at_once=1 if watched else attempts
     )
     sources = np.where(direct < 0, at.o + np.arange(len(nodes)), at.y + direct)
-    fixed = (engine.code_of(nodes), *map(Words, (at, workspace.F, workspace.N, engine.discrete)))
+    fixed = (functions, *map(Words, (at, workspace.F, workspace.N, engine.discrete)))
     if len(workspace.arranged) >= MOST_ARRANGED:
         workspace.arranged.clear()
-    made = workspace.arranged[nodes, until_steady] = Arranged(at, sources, fixed)
+    made = workspace.arranged[nodes, until_steady, compiled] = Arranged(at, sources, fixed, compiled)
     return made
 
 
@@ -386,6 +495,21 @@ def loop_of(
         own: list[Any] = [one.argument if isinstance(one, Words) else one for one in given]
         return partial(lanes.run_lanes, *own)
     return compiled(lanes.run_lanes).prepared(*ready.fixed, job, results, tape)
+
+
+def loop_in(
+    engine: Engine,
+    workspace: Workspace[Layout],
+    nodes: tuple[int, ...],
+    job: Job,
+    results: Results,
+    tape: Tape | Words,
+    until_steady: bool = False,
+) -> tuple[Callable[[], int], bool]:
+    """The integration loop of a job (whose ``sources`` are not known yet) in a workspace, and whether it uses machine
+    code."""
+    ready = arrange(engine, workspace, nodes, until_steady)
+    return loop_of(engine, ready, job._replace(sources=ready.sources), results, tape), ready.compiled
 
 
 @cache
@@ -405,19 +529,27 @@ def no_progress() -> IntArray:
     return np.array([0, 0, 0, 0, 0, FIRST_CALLS], dtype=np.int64)
 
 
-def to_the_end(loop: Callable[[], int], progress: IntArray) -> None:
-    """Call an integration loop until its job is done, with time in between for Ctrl-C and for the end of a pool."""
+def to_the_end(engine: Engine, prepare: Callable[[], tuple[Callable[[], int], bool]], progress: IntArray) -> None:
+    """Call an integration loop until its job is done, with time in between for Ctrl-C and for the end of a pool.
+
+    ``prepare`` gives the loop, and whether it uses machine code; it is asked again once there is some.
+    """
+    loop, compiled = prepare()
     while True:
         began = time.perf_counter()
         loop()
+        took = time.perf_counter() - began
+        if not compiled:
+            engine.spend(took)
         if not progress[rows.UNDER_WAY]:
             return
-        took = time.perf_counter() - began
         if took < MOST_SECONDS:
             progress[rows.MOST_CALLS] *= 2
         elif took > 4 * MOST_SECONDS:
             progress[rows.MOST_CALLS] = max(1, progress[rows.MOST_CALLS] // 4)
         stop_if_asked()
+        if not compiled and engine.compiled:
+            loop, compiled = prepare()
 
 
 def run(
@@ -444,7 +576,7 @@ def run(
         return
     settings = settings_of(*tolerances, until_steady=until_steady)
     count = min(processors(workers), -(-n_rows // LANES))
-    functions = engine.functions_for(n_rows)
+    engine.serve(n_rows)
     alone = isinstance(engine.method, Scheme)  # one simulation takes all lanes
 
     def simulate(first: int, last: int) -> None:
@@ -452,14 +584,17 @@ def run(
         waiting = [(row, row + 1) for row in range(first, last)] if alone else [(first, last)]
         while waiting:  # not recursive: a function that knows itself would keep its arrays until they are collected
             begin, end = waiting.pop()
-            with engine.workspaces.lent(len(nodes)) as workspace:
-                ready = arrange(engine, workspace, nodes, functions, until_steady)
+            with engine.lent(nodes) as workspace:
                 progress = no_progress()
                 own = np.ascontiguousarray(values[begin:end]), start_states[begin:end], _own_times(times, begin, end)
-                piece = (columns, own[0], own[1], ready.sources, own[2], settings, progress, 0, end - begin)
-                job = Job(engine.system.defaults, *piece)
-                to_the_end(loop_of(engine, ready, job, _part(results, begin, end), no_tape()), progress)
-            if engine.makes_room(results.ends[begin:end], ready.at.most_pending):
+
+                job = Job(
+                    engine.system.defaults, columns, own[0], own[1], _NONE, own[2], settings, progress, 0, end - begin
+                )
+                part = _part(results, begin, end)
+                prepare = partial(loop_in, engine, workspace, nodes, job, part, no_tape(), until_steady)
+                to_the_end(engine, prepare, progress)
+            if engine.makes_room(results.ends[begin:end], workspace.layout.most_pending):
                 full = begin + np.flatnonzero(results.ends[begin:end, rows.STATUS] == rows.QUEUE_FULL)
                 waiting += [(row, row + 1) for row in full.tolist()]
         note(slice(first, last))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -52,29 +52,41 @@ class Single:
 
     def _prepare(self) -> None:
         """A workspace, and everything the loop is called with."""
-        engine, nodes = self._engine, self._nodes
-        workspace = engine.workspace(len(nodes))
-        ready = arrange(engine, workspace, nodes, engine.functions_for(1))
+        self._workspace = self._engine.own_workspace(self._nodes)
+        self._pack()
+
+    def _pack(self) -> None:
+        """Everything the loop is called with, for what the engine computes with by now."""
+        self._engine.serve(1)
+        ready = arrange(self._engine, self._workspace, self._nodes)
         nothing = np.empty((0, len(self.system.states)))
         own = (self._columns, self.settings, nothing, ready.sources, self._grid, self._tolerances, self._progress)
         job = Job(self._base, *own, 0, 1)
         packed = (*ready.fixed, Words(job), Words(Results(self._values, self._ends, nothing)), no_tape())
-        self._call = partial(self._loop.run, *[words.address for words in packed])
-        self._alive = (workspace, packed)
+        self._call, self._compiled = partial(self._loop.run, *[words.address for words in packed]), ready.compiled
+        self._alive = packed
 
     def run(self, settings: Sequence[float] | FloatArray) -> tuple[FloatArray, str]:
         """Values (times, outputs) at these raw values of the columns, and a sentence when it failed (else empty)."""
         with self._lock:
             self._row[:] = settings
             self._progress[UNDER_WAY] = 0  # a run that was interrupted is not gone on with
-            to_the_end(self._call, self._progress)
+            self._to_the_end()
             if self._ends.item(STATUS) == Status.OK:
                 return self._found.copy(), ""
-            while self._engine.makes_room(self._ends, self._alive[0].layout.most_pending):
+            while self._engine.makes_room(self._ends, self._workspace.layout.most_pending):
                 self._prepare()
-                to_the_end(self._call, self._progress)
+                self._to_the_end()
             status = int(self._ends.item(STATUS))
             return self._found.copy(), "" if status == Status.OK else self._sentence(status)
+
+    def _to_the_end(self) -> None:
+        to_the_end(self._engine, self._ready, self._progress)
+
+    def _ready(self) -> tuple[Callable[[], int], bool]:
+        if not self._compiled and self._engine.compiled:
+            self._pack()
+        return self._call, self._compiled
 
     def _sentence(self, status: int) -> str:
         number = int(self._ends[0, STATE])

@@ -189,7 +189,7 @@ def rows_at_rest(
     size = LANES * max(1, MOST_ENTRIES // (LANES * max(len(engine.order), 1) ** 2))
     for first in range(0, n_rows, size):
         piece = slice(first, min(first + size, n_rows))
-        with engine.workspaces.lent(len(outputs)) as workspace:
+        with engine.lent(outputs) as workspace:
             yield piece, RowsAtRest(engine, workspace, outputs, settled.part(piece), solver)
 
 
@@ -211,7 +211,8 @@ class RowsAtRest:
         solver: Rosenbrock,
     ) -> None:
         self.engine, self.solver, self.structure = engine, solver, structure_of(engine)
-        self.around = (engine.code_of(outputs), Words(workspace.layout), workspace.F)
+        functions = engine.functions(workspace, outputs, engine.compiled)
+        self.around = (functions, Words(workspace.layout), workspace.F)
         """The first arguments of the loops."""
         at: Layout = workspace.layout
         self.n_outputs, self.n, self.x = len(outputs), len(engine.order), settled.x.copy()

@@ -23,12 +23,13 @@ class Arranged(NamedTuple, Generic[L]):
     """What the integration loop is called with, time and again, for the same outputs in the same workspace.
 
     ``sources`` are the rows of F where outputs are found, ``fixed`` the loop's first arguments: code, layout, F, N and
-    branches.
+    branches; ``compiled`` says whether code is the model's machine code.
     """
 
     at: L
     sources: IntArray
     fixed: tuple[Words, ...]
+    compiled: bool
 
 
 class Workspace(Generic[L]):
@@ -42,7 +43,7 @@ class Workspace(Generic[L]):
         arrays: rows of each array of doubles; ``work`` is room for the factorisation.
         pointers: what the table points to: arrays, other names of (array, row), functions at ``addresses``, and ``lu``,
             what the factorisation reads.
-        tables: index tables of the factorisation where it is driven by them.
+        tables: index tables of the factorisation.
         scalars, integer_scalars: rows of F and N before the first array; those of ``scalars`` have names.
         integers: rows of each array of integers.
     """
@@ -55,7 +56,7 @@ class Workspace(Generic[L]):
         pointers: Sequence[str],
         aliases: Mapping[str, tuple[str, int]],
         addresses: Mapping[str, int],
-        tables: Mapping[str, IntArray] | None,
+        tables: Mapping[str, IntArray],
         *,
         scalars: Mapping[str, int] | None = None,
         n_scalars: int = 0,
@@ -67,9 +68,8 @@ class Workspace(Generic[L]):
         self.F, self.N = aligned(total), np.zeros((max(integer_total, 1), LANES), dtype=np.int64)
         self.rows = {**rows, **(scalars or {})}
         self.lu = np.zeros(1 + len(TABLES), dtype=np.int64)
-        if tables is not None:
-            found = {name: array.ctypes.data for name, array in tables.items()} | {"work": self.address("work")}
-            self.lu[:] = [arrays["work"], *(found[name] for name in TABLES)]
+        found = {name: array.ctypes.data for name, array in tables.items()} | {"work": self.address("work")}
+        self.lu[:] = [arrays["work"], *(found[name] for name in TABLES)]
         known = {name: self.address(array, row) for name, (array, row) in aliases.items()}
         known |= {"lu": int(self.lu.ctypes.data), **addresses}
         self.table = np.array([known[name] if name in known else self.address(name) for name in pointers])
@@ -78,8 +78,9 @@ class Workspace(Generic[L]):
             for name in (*rows, *aliases)
         }
         named = {name: row for name, row in {**places, **integer_rows}.items() if name in kind._fields}  # type: ignore[attr-defined]
-        self.arranged: dict[tuple[tuple[int, ...], bool], Arranged[L]] = {}
-        """What users of before have made ready, by outputs and whether rows are run until steady."""
+        self.arranged: dict[tuple[tuple[int, ...], bool, bool], Arranged[L]] = {}
+        """What users of before have made ready, by outputs, whether rows are run until steady, and whether by machine
+        code."""
         self.layout = kind(table=int(self.table.ctypes.data), base=int(self.F.ctypes.data), **named, **counts)
 
     def address(self, name: str, row: int = 0) -> int:

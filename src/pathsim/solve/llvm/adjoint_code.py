@@ -8,7 +8,7 @@ from ..equations.differentiate import adjoint_derivatives
 from ..equations.graph import BOOLEAN, Graph
 from ..equations.system import System
 from .codegen import Program, Writer
-from .vector_ir import Function, write_nodes
+from .vector_ir import Sink, write_nodes
 
 KEPT = 1 << 24
 """Parameters numbered from here on stand for what an array holds already, to which something is added."""
@@ -18,7 +18,7 @@ MOST_WEIGHTS = 100
 """In one function."""
 
 
-def _loaded_weight(f: Function, i: int) -> str:
+def _loaded_weight(f: Sink[str], i: int) -> str:
     return f.load("w", i)
 
 
@@ -53,7 +53,7 @@ class AdjointWriter:
         wanted: Sequence[tuple[str, Mapping[int, int]]],
         hoisted: Mapping[int, int],
         raw: str = "p",
-        weight: Callable[[Function, int], str] = _loaded_weight,
+        weight: Callable[[Sink[str], int], str] = _loaded_weight,
     ) -> None:
         written = self.writer.function(name, pointers)
         leaves = {node: None for _, group in wanted for node in group}
@@ -67,7 +67,7 @@ class AdjointWriter:
             if node in group
         ]
 
-        def read(f: Function, kind: str, i: int) -> str:
+        def read(f: Sink[str], kind: str, i: int) -> str:
             if kind == "x":
                 return f.load("x", self.place[i])
             if kind == "p" and i >= KEPT:
@@ -115,7 +115,7 @@ class AdjointWriter:
         pointers = ["t", "x", "k", "p", "V", "U", "W", "xbar", "kbar"]
         used: set[int] = set()
 
-        def weight(f: Function, entry: int) -> str:
+        def weight(f: Sink[str], entry: int) -> str:
             used.add(entry)
             return f.load("W", entry)
 

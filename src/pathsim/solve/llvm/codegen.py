@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import accumulate
+from typing import Any, Protocol
 
 from ..equations.elimination import Elimination, eliminate
 from ..equations.lowering import linear_in_time
 from ..equations.system import System, jacobian, time_derivative
 from .layout import EVENTS_OF_BLOCK
 from .loop_ir import Loops
-from .vector_ir import MASK, VECTOR, Function, ReadLeaf, join_module, splat, write_nodes
+from .tables import Tables, TableWriter
+from .vector_ir import Function, ReadLeaf, Sink, V, join_module, splat, write_nodes
 
 FACTOR_ARGUMENTS = ("J", "ig", "A", "lu")
 SOLVE_ARGUMENTS = ("A", "b", "lu")
@@ -118,24 +120,87 @@ class Writer:
         self.functions.append(written)
         return written
 
+    def in_turn(self, name: str, pointers: Sequence[str], count: int) -> None:
+        """A function that calls its parts ``name_0``, ``name_1``, ... with its own arguments."""
+        arguments = ", ".join(f"ptr %{pointer}" for pointer in pointers)
+        whole = self.function(name, pointers)
+        whole.lines += [f"call void @{name}_{number}({arguments})" for number in range(count)]
+
+    def one_of(self, name: str, pointers: Sequence[str], count: int) -> None:
+        """``name(..., block)``: the call of one of the parts ``name_0``, ``name_1``, ..."""
+        f = Loops(name, pointers, "i64 %block", self.fused)
+        cases = " ".join(f"i64 {i}, label %part_{i}" for i in range(count))
+        arguments = ", ".join(f"ptr %{pointer}" for pointer in pointers)
+        f.lines.append(f"switch i64 %block, label %done [ {cases} ]")
+        for i in range(count):
+            f.lines += [f"part_{i}:", f"call void @{name}_{i}({arguments})", "br label %done"]
+        f.lines.append("done:")
+        self.functions.append(f)
+
     def text(self) -> str:
         """The module: the written functions and declarations of what they call."""
         wanted = {name for function in self.functions for name in function.declarations}
         return join_module([function.text() for function in self.functions], wanted)
 
 
-def model_module(program: Program, fused: bool) -> str:
-    """IR of everything that depends on the model alone.
+class FunctionWriter(Protocol[V]):
+    """What writes the functions of a model, as IR (:class:`Writer`) or as tables (:class:`.tables.TableWriter`)."""
 
-    ``start(t, raw, p, x)``; ``prep(p, k)``; ``rates(t, x, k, o)`` adds the rates to o; ``jacobian(t, x, k, J)``;
-    ``time_derivative(t, x, k, o)`` d rates / dt; ``factor(J, ig, A)`` when written out at once; ``solve(A, b)``;
-    ``root_functions(t, x, k, o)``; ``switches(k, o)`` slope and start of those timed; ``triggers(t, x, k, o)`` of
+    def function(self, name: str, pointers: Sequence[str], /) -> Sink[V]: ...
+    def literal(self, name: str, pointers: Sequence[str], /) -> Sink[V]: ...
+    def in_turn(self, name: str, pointers: Sequence[str], count: int, /) -> None: ...
+    def one_of(self, name: str, pointers: Sequence[str], count: int, /) -> None: ...
+
+
+def model_module(program: Program, fused: bool) -> str:
+    """IR of everything that depends on the model alone: what :func:`write_functions` writes, ``solve(A, b)``, and
+    ``factor(J, ig, A)`` when that is written out at once."""
+    writer = Writer(program, fused)
+    write_functions(writer, program)
+    if program.elimination.multiply_adds <= MOST_STRAIGHT_LINE:
+        _write_factor(writer, program)
+    _write_solve(writer, program.elimination)
+    return writer.text()
+
+
+def careful_module(program: Program, fused: bool) -> str:
+    """IR of what steps call alone, the factorisation written out whatever its size; the same bits as the others."""
+    writer = Writer(program, fused)
+    _write_step_functions(writer, program)
+    _write_factor(writer, program)
+    _write_solve(writer, program.elimination)
+    return writer.text()
+
+
+def model_tables(program: Program, fused: bool) -> Tables:
+    """What :func:`write_functions` writes, as tables."""
+    writer = TableWriter(_sizes(program), fused)
+    write_functions(writer, program)
+    return writer.tables()
+
+
+def output_tables(program: Program, nodes: Sequence[int], fused: bool) -> Tables:
+    """The values asked for as tables."""
+    writer = TableWriter(_sizes(program), fused)
+    _write_outputs(writer, program, nodes)
+    return writer.tables()
+
+
+def _sizes(program: Program) -> dict[str, int]:
+    return {"k": len(program.hoisted), "p": program.system.n_parameters}
+
+
+def write_functions(writer: FunctionWriter[V], program: Program) -> None:
+    """Everything that depends on the model alone, save what solves linear equations.
+
+    ``start(t, raw, p, x)``; ``prep(p, k)``; ``rates(t, x, k, o)`` adds the rates to o; ``jacobian(t, x, k, o)``;
+    ``time_derivative(t, x, k, o)`` d rates / dt;
+    ``root_functions(t, x, k, o)``; ``switches(t, x, k, o)`` slope and start of those timed; ``triggers(t, x, k, o)`` of
     untimed events, ``timed_triggers(t, x, p, o, block)`` of those timed in a block; ``moments(t, p, o)`` slope
     and start of their root functions, ``moment_roots(t, p, o)`` each at its own time; ``effects(t, x, p, o, block)``,
     see :func:`effect_nodes`; ``refuse(t, y, x, k, atol, peak, rtol, o)``, see
     :func:`_write_refusal`.
     """
-    writer = Writer(program, fused)
     system, graph = program.system, program.system.graph
     place = program.elimination.place
     hoisted = program.hoisted
@@ -157,54 +222,47 @@ def model_module(program: Program, fused: bool) -> str:
         written = writer.literal(name, ["t", "x", "k", "o"])
         write_nodes(written, graph, [("o", i, node) for i, node in enumerate(nodes)], read, hoisted)
 
-    _write_step_functions(writer, program, program.elimination.multiply_adds <= MOST_STRAIGHT_LINE)
+    _write_step_functions(writer, program)
     if system.discontinuities:
         located("root_functions", [one.root for one in system.discontinuities])
         pairs = [pair or (graph.zero, graph.zero) for pair in program.timed_discontinuities]
         located("switches", [node for pair in pairs for node in pair])
     if system.events:
         _write_events(writer, program)
-    return writer.text()
 
 
-def careful_module(program: Program, fused: bool) -> str:
-    """IR of what steps call alone, the factorisation written out whatever its size; the same bits as the others."""
-    writer = Writer(program, fused)
-    _write_step_functions(writer, program, written_out=True)
-    return writer.text()
-
-
-def _write_step_functions(writer: Writer, program: Program, written_out: bool) -> None:
-    """Rates, Jacobian, derivative by time, factorisation where it is ``written_out``, solution and refusal."""
-    system, order = program.system, program.elimination.order
+def _write_step_functions(writer: FunctionWriter[V], program: Program) -> None:
+    """Rates, Jacobian, derivative by time, and refusal: what steps call, save what solves linear equations."""
+    system, graph, order = program.system, program.system.graph, program.elimination.order
     read = _reader(program.elimination.place)
 
     def smooth(name: str, nodes: Sequence[int], accumulate: bool = False) -> None:
         written = writer.function(name, ["t", "x", "k", "o"])
-        outputs = [("o", i, node) for i, node in enumerate(nodes) if not (accumulate and writer.graph.value(node) == 0)]
-        write_nodes(written, writer.graph, outputs, read, program.hoisted, accumulate)
+        outputs = [("o", i, node) for i, node in enumerate(nodes) if not (accumulate and graph.value(node) == 0)]
+        write_nodes(written, graph, outputs, read, program.hoisted, accumulate)
 
     smooth("rates", [system.rates[i] for i in order], accumulate=True)
     smooth("jacobian", list(program.jacobian.values()))
     if program.has_time:
         smooth("time_derivative", [program.time_derivative[i] for i in order])
-    if written_out:
-        _write_factor(writer, program)
-    _write_solve(writer, program.elimination)
-    if system.undefined != system.graph.zero:
+    if system.undefined != graph.zero:
         _write_refusal(writer, program)
 
 
 def output_module(program: Program, nodes: Sequence[int], fused: bool) -> str:
     """IR of the values asked for: ``outputs(t, x, p, o)``."""
     writer = Writer(program, fused)
-    written = writer.literal("outputs", ["t", "x", "p", "o"])
-    outputs = [("o", i, node) for i, node in enumerate(nodes)]
-    write_nodes(written, writer.graph, outputs, _reader(program.elimination.place))
+    _write_outputs(writer, program, nodes)
     return writer.text()
 
 
-def _write_refusal(writer: Writer, program: Program) -> None:
+def _write_outputs(writer: FunctionWriter[V], program: Program, nodes: Sequence[int]) -> None:
+    written = writer.literal("outputs", ["t", "x", "p", "o"])
+    outputs = [("o", i, node) for i, node in enumerate(nodes)]
+    write_nodes(written, program.system.graph, outputs, _reader(program.elimination.place))
+
+
+def _write_refusal(writer: FunctionWriter[V], program: Program) -> None:
     """Whether a step from ``y`` to ``x`` is refused, a rate there being no number: a broken power of a negative one.
 
     States that are no further below zero than errors of steps add up to count as zero; ``peak`` holds the largest value
@@ -212,25 +270,24 @@ def _write_refusal(writer: Writer, program: Program) -> None:
     """
     place = program.elimination.place
 
-    def read(f: Function, kind: str, i: int) -> str:
+    def read(f: Sink[V], kind: str, i: int) -> V:
         if kind != "x":
             return f.load(kind, i)
         new, row = f.load("x", place[i]), place[i]
         peak = f.intrinsic("maxnum", f.load("peak", row), f.intrinsic("fabs", f.load("y", row)))
         f.store("peak", row, peak)
         error = f.multiply_add(f.load("rtol", 0), peak, f.load("atol", row))
-        limit = f.binary("fmul", splat(-CLEARLY), error)
-        near = f.emit(f"fcmp oge {VECTOR} {new}, {limit}")
-        return f.emit(f"select {MASK} {near}, {VECTOR} {f.intrinsic('maxnum', new, splat(0.0))}, {VECTOR} {new}")
+        near = f.compare("ge", new, f.binary("fmul", f.constant(-CLEARLY), error))
+        return f.select(near, f.intrinsic("maxnum", new, f.constant(0.0)), new)
 
     written = writer.literal("refuse", ["t", "y", "x", "k", "atol", "peak", "rtol", "o"])
-    write_nodes(written, writer.graph, [("o", 0, program.system.undefined)], read, program.hoisted)
+    write_nodes(written, program.system.graph, [("o", 0, program.system.undefined)], read, program.hoisted)
 
 
-def _write_events(writer: Writer, program: Program) -> None:
+def _write_events(writer: FunctionWriter[V], program: Program) -> None:
     """Triggers and effects; of many events in functions of a few, because compilers take more than twice as long over
     functions twice as long, and because at one time few events are looked at."""
-    system, graph, read = program.system, writer.graph, _reader(program.elimination.place)
+    system, graph, read = program.system, program.system.graph, _reader(program.elimination.place)
     untimed = [("o", e, event.trigger) for e, event in enumerate(system.events) if not event.timed]
     if untimed:
         written = writer.literal("triggers", ["t", "x", "k", "o"])
@@ -246,7 +303,7 @@ def _write_events(writer: Writer, program: Program) -> None:
         write_nodes(written, graph, timed, read)
     blocks = -(-len(system.events) // size)
     for name in ("effects", "timed_triggers"):
-        _call_one(writer, name, ["t", "x", "p", "o"], blocks)
+        writer.one_of(name, ["t", "x", "p", "o"], blocks)
     roots = [one.root for event in system.events for one in event.moments]
     for part, begin in enumerate(range(0, len(roots), size)):
         lines = writer.literal(f"moments_{part}", ["t", "p", "o"])
@@ -257,24 +314,12 @@ def _write_events(writer: Writer, program: Program) -> None:
             write_nodes(lines, graph, [("o", 2 * m, pair[0]), ("o", 2 * m + 1, pair[1])], read)
             write_nodes(at_times, graph, [("o", m, root)], partial(_read_at_own_time, m))
     if roots:
-        _call_in_turn(writer.function("moments", ["t", "p", "o"]), "moments", -(-len(roots) // size))
-        _call_in_turn(writer.function("moment_roots", ["t", "p", "o"]), "moment_roots", -(-len(roots) // size))
+        writer.in_turn("moments", ["t", "p", "o"], -(-len(roots) // size))
+        writer.in_turn("moment_roots", ["t", "p", "o"], -(-len(roots) // size))
 
 
-def _read_at_own_time(m: int, f: Function, kind: str, i: int) -> str:
+def _read_at_own_time(m: int, f: Sink[V], kind: str, i: int) -> V:
     return f.load(kind, m if kind == "t" else i)
-
-
-def _call_one(writer: Writer, name: str, pointers: Sequence[str], count: int) -> None:
-    """``name(..., block)``: the call of one of the parts ``name_0``, ``name_1``, ..."""
-    f = Loops(name, pointers, "i64 %block", writer.fused)
-    cases = " ".join(f"i64 {i}, label %part_{i}" for i in range(count))
-    arguments = ", ".join(f"ptr %{pointer}" for pointer in pointers)
-    f.lines.append(f"switch i64 %block, label %done [ {cases} ]")
-    for i in range(count):
-        f.lines += [f"part_{i}:", f"call void @{name}_{i}({arguments})", "br label %done"]
-    f.lines.append("done:")
-    writer.functions.append(f)
 
 
 def first_effects(system: System) -> list[int]:
@@ -282,7 +327,7 @@ def first_effects(system: System) -> list[int]:
     return [0, *accumulate(2 * len(event.targets) + 2 for event in system.events)]
 
 
-def _reader(place: dict[int, int]) -> ReadLeaf:
+def _reader(place: dict[int, int]) -> ReadLeaf[Any]:
     """Leaves from the arrays of their names, states in elimination order."""
     return lambda f, kind, i: f.load(kind, place[i] if kind == "x" else i)
 
@@ -314,7 +359,7 @@ def _write_factor(writer: Writer, program: Program) -> None:
             work = 0
         _write_factor_row(parts[-1], program, i)
         work += sum(len(elimination.right_of(k)) for k in columns if k < i) + len(columns)
-    _call_in_turn(writer.function("factor", FACTOR_ARGUMENTS), "factor", len(parts))
+    writer.in_turn("factor", FACTOR_ARGUMENTS, len(parts))
 
 
 def _write_factor_row(f: Function, program: Program, i: int) -> None:
@@ -370,10 +415,4 @@ def _write_solve(writer: Writer, elimination: Elimination) -> None:
             total = f.multiply_add(f.load("A", elimination.entries[k, j]), value(f, j), total)
         x[k] = total
         f.store("b", k, total)
-    _call_in_turn(writer.function("solve", SOLVE_ARGUMENTS), "solve", len(parts))
-
-
-def _call_in_turn(whole: Function, name: str, count: int) -> None:
-    """The body of ``whole``: calls of its parts ``name_0``, ``name_1``, ... with its own arguments."""
-    arguments = ", ".join(f"ptr %{pointer}" for pointer in whole.pointers)
-    whole.lines += [f"call void @{name}_{number}({arguments})" for number in range(count)]
+    writer.in_turn("solve", SOLVE_ARGUMENTS, len(parts))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..equations.differentiate import forward_derivatives
 from ..equations.graph import BOOLEAN
 from .codegen import Program, Writer
-from .vector_ir import Function, write_nodes
+from .vector_ir import Sink, write_nodes
 
 
 class ForwardWriter:
@@ -37,7 +37,7 @@ class ForwardWriter:
         outputs = [("o", i, node) for i, node in enumerate(found) if not (accumulate and node == zero)]
         write_nodes(written, self.graph, outputs, self._read, self.program.hoisted, accumulate)
 
-    def _read(self, f: Function, kind: str, i: int) -> str:
+    def _read(self, f: Sink[str], kind: str, i: int) -> str:
         if kind == "x":
             return f.load("x", self.place[i])
         if kind == "p" and i >= self.base + self.n:
@@ -74,7 +74,7 @@ class ForwardWriter:
         states = {graph.state(i): graph.param(2 * base + place[i]) for i in range(self.n)}
         found = forward_derivatives(graph, nodes, {**states, **self.parameter_seeds})
 
-        def read(f: Function, kind: str, i: int) -> str:
+        def read(f: Sink[str], kind: str, i: int) -> str:
             if kind == "x":
                 return f.load("x", place[i])
             if kind == "p" and i >= 2 * base:

@@ -37,10 +37,8 @@ def compile_lazily(
     identity: str | bytes, write: Callable[[], str], optimise: bool = False, effort: int | None = None
 ) -> Code:
     """As :func:`compile_ir` for text that takes long to write and follows from ``identity`` alone."""
-    chosen = machine()
     chosen_effort = effort if effort is not None else 2 if optimise else 0
-    version = ".".join(map(str, llvm.llvm_version_info))
-    key = cache.key_of("machine code", identity, chosen.cpu, chosen.features, version, f"{optimise} {chosen_effort}")
+    key = _key(identity, optimise, chosen_effort)
     kept = cache.recall(key)
     if kept is None:
         text = write()
@@ -49,6 +47,17 @@ def compile_lazily(
             kept = apart(object_of, text, optimise, chosen_effort)
         cache.keep(key, kept)
     return _load(kept)
+
+
+def recall(identity: str | bytes) -> Code | None:
+    """What :func:`compile_lazily` has made without optimising, if the cache still has it."""
+    kept = cache.recall(_key(identity, False, 0))
+    return None if kept is None else _load(kept)
+
+
+def _key(identity: str | bytes, optimise: bool, effort: int) -> str:
+    chosen, version = machine(), ".".join(map(str, llvm.llvm_version_info))
+    return cache.key_of("machine code", identity, chosen.cpu, chosen.features, version, f"{optimise} {effort}")
 
 
 def understands(text: str) -> bool:

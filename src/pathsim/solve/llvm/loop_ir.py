@@ -107,6 +107,25 @@ class Loops(Function):
         self.lines += [f"br label %test{number}", f"after{number}:"]
         self._block = f"after{number}"
 
+    def folded(self, first: str, last: str, step: int, start: str, body: Callable[[str, str], str]) -> str:
+        """A vector that ``body(i, vector)`` makes of itself for every i from ``first`` on until it reaches ``last``."""
+        number = self._new_block()
+        i, total, before = f"%i{number}", f"%total{number}", self._block
+        self.lines += [f"br label %test{number}", f"test{number}:"]
+        head = len(self.lines)
+        self.lines.append("")  # phi nodes, known once the body is written
+        more = self.emit(f"icmp ne i64 {i}, {last}")
+        self.lines += [f"br i1 {more}, label %loop{number}, label %after{number}", f"loop{number}:"]
+        self._block = f"loop{number}"
+        result = body(i, total)
+        self.lines.append(f"{i}n = add nsw i64 {i}, {step}")
+        phis = [f"{i} = phi i64 [ {first}, %{before} ], [ {i}n, %{self._block} ]"]
+        phis.append(f"{total} = phi {VECTOR} [ {start}, %{before} ], [ {result}, %{self._block} ]")
+        self.lines[head] = "\n".join(phis)
+        self.lines += [f"br label %test{number}", f"after{number}:"]
+        self._block = f"after{number}"
+        return total
+
     def when(self, condition: str, body: Callable[[], None]) -> None:
         """Carry out ``body`` where ``condition`` holds."""
         number = self._new_block()

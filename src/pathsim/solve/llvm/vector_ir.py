@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from ..equations.graph import BOOLEAN, Graph
 from .machine import machine
@@ -17,10 +18,12 @@ LANES = machine().lanes
 VECTOR = f"<{LANES} x double>"
 MASK = f"<{LANES} x i1>"
 ALIGN = 8 * LANES
+_TRUE = "<" + ", ".join(["i1 true"] * LANES) + ">"
 
 _INTRINSIC = {"sqrt": "sqrt", "abs": "fabs", "floor": "floor"}
-_OWN = ("exp", "log")  # vector code of our own, see vector_maths
-_COMPARE = {"lt": "olt", "le": "ole", "eq": "oeq"}
+_OWN = ("exp", "log", "pow")  # vector code of our own, see vector_maths
+_BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
+_COMPARE = {"lt": "olt", "le": "ole", "eq": "oeq", "ge": "oge"}
 
 
 def double(value: float) -> str:
@@ -31,6 +34,29 @@ def double(value: float) -> str:
 def splat(value: float) -> str:
     """``value`` in every lane."""
     return f"splat (double {double(value)})"
+
+
+V = TypeVar("V")
+
+
+class Sink(Protocol[V]):
+    """Where straight-line code on vectors goes, operation by operation: IR (:class:`Function`), or the tables of
+    :mod:`.tables`. ``V`` is what stands for a value; truth values are values of their own."""
+
+    def load(self, array: str, index: int, /) -> V: ...
+    def store(self, array: str, index: int, value: V, /) -> None: ...
+    def constant(self, number: float, /) -> V: ...
+    def binary(self, op: str, a: V, b: V, /) -> V: ...
+    def negative(self, a: V, /) -> V: ...
+    def multiply_add(self, a: V, b: V, c: V, /) -> V: ...
+    def intrinsic(self, name: str, /, *args: V) -> V: ...
+    def own(self, name: str, /, *args: V) -> V: ...
+    def library(self, name: str, a: V, /) -> V: ...
+    def compare(self, kind: str, a: V, b: V, /) -> V: ...
+    def logic(self, kind: str, /, *args: V) -> V: ...
+    def select(self, condition: V, a: V, b: V, /) -> V: ...
+    def truth(self, number: V, /) -> V: ...
+    def number(self, truth: V, /) -> V: ...
 
 
 class Function:
@@ -96,6 +122,28 @@ class Function:
             result = self.emit(f"insertelement {VECTOR} {result}, double {value}, i32 {lane}")
         return result
 
+    def constant(self, number: float) -> str:
+        return splat(number)
+
+    def compare(self, kind: str, a: str, b: str) -> str:
+        """``lt``, ``le``, ``eq`` or ``ge``; false where one of both is no number."""
+        return self.emit(f"fcmp {_COMPARE[kind]} {VECTOR} {a}, {b}")
+
+    def logic(self, kind: str, *args: str) -> str:
+        """``and``, ``or``, ``not`` of truth values."""
+        return self.emit(f"xor {MASK} {args[0]}, {_TRUE}" if kind == "not" else f"{kind} {MASK} {args[0]}, {args[1]}")
+
+    def select(self, condition: str, a: str, b: str) -> str:
+        return self.emit(f"select {MASK} {condition}, {VECTOR} {a}, {VECTOR} {b}")
+
+    def truth(self, number: str) -> str:
+        """Whether a number is not zero."""
+        return self.emit(f"fcmp une {VECTOR} {number}, {splat(0.0)}")
+
+    def number(self, truth: str) -> str:
+        """1 where a truth value holds, else 0."""
+        return self.emit(f"uitofp {MASK} {truth} to {VECTOR}")
+
     def text(self) -> str:
         return "\n".join([*self.lines, "ret void", "}"])
 
@@ -109,15 +157,15 @@ def join_module(parts: Sequence[str], declarations: set[str]) -> str:
     return "\n".join([line for line in lines if not line.startswith("declare")] + kept) + "\n"
 
 
-ReadLeaf = Callable[[Function, str, int], str]
+ReadLeaf = Callable[[Sink[V], str, int], V]
 """How a leaf is read: ``read(function, kind, index)`` for state ``x``, parameter ``p`` or time ``t``."""
 
 
 def write_nodes(
-    function: Function,
+    function: Sink[V],
     graph: Graph,
     outputs: Sequence[tuple[str, int, int]],
-    read: ReadLeaf,
+    read: ReadLeaf[V],
     hoisted: Mapping[int, int] | None = None,
     accumulate: bool = False,
 ) -> None:
@@ -128,16 +176,16 @@ def write_nodes(
     _NodeWriter(function, graph, read, hoisted or {}).write(outputs, accumulate)
 
 
-class _NodeWriter:
+class _NodeWriter(Generic[V]):
     """Sums are written as chains of multiply-adds: a product that is only ever added somewhere is never computed on
     its own, but fused into each sum it enters."""
 
-    def __init__(self, function: Function, graph: Graph, read: ReadLeaf, hoisted: Mapping[int, int]) -> None:
+    def __init__(self, function: Sink[V], graph: Graph, read: ReadLeaf[V], hoisted: Mapping[int, int]) -> None:
         self.f = function
         self.graph = graph
         self.read = read
         self.hoisted = hoisted
-        self.values: dict[int, str] = {}
+        self.values: dict[int, V] = {}
         self.fused: set[int] = set()
 
     def write(self, outputs: Sequence[tuple[str, int, int]], accumulate: bool) -> None:
@@ -165,7 +213,7 @@ class _NodeWriter:
     def _store(self, array: str, index: int, node: int) -> None:
         value = self.values[node]
         if self.graph.op(node) in BOOLEAN:
-            value = self.f.emit(f"uitofp {MASK} {value} to {VECTOR}")
+            value = self.f.number(value)
         self.f.store(array, index, value)
 
     def _uses(self, order: Sequence[int]) -> dict[int, int]:
@@ -227,28 +275,28 @@ class _NodeWriter:
     def _is_product(self, node: int) -> bool:
         return self.graph.op(node) == "mul" and node not in self.hoisted
 
-    def _add_up(self, terms: Sequence[tuple[bool, int]], total: str) -> str:
+    def _add_up(self, terms: Sequence[tuple[bool, int]], total: V) -> V:
         for negative, term in terms:
             total = self._add(total, negative, term)
         return total
 
-    def _add(self, total: str, negative: bool, term: int) -> str:
+    def _add(self, total: V, negative: bool, term: int) -> V:
         """total + term or total - term."""
         if term not in self.fused:
             return self.f.binary("fsub" if negative else "fadd", total, self.values[term])
         a, b = (self.values[child] for child in self.graph.args(term))
         return self.f.multiply_add(self.f.negative(a) if negative else a, b, total)
 
-    def _value(self, node: int) -> str:
+    def _value(self, node: int) -> V:
         graph, f = self.graph, self.f
         op = graph.op(node)
         if node in self.hoisted:
             value = f.load("k", self.hoisted[node])
-            return f.emit(f"fcmp une {VECTOR} {value}, {splat(0.0)}") if op in BOOLEAN else value
+            return f.truth(value) if op in BOOLEAN else value
         if op == "const":
             number = graph.value(node)
             assert number is not None
-            return splat(number)
+            return f.constant(number)
         if op == "t":
             return self.read(f, "t", 0)
         if op in ("x", "p"):
@@ -257,9 +305,24 @@ class _NodeWriter:
         if op in ("add", "sub") and not self.fused.isdisjoint(args):
             return self._fused_sum(op, args)
         values = [self._materialised(child) for child in args]
-        return _OPERATIONS[op](f, values) if op in _OPERATIONS else _function(f, op, values[0])
+        if op in _BINARY:
+            return f.binary(_BINARY[op], values[0], values[1])
+        if op in ("lt", "le", "eq"):
+            return f.compare(op, values[0], values[1])
+        if op in BOOLEAN:
+            return f.logic(op, *values)
+        match op:
+            case "neg":
+                return f.negative(values[0])
+            case "rcp":
+                return f.binary("fdiv", f.constant(1.0), values[0])
+            case "sel":
+                return f.select(values[0], values[1], values[2])
+        if op in _INTRINSIC:
+            return f.intrinsic(_INTRINSIC[op], values[0])
+        return f.own(op, *values) if op in _OWN else f.library(op, values[0])
 
-    def _fused_sum(self, op: str, args: Sequence[int]) -> str:
+    def _fused_sum(self, op: str, args: Sequence[int]) -> V:
         first, second = args
         if second in self.fused and not (first in self.fused and op == "sub"):
             return self._add(self._materialised(first), op == "sub", second)
@@ -268,38 +331,9 @@ class _NodeWriter:
         a, b = (self.values[child] for child in self.graph.args(first))
         return self.f.multiply_add(a, b, self.f.negative(self._materialised(second)))
 
-    def _materialised(self, node: int) -> str:
+    def _materialised(self, node: int) -> V:
         """The value of a node, computing a product on the spot where a sum of two products needs one of them."""
         if node not in self.values:
             a, b = (self.values[child] for child in self.graph.args(node))
             self.values[node] = self.f.binary("fmul", a, b)
         return self.values[node]
-
-
-def _function(function: Function, op: str, a: str) -> str:
-    if op in _INTRINSIC:
-        return function.intrinsic(_INTRINSIC[op], a)
-    return function.own(op, a) if op in _OWN else function.library(op, a)
-
-
-def _compare(op: str) -> Callable[[Function, list[str]], str]:
-    return lambda f, a: f.emit(f"fcmp {_COMPARE[op]} {VECTOR} {a[0]}, {a[1]}")
-
-
-_TRUE = "<" + ", ".join(["i1 true"] * LANES) + ">"
-_OPERATIONS: dict[str, Callable[[Function, list[str]], str]] = {
-    "add": lambda f, a: f.binary("fadd", a[0], a[1]),
-    "sub": lambda f, a: f.binary("fsub", a[0], a[1]),
-    "mul": lambda f, a: f.binary("fmul", a[0], a[1]),
-    "neg": lambda f, a: f.negative(a[0]),
-    "div": lambda f, a: f.binary("fdiv", a[0], a[1]),
-    "rcp": lambda f, a: f.binary("fdiv", splat(1.0), a[0]),
-    "pow": lambda f, a: f.own("pow", a[0], a[1]),
-    "sel": lambda f, a: f.emit(f"select {MASK} {a[0]}, {VECTOR} {a[1]}, {VECTOR} {a[2]}"),
-    "lt": _compare("lt"),
-    "le": _compare("le"),
-    "eq": _compare("eq"),
-    "and": lambda f, a: f.emit(f"and {MASK} {a[0]}, {a[1]}"),
-    "or": lambda f, a: f.emit(f"or {MASK} {a[0]}, {a[1]}"),
-    "not": lambda f, a: f.emit(f"xor {MASK} {a[0]}, {_TRUE}"),
-}

@@ -1,4 +1,4 @@
-"""Factorisation driven by index tables, for models whose straight-line code would take long to compile.
+"""Factorisation and solution driven by index tables, for models whose straight-line code would take long to compile.
 
 Row by row (up-looking): the row is spread into a dense work vector that stays in the first-level cache, every earlier
 pivot row it meets is subtracted, and the result is stored packed. Neighbouring pivots whose rows have the same columns
@@ -118,6 +118,31 @@ def table_factor(fused: bool) -> Function:
             f.when(matches, lambda known=known: _subtract_panel(f, table, k, entry, known))  # type: ignore[misc]
 
     f.count_loop("0", table.rows, row)
+    return f
+
+
+def table_solve(fused: bool) -> Function:
+    """``table_solve(A, b, lu)``."""
+    f = Loops("table_solve", ("A", "b", "lu"), "", fused)
+    table = _Tables(f)
+    shift = LANES.bit_length() - 1
+
+    def term(e: str, total: str) -> str:
+        column = table("column", f.emit(f"lshr i64 {e}, {shift}"))
+        return f.multiply_add(f.read(f.at("%A", e)), f.read(f.at("%b", column)), total)
+
+    def forward(i: str) -> None:
+        place = f.vector_at("%b", i)
+        f.write(place, f.folded(table("start", i), table("diagonal", i), LANES, f.read(place), term))
+
+    def backward(i: str) -> None:
+        place, middle = f.vector_at("%b", i), table("diagonal", i)
+        last = f.emit(f"sub i64 {table('start', table.after(i))}, {LANES}")
+        scaled = f.binary("fmul", f.read(place), f.read(f.at("%A", middle)))
+        f.write(place, f.folded(last, middle, -LANES, scaled, term))
+
+    f.count_loop("0", table.rows, forward)
+    f.count_loop(f.emit(f"sub i64 {table.rows}, 1"), "-1", backward, down=True)
     return f
 
 

@@ -14,7 +14,7 @@ from ..llvm.loop_ir import Loops
 from ..llvm.one_step import POINTERS, commit, control, dense, entry, nothing_to_note, refused, scaled_error, spread
 from ..llvm.vector_ir import Function, join_module, splat
 from ..llvm.vector_maths import rough_definitions
-from .factorisation import table_factor
+from .factorisation import table_factor, table_solve
 from .records import RECORD_ARGUMENTS, note_attempt
 from .tableau import Tableau
 
@@ -31,6 +31,7 @@ def step_module(T: Tableau, fused: bool) -> str:
         _prepare_dense(T, fused),
         dense(len(T.H), fused),
         table_factor(fused),
+        table_solve(fused),
     ]
     return join_module(
         [rough_definitions(fused), *(function.text() for function in functions)],

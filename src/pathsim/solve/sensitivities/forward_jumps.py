@@ -106,7 +106,7 @@ class JumpSensitivities:
         """The first lane of a borrowed workspace at this time, state (elimination order) and parameters."""
         engine = self.engine
         code = engine.addresses(engine.output_code(()))
-        with engine.workspaces.lent(0) as memory:
+        with engine.lent(()) as memory:
             at, F = memory.layout, memory.F
             F[T, 0] = t
             F[at.y : at.y + len(x), 0] = x

@@ -6,14 +6,14 @@ import threading
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
 from ..integrate.batch import Rows, Visit, at_rest, engine_of
-from ..integrate.engine import Engine, arrange, loop_of, no_progress, settings_of, to_the_end
+from ..integrate.engine import Engine, loop_in, no_progress, settings_of, to_the_end
 from ..integrate.recorder import (
     CALLS,
     JUMPS,
@@ -248,23 +248,14 @@ def _record(
     if not len(settings):
         return 0
     until_steady = bool(tolerances[UNTIL_STEADY])
-    with engine.workspaces.lent(len(nodes)) as memory:
-        ready = arrange(engine, memory, nodes, engine.functions_for(len(settings)), until_steady)
-        progress = no_progress()
-        job = Job(
-            engine.system.defaults,
-            columns,
-            settings,
-            starts,
-            ready.sources,
-            grid,
-            tolerances,
-            progress,
-            0,
-            len(settings),
-        )
-        to_the_end(loop_of(engine, ready, job, results, tape), progress)
-    return ready.at.most_pending
+    progress, nothing = no_progress(), np.empty(0, dtype=np.int64)
+    own = (columns, settings, starts, nothing, grid, tolerances, progress, 0, len(settings))
+    job = Job(engine.system.defaults, *own)
+    engine.serve(len(settings))
+    with engine.lent(nodes) as memory:
+        prepare = partial(loop_in, engine, memory, nodes, job, results, tape, until_steady)
+        to_the_end(engine, prepare, progress)
+        return memory.layout.most_pending
 
 
 def _rows(system: System, results: Results, order: IntArray) -> Rows:
