@@ -27,6 +27,7 @@ SLOW = (
     "cli/test_patients.py",
     "cli/test_petab.py",
     "cli/test_streams.py",
+    "cli/test_workers.py::test_a_study",
     "cli/test_xenograft.py",
     "exchange/test_treated_lines.py::test_copasi",
     "estimation/test_blots.py",

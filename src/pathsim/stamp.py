@@ -30,7 +30,8 @@ SUFFIX = ".stamp.json"
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """``model``: its id, with ``@version`` where it is bundled; ``model_hash`` of its content; ``date``: the day, UTC.
+    """``model``: its id, with ``@version`` where it is bundled; ``model_hash`` of its content; ``date``: the day, UTC;
+    ``results``: ``"within tolerance"`` where more than one processor was allowed to make them.
 
     What does not apply is empty.
     """
@@ -40,6 +41,7 @@ class Stamp:
     model_hash: str
     command: str
     date: str
+    results: str = ""
 
     def facts(self) -> dict[str, str]:
         """What is not empty, by name."""
@@ -49,7 +51,8 @@ class Stamp:
         """All of it on one line."""
         made = f"pathsim {self.pathsim}"
         model = f"{self.model} ({self.model_hash})" if self.model else ""
-        return "; ".join(part for part in (made, model, self.command, self.date) if part)
+        results = f"results {self.results}" if self.results else ""
+        return "; ".join(part for part in (made, model, self.command, self.date, results) if part)
 
     def write_beside(self, path: str | Path) -> None:
         """Write the stamp of the table in ``path`` into a file beside it."""
@@ -66,14 +69,14 @@ class Stamp:
         return {"Software": made, "Description": self.sentence(), "Creation Time": self.date}
 
 
-def stamp_of(model: Model | None = None, command: Sequence[str] = ()) -> Stamp:
-    """The stamp of what is made now, of ``model`` and by the words of ``command``.
+def stamp_of(model: Model | None = None, command: Sequence[str] = (), results: str = "") -> Stamp:
+    """The stamp of what is made now, of ``model`` and by the words of ``command``, and how far its ``results`` agree.
 
     Raises :class:`InputError` where ``SOURCE_DATE_EPOCH`` is no number of seconds.
     """
     name = "" if model is None else label(model)
     digest = "" if model is None else content_hash(model)
-    return Stamp(__version__, name, digest, join(command), today())
+    return Stamp(__version__, name, digest, join(command), today(), results)
 
 
 def label(model: Model) -> str:

@@ -16,7 +16,6 @@ import argparse
 import hashlib
 import os
 import pickle
-import platform
 import queue
 import struct
 import subprocess
@@ -28,12 +27,12 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import IO, Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import IO, Any, Literal, Protocol, TypeAlias, TypeVar
 
-from . import __version__
 from .checked import checked
 from .errors import InputError, PathsimError, SimulationError
 from .linear_algebra import one_thread
+from .made_on import Identity, identity
 from .progress import bar, quiet
 from .threads import StoppedError, processors, threads, undivided
 
@@ -70,13 +69,17 @@ Result = TypeVar("Result")
 
 
 @checked
-def spread(run: Callable[[Any], Result], items: Sequence[Any], workers: Workers = None) -> list[Result]:
+def spread(
+    run: Callable[[Any], Result], items: Sequence[Any], workers: Workers = None, *, any_processor: bool = False
+) -> list[Result]:
     """``run(item)`` for each of the ``items``, in their order: any study over seeds, lines or files.
 
     Args:
         run: a function; what it needs travels with it, so that it may be a lambda or one of a notebook.
         workers: a number of processes, the address of a Dask scheduler (``"tcp://host:8786"``), a Dask client, or any
             ``concurrent.futures.Executor``. Results do not depend on it.
+        any_processor: whether workers may have another processor than there is here; results then agree within
+            tolerances instead of to the bit.
 
     Raises:
         InputError: no worker answers, or one has another version of pathsim or another processor. Whatever ``run``
@@ -88,27 +91,49 @@ def spread(run: Callable[[Any], Result], items: Sequence[Any], workers: Workers 
     tasks = list(items)
     with bar("tasks", len(tasks)) as further:
         found: dict[int, Result] = {}
-        for place, result in finished(run, tasks, workers):
+        for place, result in finished(run, tasks, workers, any_processor):
             found[place] = result
             further()
     return [found[place] for place in range(len(tasks))]
 
 
-def finished(job: Callable[[Task], Result], tasks: Sequence[Task], workers: Workers) -> Iterator[tuple[int, Result]]:
+def finished(
+    job: Callable[[Task], Result], tasks: Sequence[Task], workers: Workers, any_processor: bool = False
+) -> Iterator[tuple[int, Result]]:
     """The place of each task and ``job(task)``, in the order they finish; with one worker here, one after another.
 
     Whatever ends the iteration (an error, Ctrl-C) ends what is still under way. Raises as :func:`spread`.
     """
-    with crew(workers, len(tasks)) as hands:
+    with crew(workers, len(tasks), any_processor) as hands:
         yield from hands.finished(job, tasks)
 
 
+def side_by_side(
+    studies: Sequence[Callable[[int | None], Result]], workers: Workers, any_processor: bool = False
+) -> Iterator[tuple[int, Result]]:
+    """The place of each study and what it finds, as they finish: done here, one after another, or by workers elsewhere,
+    who take one each. A study is a function of the number of its threads."""
+    if workers is None or isinstance(workers, int):
+        for place, study in enumerate(studies):
+            yield place, study(workers)
+    else:
+        yield from finished(_one_thread, studies, workers, any_processor)
+
+
+def _one_thread(study: Callable[[int | None], Result]) -> Result:
+    return study(1)
+
+
 def in_blocks(
-    job: Callable[[Sequence[int]], Iterator[Result]], numbers: Sequence[int], workers: Workers, most: int
+    job: Callable[[Sequence[int]], Iterator[Result]],
+    numbers: Sequence[int],
+    workers: Workers,
+    most: int,
+    any_processor: bool = False,
 ) -> Iterator[Result]:
     """What ``job(numbers)`` gives, in the order it comes: of all numbers with one worker here, else of ``most`` at a
     time, or fewer where they would not be enough for all."""
-    with crew(workers, len(numbers)) as hands:
+    with crew(workers, len(numbers), any_processor) as hands:
         if isinstance(hands, _Here):
             yield from job(numbers)
             return
@@ -140,19 +165,25 @@ class Crew(Protocol):
 
 
 @contextmanager
-def crew(workers: Workers, tasks: int) -> Iterator[Crew]:
-    """Those whom ``workers`` names, for as long as the block runs and for ``tasks`` at a time at most."""
+def crew(workers: Workers, tasks: int, any_processor: bool = False) -> Iterator[Crew]:
+    """Those whom ``workers`` names, for as long as the block runs and for ``tasks`` at a time at most; those elsewhere
+    may have ``any_processor``, or only the one that there is here."""
     if workers is None or isinstance(workers, int):
         count = min(processors(workers), tasks)
         with nullcontext(_Here()) if count <= 1 else _processes(count, workers is None) as own:
             yield own
     elif isinstance(workers, Executor):
-        yield _Spread(_Remote(workers))
+        yield _Spread(_Remote(workers, _asked(any_processor)))
     elif isinstance(workers, str):
         with connect(workers) as client:
-            yield _Spread(_Remote(client.get_executor(pure=False), client))
+            yield _Spread(_Remote(client.get_executor(pure=False), _asked(any_processor), client))
     else:
-        yield _Spread(_Remote(workers.get_executor(pure=False), workers))
+        yield _Spread(_Remote(workers.get_executor(pure=False), _asked(any_processor), workers))
+
+
+def _asked(any_processor: bool) -> Identity:
+    """What a worker elsewhere must be."""
+    return identity().on_any_processor() if any_processor else identity()
 
 
 def connect(address: str) -> Any:
@@ -185,47 +216,7 @@ def add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dask", default=None, metavar="ADDRESS", help="of the scheduler of a Dask cluster instead")
 
 
-# ------------------------------------------------------------------------------------------------------ who they are
-
-
-class Identity(NamedTuple):
-    """What results depend on beside the job: versions, and the processor that code is made for."""
-
-    pathsim: str
-    python: str
-    processor: str
-    features: str
-
-    def difference(self, other: Identity) -> str:
-        """In what a worker is another, in words; empty where it is not."""
-        if self.pathsim != other.pathsim:
-            return f"runs pathsim {other.pathsim}, this is {self.pathsim}; install one version on all machines"
-        if self.python != other.python:
-            return f"runs Python {other.python}, this is {self.python}; use one version on all machines"
-        if self[2:] != other[2:]:
-            same = self.processor == other.processor
-            detail = "with other features" if same else f"({other.processor}, here {self.processor})"
-            return (
-                f"has another processor {detail}, whose results could differ in the last digits; set PATHSIM_CPU to "
-                "one that all have (x86-64-v3) on all machines"
-            )
-        return ""
-
-
-@cache
-def identity() -> Identity:
-    """That of this process."""
-    from .solve.llvm.machine import machine
-
-    own = machine()
-    features = ",".join(sorted(own.features.split(",")))
-    return Identity(
-        __version__,
-        ".".join(platform.python_version_tuple()[:2]),
-        own.cpu,
-        hashlib.sha256(features.encode()).hexdigest()[:12],
-    )
-
+# ------------------------------------------------------------------------------------------------------ what they do
 
 Answer = tuple[Literal["done", "sent", "failed", "unknown", "other"], Any]
 """Of a worker: the result, or as it is sent (pickled), an error, that it does not know the job yet, or that it is
@@ -235,7 +226,7 @@ another (and which)."""
 def work(asked: Sequence[str], key: str, package: bytes | None, task: bytes) -> Answer:
     """Do a task of the job ``key``, which travels as ``package`` when a worker does not know it."""
     here = identity()
-    if tuple(asked) != here:
+    if not Identity.of(asked).suits(here):
         return "other", tuple(here)
     known = _known().jobs
     if key not in known:
@@ -378,7 +369,7 @@ class _Spread:
                     elif kind == "failed":
                         raise found
                     elif kind == "other":
-                        raise InputError(f"a worker {identity().difference(Identity(*found))}")
+                        raise InputError(f"a worker {identity().difference(Identity.of(found))}")
                     else:
                         running[self.place.submit(own, tasks[number], True)] = number
         finally:
@@ -418,6 +409,7 @@ class _Remote:
     """An executor; that of a Dask client where there is one."""
 
     executor: Executor
+    asked: Identity
     client: Any = None
 
     @property
@@ -429,7 +421,7 @@ class _Remote:
     def submit(self, job: _Job, task: Any, whole: bool) -> Future[Answer]:
         try:
             return self.executor.submit(
-                work, tuple(identity()), job.key, job.package if whole else None, _pickled(task)
+                work, tuple(self.asked), job.key, job.package if whole else None, _pickled(task)
             )
         except (RuntimeError, OSError) as error:
             raise SimulationError(f"the executor takes no tasks ({error})") from None

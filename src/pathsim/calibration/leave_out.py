@@ -30,6 +30,7 @@ from ..experiments.readings import Reading, take_readings
 from ..files import read_toml, write_whole
 from ..lab import Library, default_library
 from ..lab.protocols import protocols
+from ..made_on import go_on_in
 from ..model import Model, load_model, models_folder
 from ..stats import growth_rate
 from ..workers import Workers, add_workers, chosen, finished
@@ -170,11 +171,17 @@ def blot_errors(problem: Problem, theta: FloatArray, targets: Targets, line: str
 
 
 def leave_out(
-    data: Path, folder: Path, lines: Sequence[str] = (), keep_blots: bool = False, workers: Workers = None
+    data: Path,
+    folder: Path,
+    lines: Sequence[str] = (),
+    keep_blots: bool = False,
+    workers: Workers = None,
+    any_processor: bool = False,
 ) -> pd.DataFrame:
     """Fit without each line in turn and predict it; write what the module says into ``folder``; the summary.
 
-    Raises :class:`InputError` for a line that is not in the panel, and for tables that are missing.
+    Raises :class:`InputError` for a line that is not in the panel, for tables that are missing, and for a folder that
+    was made on another processor unless it may be ``any_processor``.
     """
     config = models_folder() / "calibration.toml"
     model, library = load_model("pi3k_mapk"), default_library()
@@ -190,10 +197,11 @@ def leave_out(
             line = str(entry["cell_line"])
             own[line] = Doubling(-1, line, targets.line_constant, float(entry["doubling_h"]))
     folder.mkdir(parents=True, exist_ok=True)
+    go_on_in(folder, any((folder / f"{name}.json").is_file() for name in all_lines), any_processor)
     missing = [name for name in lines or all_lines if not (folder / f"{name}.json").is_file()]
     whole = whole_problem(model, library, targets)
     job = LeftOut(model, library, targets, whole, panel, own, keep_blots)
-    for done, (place, (result, told)) in enumerate(finished(job, missing, workers), 1):
+    for done, (place, (result, told)) in enumerate(finished(job, missing, workers, any_processor), 1):
         write_whole(folder / f"{missing[place]}.json", json.dumps(result, indent=1))
         _say(f"{done} of {len(missing)}: {told}")
     left = [name for name in all_lines if not (folder / f"{name}.json").is_file()]
@@ -318,10 +326,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--lines", nargs="+", default=(), help="lines of the panel to leave out; all unless given")
     parser.add_argument("--keep-blots", action="store_true", help="leave only the growth of the line out")
     add_workers(parser)
+    parser.add_argument("--any-processor", action="store_true", help="let results agree within tolerances only")
     options = parser.parse_args(arguments)
     try:
         workers = chosen(options.workers, options.dask)
-        summary = leave_out(options.data, options.folder, options.lines, options.keep_blots, workers)
+        asked = (options.data, options.folder, options.lines, options.keep_blots)
+        summary = leave_out(*asked, workers, options.any_processor)
     except PathsimError as error:
         sys.exit(f"pathsim: {error}")
     print(summary.to_string(index=False, float_format="{:.3f}".format))

@@ -168,6 +168,14 @@ Dask = Annotated[
     str | None,
     typer.Option("--dask", metavar="ADDRESS", help="Let the workers of this Dask scheduler do it (tcp://host:8786)."),
 ]
+AnyProcessor = Annotated[
+    bool,
+    typer.Option(
+        "--any-processor",
+        help="Go on where another processor began, with workers of any: results then agree within tolerances, not to "
+        "the bit, and are marked so.",
+    ),
+]
 Ensemble = Annotated[
     str | None,
     typer.Option(
@@ -478,9 +486,11 @@ def deliver(
     if folder is None:
         send(text)
         return
+    from ..made_on import mark_in
+
     path = os.path.join(folder, f"{name}.{'json' if as_json else 'csv'}")
     write_whole(path, text)
-    stamp(model).write_beside(path)
+    stamp(model, mark_in(folder)).write_beside(path)
     note(f"wrote {path}", quiet)
 
 
@@ -513,11 +523,11 @@ def json_text(table: Any) -> str:
     return rows_as_json([dict(zip(names, row, strict=True)) for row in rows])
 
 
-def stamp(model: OpenModel | str | None = None) -> Stamp:
-    """The stamp of what the command that is being run makes of a model."""
+def stamp(model: OpenModel | str | None = None, results: str = "") -> Stamp:
+    """The stamp of what the command that is being run makes of a model, and how far its ``results`` agree."""
     from ..stamp import stamp_of
 
-    return stamp_of(opened(model), COMMAND.get())
+    return stamp_of(opened(model), COMMAND.get(), results)
 
 
 def opened(model: OpenModel | str | None) -> OpenModel | None:

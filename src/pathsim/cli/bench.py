@@ -144,13 +144,15 @@ class Bench:
         workers: Workers = None,
     ) -> Intervals[Study]:
         """A study of cell lines, under parameter sets where there are any, which ``workers`` share."""
-        from ..experiments.ensemble import on_lines, prediction_intervals
+        from ..experiments.ensemble import LEVEL, Intervals, on_lines, prediction_intervals
+        from ..workers import side_by_side
 
         study = on_lines(run, lines, self.under(sets))
         hands = 1 if workers is None else workers
-        if isinstance(workers, str) and len(sets) < 2:
-            cli.note("--dask: this is one study, which is done here; --ensemble makes many", quiet)
-        return prediction_intervals(study, sets or [{}], tell=lambda said: cli.note(said, quiet), workers=hands)
+        if len(sets) < 2:
+            ((_, best),) = side_by_side([lambda _: study(dict(*sets))], hands)
+            return Intervals((best,), (), LEVEL)
+        return prediction_intervals(study, sets, tell=lambda said: cli.note(said, quiet), workers=hands)
 
 
 def table_of(found: Intervals[pd.DataFrame]) -> pd.DataFrame:

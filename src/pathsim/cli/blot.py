@@ -77,7 +77,7 @@ def blot(
     lysed = times or given.times or "15 min"
     asked = (treatments, antibodies, lysed, replicates, BlotNoise() if noise else None, seed)
     named = cell_lines or given.cell_lines or standard.cell_lines
-    if plot is None and ensemble is None and data is None:
+    if plot is None and ensemble is None and data is None and dask is None:
         columns = blot_columns(opened, named, *asked, library=bench.library, workers=workers)
         cli.deliver(rows_of(columns), "blot", json, output, model=opened)
         return

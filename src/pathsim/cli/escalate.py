@@ -68,7 +68,7 @@ def escalate(
 
     def one(lines: Sequence[CellLine | str]) -> Escalation:
         own = isinstance(lines[0], str)
-        done = run(
+        return run(
             bench.opened,
             lines[0],
             drugs[0],
@@ -81,12 +81,13 @@ def escalate(
             workers=workers,
             progress=lambda sentence: cli.note(sentence, quiet or not own),
         )
-        if own:
-            carried = " + ".join(done.changes) or "no change"
-            cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}")
-        return done
 
-    studies = [bench.repeats(one, [line], sets, quiet, chosen(workers, dask)) for line in lines]
+    studies = []
+    for line in lines:
+        studies.append(bench.repeats(one, [line], sets, quiet, chosen(workers, dask)))
+        done = studies[-1].best
+        carried = " + ".join(done.changes) or "no change"
+        cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}")
     if plot is not None:
         from ..plot.escalation import draw_escalation
 

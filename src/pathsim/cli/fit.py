@@ -117,6 +117,7 @@ def fit(
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
     dask: cli.Dask = None,
+    any_processor: cli.AnyProcessor = False,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
     quiet: cli.Quiet = False,
@@ -166,6 +167,7 @@ def fit(
         optimiser=_optimiser(optimiser),
         folder=output,
         resume=resume,
+        any_processor=any_processor,
         report=report,
         watch=watch,
     )

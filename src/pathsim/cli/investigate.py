@@ -24,13 +24,17 @@ def investigate(
     bench: Bench = BENCH,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
+    any_processor: cli.AnyProcessor = False,
     quiet: cli.Quiet = False,
 ) -> None:
     """Make the line resistant, find out why, find what rescues it, test it in animals: one HTML page.
 
     Tables are written as steps finish; the same command again goes on where it stopped.
     """
+    from ..made_on import mark_in
     from ..plot.investigation import draw_investigation
+    from ..workers import chosen
     from ..workflow.investigate import Settings
     from ..workflow.investigate import investigate as run
     from ..workflow.report import write_report
@@ -44,7 +48,9 @@ def investigate(
         settings=Settings(cell_line, drug, start=steps.start, rules=steps.rules, sets=sets, mice=mice),
         tell=lambda sentence: cli.note(sentence, quiet),
         library=bench.library,
-        workers=workers,
+        workers=chosen(workers, dask),
+        any_processor=any_processor,
     )
-    path = write_report(found, draw_investigation(found), os.path.join(output, "report.html"), cli.stamp(bench.opened))
+    stamp = cli.stamp(bench.opened, mark_in(output))
+    path = write_report(found, draw_investigation(found), os.path.join(output, "report.html"), stamp)
     cli.note(f"wrote {path}", quiet)

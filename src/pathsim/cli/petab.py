@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..estimation.problem import Evaluation
 
 from ..files import write_whole
 from . import app as cli
@@ -25,6 +30,7 @@ def petab(
     atol: Annotated[float, typer.Option("--atol", help="Absolute tolerance.")] = 1e-14,
     plot: cli.Plot = None,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
 ) -> None:
@@ -34,19 +40,26 @@ def petab(
     from ..errors import SimulationError
     from ..petab import load
     from ..solve import Rosenbrock
+    from ..workers import chosen, side_by_side
 
     loaded = load(problem, Rosenbrock(rtol=rtol, atol=atol), workers)
     theta = loaded.on_scale(cli.settings(changes or []))
-    evaluation = loaded.evaluate(theta)
-    if simulate is not None:
-        write_whole(simulate, loaded.simulate(theta).to_csv(sep="\t", index=False))
+
+    def run(_: int | None) -> tuple[Evaluation, pd.DataFrame | None, pd.DataFrame | None]:
+        evaluation = loaded.evaluate(theta)
+        drawn = loaded.agreement(theta) if plot is not None and not evaluation.failure else None
+        return evaluation, loaded.simulate(theta) if simulate is not None else None, drawn
+
+    ((_, (evaluation, simulated, drawn)),) = side_by_side([run], chosen(workers, dask))
+    if simulate is not None and simulated is not None:
+        write_whole(simulate, simulated.to_csv(sep="\t", index=False))
         cli.note(f"wrote {simulate}")
     if evaluation.failure:
         raise SimulationError(evaluation.failure)
-    if plot is not None:
+    if plot is not None and drawn is not None:
         from ..plot import draw_agreement
 
-        cli.save_figure(draw_agreement(loaded.agreement(theta)), plot)
+        cli.save_figure(draw_agreement(drawn), plot)
     row = {
         "problem": problem,
         "log_likelihood": evaluation.log_likelihood,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import app as cli
 from .bench import BENCH, Bench, verb
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @verb()
@@ -38,6 +41,7 @@ def plate(
     bench: Bench = BENCH,
     seed: cli.Seed = 0,
     workers: cli.Workers = None,
+    dask: cli.Dask = None,
     plot: cli.Plot = None,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
@@ -48,20 +52,26 @@ def plate(
     Example: pathsim plate examples/plate.toml --plot plate.png
     """
     from ..assays.plate import run_plate
+    from ..assays.plate_map import read_plate_map
     from ..stats.noise import WellNoise
+    from ..workers import chosen, side_by_side
 
-    table = run_plate(
-        bench.opened,
-        map_file,
-        time,
-        readout,
-        cell_line=line,
-        replicates=replicates,
-        noise=WellNoise() if noise else None,
-        seed=seed,
-        library=bench.library,
-        workers=workers,
-    )
+    opened, library, asked = bench.opened, bench.library, read_plate_map(map_file, line)
+
+    def run(threads: int | None) -> pd.DataFrame:
+        return run_plate(
+            opened,
+            asked,
+            time,
+            readout,
+            replicates=replicates,
+            noise=WellNoise() if noise else None,
+            seed=seed,
+            library=library,
+            workers=threads,
+        )
+
+    ((_, table),) = side_by_side([run], chosen(workers, dask))
     if plot is not None:
         from ..plot import draw_plate
 

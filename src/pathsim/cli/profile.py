@@ -19,6 +19,7 @@ def profile(
     plot: cli.Plot = None,
     workers: cli.Workers = None,
     dask: cli.Dask = None,
+    any_processor: cli.AnyProcessor = False,
     output: cli.OutputFolder = None,
     json: cli.Json = False,
     quiet: cli.Quiet = False,
@@ -41,7 +42,8 @@ def profile(
         done.append(found.name)
         cli.note(f"profile {len(done)} of {count}: {found.name} is {found.verdict}", quiet)
 
-    profiles = compute(fit, only, level, chosen(workers, dask), folder=folder, report=report)
+    hands = chosen(workers, dask)
+    profiles = compute(fit, only, level, hands, folder=folder, any_processor=any_processor, report=report)
     better = max(p.better for p in profiles.profiles)
     if better > 0.1:
         cli.note(f"a profile found a likelihood {better:.2f} higher than the fit: run more starts", quiet)

@@ -55,6 +55,7 @@ def run(
         str | None, typer.Option("--shard", metavar="I/N", help="Only every N-th chunk, for one job of an array.")
     ] = None,
     dask: cli.Dask = None,
+    any_processor: cli.AnyProcessor = False,
     quiet: cli.Quiet = False,
 ) -> None:
     """Simulate every well of SPEC.toml into DIR, in chunks that appear whole; a stopped sweep goes on with --resume."""
@@ -64,7 +65,8 @@ def run(
     read = sweep.read_spec(spec)
     part = sweep.Shard.parse(shard) if shard is not None else None
     report = None if quiet else progress_line()
-    done = sweep.run(read, output, workers=chosen(workers, dask), resume=resume, shard=part, report=report)
+    hands = chosen(workers, dask)
+    done = sweep.run(read, output, workers=hands, resume=resume, shard=part, any_processor=any_processor, report=report)
     if not quiet:
         cli.note(
             f"{done.of_wells} wells in {_clock(done.seconds)}; {output} is complete"
@@ -83,14 +85,16 @@ def merge(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", callback=cli.new_file, help="The table: .csv or .parquet.")
     ],
+    any_processor: cli.AnyProcessor = False,
 ) -> None:
     """Join the chunks of a finished sweep into one table."""
     from .. import sweep
+    from ..made_on import all_made_on
 
     if not folders:
         raise InputError("name at least one folder of a sweep")
-    count = sweep.merge(folders, output)
-    cli.stamp().write_beside(output)
+    count = sweep.merge(folders, output, any_processor=any_processor)
+    cli.stamp(None, all_made_on(folders, any_processor).mark).write_beside(output)
     cli.note(f"wrote {output} from {count} chunks")
 
 

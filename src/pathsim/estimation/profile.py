@@ -24,6 +24,7 @@ from ..checked import checked
 from ..errors import InputError, raise_together, unknown
 from ..files import append_line, only_user
 from ..linear_algebra import one_thread
+from ..made_on import go_on_in
 from ..progress import bar
 from ..shown import Shown
 from ..stored_records import json_lines, record_of
@@ -31,7 +32,7 @@ from ..workers import Workers, finished
 from .objective import Derivatives, Objective
 from .optimise import Ledger, TrustRegion, minimise
 from .questions import alone
-from .result import Fit, fingerprint
+from .result import HEAD_FILE, Fit, fingerprint
 from .scales import values_of
 from .uncertainty import Ensemble
 
@@ -173,15 +174,16 @@ def profile(
     workers: Workers = None,
     *,
     folder: str | Path | None = None,
+    any_processor: bool = False,
     report: Callable[[Profile], None] | None = None,
 ) -> Profiles:
     """Profile likelihoods of ``parameters`` (default all), with confidence intervals of ``level``.
 
     With a ``folder``, profiles are appended to ``profiles.jsonl`` as they finish, and those already there are not
-    computed again. Results do not depend on ``workers`` (as of :func:`fit`).
+    computed again. Results do not depend on ``workers`` (as of :func:`fit`, as is ``any_processor``).
 
     Raises:
-        InputError: an unknown parameter, or a level outside (0, 1).
+        InputError: an unknown parameter, a level outside (0, 1), or a folder that was made on another processor.
 
     >>> table = ps.profile(fit, fit.names[:1], workers=1).table
     """
@@ -194,9 +196,11 @@ def profile(
     user = nullcontext() if folder is None else only_user(folder, "a fit or profile")
     with user, bar("profiles", len(names)) as further:
         path = None if folder is None else Path(folder) / PROFILES_FILE
+        if path is not None:
+            go_on_in(path.parent, path.exists() or (path.parent / HEAD_FILE).exists(), any_processor)
         done = {} if path is None else _read(path, key, fit.names)
         wanted = [fit.names.index(name) for name in names if name not in done]
-        for _, found in finished(job, wanted, workers):
+        for _, found in finished(job, wanted, workers, any_processor):
             done[found.name] = found
             further()
             if path is not None:

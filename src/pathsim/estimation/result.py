@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from ..arrays import FloatArray
 from ..checked import checked
 from ..errors import InputError
 from ..files import read_json, write_whole
+from ..made_on import MadeOn
 from ..shown import Shown
 from ..stored_records import json_lines, record_of
 from .inference_data import optima_of
@@ -57,10 +58,12 @@ class Start:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """A multi-start fit: ``starts`` in order of their value, best first, and the objective they belong to."""
+    """A multi-start fit: ``starts`` in order of their value, best first, their objective, and the processor they are
+    made on."""
 
     objective: Objective
     starts: tuple[Start, ...]
+    made_on: MadeOn = field(default_factory=MadeOn.here)
 
     def _shown(self) -> Shown:
         if not self.starts or not math.isfinite(self.starts[0].value):
@@ -160,15 +163,17 @@ class Fit:
         """
         objective = as_objective(problem)
         _refuse_others(head(self.objective), objective, "this fit is of")
-        return Fit(objective, self.starts)
+        return replace(self, objective=objective)
 
     def save(self, folder: str | Path) -> None:
-        """Write all that :func:`load_fit` needs: the problem, its starts and what identifies it (``problem.json``,
-        ``starts.jsonl``, ``fit.json``), and two tables to look at (``starts.csv``, ``best.csv``)."""
+        """Write all that :func:`load_fit` needs: the problem, its starts, what identifies it and the processor
+        (``problem.json``, ``starts.jsonl``, ``fit.json``, ``made_on.json``), and two tables to look at (``starts.csv``,
+        ``best.csv``)."""
         import pandas as pd
 
         target = Path(folder)
         write_head(target, self.objective)
+        self.made_on.write(target)
         lines = [line_of(start) for start in sorted(self.starts, key=lambda start: start.number)]
         write_whole(target / STARTS_FILE, "".join(lines))
         write_whole(target / "starts.csv", self.table.to_csv(index=False))
@@ -199,7 +204,7 @@ def load_fit(folder: str | Path, problem: Objective | Fittable | None = None) ->
     target = Path(folder)
     given = kept_problem(target) if problem is None else problem
     objective = SavedObjective.read(target) if given is None else as_objective(given)
-    return Fit(objective, ordered(read_starts(target, objective)))
+    return Fit(objective, ordered(read_starts(target, objective)), MadeOn.read(target) or MadeOn.unknown())
 
 
 @dataclass(frozen=True, eq=False)

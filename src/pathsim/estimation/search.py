@@ -24,6 +24,7 @@ from ..checked import checked
 from ..errors import InputError, SimulationError
 from ..files import append_line, only_user
 from ..linear_algebra import one_thread
+from ..made_on import MadeOn, go_on_in
 from ..names import listing
 from ..progress import bar
 from ..workers import Workers, in_blocks
@@ -81,6 +82,7 @@ def fit(
     restarts: int = 0,
     folder: str | Path | None = None,
     resume: bool = False,
+    any_processor: bool = False,
     report: Report | None = None,
     watch: Watch | None = None,
 ) -> Fit:
@@ -106,11 +108,14 @@ def fit(
             middle of the bounds: out of a valley without forgetting all it has taught. The best of them counts.
         folder: where results are appended as they finish.
         resume: go on from what ``folder`` holds, after any kill.
+        any_processor: go on where another processor began, and let workers have any: results then agree within
+            tolerances instead of to the bit, which ``folder`` says (``made_on.json``).
         report: called with each start as it finishes.
         watch: called with a line about how far a start has come, in the process that works on it.
 
     Raises:
-        InputError: a number that makes no sense, or a folder that holds another problem's fit or is being fitted in.
+        InputError: a number that makes no sense, or a folder that holds another problem's fit, was made on another
+            processor, or is being fitted in.
         SimulationError: no start point could be evaluated at all.
 
     >>> fit = ps.fit(problem, starts=2, workers=1)
@@ -122,16 +127,16 @@ def fit(
     search = optimiser or TrustRegion()
     job = Starts(objective, seed, search, candidates, tuple(populations), given, restarts, watch or _silent)
     with nullcontext() if folder is None else only_user(folder, "a fit"), bar("fit: starts", starts) as further:
-        done = _open_folder(objective, folder, resume)
+        done, made_on = _open_folder(objective, folder, resume, any_processor)
         wanted = [number for number in range(starts) if number not in {start.number for start in done}]
-        for finished in in_blocks(job, wanted, workers, job.at_once):
+        for finished in in_blocks(job, wanted, workers, job.at_once, any_processor):
             done.append(finished)
             further()
             if folder is not None:
                 append_line(Path(folder) / STARTS_FILE, line_of(finished))
             if report is not None:
                 report(finished)
-        result = Fit(objective, ordered([start for start in done if start.number < starts]))
+        result = Fit(objective, ordered([start for start in done if start.number < starts]), made_on)
         if not math.isfinite(result.starts[0].value):
             raise SimulationError(f"none of {starts} starts could be evaluated: {result.starts[0].message}")
         if folder is not None:
@@ -322,19 +327,23 @@ def _check(objective: Objective, starts: int, candidates: int) -> None:
         raise InputError("nothing is free: there is no parameter to fit")
 
 
-def _open_folder(objective: Objective, folder: str | Path | None, resume: bool) -> list[Start]:
+def _open_folder(
+    objective: Objective, folder: str | Path | None, resume: bool, any_processor: bool
+) -> tuple[list[Start], MadeOn]:
+    """What a folder holds, and on which processor it was and is made."""
     if folder is None:
         if resume:
             raise InputError("resume needs the folder to go on from")
-        return []
+        return [], MadeOn.here(any_processor)
     target = Path(folder)
     if resume and (target / HEAD_FILE).exists():
-        return read_starts(target, objective)
+        return read_starts(target, objective), go_on_in(target, True, any_processor)
     if (target / STARTS_FILE).exists():
         raise InputError(f"{target} already holds a fit; go on with resume, or use another folder")
     target.mkdir(parents=True, exist_ok=True)
+    made_on = go_on_in(target, False, any_processor)
     write_head(target, objective)
-    return []
+    return [], made_on
 
 
 __all__ = [

@@ -19,6 +19,7 @@ from typing import Any
 from .. import __version__
 from ..errors import InputError, raise_together
 from ..files import read_json, remove_partial, write_first, write_whole
+from ..made_on import MADE_ON_FILE, go_on_in
 from .chunk import Format
 from .spec import Spec
 
@@ -104,10 +105,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise InputError(f"{folder / MANIFEST}: not the manifest of a sweep: {error}") from None
 
 
-def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) -> list[int]:
+def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard, any_processor: bool = False) -> list[int]:
     """Make or take up a sweep folder; returns the chunks of ``shard`` still to do.
 
-    Raises :class:`InputError` when the folder holds another sweep, or this one and ``resume`` is not asked for.
+    Raises :class:`InputError` when the folder holds another sweep, or this one and ``resume`` is not asked for, or it
+    was made on another processor.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if os.path.exists(folder / MANIFEST):
@@ -127,6 +129,7 @@ def open_folder(folder: Path, manifest: Manifest, resume: bool, shard: Shard) ->
             f"{folder} holds {len(mine) - len(left)} of {len(mine)} chunks of this sweep; "
             "--resume continues it, or choose another folder"
         )
+    go_on_in(folder, os.path.exists(folder / MANIFEST), any_processor)
     if not os.path.exists(folder / MANIFEST):
         put(folder / MANIFEST, manifest.text().encode())
     _begin_checksums(folder, manifest)
@@ -200,7 +203,9 @@ def put(path: Path, content: bytes) -> None:
 
 def sweep_out(folder: Path, manifest: Manifest, chunks: list[int]) -> None:
     """Remove what killed runs left half-written of these chunks."""
-    remove_partial(folder, {MANIFEST, CHECKSUMS, *(chunk_path(folder, manifest, chunk).name for chunk in chunks)})
+    remove_partial(
+        folder, {MANIFEST, CHECKSUMS, MADE_ON_FILE, *(chunk_path(folder, manifest, chunk).name for chunk in chunks)}
+    )
 
 
 def _description(spec: Spec) -> str:

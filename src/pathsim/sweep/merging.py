@@ -9,16 +9,18 @@ from pathlib import Path
 from ..checked import checked
 from ..errors import InputError
 from ..files import whole_file
+from ..made_on import all_made_on
 from .chunk import Format
 from .folder import parts
 
 
 @checked
-def merge(folders: Sequence[str | Path], output: str | Path) -> int:
+def merge(folders: Sequence[str | Path], output: str | Path, *, any_processor: bool = False) -> int:
     """Write the whole table of a finished sweep to one file, in the order of its wells; returns the number of chunks.
 
     One chunk is in memory at a time. Raises :class:`InputError` when chunks are missing, folders belong to different
-    sweeps, or the ending of ``output`` is not that of the sweep's format.
+    sweeps, or were made on different processors and that is not allowed (``any_processor``), or the ending of
+    ``output`` is not that of the sweep's format.
 
     >>> ps.sweep.merge(["shard1", "shard2"], "whole")  # doctest: +SKIP
     """
@@ -26,6 +28,7 @@ def merge(folders: Sequence[str | Path], output: str | Path) -> int:
         raise InputError("name at least one folder of a sweep")
     target = Path(output)
     ((manifest, files),) = parts([Path(folder) for folder in folders])
+    all_made_on(folders, any_processor)
     if target.suffix != f".{manifest.format.value}":
         raise InputError(
             f"{target}: the chunks of this sweep are {manifest.format.value}; "

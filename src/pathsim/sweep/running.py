@@ -55,6 +55,7 @@ def run(
     workers: Workers = 1,
     resume: bool = False,
     shard: Shard | None = None,
+    any_processor: bool = False,
     report: Report | None = None,
 ) -> Progress:
     """Run a sweep, writing chunks into ``folder`` as they finish.
@@ -65,18 +66,20 @@ def run(
     Args:
         workers: a number of threads of this machine (None: one per processor), or who else works, as of
             :func:`pathsim.fit`; no files are shared with them: chunks are sent back and written here.
+        any_processor: as of :func:`pathsim.fit`.
 
     Raises:
-        InputError: ``folder`` holds another sweep, or this one without ``resume``; no scheduler answers.
+        InputError: ``folder`` holds another sweep, or this one without ``resume``, or was made on another processor;
+            no scheduler answers.
         SimulationError: the cluster was lost.
 
     >>> progress = ps.sweep.run(ps.sweep.read_spec("sweep.toml"), "out", workers=4, resume=True)  # doctest: +SKIP
     """
     here = workers is None or isinstance(workers, int)
-    with crew(1 if here else workers, spec.design.wells) as hands:
+    with crew(1 if here else workers, spec.design.wells, any_processor) as hands:
         target = Path(folder)
         manifest = plan_manifest(spec)
-        left = open_folder(target, manifest, resume, shard or Shard())
+        left = open_folder(target, manifest, resume, shard or Shard(), any_processor)
         sweep_out(target, manifest, left)
         if workers is None or isinstance(workers, int):
             if left:

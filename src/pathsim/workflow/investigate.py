@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,12 +34,14 @@ from ..invivo.xenograft import Trial, xenograft
 from ..lab import Alteration, CellLine, Drug, Library, default_library, default_pharmacy
 from ..lab.clones import cell_line_toml
 from ..lab.protocols import Partner, pathway_map, protocols
+from ..made_on import go_on_in
 from ..model import Model, models_folder
 from ..progress import bar
-from ..resistance.escalation import Rules, escalate, washout
+from ..resistance.escalation import Escalation, Rules, escalate, washout
 from ..shown import Shown
 from ..stats import growth_rate, hill, synergy
 from ..units import doses_nM, number_text
+from ..workers import Workers, side_by_side
 from .methods import METHODS
 
 if TYPE_CHECKING:
@@ -115,17 +118,21 @@ def investigate(
     settings: Settings | None = None,
     library: Library | None = None,
     tell: Tell | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
+    any_processor: bool = False,
 ) -> Investigation:
     """Run the whole workflow, writing every table into ``folder/tables``.
 
     Args:
         settings: more choices; its line, drug and seed are replaced by the arguments.
         tell: called with a sentence when a step starts, ends or is taken from an earlier run.
+        workers: a number of threads of this machine, or who else takes the studies of a step, as of
+            :func:`pathsim.fit`.
+        any_processor: as of :func:`pathsim.fit`.
 
     Raises:
         InputError: names that do not exist, a drug that does not inhibit the line by half, or a folder that holds
-            another study (or one that is under way).
+            another study (or one that is under way), or was made on another processor.
 
     >>> found = ps.investigate("pi3k_mapk", "T47D", "alpelisib", "report")  # doctest: +SKIP
     >>> found.best  # doctest: +SKIP
@@ -142,7 +149,7 @@ def investigate(
     asked = settings or Settings(cell_line, drug)
     chosen = replace(asked, line=cell_line, drug=shelf.drug(drug).name, seed=seed)
     with only_user(folder, "a study"), bar("investigation", len(STEPS)) as further:
-        work = _Work(opened, shelf, chosen, Path(folder), tell or (lambda _: None), workers)
+        work = _Work(opened, shelf, chosen, Path(folder), tell or (lambda _: None), workers, any_processor)
         for name, (title, run) in STEPS.items():
             work.step(name, title, run)
             further()
@@ -159,9 +166,17 @@ class _Work:
     """Steps done so far: their tables and facts, on disk as soon as they exist."""
 
     def __init__(
-        self, model: Model, library: Library, settings: Settings, folder: Path, tell: Tell, workers: int | None
+        self,
+        model: Model,
+        library: Library,
+        settings: Settings,
+        folder: Path,
+        tell: Tell,
+        workers: Workers,
+        any_processor: bool,
     ) -> None:
-        self.model, self.library, self.settings, self.workers = model, library, settings, workers
+        self.model, self.library, self.settings = model, library, settings
+        self.workers, self.any_processor = workers, any_processor
         self.folder, self.tell = folder / "tables", tell
         self.tables: dict[str, pd.DataFrame] = {}
         self.facts: dict[str, Any] = {}
@@ -195,12 +210,14 @@ class _Work:
             if os.path.exists(self.folder) and any(self.folder.iterdir()):
                 raise InputError(f"{folder} holds tables of something else ({STUDY_FILE} is missing); use a new folder")
             self.folder.mkdir(parents=True, exist_ok=True)
+            go_on_in(folder, False, self.any_processor)
             write_whole(path, json.dumps(made_by, indent=1) + "\n")
             return
         found = read_json(path, dict)
         differ = [name for name in made_by if found.get(name) != made_by[name]]
         if differ:
             raise InputError(f"{folder} holds another study ({', '.join(differ)} differ); use a new folder")
+        go_on_in(folder, True, self.any_processor)
 
     def step(self, name: str, title: str, run: Callable[[_Work], Found]) -> None:
         """Do a step, or take it from an earlier run with the same settings."""
@@ -218,6 +235,16 @@ class _Work:
         write_whole(self.folder / f"{name}.json", json.dumps(done, indent=1))
         self.tables |= tables
         self.facts[name] = facts
+
+    def of_each(self, studies: Sequence[Callable[[int | None], Any]], said: Sequence[str] = ()) -> list[Any]:
+        """What studies find that do not depend on each other, functions of the number of their threads; as each ends
+        its sentence is ``said``."""
+        found = {}
+        for place, result in side_by_side(studies, self.workers, self.any_processor):
+            found[place] = result
+            for sentence in said[place : place + 1]:
+                self.tell(sentence)
+        return [found[place] for place in range(len(studies))]
 
     def _recall(self, name: str) -> bool:
         """Take tables and facts from the folder; False where they are not all there as they were written."""
@@ -254,19 +281,25 @@ def _of_facts(facts: Mapping[str, Any]) -> str:
 
 
 def _escalation(work: _Work) -> Found:
-    settings = work.settings
-    run = escalate(
-        work.model,
-        settings.line,
-        settings.drug,
-        settings.start,
-        settings.rules.factor,
-        rules=settings.rules,
-        seed=settings.seed,
-        library=work.library,
-        workers=work.workers,
-        progress=lambda text: work.tell(f"  {text}"),
-    )
+    settings, model, library = work.settings, work.model, work.library
+    tell = work.tell if work.workers is None or isinstance(work.workers, int) else None
+
+    def study(threads: int | None) -> tuple[Escalation, pd.DataFrame]:
+        found = escalate(
+            model,
+            settings.line,
+            settings.drug,
+            settings.start,
+            settings.rules.factor,
+            rules=settings.rules,
+            seed=settings.seed,
+            library=library,
+            workers=threads,
+            progress=None if tell is None else lambda text: tell(f"  {text}"),
+        )
+        return found, washout(found, workers=threads)
+
+    ((run, washed),) = work.of_each([study])
     files = {}
     for kind, line in (("parental", run.parental), ("resistant", run.line), ("washed out", run.washed)):
         files[kind] = f"{kind.replace(' ', '_')}.toml"
@@ -285,7 +318,6 @@ def _escalation(work: _Work) -> Found:
         "reason": run.reason,
         "last_dose_nM": float(run.history["dose_nM"].iloc[-1]),
     }
-    washed = washout(run, workers=work.workers)
     return {"escalation_history": run.history, "clone_fractions": run.fractions, "washed_out_clones": washed}, facts
 
 
@@ -293,10 +325,14 @@ def _phenotype(work: _Work) -> Found:
     import pandas as pd
 
     lines = list({line.name: line for line in work.lines.values()}.values())
-    shared: dict[str, Any] = {"library": work.library, "workers": work.workers, "time": work.settings.time}
-    doses = "1 nM .. 100 uM x 16"
-    viability = dose_response(work.model, lines, work.settings.drug, doses, **shared)
-    growth = dose_response(work.model, lines, work.settings.drug, doses, "GR", **shared)
+    model, library, settings, doses = work.model, work.library, work.settings, "1 nM .. 100 uM x 16"
+
+    def read(readout: str, threads: int | None) -> pd.DataFrame:
+        return dose_response(
+            model, lines, settings.drug, doses, readout, settings.time, library=library, workers=threads
+        )
+
+    viability, growth = work.of_each([partial(read, "viability"), partial(read, "GR")])
     rows = []
     for line in lines:
         part, rate = (table[table["cell_line"] == line.name] for table in (viability, growth))
@@ -333,27 +369,18 @@ def _mechanisms(work: _Work) -> Found:
     drug = f"{work.settings.drug} {number_text(dose)} nM"
     bench = protocols(work.model.version)
     standard, known = bench.resistance_blot, {*work.model.symbols, *bench.loading_controls}
-    blot = western_blot(
-        work.model,
-        lines,
-        resistance_blot_protocol(drug),
-        [name for name in standard.antibodies if name in known],
-        standard.times,
-        library=work.library,
-        workers=work.workers,
-    )
+    antibodies = [name for name in standard.antibodies if name in known]
     readouts = [name for name in pathway_map(work.model.version).places if name in known]
-    table = western_blot(
-        work.model,
-        lines,
-        ["serum 10 %", f"serum 10 % + {drug}"],
-        readouts,
-        "24 h",
-        library=work.library,
-        workers=work.workers,
-    )
+    drugged = f"serum 10 % + {drug}"
+    lanes = ((resistance_blot_protocol(drug), antibodies, standard.times), (["serum 10 %", drugged], readouts, "24 h"))
+    model, library = work.model, work.library
+
+    def read(asked: tuple[Any, ...], threads: int | None) -> pd.DataFrame:
+        return western_blot(model, lines, *asked, library=library, workers=threads)
+
+    blot, table = work.of_each([partial(read, asked) for asked in lanes])
     by = table.pivot_table(index="readout", columns=["cell_line", "treatment"], values="value").loc[readouts]
-    (parental, resistant), drugged = (line.name for line in lines), f"serum 10 % + {drug}"
+    parental, resistant = (line.name for line in lines)
     ratio = by[resistant, drugged] / by[parental, drugged]
     activity = pd.DataFrame(
         {
@@ -373,33 +400,35 @@ def _rescue(work: _Work) -> Found:
 
     dose = work.facts["escalation"]["last_dose_nM"]
     own = f"{number_text(float(f'{dose / 30:.3g}'))} nM .. {number_text(float(f'{dose:.3g}'))} nM x 4"
-    frames, rows = [], []
-    for partner in _partners(work):
-        for kind in ("resistant", "parental"):
-            line = work.lines[kind]
-            table = combination_screen(
-                work.model,
-                line,
-                [work.settings.drug, partner.drug],
-                {work.settings.drug: own, partner.drug: partner.doses},
-                work.settings.time,
-                library=work.library,
-                workers=work.workers,
-            )
-            frames.append(table)
-            score = synergy.bliss(table, resamples=0)
-            rows.append(
-                {
-                    "partner": partner.drug,
-                    "strategy": partner.strategy,
-                    "cell_line": line.name,
-                    "state": kind,
-                    "bliss_mean_points": score.mean,
-                    "bliss_max_points": score.max,
-                    "lowest_viability_percent": float(table["value"].min()),
-                }
-            )
-        work.tell(f"  {partner.strategy}: {work.settings.drug} + {partner.drug}")
+    model, library, settings = work.model, work.library, work.settings
+    lines, asked = work.lines, [(partner, kind) for partner in _partners(work) for kind in ("resistant", "parental")]
+
+    def screen(partner: Partner, kind: str, threads: int | None) -> pd.DataFrame:
+        return combination_screen(
+            model,
+            lines[kind],
+            [settings.drug, partner.drug],
+            {settings.drug: own, partner.drug: partner.doses},
+            settings.time,
+            library=library,
+            workers=threads,
+        )
+
+    said = [f"  {partner.strategy}: {settings.drug} + {partner.drug}, {kind}" for partner, kind in asked]
+    frames, rows = work.of_each([partial(screen, *one) for one in asked], said), []
+    for (partner, kind), table in zip(asked, frames, strict=True):
+        score = synergy.bliss(table, resamples=0)
+        rows.append(
+            {
+                "partner": partner.drug,
+                "strategy": partner.strategy,
+                "cell_line": lines[kind].name,
+                "state": kind,
+                "bliss_mean_points": score.mean,
+                "bliss_max_points": score.max,
+                "lowest_viability_percent": float(table["value"].min()),
+            }
+        )
     return {"combinations": pd.concat(frames, ignore_index=True), "combination_scores": pd.DataFrame(rows)}, {
         "doses": own
     }
@@ -463,7 +492,9 @@ def _ranking(work: _Work) -> Found:
         readings.append(Reading(line.name, f"serum 10 % + {partner.drug} {amount}", minutes, viability))
         both = f"serum 10 % + {drug} {dose} nM + {partner.drug} {amount}"
         readings.append(Reading(line.name, both, minutes, viability))
-    values = take_readings(work.model, readings, [{}, *sets], work.library, lines={line.name: line})
+    model, library, cases = work.model, work.library, [{}, *sets]
+    own = {line.name: line}
+    (values,) = work.of_each([lambda _: take_readings(model, readings, cases, library, lines=own)])
     percent = 100 * values / values[:, :1]
     alone, single, both_ = percent[:, 1:2], percent[:, 2::2], percent[:, 3::2]
     gain = np.minimum(alone, single) - both_
@@ -493,19 +524,13 @@ def _xenograft(work: _Work) -> Found:
         raise InputError(f"no usual dose of {drug} in mice is known, so there is no xenograft study of it")
     ranked = [name for name in work.tables["ranking"]["partner"] if name in usual]
     arms = ["vehicle", usual[drug], *(f"{usual[drug]} + {usual[name]}" for name in ranked[:1])]
-    parent = work.settings.line
-    trial = xenograft(
-        work.model,
-        work.lines["resistant"],
-        arms,
-        work.settings.mice,
-        work.settings.seed,
-        library=work.library,
-        workers=work.workers,
-    )
-    naive = xenograft(
-        work.model, parent, arms[:2], work.settings.mice, work.settings.seed, library=work.library, workers=work.workers
-    )
+    model, library, settings = work.model, work.library, work.settings
+
+    def study(line: CellLine | str, arms: Sequence[str], threads: int | None) -> Trial:
+        return xenograft(model, line, arms, settings.mice, settings.seed, library=library, workers=threads)
+
+    lines = ((work.lines["resistant"], arms), (settings.line, arms[:2]))
+    trial, naive = work.of_each([partial(study, *one) for one in lines])
     facts = {
         "line": trial.line,
         "site": trial.site.name,
