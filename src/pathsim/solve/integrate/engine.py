@@ -423,7 +423,7 @@ class Engine:
             "n_outputs": n_outputs,
             "computes_outputs": 1,
             "attempts_at_once": 1,
-            "lands_on_switches": int(isinstance(T, Scheme)),
+            "alike": int(isinstance(T, Scheme)),
             "n_events": len(system.events),
             "n_untimed": len(system.events) - n_timed,
             "n_moments": n_moments,

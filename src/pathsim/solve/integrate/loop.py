@@ -320,7 +320,7 @@ def _after_step(
                 arrived |= 1 << lane
     if looks:
         arrived |= find_switches(code, at, F, N, discrete)
-        if at.lands_on_switches != 0:
+        if at.alike != 0:
             arrived &= ~land_on_switches(F, N)
     for lane in range(LANES):
         if arrived >> lane & 1 and F[AIM, lane] <= F[T_NEXT, lane]:

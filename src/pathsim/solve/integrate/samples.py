@@ -42,6 +42,9 @@ def sample_inside(code: Code, at: Layout, F: FloatArray, N: IntArray, job: Job, 
     """Samples that lie before the end of an accepted step, for all lanes at once, by dense output."""
     if at.n > 0:
         call3(code.prepare_dense, place(at, at.U), place(at, at.D), at.n * LANES)
+    if at.alike != 0:
+        _samples_side_by_side(code, at, F, N, job, results)
+        return
     while True:
         due = 0
         for lane in range(LANES):
@@ -64,6 +67,35 @@ def sample_inside(code: Code, at: Layout, F: FloatArray, N: IntArray, job: Job, 
                     results.values[row, j, i] = F[source if source >= at.o else source - at.y + at.xs, lane]
                 N[SAMPLED, lane] = j + 1
                 F[AIM, lane] = next_sample(N, job, lane)
+
+
+def _samples_side_by_side(code: Code, at: Layout, F: FloatArray, N: IntArray, job: Job, results: Results) -> None:
+    """All samples inside the step of the one simulation, as many at once as there are lanes."""
+    for i in range(at.n_parameters + at.n_roots):
+        for lane in range(1, LANES):
+            F[at.p + i, lane] = F[at.p + i, 0]
+    row = N[ROW, 0]
+    grid = min(row, job.times.shape[0] - 1)
+    last = job.times.shape[1] - 1
+    while F[AIM, 0] < F[T_NEXT, 0]:
+        first, due = N[SAMPLED, 0], 0
+        for lane in range(LANES):
+            time = job.times[grid, min(first + lane, last)]
+            F[TS, lane] = time
+            F[THETA, lane] = min(1.0, (time - F[T, 0]) / F[H, 0])
+            if first + lane <= last and time < F[T_NEXT, 0]:
+                due += 1
+        if at.n > 0:
+            dense(code, at, F)
+        if at.computes_outputs != 0:
+            call4(code.outputs, place(at, TS), place(at, at.xs), place(at, at.p), place(at, at.o))
+        for i in range(at.n_outputs):
+            source = job.sources[i]
+            place_of = source if source >= at.o else source - at.y + at.xs
+            for lane in range(due):
+                results.values[row, first + lane, i] = F[place_of, lane]
+        N[SAMPLED, 0] = first + due
+        F[AIM, 0] = next_sample(N, job, 0)
 
 
 def sample_now(code: Code, at: Layout, F: FloatArray, N: IntArray, job: Job, results: Results, arrived: int) -> None:

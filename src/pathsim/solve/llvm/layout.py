@@ -137,7 +137,10 @@ class Code(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Sizes, the address of the step's pointer table, the address of F, and the first row of each array."""
+    """Sizes, the address of the step's pointer table, the address of F, and the first row of each array.
+
+    ``alike`` is 1 where every lane holds the simulation of the first (extrapolation).
+    """
 
     n: int
     n_parameters: int
@@ -147,7 +150,7 @@ class Layout(NamedTuple):
     n_outputs: int
     computes_outputs: int
     attempts_at_once: int
-    lands_on_switches: int
+    alike: int
     n_events: int
     n_untimed: int
     n_moments: int
