@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_models import BUSY, system
+
+from pathsim.solve.extrapolation.scheme import EXTRAPOLATION8
+from pathsim.solve.extrapolation.step import extrapolation_module
+from pathsim.solve.integrate.loop import run_lanes
+from pathsim.solve.llvm import jit, shipped
+from pathsim.solve.llvm.codegen import Program, model_module
+from pathsim.solve.llvm.machine import Machine
+from pathsim.solve.llvm.vector_maths import maths_module
+from pathsim.solve.rosenbrock.step import step_module
+from pathsim.solve.rosenbrock.tableau import RODAS5P
 
 PROGRAM = """
 import sys
@@ -59,3 +71,31 @@ def test_avx2_and_this_processor_agree_to_the_last_bit(tmp_path: Path) -> None:
     avx2, said = values_on("x86-64-v3", tmp_path)
     assert said.split() == ["x86-64-v3", "True"]
     assert np.array_equal(here, avx2)
+
+
+NEON = Machine("neoverse-n1", "+neon", "aarch64-unknown-linux-gnu")
+AARCH64 = 183
+"""The processor in the header of an ELF file."""
+LIBRARY = {"memset", "memcpy", "memmove", "nextafter", "fmod", "pow", "exp", "log"}
+"""What the C library of any system has."""
+
+
+def test_code_for_neon_is_emitted_and_assembled() -> None:
+    """Not run: of the largest loop, a step, the vector functions and one model, object code for an ARM processor. Its
+    arithmetic is fused, in registers of two numbers, and it calls nothing that is not there."""
+    assert NEON.fused
+    assert NEON.lanes == 4
+    loop = shipped.read(run_lanes)
+    assert loop is not None
+    steps = (extrapolation_module(EXTRAPOLATION8, NEON.fused), step_module(RODAS5P, NEON.fused))
+    texts = [(loop, False), *((text, True) for text in (*steps, maths_module(NEON.fused)))]
+    texts.append((model_module(Program(system(BUSY)), NEON.fused), False))
+    for text, optimise in texts:
+        names, _, content = jit.object_of(text, optimise, 0, NEON).partition(b"\n")
+        assert content[:4] == b"\x7fELF"
+        assert int.from_bytes(content[18:20], "little") == AARCH64
+        assert names
+    assembly = "".join(jit.assembly_of(text, optimise, 0, NEON) for text, optimise in texts)
+    assert re.search(r"fmla\s+v\d+\.2d", assembly)
+    called, defined = (set(re.findall(form, assembly, re.M)) for form in (r"\sbl\s+(\S+)", r"^(\w\S*):"))
+    assert called - defined <= LIBRARY

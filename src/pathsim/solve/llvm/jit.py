@@ -71,8 +71,21 @@ def understands(text: str) -> bool:
 
 def object_of(text: str, optimise: bool, effort: int, chosen: Machine | None = None) -> bytes:
     """An object file for this machine or another, after a line that names its functions."""
+    module, target = _prepared(text, optimise, effort, chosen or machine())
+    names = [f.name for f in module.functions if not f.is_declaration and f.linkage != llvm.Linkage.internal]
+    return " ".join(names).encode() + b"\n" + bytes(target.emit_object(module))
+
+
+def assembly_of(text: str, optimise: bool, effort: int, chosen: Machine) -> str:
+    """What :func:`object_of` assembles, to look at."""
+    module, target = _prepared(text, optimise, effort, chosen)
+    return str(target.emit_assembly(module))
+
+
+def _prepared(text: str, optimise: bool, effort: int, chosen: Machine) -> tuple[Any, Any]:
+    """The module of a text, and what makes its code."""
     module = llvm.parse_assembly(text)
-    target = _target_machine(effort, chosen or machine())
+    target = _target_machine(effort, chosen)
     module.triple = target.triple
     module.data_layout = str(target.target_data)
     if optimise:
@@ -81,8 +94,7 @@ def object_of(text: str, optimise: bool, effort: int, chosen: Machine | None = N
         tuning.loop_vectorization = False
         builder = llvm.create_pass_builder(target, tuning)
         builder.getModulePassManager().run(module, builder)
-    names = [f.name for f in module.functions if not f.is_declaration and f.linkage != llvm.Linkage.internal]
-    return " ".join(names).encode() + b"\n" + bytes(target.emit_object(module))
+    return module, target
 
 
 def _load(kept: bytes) -> Code:
@@ -101,7 +113,10 @@ def publish(code: Code) -> None:
 
 def _target_machine(effort: int, chosen: Machine) -> Any:
     _initialise()
-    target = llvm.Target.from_default_triple()
+    if chosen.triple:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
+    target = llvm.Target.from_triple(chosen.triple) if chosen.triple else llvm.Target.from_default_triple()
     return target.create_target_machine(cpu=chosen.cpu, features=chosen.features, opt=effort, jit=True, reloc="default")
 
 

@@ -22,10 +22,11 @@ _LEVEL_4 = frozenset(("+avx512f", "+avx512bw", "+avx512cd", "+avx512dq", "+avx51
 
 @dataclass(frozen=True)
 class Machine:
-    """The processor code is made for."""
+    """The processor code is made for, of this system or of the one that ``triple`` names as LLVM does."""
 
     cpu: str
     features: str
+    triple: str = ""
 
     @property
     def fused(self) -> bool:
@@ -39,7 +40,8 @@ class Machine:
         """Simulations side by side: 8 where a register holds so many numbers (AVX-512), else 4.
 
         Measured on AVX2 (Zen 3, ten published models, geometric means): 4 lanes take 1.9 times less than 8 for one
-        simulation at a time, and 1.14 times less in sweeps. Not measured on NEON, where they take two registers.
+        simulation at a time, and 1.14 times less in sweeps. On NEON 4 take two of its registers of two: code for it is
+        emitted and assembled (``tests/solve/llvm/test_machines.py``) but has been measured on no such machine.
         """
         wide = "+avx512f" in self.features.split(",") if self.features else self.cpu in _AVX512
         return 8 if wide else 4
@@ -60,4 +62,5 @@ def machine() -> Machine:
     if forced:
         return Machine(forced, "")
     features = llvm.get_host_cpu_features().flatten()
-    return Machine(llvm.get_host_cpu_name(), f"{features},-prefer-256-bit" if features else "")
+    arm = llvm.get_default_triple().startswith(("aarch64", "arm64"))
+    return Machine(llvm.get_host_cpu_name(), f"{features},{'+neon' if arm else '-prefer-256-bit'}" if features else "")
