@@ -5,6 +5,7 @@ a process of its own, which reports its peak memory. The gain of two workers is 
 turns; on a machine that others use, it is given apart for the pairs whose threads got the processors they asked for.
 
     python benchmarks/sweep_scale.py [--rows 1000000] [--pairs 15]
+    python benchmarks/sweep_scale.py --only-decay --rows 10000000     # a model of one species: many rows, little work
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -60,6 +63,34 @@ def stream(rows: int, workers: int) -> None:
                 "digest": digest.hexdigest()[:16],
             }
         )
+    )
+
+
+def decay(rows: int, workers: int) -> None:
+    """A sweep of a model of one species, block by block: seconds, and the peak after each tenth of it, printed."""
+    text = "model decay\n species A = 1; k = 1; J: A -> ; k*A;\nend\n"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "decay.ant"
+        path.write_text(text)
+        model = ps.load_model(path)
+
+    def blocks() -> Iterator[pd.DataFrame]:
+        for number, first in enumerate(range(0, rows, BLOCK)):
+            yield pd.DataFrame({"k": np.random.default_rng(number).uniform(0.1, 10.0, min(BLOCK, rows - first))})
+
+    times = np.array([0.5, 1.0])
+    started, done, worst, peaks = time.perf_counter(), 0, 0.0, []
+    for block, batch in zip(
+        blocks(), ps.iter_simulate_many(model, blocks(), times, ["A"], workers=workers), strict=True
+    ):
+        exact = np.exp(-block["k"].to_numpy()[:, None] * times)
+        worst = max(worst, float(np.abs(batch.values[:, :, 0] - exact).max()))
+        before, done = done, done + len(batch.values)
+        if done * 10 // rows > before * 10 // rows:
+            peaks.append(round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    print(
+        f"{done} rows of a decay, {workers} workers: {time.perf_counter() - started:.0f} s ({time.process_time():.0f} "
+        f"of the processor), peak memory {peaks[-1]} MB (after each tenth: {peaks}), largest error {worst:.1e}"
     )
 
 
@@ -136,11 +167,15 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only-calling", action="store_true", help="only what the calling thread does")
+    parser.add_argument("--only-decay", action="store_true", help="only the rows of a model of one species")
     parser.add_argument("--only-stream", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only-one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only_one:
         one_worker()
+        return
+    if options.only_decay:
+        decay(options.rows, options.workers)
         return
     if options.only_stream:
         stream(options.rows, options.workers)
