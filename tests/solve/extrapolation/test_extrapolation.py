@@ -139,3 +139,15 @@ def test_rows_are_the_same_alone_together_and_in_the_plain_loop() -> None:
 )
 def test_it_is_the_default_where_it_takes_less_time(samples: int, rtol: float, method: type) -> None:
     assert for_one_run(samples, rtol, 1e-12) == method(rtol, 1e-12)
+
+
+def test_samples_side_by_side_are_each_of_its_own_time() -> None:
+    """Several lie inside each step; outputs are of parameters that an event has changed."""
+    text = "x' = -k*x; x = 1; k = 1; out := k*x + time; at (x < 0.5): k = 3;"
+    times = np.linspace(0, 2, 41)
+    together = course(text, times, ["x", "out"], Extrapolation())
+    half = math.log(2)
+    x = np.where(times < half, np.exp(-times), 0.5 * np.exp(-3 * (times - half)))
+    k = np.where(times < half, 1, 3)
+    assert together[:, 0] == pytest.approx(x, abs=2e-6)
+    assert together[:, 1] == pytest.approx(k * x + times, abs=6e-6)
