@@ -9,6 +9,21 @@ says, and an exit code.
   go: ``app.py``
 """
 
-from .app import main
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from typing import NoReturn
 
 __all__ = ["main"]
+
+NEW_OBJECTS = 100_000
+"""As many come before the next look for garbage: what is imported is none."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit."""
+    gc.set_threshold(NEW_OBJECTS, 50, 50)
+    from .app import main as run
+
+    run(arguments)

@@ -8,6 +8,7 @@ verbs import what they need inside their function, so that ``pathsim --help`` st
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import signal
 import sys
@@ -280,6 +281,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = run_words(words, debug)
     if arguments is None and code in (INTERRUPTED, TERMINATED):
         os._exit(code)  # nothing is left to write, and taking everything down can last as long as the rest
+    if arguments is None:
+        gc.freeze()  # the interpreter need not look for garbage among all of this as it ends
     sys.exit(code)
 
 
