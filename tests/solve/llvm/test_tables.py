@@ -18,7 +18,7 @@ from pathsim.solve.rosenbrock.tableau import RODAS5P
 FUNCTIONS_OF_ALL_KINDS = """
 x = 0.3; y = 0.4; a = 1.1; half = 0.4;
 x' = -0.1*x + 0.01*sin(time) + 0.01*cos(x) + 0.01*tanh(y) - 0.001*sinh(x) + 0.001*cosh(y) + 0.01*exp(-x/a) - x*y^2;
-y' = 0.01*arctan(x) + 0.02*sqrt(x*y) - 0.1*y^half + 0.01*log(a + x) - abs(y - x)/(2 + y) + 0.01*arcsinh(x);
+y' = 0.1 + 0.01*arctan(x) + 0.02*sqrt(x*y) - 0.1*y^half + 0.01*log(a + x) - abs(y - x)/(2 + y) + 0.01*arcsinh(x);
 z := arcsin(x/2) + arccos(y/2) + arctanh(x/2) + arccosh(1 + y) + tan(x) + max(x, y) + piecewise(x, x < y && y > 0.1, 1);
 """
 MANY_TIMED_EVENTS = "x = 1; k = 0.1; x' = -k*x;" + "".join(
