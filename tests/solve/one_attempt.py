@@ -45,7 +45,7 @@ def compiled_step(
     engine = engine_of(equations, method)
     code, workspace = engine.addresses(engine.output_code(())), engine.workspace(0)
     at, F = workspace.layout, workspace.F
-    engine.functions(workspace, (), engine.compiled)
+    engine.functions(workspace, (), engine.has_code)
     for row, value in (
         (at_row.T, t),
         (at_row.H, h),

@@ -56,7 +56,7 @@ def test_tables_give_the_bits_of_machine_code(text: str, outputs: list[str], met
     tables, code = Engine(equations, method), Engine(equations, method)
     assert code.code.addresses
     first, second = by(tables, raw, outputs), by(code, raw, outputs)
-    assert not tables.compiled
+    assert not tables.has_code
     assert np.isfinite(first[0]).all()
     assert np.array_equal(first[0], second[0])
     assert np.array_equal(first[1], second[1])
@@ -69,9 +69,9 @@ def test_machine_code_takes_over_in_the_middle_of_a_run(monkeypatch: pytest.Monk
     whole = by(Engine(equations), raw, ["x", "y", "n"])
     monkeypatch.setattr("pathsim.solve.integrate.engine.SECONDS_PER_OPERATION", 0.0)
     engine = Engine(equations)
-    assert not engine.compiled
+    assert not engine.has_code
     parts = by(engine, raw, ["x", "y", "n"])
-    assert engine.compiled
+    assert engine.has_code
     assert np.array_equal(whole[0], parts[0])
     assert np.array_equal(whole[1], parts[1])
 
@@ -80,10 +80,10 @@ def test_machine_code_takes_over_in_the_middle_of_a_run(monkeypatch: pytest.Monk
 def test_another_engine_begins_with_machine_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATHSIM_CACHE", str(tmp_path))
     equations = system(MANY_TIMED_EVENTS)
-    assert not Engine(equations).compiled
+    assert not Engine(equations).has_code
     assert Engine(equations).code.addresses
-    assert Engine(equations).compiled
-    assert not Engine(system(MANY_TIMED_EVENTS + "m = 1;")).compiled
+    assert Engine(equations).has_code
+    assert not Engine(system(MANY_TIMED_EVENTS + "m = 1;")).has_code
 
 
 def test_operations_that_wait_for_nothing_stand_together() -> None:

@@ -91,7 +91,7 @@ def test_shipped_code_and_code_made_here_give_the_same_bits(tmp_path: Path) -> N
             command, env=environment, capture_output=True, text=True, check=True
         ).stdout.split()
     assert found["here"][0] == found["shipped"][0]
-    assert found["here"][1] == "3"
+    assert found["here"][1] == "4"
     level = objects._level()
     assert found["shipped"][1] == ("3" if level is None else "0")
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 Node = tuple[object, ...]
 
+LEAVES = frozenset({"const", "x", "p", "t"})
 TIME_BIT = 1  # in a dependency mask; state i is bit i + 1
 ABSORBING = frozenset({"rcp", "div", "pow", "exp", "tanh", "atan"})
 """Operations that may turn an infinite argument into a finite number, and then have no derivative there."""
@@ -70,7 +71,7 @@ class Graph:
     def args(self, node: int) -> tuple[int, ...]:
         """Children of an operation; none for a leaf."""
         found = self.nodes[node]
-        return () if found[0] in ("const", "x", "p", "t") else found[1:]  # type: ignore[return-value]
+        return () if found[0] in LEAVES else found[1:]  # type: ignore[return-value]
 
     # arithmetic
 
@@ -315,21 +316,27 @@ class Graph:
             mask ^= low
         return found
 
-    def topological(self, outputs: Sequence[int], stop: Callable[[int], bool] = lambda _: False) -> list[int]:
+    def topological(self, outputs: Sequence[int], stop: Callable[[int], bool] | None = None) -> list[int]:
         """Nodes needed for ``outputs``, children first; children of nodes where ``stop`` holds are left out."""
+        nodes = self.nodes
         seen: set[int] = set()
         order: list[int] = []
         for output in outputs:
-            stack = [(output, False)]
+            stack = [output]  # nodes to look at, and those whose children are done as -1 - node
             while stack:
-                node, done = stack.pop()
-                if done:
-                    order.append(node)
+                node = stack.pop()
+                if node < 0:
+                    order.append(-1 - node)
                 elif node not in seen:
                     seen.add(node)
-                    stack.append((node, True))
-                    if not stop(node):
-                        stack.extend((child, False) for child in reversed(self.args(node)) if child not in seen)
+                    found = nodes[node]
+                    if found[0] in LEAVES or (stop is not None and stop(node)):
+                        order.append(node)
+                    else:
+                        stack.append(-1 - node)
+                        for child in found[:0:-1]:
+                            if child not in seen:
+                                stack.append(child)  # type: ignore[arg-type]  # a node's arguments are nodes
         return order
 
     # calculus

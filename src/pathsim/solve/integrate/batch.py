@@ -11,6 +11,7 @@ import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ..equations.system import System
+from ..llvm.codegen import Program
 from ..llvm.layout import STATE, STATUS, STEPS_TAKEN, TIME, Results
 from ..rosenbrock.tableau import RODAS5P
 from ..solvers import LONGEST, Extrapolation, Rosenbrock, Solver
@@ -250,7 +251,12 @@ def engine_of(system: System, method: Method = RODAS5P) -> Engine:
 
 @lru_cache(maxsize=64)
 def _engine(system: System, method: Method) -> Engine:
-    return Engine(system, method)
+    return Engine(system, method, derived=_program(system))
+
+
+@lru_cache(maxsize=64)
+def _program(system: System) -> Program:
+    return Program(system)
 
 
 @lru_cache(maxsize=64)

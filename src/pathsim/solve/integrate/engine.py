@@ -28,7 +28,6 @@ from ..llvm.codegen import (
     effect_nodes,
     first_effects,
     model_module,
-    model_tables,
     output_module,
     output_tables,
 )
@@ -36,7 +35,7 @@ from ..llvm.layout import LANES, Code, Discrete, Job, Layout, Results
 from ..llvm.loops import Words, compiled
 from ..llvm.machine import machine
 from ..llvm.one_step import POINTERS, SIZES
-from ..llvm.tables import Placed, Tables, interpreter_module
+from ..llvm.tables import Placed, interpreter_module
 from ..llvm.vector_maths import maths_module
 from ..rosenbrock.factorisation import lu_tables
 from ..rosenbrock.step import step_module
@@ -136,7 +135,11 @@ class Engine:
     waiting: int = 64
     """Executions of events that a lane has room for; grows when a row needs more."""
 
+    derived: Program | None = None
+    """What engines of other methods have derived from the same system."""
+
     def __post_init__(self) -> None:
+        self.program = self.derived or Program(self.system)
         self.output_code = Once(self._compile_outputs)
         self._placed = Once(self._place)
         self._code_of: Once[tuple[tuple[int, ...], bool], Words] = Once(self._find_code)
@@ -147,25 +150,16 @@ class Engine:
         self._code: jit.Code | None = None
         self._looked = False
 
-    @cached_property
-    def program(self) -> Program:
-        return Program(self.system)
-
     def derive(self) -> None:
         """Everything symbolic, which is otherwise done when first needed: Jacobian, elimination order, what is
         hoisted."""
         _ = (self.program.elimination, self.program.hoisted, self.discrete)
 
     @cached_property
-    def model_tables(self) -> Tables:
-        """The model's functions as tables."""
-        return model_tables(self.program, machine().fused)
-
-    @cached_property
     def _identity(self) -> bytes:
         """The same for the same machine code."""
         tables = [array.tobytes() for array in self.tables.values()]
-        return b"".join([identity_of("model"), self.model_tables.identity, *tables])
+        return b"".join([identity_of("model"), self.program.tables.identity, *tables])
 
     @property
     def code(self) -> jit.Code:
@@ -179,7 +173,7 @@ class Engine:
             return self._code
 
     @property
-    def compiled(self) -> bool:
+    def has_code(self) -> bool:
         """Whether there is machine code, after making it where tables have been used long enough or many rows come."""
         if self._code is not None:
             return True
@@ -188,7 +182,7 @@ class Engine:
                 maths_code()
                 self._code, self._looked = jit.recall(self._identity), True
             if self._code is None:
-                tired = self._spent > SECONDS_PER_OPERATION * self.model_tables.operations
+                tired = self._spent > SECONDS_PER_OPERATION * self.program.tables.operations
                 return (tired or self._served >= MANY_ROWS) and bool(self.code.addresses)
             return True
 
@@ -222,7 +216,7 @@ class Engine:
     def _functions_in_order(self, way: str) -> IntArray:
         if way == TABLES:
             known = interpreter_code().addresses
-            found = self._functions_in({name: known[name] for name in self.model_tables.parts})
+            found = self._functions_in({name: known[name] for name in self.program.tables.parts})
         else:
             found = self._functions_in((self.careful_code if way == CAREFUL else self.code).addresses)
         return np.array([found[name] for name in STEP_FUNCTIONS], dtype=np.int64)
@@ -297,7 +291,7 @@ class Engine:
         if compiled:
             return Words(self.addresses(self.output_code(nodes)))
         known, outputs = interpreter_code().addresses, interpreter_code().addresses["outputs"]
-        return Words(self._addresses({name: known[name] for name in self.model_tables.parts}, outputs))
+        return Words(self._addresses({name: known[name] for name in self.program.tables.parts}, outputs))
 
     def _addresses(self, model: Mapping[str, int], outputs: int) -> Code:
         """0 stands for what this system does not have."""
@@ -330,7 +324,7 @@ class Engine:
         with self._lock:
             if outputs.room > self._room:
                 self._room, self.workspaces = outputs.room, Idle(self.workspace)
-        return Placed(self.model_tables, outputs)
+        return Placed(self.program.tables, outputs)
 
     def lent(self, nodes: tuple[int, ...]) -> AbstractContextManager[Workspace[Layout]]:
         """Memory for simulations with these outputs, kept for others afterwards."""
@@ -343,7 +337,7 @@ class Engine:
         return self.workspace(len(nodes))
 
     def _make_tables(self, nodes: tuple[int, ...]) -> None:
-        if not self.compiled:
+        if not self.has_code:
             self._placed(nodes)
 
     def makes_room(self, ends: FloatArray, had: int) -> bool:
@@ -362,7 +356,7 @@ class Engine:
         n_moments, n_timed = len(self.discrete.moments), len(self.discrete.timed)
         most_pending, n_p, n_k = self.waiting if system.events else 0, n_parameters + n_roots, len(program.hoisted)
         factors = len(T.steps) if isinstance(T, Scheme) else 1
-        room = 0 if self.compiled else max(self._room, self.model_tables.room)
+        room = 0 if self.has_code else max(self._room, self.program.tables.room)
         sizes = {"a8": len(program.elimination.entries) * LANES, "k8": n_k * LANES}
         arrays = {
             "y": n,
@@ -467,7 +461,7 @@ def arrange(
     engine: Engine, workspace: Workspace[Layout], nodes: tuple[int, ...], until_steady: bool = False
 ) -> Arranged[Layout]:
     """A workspace made ready for these outputs."""
-    compiled = engine.compiled
+    compiled = engine.has_code
     functions = engine.functions(workspace, nodes, compiled)
     found = workspace.arranged.get((nodes, until_steady, compiled))
     if found is not None:
@@ -548,7 +542,7 @@ def to_the_end(engine: Engine, prepare: Callable[[], tuple[Callable[[], int], bo
         elif took > 4 * MOST_SECONDS:
             progress[rows.MOST_CALLS] = max(1, progress[rows.MOST_CALLS] // 4)
         stop_if_asked()
-        if not compiled and engine.compiled:
+        if not compiled and engine.has_code:
             loop, compiled = prepare()
 
 

@@ -84,7 +84,7 @@ class Single:
         to_the_end(self._engine, self._ready, self._progress)
 
     def _ready(self) -> tuple[Callable[[], int], bool]:
-        if not self._compiled and self._engine.compiled:
+        if not self._compiled and self._engine.has_code:
             self._pack()
         return self._call, self._compiled
 

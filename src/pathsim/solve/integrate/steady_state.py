@@ -211,7 +211,7 @@ class RowsAtRest:
         solver: Rosenbrock,
     ) -> None:
         self.engine, self.solver, self.structure = engine, solver, structure_of(engine)
-        functions = engine.functions(workspace, outputs, engine.compiled)
+        functions = engine.functions(workspace, outputs, engine.has_code)
         self.around = (functions, Words(workspace.layout), workspace.F)
         """The first arguments of the loops."""
         at: Layout = workspace.layout

@@ -13,6 +13,7 @@ from ..equations.lowering import linear_in_time
 from ..equations.system import System, jacobian, time_derivative
 from .layout import EVENTS_OF_BLOCK
 from .loop_ir import Loops
+from .machine import machine
 from .tables import Tables, TableWriter
 from .vector_ir import Function, ReadLeaf, Sink, V, join_module, splat, write_nodes
 
@@ -62,6 +63,13 @@ class Program:
         return eliminate(len(self.system.states), self.jacobian)
 
     @cached_property
+    def tables(self) -> Tables:
+        """What :func:`write_functions` writes, as tables."""
+        writer = TableWriter(_sizes(self), machine().fused)
+        write_functions(writer, self)
+        return writer.tables()
+
+    @cached_property
     def timed_discontinuities(self) -> list[tuple[int, int] | None]:
         """For discontinuities that switch at a time known in advance (slope*t + start): the two nodes; else None."""
         graph = self.system.graph
@@ -73,12 +81,13 @@ class Program:
         graph = self.system.graph
         outputs = self._smooth_nodes
         found: dict[int, int] = {}
-        for node in graph.topological(outputs):
-            if graph.masks[node] == 0:
+        masks = graph.masks
+        for node in graph.topological(outputs, stop=lambda node: masks[node] == 0):
+            if masks[node] == 0:
                 continue
             for child in graph.args(node):
-                if graph.masks[child] == 0 and graph.op(child) != "const":
-                    found.setdefault(child, len(found))
+                if masks[child] == 0 and child not in found and graph.op(child) != "const":
+                    found[child] = len(found)
         for node in outputs:
             if graph.masks[node] == 0 and graph.op(node) != "const":
                 found.setdefault(node, len(found))
@@ -170,13 +179,6 @@ def careful_module(program: Program, fused: bool) -> str:
     _write_factor(writer, program)
     _write_solve(writer, program.elimination)
     return writer.text()
-
-
-def model_tables(program: Program, fused: bool) -> Tables:
-    """What :func:`write_functions` writes, as tables."""
-    writer = TableWriter(_sizes(program), fused)
-    write_functions(writer, program)
-    return writer.tables()
 
 
 def output_tables(program: Program, nodes: Sequence[int], fused: bool) -> Tables:

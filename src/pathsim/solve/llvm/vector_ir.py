@@ -190,7 +190,7 @@ class _NodeWriter(Generic[V]):
 
     def write(self, outputs: Sequence[tuple[str, int, int]], accumulate: bool) -> None:
         nodes = [node for _, _, node in outputs]
-        order = self.graph.topological(nodes, stop=lambda node: node in self.hoisted)
+        order = self.graph.topological(nodes, stop=self.hoisted.__contains__)
         uses = self._uses(order)
         terms: dict[int, list[tuple[bool, int]]] = {}
         if accumulate:
@@ -242,16 +242,14 @@ class _NodeWriter(Generic[V]):
 
     def _needed(self, terms: Sequence[int]) -> set[int]:
         """Nodes whose values are needed to add up ``terms``: of a fused product its factors, not itself."""
-        needed: set[int] = set()
         stack, seen = list(terms), set(terms)
         while stack:
             node = stack.pop()
-            if node not in self.fused:
-                needed.add(node)
-            children = () if node in self.hoisted else self.graph.args(node)
-            stack.extend(child for child in children if child not in seen)
-            seen.update(children)
-        return needed
+            for child in () if node in self.hoisted else self.graph.args(node):
+                if child not in seen:
+                    seen.add(child)
+                    stack.append(child)
+        return seen - self.fused
 
     def _only_added(self, order: Sequence[int], outputs: Sequence[int], accumulate: bool) -> set[int]:
         """Products whose every use is as a term of a sum, one of which at most is taken from each sum of two."""
