@@ -14,7 +14,7 @@ from pathsim.arrays import FloatArray
 from pathsim.estimation.descend import descend
 from pathsim.estimation.objective import Derivatives
 from pathsim.estimation.questions import alone
-from pathsim.estimation.search import SuccessiveHalving
+from pathsim.estimation.search import DifferentialEvolution, PopulationSearch, SuccessiveHalving
 from pathsim.petab import load
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "petab"
@@ -116,6 +116,20 @@ def test_a_fit_descends_from_its_population_and_can_be_watched() -> None:
     assert any("descents go on" in line for line in seen)
     again = ps.fit(Valleys(), 2, workers=2)
     assert [start.theta for start in again.starts] == [start.theta for start in fit.starts]
+
+
+def test_a_start_goes_on_until_its_best_has_been_found_again() -> None:
+    few = PopulationSearch(DifferentialEvolution(members=8, generations=0), SuccessiveHalving(members=4))
+    alone_ = PopulationSearch(DifferentialEvolution(members=8, generations=0), SuccessiveHalving(members=1))
+
+    def evolved(populations: list[PopulationSearch]) -> int:
+        seen: list[str] = []
+        found = ps.fit(Valleys(), 1, workers=1, populations=populations, watch=seen.append)
+        assert found.best.value < 1e-8
+        return sum("points tried" in line for line in seen)
+
+    assert evolved([few, few, few]) == 1  # both valleys are found, the deeper one by two descents
+    assert evolved([alone_, alone_, few, few]) == 3
 
 
 @collection

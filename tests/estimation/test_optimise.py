@@ -12,7 +12,7 @@ import pytest
 import pathsim as ps
 from pathsim.arrays import FloatArray
 from pathsim.estimation.objective import Derivatives, checked
-from pathsim.estimation.optimise import Eigen, Ledger, bounded_step, minimise, region_steps
+from pathsim.estimation.optimise import Eigen, Ledger, Models, bounded_step, bounded_steps, minimise, region_steps
 from pathsim.estimation.questions import alone
 from pathsim.estimation.result import STARTS_FILE
 
@@ -88,6 +88,21 @@ def test_bounded_step_keeps_bounds_and_promises_what_the_model_says() -> None:
         assert ((theta + step >= -1e-12) & (theta + step <= 1 + 1e-12)).all()
         assert expected == pytest.approx(-(g @ step + 0.5 * step @ H @ step))
         assert expected > 0
+
+
+def test_steps_of_many_models_are_those_of_each_alone() -> None:
+    rng = np.random.default_rng(5)
+    roots = rng.standard_normal((6, 4, 5))  # of rank 4, so that some Hessians are singular
+    models = Models(rng.standard_normal((6, 5)), roots.transpose(0, 2, 1) @ roots, rng.uniform(0, 1, (6, 5)))
+    models.hessians[3] -= 2.0 * np.eye(5)  # curved downwards
+    models.thetas[:, 0] = 0.0
+    which, radii = np.repeat(np.arange(6), 3), np.tile([0.1, 0.5, 3.0], 6)
+    steps, expected = bounded_steps(models, which, radii, np.zeros(5), np.ones(5))
+    for i, radius, step, promised in zip(which, radii, steps, expected, strict=True):
+        one, own = bounded_step(*(part[i] for part in models), np.zeros(5), np.ones(5), radius)
+        np.testing.assert_allclose(step, one, atol=1e-12)
+        assert promised == pytest.approx(own)
+        assert promised >= 0
 
 
 def test_failing_evaluations_are_rejected_steps_with_counted_reasons() -> None:

@@ -20,8 +20,6 @@ from pathsim.estimation.search import PopulationSearch
 SMALL = PopulationSearch(
     ps.search.DifferentialEvolution(members=8, generations=3),
     ps.search.SuccessiveHalving(members=4, rounds=2, most=4),
-    ps.search.SuccessiveHalving(members=4, rounds=2, finalists=1, most=4),
-    scouted=6,
 )
 FEW = ps.search.TrustRegion(most=3)
 

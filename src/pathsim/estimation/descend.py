@@ -22,11 +22,6 @@ FEW_RADII = (0.5, 2.0)
 FEW_TOGETHER = 4
 """Searches so few that a call costs more than the derivatives of all their steps."""
 SMALLEST = 1e-7
-CONFIRMED, NEARLY = 1.0, 5.0
-"""Log-likelihood units after which the best of few searches is evaluated exactly on its way; where all steps are
-differentiated, once the next one promises no more than the second."""
-FEW = 2
-"""Searches, when only so many are left."""
 RENEW = 5
 """Steps after which Fisher information is computed anew, where that costs more than a gradient."""
 
@@ -77,9 +72,10 @@ class Steered(Steerable, Protocol):
 
 @dataclass(frozen=True)
 class Descended:
-    """Where the searches ended, best first, and what it took."""
+    """Where the searches ended, best first, the rough ``values`` there, and what it took."""
 
     members: tuple[FloatArray, ...]
+    values: tuple[float, ...]
     evaluations: int
     gradients: int
 
@@ -89,13 +85,8 @@ def descend(
     begin: Sequence[FloatArray],
     settings: SuccessiveHalving,
     tell: Callable[[str], None] | None = None,
-    confirm: Callable[[FloatArray], Search[object]] | None = None,
 ) -> Search[Descended]:
-    """Search from each of ``begin``.
-
-    ``tell`` is called with a line whenever searches are given up, ``confirm`` with the best point on the way, once few
-    searches are left and whenever it is better by :data:`CONFIRMED`: what is known exactly is never far behind.
-    """
+    """Search from each of ``begin``; ``tell`` is called with a line whenever searches are given up."""
     thetas = np.array(begin)
     found: list[Derivatives] = yield Question("derivatives_many", (thetas,))
     walkers = [
@@ -104,23 +95,16 @@ def descend(
         if not derivatives.failure
     ]
     evaluations, gradients = 0, len(thetas)
-    kept, confirmed = list(walkers), math.inf
+    kept = list(walkers)
     for iteration in range(1, settings.most + 1):
         active = [walker for walker in kept if not walker.done]
         if not active:
             break
-        quick = len(active) <= FEW_TOGETHER and getattr(objective, "derivatives_suffice", False)
-        if quick:
+        if len(active) <= FEW_TOGETHER and getattr(objective, "derivatives_suffice", False):
             gradients += yield from _moved_by_derivatives(objective, active)
         else:
             tried, differentiated = yield from _moved_by_values(objective, active)
             evaluations, gradients = evaluations + tried, gradients + differentiated
-        best = min(kept, key=lambda walker: walker.derivatives.value)
-        worth = not quick or best.promised <= NEARLY  # where a step costs little more than a confirmation
-        better = worth and best.derivatives.value < confirmed - CONFIRMED
-        if confirm is not None and len(kept) <= FEW and better:
-            confirmed = best.derivatives.value
-            yield from confirm(best.theta)
         if iteration % settings.rounds == 0 and len(kept) > settings.finalists:
             kept = sorted(kept, key=lambda walker: walker.derivatives.value)[
                 : max((len(kept) + 1) // 2, settings.finalists)
@@ -130,7 +114,8 @@ def descend(
                     f"{len(kept)} of {len(begin)} descents go on, best log likelihood {-kept[0].derivatives.value:.2f}"
                 )
     walkers.sort(key=lambda walker: walker.derivatives.value)
-    return Descended(tuple(walker.theta for walker in walkers), evaluations, gradients)
+    values = tuple(walker.derivatives.value for walker in walkers)
+    return Descended(tuple(walker.theta for walker in walkers), values, evaluations, gradients)
 
 
 Plans: TypeAlias = list[tuple[FloatArray, Sequence[float]]]
@@ -147,13 +132,12 @@ def _trials(walkers: Sequence[_Walker], plans: Sequence[Plans], objective: Steer
     )
     which = np.repeat(np.arange(len(parts)), [len(factors) for _, _, factors in parts])
     radii = np.array([walker.radius * factor for walker, _, factors in parts for factor in factors])
-    steps, promised = bounded_steps(models, which, radii, objective.lower, objective.upper)
+    steps, _ = bounded_steps(models, which, radii, objective.lower, objective.upper)
     made, at = [], 0
     for walker, own in zip(walkers, plans, strict=True):
         here = slice(at, at := at + sum(len(factors) for _, factors in own))
         walker.lengths = np.linalg.norm(steps[here], axis=1)
         walker.shortest = min(factor for _, factors in own for factor in factors)
-        walker.promised = float(promised[here].max())
         made.append(np.clip(walker.theta + steps[here], objective.lower, objective.upper))
     return made
 
@@ -210,7 +194,6 @@ class _Walker:
     calm: int = 0
     age: int = 0
     done: bool = False
-    promised: float = math.inf
     trial: FloatArray = field(default_factory=lambda: np.empty(0))
     lengths: FloatArray = field(default_factory=lambda: np.empty(0))
     shortest: float = 1.0

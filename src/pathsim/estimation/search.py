@@ -3,7 +3,8 @@
 A start is random points, uniform between the bounds on the scale of each parameter, a population evolved from them
 (:class:`DifferentialEvolution`), rough descents from its best of which the worse half is given up again and again
 (:class:`SuccessiveHalving`), and a local search at full accuracy (:class:`TrustRegion`, :class:`QuasiNewton`,
-:class:`LBFGSB`). :data:`WIDE` and :data:`DEEP` are the two ways that starts take in turns.
+:class:`LBFGSB`). Populations are :data:`WIDE` and, unless all descents that were not given up have come to the same
+value, :data:`DEEP`, drawn anew.
 """
 
 from __future__ import annotations
@@ -32,37 +33,32 @@ from .descend import Steerable, SuccessiveHalving, descend
 from .evolve import DifferentialEvolution, Screenable, evolve
 from .objective import Fittable, Objective, as_objective
 from .optimise import LBFGSB, Ended, Ledger, Optimiser, QuasiNewton, TrustRegion, minimise
-from .questions import SPENT, Question, Search, together
+from .questions import SPENT, Search, together
 from .result import HEAD_FILE, STARTS_FILE, Fit, Start, line_of, ordered, read_starts, write_head
 
 MOST_RESAMPLED = 200
 MOST_TRIED = 5
+SAME = 0.2
+"""Log-likelihood units within which descents have found the same value."""
 Report = Callable[[Start], None]
 Watch = Callable[[str], None]
-
-
-SCOUTS = SuccessiveHalving(members=16, rounds=2, finalists=3, tolerance=0.1)
-"""Short descents from the best of random points: enough where optima are easily found."""
 
 
 @dataclass(frozen=True, slots=True)
 class PopulationSearch:
     """How a start finds where its local search begins, for objectives that can be evaluated at many vectors at once.
 
-    First the best few of ``scouted`` random points descend (``scouts``): where optima are easily found that is all it
-    takes, and soon done. Then a population is evolved and its best descend together. Where the best of all has come,
-    the local search begins. Descents are at rough accuracy, and left out where the objective has no derivatives of many
-    vectors at once or the settings are None.
+    A population is evolved and its best descend together, at rough accuracy; where the best of them has come, the local
+    search begins. Descents are left out where the objective has no derivatives of many vectors at once or the settings
+    are None.
     """
 
     evolution: DifferentialEvolution
     descents: SuccessiveHalving | None = None
-    scouts: SuccessiveHalving | None = SCOUTS
-    scouted: int = 192
 
 
-WIDE = PopulationSearch(DifferentialEvolution(members=128, generations=10), SuccessiveHalving())
-"""Hardly evolved, many descents: soon done, and enough for most problems."""
+WIDE = PopulationSearch(DifferentialEvolution(members=128, generations=10), SuccessiveHalving(finalists=4))
+"""Hardly evolved, many descents: for problems of several optima, each of which descents find."""
 DEEP = PopulationSearch(DifferentialEvolution(), SuccessiveHalving(members=8, rounds=8))
 """Long evolved, few descents: for problems whose optima no descent finds from a random point."""
 
@@ -101,8 +97,10 @@ def fit(
             ``concurrent.futures.Executor``; results do not depend on it. Default: as many as there are cores.
         optimiser: default ``TrustRegion()``.
         candidates: random points of which each start takes the best, where no population is evolved.
-        populations: how starts find where to search from, in turns, for what is best depends on the problem. With none,
-            or an objective that cannot be evaluated at many vectors at once, they take the best of ``candidates``.
+        populations: how a start finds where to search from: one after another, for what is best depends on the problem,
+            until all finalists of the descents from one have come to the same value: an optimum found so often is
+            hardly one of several (C. G. E. Boender and A. H. G. Rinnooy Kan, Math. Program. 37, 59 (1987)). With none,
+            or an objective that cannot be evaluated at many vectors at once, the best of ``candidates``.
         first: vectors from which the first starts search at once, without random points: a published optimum, say.
         restarts: local searches of each start after its first, each from half way between the best so far and the
             middle of the bounds: out of a valley without forgetting all it has taught. The best of them counts.
@@ -222,58 +220,46 @@ class Starts:
         return replace(again if again.value < ended.value else ended, iterations=iterations)
 
     def _evolved(self, number: int, ledger: Ledger) -> Search[tuple[FloatArray | None, int, str]]:
-        """Where the best of scouts and of an evolved population has come; nothing where there is no population."""
-        if not self.populations or not hasattr(self.objective, "refined_many"):
-            return None, 0, ""
-        chosen = self.populations[number % len(self.populations)]
+        """Where the best of evolved populations has come; nothing where there is no population."""
+        best, value, failed = None, math.inf, 0
+        if hasattr(self.objective, "refined_many"):
+            for at, chosen in enumerate(self.populations):
+                rng = np.random.default_rng([self.seed, number, at])
+                theta, reached, lost, agree = yield from self._populated(number, chosen, rng, ledger)
+                failed += lost
+                if reached < value:
+                    best, value = theta, reached
+                if agree:
+                    break
+        return best, failed, ""
+
+    def _populated(
+        self, number: int, chosen: PopulationSearch, rng: np.random.Generator, ledger: Ledger
+    ) -> Search[tuple[FloatArray | None, float, int, bool]]:
+        """Where the best of one evolved population has come, its value, how many points failed, and whether all
+        finalists of its descents have come to the same value."""
         lower, upper = self.objective.lower, self.objective.upper
 
         def tell(line: str) -> None:
             self.watch(f"start {number + 1}: {line}")
 
-        def scattered(rng: np.random.Generator, count: int) -> FloatArray:
+        def scattered(count: int) -> FloatArray:
             return rng.uniform(lower, upper, (count, len(lower)))
 
-        best, value, failed = None, math.inf, 0
-        if chosen.scouts is not None and hasattr(self.objective, "derivatives_many"):
-            rng = np.random.default_rng([self.seed, number, 1])
-            points, rough = yield Question("refined_many", (scattered(rng, chosen.scouted),))
-            order = np.argsort(rough, kind="stable")
-            first = [points[i] for i in order[: chosen.scouts.members] if math.isfinite(rough[i])]
-            ledger.evaluations += len(points)
-            failed = int((~np.isfinite(rough)).sum())
-            scouts = yield from self._descended(first, chosen.scouts, ledger, confirm=ledger.refined)
-            best, value = yield from self._exact(scouts, ledger)
-            tell(f"scouts are at log likelihood {-value:.2f}")
-        rng = np.random.default_rng([self.seed, number])
-        found = yield from evolve(
-            cast(Screenable, self.objective), chosen.evolution, rng, lambda count: scattered(rng, count)
-        )
+        found = yield from evolve(cast(Screenable, self.objective), chosen.evolution, rng, scattered)
         ledger.evaluations += found.evaluations
         tell(f"{found.evaluations} points tried, {found.failed} failed")
-        members = found.members
-        if chosen.descents is not None and hasattr(self.objective, "derivatives_many"):
-            first = list(members[: chosen.descents.members])
-            members = (*(yield from self._descended(first, chosen.descents, ledger, tell)), *members)
-        theta, reached = yield from self._exact(members, ledger)
-        if not reached < value:
-            theta = best
-        return theta, found.failed + failed, ""
-
-    def _descended(
-        self,
-        begin: list[FloatArray],
-        settings: SuccessiveHalving,
-        ledger: Ledger,
-        tell: Callable[[str], None] | None = None,
-        confirm: Callable[[FloatArray], Search[object]] | None = None,
-    ) -> Search[tuple[FloatArray, ...]]:
-        if not begin:
-            return ()
-        down = yield from descend(cast(Steerable, self.objective), begin, settings, tell, confirm)
-        ledger.evaluations += down.evaluations
-        ledger.gradients += down.gradients
-        return down.members
+        members, agree = found.members, False
+        if chosen.descents is not None and members and hasattr(self.objective, "derivatives_many"):
+            begin = list(members[: chosen.descents.members])
+            down = yield from descend(cast(Steerable, self.objective), begin, chosen.descents, tell)
+            ledger.evaluations += down.evaluations
+            ledger.gradients += down.gradients
+            members = (*down.members, *members)
+            last = chosen.descents.finalists - 1
+            agree = 0 < last < len(down.values) and down.values[last] - down.values[0] < SAME
+        best, value = yield from self._exact(members, ledger)
+        return best, value, found.failed, agree
 
     def _exact(self, members: Sequence[FloatArray], ledger: Ledger) -> Search[tuple[FloatArray | None, float]]:
         """The first of the best few that can be evaluated exactly, and its value."""
