@@ -25,6 +25,8 @@ MOST_IN_ONE_FUNCTION = 500  # multiply-adds
 MOST_STRAIGHT_LINE = 2000
 """Multiply-adds up to which the factorisation is written out at once; beyond, loops over index tables spare the
 compiler until a sweep is long enough to be worth it."""
+BLOCK = 3
+"""Rows and columns of a factorisation that are written together: nine sums in sixteen registers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +178,10 @@ def careful_module(program: Program, fused: bool) -> str:
     """IR of what steps call alone, the factorisation written out whatever its size; the same bits as the others."""
     writer = Writer(program, fused)
     _write_step_functions(writer, program)
-    _write_factor(writer, program)
+    if program.elimination.multiply_adds <= MOST_STRAIGHT_LINE:
+        _write_factor(writer, program)
+    else:
+        _BlockedFactor(writer, program).write()
     _write_solve(writer, program.elimination)
     return writer.text()
 
@@ -379,6 +384,90 @@ def _write_factor_row(f: Function, program: Program, i: int) -> None:
     f.store("A", position[i, i], diagonal)
     for j in elimination.right_of(i):
         f.store("A", position[i, j], f.binary("fmul", row[j], diagonal))
+
+
+class _BlockedFactor:
+    """:func:`_write_factor` for factors that outgrow the first-level cache, of the same bits.
+
+    A few neighbouring rows and columns at a time, so that an entry of an earlier row serves several multiply-adds once
+    it is there; until a block of rows is done, the places of its lower part hold the entries before they are scaled.
+    """
+
+    def __init__(self, writer: Writer, program: Program) -> None:
+        self.writer, self.program = writer, program
+        self.position, self.jacobian = program.elimination.entries, program.placed_jacobian
+        self.parts: list[Function] = []
+        self.work = MOST_IN_ONE_FUNCTION
+        self.values: dict[tuple[int, int], str] = {}
+
+    def write(self) -> None:
+        rows = self.program.elimination.rows
+        for first in range(0, len(rows), BLOCK):
+            self._write_rows(range(first, min(len(rows), first + BLOCK)))
+        self.writer.in_turn("factor", FACTOR_ARGUMENTS, len(self.parts))
+
+    def _write_rows(self, block: range) -> None:
+        rows = [self.program.elimination.rows[i] for i in block]
+        columns = sorted({j for row in rows for j in row})
+        earlier = [k for k in columns if k < block.start]
+        behind = [j for j in columns if j >= block.stop]
+        alone = [[j] for j in columns if j < block.stop]  # these are needed by what follows at once
+        for tile in (*alone, *(behind[i : i + BLOCK] for i in range(0, len(behind), BLOCK))):
+            self._write_tile(block, earlier, tile)
+        f = self._part(sum(map(len, rows)))
+        for i, row in zip(block, rows, strict=True):
+            for k in (k for k in row if k < i):
+                f.store("A", self.position[i, k], f.binary("fmul", self._value(f, i, k), self._value(f, k, k)))
+        self.values.clear()
+
+    def _write_tile(self, block: range, earlier: Sequence[int], tile: Sequence[int]) -> None:
+        """The entries of a block of rows in a few columns."""
+        kept = [(i, j) for j in tile for i in block if (i, j) in self.position]
+        inside = [(k, i, j) for i, j in kept for k in block if k < min(i, j)]
+        outside = [(k, i, j) for k in earlier for i, j in kept if k < j]
+        f = self._part(len(outside) + len(kept))
+        totals = {(i, j): self._start(f, i, j) for i, j in kept}
+
+        def subtract(k: int, i: int, j: int) -> None:
+            if (i, k) in self.position and (k, j) in self.position:
+                factor, upper, total = self._value(f, i, k), self._value(f, k, j), totals[i, j]
+                product = f.binary("fmul", factor, upper) if total is None else f.multiply_add(factor, upper, total)
+                totals[i, j] = product
+
+        for step in outside:
+            subtract(*step)
+        for i, j in kept:
+            for step in (one for one in inside if one[1:] == (i, j)):
+                subtract(*step)
+            total = totals[i, j]
+            assert total is not None  # an entry has a derivative or is filled in
+            if i == j:
+                total = f.binary("fdiv", splat(-1.0), total)
+            elif i < j:
+                total = f.binary("fmul", total, self._value(f, i, i))
+            self.values[i, j] = total
+            f.store("A", self.position[i, j], total)
+
+    def _start(self, f: Function, i: int, j: int) -> str | None:
+        entry = f.load("J", self.jacobian[i, j]) if (i, j) in self.jacobian else None
+        if i != j:
+            return entry
+        ig = f.load("ig", 0)
+        return f.negative(ig) if entry is None else f.binary("fsub", entry, ig)
+
+    def _value(self, f: Function, i: int, j: int) -> str:
+        if (i, j) not in self.values:
+            self.values[i, j] = f.load("A", self.position[i, j])
+        return self.values[i, j]
+
+    def _part(self, more: int) -> Function:
+        """The function to write so many operations more into."""
+        if self.work >= MOST_IN_ONE_FUNCTION:
+            self.values.clear()
+            self.parts.append(self.writer.function(f"factor_{len(self.parts)}", FACTOR_ARGUMENTS))
+            self.work = 0
+        self.work += more
+        return self.parts[-1]
 
 
 def _write_solve(writer: Writer, elimination: Elimination) -> None:

@@ -22,7 +22,9 @@ POINTERS = (
 SIZES = ("a8", "k8")
 """Integers behind the pointers: doubles in the factors of one factorisation, and in the hoisted values."""
 
-LARGEST_GROWTH = 8.0
+LARGEST_GROWTH = 30.0
+"""From one step to the next; most of it is used while a run sets out with steps made for states that are zero."""
+
 SMALLEST_GROWTH = 0.2
 SMALLEST_SHRINKAGE = 0.1
 SAFETY = 0.85
