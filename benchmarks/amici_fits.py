@@ -108,9 +108,8 @@ def main() -> None:
             for one in going:
                 one.start()
         for one in rivals:
-            ratio = one.tally.per_success / mine.per_success if mine.reached else math.nan
-            least = "" if one.tally.reached else f", more than {one.tally.seconds / mine.per_success:.0f}"
-            print(f"  {one.tally.summary()}; {ratio:.1f} times ours{least}", flush=True)
+            spent, least = (one.tally.per_success, "") if one.tally.reached else (one.tally.seconds, "more than ")
+            print(f"  {one.tally.summary()}; {least}{spent / mine.per_success:.1f} times ours", flush=True)
 
 
 if __name__ == "__main__":
