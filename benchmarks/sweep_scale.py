@@ -79,7 +79,7 @@ def decay(rows: int, workers: int) -> None:
             yield pd.DataFrame({"k": np.random.default_rng(number).uniform(0.1, 10.0, min(BLOCK, rows - first))})
 
     times = np.array([0.5, 1.0])
-    started, done, worst, peaks = time.perf_counter(), 0, 0.0, []
+    started, done, worst = time.perf_counter(), 0, 0.0
     for block, batch in zip(
         blocks(), ps.iter_simulate_many(model, blocks(), times, ["A"], workers=workers), strict=True
     ):
@@ -87,11 +87,12 @@ def decay(rows: int, workers: int) -> None:
         worst = max(worst, float(np.abs(batch.values[:, :, 0] - exact).max()))
         before, done = done, done + len(batch.values)
         if done * 10 // rows > before * 10 // rows:
-            peaks.append(round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
-    print(
-        f"{done} rows of a decay, {workers} workers: {time.perf_counter() - started:.0f} s ({time.process_time():.0f} "
-        f"of the processor), peak memory {peaks[-1]} MB (after each tenth: {peaks}), largest error {worst:.1e}"
-    )
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            print(
+                f"{done} rows of a decay, {workers} workers: {time.perf_counter() - started:.0f} s "
+                f"({time.process_time():.0f} of the processor), peak memory {peak:.0f} MB, largest error {worst:.1e}",
+                flush=True,
+            )
 
 
 def two_workers(pairs: int, rows: int = 20_000) -> None:
