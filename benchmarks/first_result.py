@@ -23,10 +23,11 @@ from pathlib import Path
 
 import numpy as np
 
-from collection import data_folder
+from collection import data_folder, rival_module
 
 PETAB = ("Boehm_JProteomeRes2014", "Fujita_SciSignal2010", "Raimundez_PCB2020", "Bachmann_MSB2011",
-         "Lucarelli_CellSystems2018", "Alkan_SciSignal2018", "SalazarCavazos_MBoC2020")  # fmt: skip
+         "Lucarelli_CellSystems2018", "Alkan_SciSignal2018", "SalazarCavazos_MBoC2020", "Chen_MSB2009")  # fmt: skip
+BIOMODELS = ("BIOMD0000000474", "BIOMD0000000628", "BIOMD0000000574")  # 93, 135 and 194 states
 GRID = "0 .. 60 x 61"
 ARRAYS = "import pathsim as ps; print(ps.simulator({model!r}, range(61))()[-1, 0])"
 PYTHON = "import pathsim as ps; print(ps.simulate({model!r}, range(61)).iloc[-1, 0])"
@@ -86,7 +87,9 @@ def new_models(files: list[str]) -> None:
 
         ps.simulate("pi3k_mapk", range(2))  # what is needed once per process
         os.environ["PATHSIM_CACHE"] = ""
-        print("running process, new model: states, ms for reading, equations, machine code, run, in all")
+        print(
+            "running process, new model: states, ms for reading, equations, tables or code, run, in all; libRoadRunner"
+        )
         for file in files:
             laps = [time.process_time()]
             model = ps.load_model(file)
@@ -103,9 +106,21 @@ def new_models(files: list[str]) -> None:
             print(
                 f"  {Path(file).stem:32} {len(system.states):4d} "
                 + " ".join(f"{ms:7.1f}" for ms in each)
-                + f" {each.sum():8.1f}",
+                + f" {each.sum():8.1f} {_by_roadrunner(file):8.1f}",
                 flush=True,
             )
+
+
+def _by_roadrunner(file: str) -> float:
+    """Milliseconds of libRoadRunner until its first result in this process."""
+    began = time.process_time()
+    runner = rival_module().RoadRunner(file)
+    runner.integrator.relative_tolerance = 1e-6
+    try:
+        runner.simulate(0, 60, 61)
+    except RuntimeError:
+        return float("nan")
+    return 1e3 * (time.process_time() - began)
 
 
 def main() -> None:
@@ -114,6 +129,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     files = options.files or [str(next((data_folder() / "petab" / name).glob("*.xml"))) for name in PETAB]
+    if not options.files:
+        beside = [data_folder() / "biomodels" / f"{name}.xml" for name in BIOMODELS]
+        files += [str(file) for file in beside if file.exists()]
     processes(files[min(3, len(files) - 1)], options.rounds)
     new_models(files)
 
