@@ -11,13 +11,14 @@ import pytest
 
 import pathsim as ps
 from pathsim.calibration.calibrate import goodness_table, squares
-from pathsim.calibration.problem import Constant, calibration_problem, free_constants, prior_centres
-from pathsim.calibration.tables import Targets, _fold, _gr, _weighed, read_targets
+from pathsim.calibration.problem import Constant, calibration_problem, free_constants, of_model, prior_centres
+from pathsim.calibration.tables import Targets, _fold, _gr, _gr_curve, _weighed, read_targets
 from pathsim.estimation.lab_problem import Place
 from pathsim.estimation.search import QuasiNewton
 from pathsim.files import read_toml
 from pathsim.lab import default_library
 from pathsim.model import models_folder
+from pathsim.stats.growth_rate import area_over
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "calibration"
 CONFIG = models_folder() / "calibration.toml"
@@ -57,12 +58,68 @@ def test_the_gradient_of_growth_and_folds_is_that_of_differences() -> None:
     constants.append(
         Constant("E2F_requirement@BT-20", library.cell_line("BT-20").set["E2F_requirement"], 1.0, 0.5, False)
     )
+    constants.append(Constant("potency(alpelisib)", library.drug("alpelisib").potency, 1.0, 0.7, False))
     problem = calibration_problem(model, library, Targets(numbers), constants)
     problem = problem.with_solver(ps.Rosenbrock(rtol=1e-10, atol=1e-13))
     gradient, step = problem.gradient(), 1e-4
     for i, name in enumerate(problem.parameter_ids):
         up, down = (problem.log_likelihood({name: problem.theta[i] + way * step}) for way in (1, -1))
         assert gradient[i] == pytest.approx((up - down) / (2 * step), rel=1e-4, abs=1e-5), name
+
+
+def test_a_line_effect_scales_what_is_lost_and_moves_with_its_prior() -> None:
+    model, library = ps.load_model("pi3k_mapk"), default_library()
+    asked = ("BT-20", "alpelisib 300 nM", 1440.0, 0.4, 0.1, "made")
+    constants = [Constant("k_PP2A_T308", 0.3, 0.2, 0.5, False)]
+    plain = calibration_problem(model, library, Targets((_gr(*asked),)), constants)
+    problem = calibration_problem(model, library, Targets((_gr(*asked, 0.3),)), constants)
+    assert problem.parameter_ids == ("k_PP2A_T308", "effect(made, BT-20)")
+    theta = np.array([math.log(0.3), math.log(1.5)])
+    lost = 1.0 - plain.signals(theta[:1])[0]
+    assert problem.signals(theta)[0] == pytest.approx(1.0 - 1.5 * lost, rel=1e-9)
+    there, here = (problem.log_posterior(theta) - problem.log_likelihood(theta) for theta in (theta, 0 * theta))
+    own = Constant("k_PP2A_T308", 0.3, 0.2, 0.5, False)
+    prior = [(math.log(value) - math.log(own.prior)) / own.sd for value in (0.3, 1.0)]
+    assert there - here == pytest.approx(0.5 * (prior[1] ** 2 - prior[0] ** 2) - 0.5 * (math.log(1.5) / 0.3) ** 2)
+    gradient, step = problem.gradient(theta), 1e-4
+    ends = [problem.log_likelihood(theta + sign * step * np.eye(2)[1]) for sign in (1, -1)]
+    assert gradient[1] == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-4)
+    assert of_model({"k_PP2A_T308": 0.3, "effect(made, BT-20)": 1.5, "potency(alpelisib)": 2.0}) == {"k_PP2A_T308": 0.3}
+
+
+def test_altered_lines_have_no_constant_of_their_own() -> None:
+    """What is fitted for a line holds for the line without PTEN: only then do isogenic numbers say anything."""
+    model, library = ps.load_model("pi3k_mapk"), default_library()
+    numbers = tuple(_gr(line, "alpelisib 1 uM", 1440.0, 0.4, 0.1, "made") for line in ("AGS", "AGS+PTEN_loss"))
+    targets = Targets(numbers, line_constant="E2F_requirement")
+    assert targets.growing_lines == ["AGS"]
+    constants = [one for one in free_constants(model, library, targets) if one.name == "E2F_requirement@AGS"]
+    problem = calibration_problem(model, library, targets, constants)
+    before, after = problem.signals(problem.theta), problem.signals(problem.theta + 0.2)
+    assert (np.abs(after - before) > 1e-4).all()
+
+
+def test_a_free_potency_does_what_a_library_with_that_potency_does() -> None:
+    model, library = ps.load_model("pi3k_mapk"), default_library()
+    numbers = (
+        _gr("BT-20", "alpelisib 100 nM for 24 h then alpelisib 300 nM + trametinib 1 nM", 1440.0, 0.4, 0.1, "made"),
+    )
+    constants = [Constant("potency(alpelisib)", library.drug("alpelisib").potency, 1.0, 0.7, False)]
+    problem = calibration_problem(model, library, Targets(numbers), constants)
+    stronger = library.with_potencies({"potency(alpelisib)": 3.0})
+    fixed = calibration_problem(model, stronger, Targets(numbers), constants)
+    np.testing.assert_allclose(fixed.theta, math.log(3.0))
+    asked = problem.signals(np.array([math.log(3.0)]))
+    np.testing.assert_allclose(asked, fixed.signals(), rtol=1e-9)
+    assert abs(asked[0] - problem.signals()[0]) > 1e-3
+
+
+def test_curves_of_a_panel_have_its_areas() -> None:
+    row = {"GRmax": -0.2, "GEC50": 0.05, "GR_AOC": 0.66}
+    curve = _gr_curve(row, 1.0, 1e4)
+    doses = np.geomspace(1.0, 1e4, 9)
+    assert area_over(doses, curve(doses)) == pytest.approx(0.66, abs=0.01)
+    assert float(curve(50.0)) == pytest.approx(0.4)
 
 
 def test_emphasis_divides_the_error_of_what_fits_it() -> None:
@@ -87,6 +144,7 @@ def test_claims_marked_as_used_are_those_the_fit_lists() -> None:
 def test_constants_that_are_held_or_shares_exist() -> None:
     known = {item.id for item in ps.load_model("pi3k_mapk").parameters}
     content = read_toml(CONFIG)
+    known |= {f"potency({name})" for name in default_library().drugs}
     assert {*content["held_fixed"], *content["shares"], *content["prior_sd"]} <= known
 
 
@@ -101,14 +159,14 @@ def test_every_table_is_read_and_becomes_the_problem() -> None:
         "welsh_insulin_westerns": 570,
         "imoto2022_erbb_westerns": 192,
         "niepel2013_breast_rtk": 123,
-        "lincs_brca_gr": 399,
+        "lincs_brca_gr": 648,
         "literature targets": 92,
         "marm2_a375_perk": 40,
         "niepel2013_levels": 38,
         "yip2024_t47d": 25,
         "oneil2016_merck": 16,
-        "literature directions": 42,
-        "growth targets": 48,
+        "literature directions": 48,
+        "growth targets": 53,
     }
     assert (frame["sd"] > 0).all()
     chosen = replace(targets, numbers=tuple(item for item in targets.numbers if item.row.place.cell_line == "A375"))

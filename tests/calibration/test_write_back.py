@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 
 import pathsim as ps
-from pathsim.calibration.write_back import FULL_MEDIUM, _with_doublings, _with_references, _with_values
+from pathsim.calibration.write_back import (
+    FULL_MEDIUM,
+    _with_doublings,
+    _with_potencies,
+    _with_references,
+    _with_values,
+)
 from pathsim.experiments.readings import Reading, take_readings
 from pathsim.model import models_folder
 
@@ -68,3 +74,16 @@ def test_a_doubling_time_out_of_reach_is_told_and_left() -> None:
     assert _with_doublings(text, ps.load_model("pi3k_mapk"), said.append) == text
     assert len(said) == 1
     assert said[0].startswith("MCF7 cannot double in 0.5 h")
+
+
+def test_potencies_go_behind_the_mass_of_their_drug_and_replace_those_before() -> None:
+    text = '[a]\nmolar_mass = { g_per_mol = 1, source = "x" }\n\n[b]\nmolar_mass = { g_per_mol = 2, source = "x" }\n'
+    rows = pd.DataFrame({
+        "name": ["potency(b)", "k"], "value": [1.5, 1.0], "high": [3.0, 2.0], "start": [1.0, 1.0],
+        "identified": [True, True],
+    })  # fmt: skip
+    once = _with_potencies(text, rows)
+    assert once.splitlines()[:4] == text.splitlines()[:4]
+    assert once.splitlines()[5].startswith("potency = { value = 1.5, ")
+    assert "(start 1, within 2 fold)" in once
+    assert _with_potencies(once, rows.assign(value=1.25)).count("potency = ") == 1

@@ -138,3 +138,16 @@ def test_a_name_that_holds_a_path_is_refused_wherever_it_comes_from(name: str) -
 def test_a_drug_or_a_treatment_in_place_of_a_line_is_called_that(name: str, says: str) -> None:
     with pytest.raises(UnknownNameError, match=says):
         ps.default_library().cell_line(name)
+
+
+def test_a_potency_is_a_factor_on_all_that_a_drug_does(tmp_path: Path) -> None:
+    file = tmp_path / "drugs.toml"
+    text = '[newib]\npotency = {{ value = {}, source = "fitted" }}\nKd_nM.MEK = {{ value = 10, source = "assay" }}\n'
+    file.write_text(text.format(2.5), encoding="utf-8")
+    library = ps.default_library().with_drugs(file)
+    assert library.drug("newib").per_nM["drug_on_MEK"] == pytest.approx(0.25)
+    again = library.with_potencies({"potency(newib)": 1.0, "k_RAF": 3.0}).drug("newib")
+    assert (again.per_nM["drug_on_MEK"], again.potency) == (pytest.approx(0.1), 1.0)
+    file.write_text(text.format(-1), encoding="utf-8")
+    with pytest.raises(InputError, match=r"\[newib\] potency is -1"):
+        ps.default_library().with_drugs(file)

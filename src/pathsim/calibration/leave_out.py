@@ -34,8 +34,8 @@ from ..made_on import go_on_in
 from ..model import Model, load_model, models_folder
 from ..stats import growth_rate
 from ..workers import Workers, add_workers, chosen, finished
-from .problem import calibration_problem, free_constants
-from .tables import FLUORESCENCE, FULL_MEDIUM, GROWTH, Targets, read_targets
+from .problem import calibration_problem, free_constants, of_model
+from .tables import FLUORESCENCE, FULL_MEDIUM, GROWTH, Entry, Targets, read_targets
 from .write_back import Doubling, doubling_constants, doublings
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Panel:
     minutes: float
 
     def simulated(self, model: Model, line: str, constants: Mapping[str, float], library: Library) -> FloatArray:
-        """Areas over the GR curve of every drug in one line, (drugs,), on the logarithm of the dose and per decade."""
+        """Areas over the GR curve of every drug in one line, (drugs,), on the logarithm of the dose and per decade.
+        ``constants`` may hold potencies of drugs."""
         count = protocols().names.cell_count
         control = [Reading(line, FULL_MEDIUM, at, count) for at in (0.0, self.minutes)]
         treated = [
@@ -68,7 +69,7 @@ class Panel:
             for drug, doses in self.doses.items()
             for dose in doses
         ]
-        counts = take_readings(model, [*control, *treated], [dict(constants)], library)[0]
+        counts = take_readings(model, [*control, *treated], [of_model(constants)], library.with_potencies(constants))[0]
         gr = growth_rate.values(counts[2:], control=counts[1], start=counts[0])
         ends = np.cumsum([len(doses) for doses in self.doses.values()])[:-1]
         curves = zip(self.doses.values(), np.split(gr, ends), strict=True)
@@ -89,10 +90,7 @@ def read_panel(config: Path, data: Path) -> Panel:
     areas = frame.pivot_table(index="generic_name", columns="cell_line", values="GR_AOC")
     drugs, lines = entry["treatments"], entry["lines"]
     measured = areas.loc[list(drugs), list(lines)].rename(index=drugs, columns=lines)
-    doses = {
-        name: 1e3 * spec["highest_uM"] * np.logspace(-spec["decades_of"].get(key, spec["decades"]), 0.0, spec["doses"])
-        for key, name in drugs.items()
-    }
+    doses = {name: np.geomspace(*Entry(entry).doses_of(key), spec["doses"]) for key, name in drugs.items()}
     return Panel(measured, doses, 60.0 * spec["hours"])
 
 
@@ -121,7 +119,7 @@ class LeftOut:
             raise SimulationError(f"without {line} the shipped values cannot be evaluated: {derivatives.failure}")
         ended = alone(objective, quasi_newton(Ledger(objective), start, SEARCH, derivatives.fisher))
         found = dict(zip(problem.parameter_ids, np.exp(ended.theta).tolist(), strict=True))
-        for one, value in doubling_constants(self.model, [self.own[line]], _say, found).items():
+        for one, value in doubling_constants(self.model, [self.own[line]], _say, of_model(found)).items():
             key = f"{one.name}@{one.cell_line}"
             found[key if key in self.whole.parameter_ids else one.name] = (
                 value  # the reference line has the general one

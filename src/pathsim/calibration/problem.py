@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..arrays import FloatArray
 from ..estimation.free import FreeParameter
 from ..estimation.lab_problem import Detector, assemble
 from ..estimation.problem import Problem
-from ..lab import Library
+from ..estimation.records import Prior, TableParameter
+from ..lab import Library, Treatment
+from ..lab.drug import drug_of, potency_of
 from ..model import Model
 from ..solve import Rosenbrock
-from .tables import Targets
+from .tables import Targets, is_effect
 
 SOLVER = Rosenbrock(rtol=1e-5, atol=1e-8)
 """Errors far below those of blots. Steps are differentiated as they are: gradients are exact at any tolerance."""
@@ -28,6 +30,8 @@ LINE_SD = 0.7
 """What one line needs differs from what the reference needs by less than an order of magnitude."""
 FARTHEST = math.log(30.0)
 """No constant leaves its prior by more than this, nor by more than three of its standard deviations."""
+POTENCY_SD = 0.35
+"""Apparent constants of drugs in cells are known within a factor of 2 either way (two standard deviations)."""
 LARGEST_SHARE = 0.98
 _START = re.compile(r"\(start ([-+0-9.e]+)")
 
@@ -52,8 +56,9 @@ class Constant:
 
 
 def free_constants(model: Model, library: Library, targets: Targets) -> list[Constant]:
-    """Positive constants marked estimate or calibrated and not held fixed, and what each
-    fitted line has of its own (``line_constant`` of ``calibration.toml``), around the value of the reference line."""
+    """Positive constants marked estimate or calibrated and not held fixed, what each fitted line has of its own
+    (``line_constant`` of ``calibration.toml``), around the value of the reference line, and the potencies of the drugs
+    whose effect on growth is measured."""
     values = {item.id: item.value for item in model.parameters if item.value is not None}
     free = []
     for note in model.annotations:
@@ -68,6 +73,14 @@ def free_constants(model: Model, library: Library, targets: Targets) -> list[Con
         own = library.cell_line(line).set.get(targets.line_constant)
         if own is not None:
             free.append(Constant(f"{targets.line_constant}@{line}", own, values[targets.line_constant], LINE_SD, False))
+    used = dict.fromkeys(name for text in targets.growth_treatments for name in Treatment.parse(text).names)
+    drugs = {drug.name: drug for drug in map(library.drug, used) if drug.kind == "drug"}
+    potencies = {potency_of(name): drug.potency for name, drug in drugs.items()}
+    free += [
+        Constant(name, value, 1.0, POTENCY_SD, False)
+        for name, value in potencies.items()
+        if name not in targets.held_fixed
+    ]
     return free
 
 
@@ -83,7 +96,19 @@ def calibration_problem(
     observables = {item.observable.id: item.observable for item in targets.numbers}
     rows = [item.row for item in targets.numbers]
     free = [item.free for item in constants]
-    return assemble(model, targets.frame(), rows, observables, free, lines, library, Detector(), SOLVER, source)
+    effects = [
+        TableParameter(
+            name, "log", math.exp(-3.0 * sd), math.exp(3.0 * sd), 1.0, True, Prior("normal", (0.0, sd), on_scale=True)
+        )
+        for name, sd in targets.line_effects.items()
+    ]
+    frame = targets.frame()
+    return assemble(model, frame, rows, observables, free, lines, library, Detector(), SOLVER, source, effects)
+
+
+def of_model(values: Mapping[str, float]) -> dict[str, float]:
+    """``values`` of constants of the model alone, without potencies of drugs and line effects of panels."""
+    return {name: value for name, value in values.items() if not drug_of(name) and not is_effect(name)}
 
 
 def prior_centres(problem: Problem, constants: Sequence[Constant]) -> FloatArray:

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..arrays import FloatArray
 from ..errors import InputError, raise_together
 from ..estimation.lab_problem import Place, Row
 from ..estimation.likelihood import Scaled, ScaledWithOffset
@@ -21,6 +24,7 @@ from ..estimation.records import Observable
 from ..files import read_toml
 from ..lab.protocols import protocols
 from ..model.maths import Expr, number, symbol
+from ..stats import growth_rate
 from ..stats.noise import Robust
 
 if TYPE_CHECKING:
@@ -36,11 +40,13 @@ GROWTH = Robust(scale="lin")
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A measured ``row``, the ``observable`` it is of, and the ``table`` it stands in."""
+    """A measured ``row``, the ``observable`` it is of, the ``table`` it stands in, and the line effect in its formula
+    with the standard deviation of its logarithm (:func:`effect_of`)."""
 
     row: Row
     observable: Observable
     table: str
+    effect: tuple[str, float] | None = None
 
     @property
     def readout(self) -> str:
@@ -61,8 +67,19 @@ class Targets:
 
     @property
     def growing_lines(self) -> list[str]:
-        """Cell lines whose growth is measured."""
-        return sorted({item.row.place.cell_line for item in self.numbers if item.observable.family == GROWTH})
+        """Cell lines whose growth is measured. What is found for one holds for its altered lines too."""
+        names = {item.row.place.cell_line for item in self.numbers if item.observable.family == GROWTH}
+        return sorted(name for name in names if "+" not in name)
+
+    @property
+    def growth_treatments(self) -> list[str]:
+        """Treatments under which growth is measured."""
+        return sorted({item.row.place.treatment for item in self.numbers if item.observable.family == GROWTH})
+
+    @property
+    def line_effects(self) -> dict[str, float]:
+        """Line effects in the formulas of numbers, and the standard deviations of their logarithms."""
+        return dict(item.effect for item in self.numbers if item.effect is not None)
 
     def frame(self) -> pd.DataFrame:
         """Columns ``table, cell_line, treatment, time_min, readout, value, sd``, one row per number."""
@@ -124,6 +141,12 @@ class Entry:
         """The name of the table."""
         return str(self.content["id"])
 
+    def doses_of(self, drug: str) -> tuple[float, float]:
+        """The lowest and the highest dose (nM) of a drug of a panel, named as its file does."""
+        highest = 1e3 * float(self.content["highest_uM"])
+        decades = float(self.content["decades_of"].get(drug, self.content["decades"]))
+        return highest * 10.0**-decades, highest
+
     @property
     def sd(self) -> float:
         """The error of a number, of its logarithm where the scale is logarithmic."""
@@ -167,11 +190,31 @@ def _level(place: Place, readout: str, total: float, value: float, sd: float, ta
     return Number(Row(observable.id, place, value, sd=sd), observable, table)
 
 
-def _gr(line: str, treatment: str, minutes: float, value: float, sd: float, table: str) -> Number:
-    """A growth rate inhibition value (Hafner 2016)."""
-    observable = Observable("GR", gr_value(_signal(protocols().names.cell_count)), family=GROWTH)
+def effect_of(table: str, line: str) -> str:
+    """The parameter that is the line effect of a panel: the factor on what every drug takes from the growth of one line
+    (1 - GR), which no constant of the model explains. Known names are told by :func:`is_effect`."""
+    return f"effect({table}, {line})"
+
+
+def is_effect(name: str) -> bool:
+    """Whether a parameter is a line effect of a panel."""
+    return name.startswith("effect(")
+
+
+def _gr(
+    line: str, treatment: str, minutes: float, value: float, sd: float, table: str, effect_sd: float | None = None
+) -> Number:
+    """A growth rate inhibition value (Hafner 2016); ``effect_sd``: of a panel whose lines have effects."""
+    formula = gr_value(_signal(protocols().names.cell_count))
     others = (Place(line, FULL_MEDIUM, 0.0), Place(line, FULL_MEDIUM, minutes))
-    return Number(Row("GR", Place(line, treatment, minutes), value, others, sd=sd), observable, table)
+    if effect_sd is None:
+        name, effect = "GR", None
+    else:
+        name, effect = f"GR ({table}, {line})", (effect_of(table, line), effect_sd)
+        lost = Expr("times", (symbol(effect[0]), Expr("minus", (number(1.0), formula))))
+        formula = Expr("minus", (number(1.0), lost))
+    observable = Observable(name, formula, family=GROWTH)
+    return Number(Row(name, Place(line, treatment, minutes), value, others, sd=sd), observable, table, effect)
 
 
 def _relative(line: str, treatment: str, minutes: float, value: float, sd: float, table: str) -> Number:
@@ -343,19 +386,40 @@ def _marm2(folder: Path, entry: Entry) -> Iterable[Number]:
             yield entry.band(place, readout, float(mean), f"{drug} {readout}")
 
 
+THIRDS = (1.0 / 6.0, 0.5, 5.0 / 6.0)
+"""Where curves are asked, as shares of the range of doses: together their area."""
+SLOPES = np.geomspace(0.15, 6.0, 60)
+
+
 def _lincs(folder: Path, entry: Entry) -> Iterable[Number]:
-    """The value at GR50 (where it lies inside the doses) and at the top dose, 10 uM."""
+    """Three values of each fitted curve, in the middles of the thirds of its doses, on the logarithm of the dose."""
     import pandas as pd
 
     frame = pd.read_csv(folder / "grmetrics.csv")
     frame = frame[frame["cell_line"].isin(list(entry.lines)) & frame["generic_name"].isin(list(entry.treatments))]
-    for _, row in frame.iterrows():
-        points = [(10.0, row["GRmax"])] + ([(row["GR50"], 0.5)] if 0 < row["GR50"] < 10 else [])
-        if row["GR50"] >= 10 and 0 < row["GEC50"] < 10:
-            points.append((row["GEC50"], 0.5 * (1.0 + row["GRmax"])))
-        for dose, value in points:
-            treatment = f"{FULL_MEDIUM} + {entry.treatments[row['generic_name']]} {dose:.4g} uM"
-            yield _gr(entry.lines[row["cell_line"]], treatment, 4320.0, float(value), entry.sd, entry.table)
+    for record in frame.to_dict("records"):
+        row = {str(name): value for name, value in record.items()}
+        lowest, highest = entry.doses_of(str(row["generic_name"]))
+        curve = _gr_curve(row, lowest, highest)
+        for share in THIRDS:
+            dose = lowest * (highest / lowest) ** share
+            treatment = f"{FULL_MEDIUM} + {entry.treatments[row['generic_name']]} {dose:.4g} nM"
+            line, effect_sd = entry.lines[row["cell_line"]], float(entry.content["line_sd"])
+            yield _gr(line, treatment, 4320.0, float(curve(dose)), entry.sd, entry.table, effect_sd)
+
+
+def _gr_curve(row: Mapping[str, Any], lowest: float, highest: float) -> Callable[[FloatArray | float], FloatArray]:
+    """The fitted GR curve of a dose (nM). Its slope is not in the file: it is the one that gives GR_AOC."""
+    bottom, middle = float(row["GRmax"]), 1e3 * float(row["GEC50"])
+    middle = min(max(middle, 0.01 * lowest), 100.0 * highest)
+    doses = np.geomspace(lowest, highest, 9)
+
+    def curve(slope: float) -> Callable[[FloatArray | float], FloatArray]:
+        return lambda dose: np.asarray(bottom + (1.0 - bottom) / (1.0 + (dose / middle) ** slope))
+
+    curves = [curve(slope) for slope in SLOPES]
+    areas = np.array([growth_rate.area_over(doses, one(doses)) for one in curves])
+    return curves[int(np.argmin(np.abs(areas - float(row["GR_AOC"]))))]
 
 
 def _oneil(folder: Path, entry: Entry) -> Iterable[Number]:

@@ -14,6 +14,7 @@ import numpy as np
 from ..experiments.readings import Reading, take_readings
 from ..files import write_whole
 from ..lab.constants import Constants
+from ..lab.drug import drug_of
 from ..lab.protocols import protocols
 from ..model import Model, load_model
 
@@ -38,12 +39,14 @@ _LINE = re.compile(r"^\[line\.(?P<name>[^.\]]+)\]$")
 
 
 def write_back(constants: pd.DataFrame, source: Path, into: Path, report: Callable[[str], None]) -> None:
-    """Write values and uncertainty into the comments of the model, then what follows from them: the levels at which
+    """Write values and uncertainty into the comments of the model and of drugs, then what follows: the levels at which
     feedbacks are held when off, and the constant that gives a line its doubling time, of every line that has one."""
     path = into / "pi3k_mapk.ant"
     write_whole(path, _with_values((source / path.name).read_text(encoding="utf-8"), constants))
     model = load_model(path)
     write_whole(path, _with_references(path.read_text(encoding="utf-8"), model))
+    drugs = into / "drugs.toml"
+    write_whole(drugs, _with_potencies((source / drugs.name).read_text(encoding="utf-8"), constants))
     lines = into / "cell_lines.toml"
     text = _with_doublings((source / lines.name).read_text(encoding="utf-8"), model, report)
     write_whole(lines, text)
@@ -62,6 +65,27 @@ def _with_values(text: str, constants: pd.DataFrame) -> str:
             known = f"within {fold:.2g} fold" if row["identified"] else "not informed by the data"
             line = f"{head} // {match['unit']} | calibrated: {note} (start {row['start']:g}, {known})"
         lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _with_potencies(text: str, constants: pd.DataFrame) -> str:
+    """The potencies of drugs, each a line of its own behind the mass of the molecule."""
+    rows = {drug: row for row in constants.to_dict("records") if (drug := drug_of(str(row["name"])))}
+    lines: list[str] = []
+    drug = ""
+    for line in text.splitlines():
+        if match := re.match(r"^\[([^\].]+)\]$", line):
+            drug = match[1].strip('"')
+        if drug in rows and line.startswith("potency = "):
+            continue
+        lines.append(line)
+        if drug in rows and line.startswith("molar_mass = "):
+            row = rows[drug]
+            known = f"within {float(row['high'] / row['value']):.2g} fold" if row["identified"] else "not informed"
+            lines.append(
+                f'potency = {{ value = {row["value"]:.3g}, source = "calibrated: factor on 1/Kd in cells, known within '
+                f'2 fold beforehand (start 1, {known})" }}'
+            )
     return "\n".join(lines) + "\n"
 
 

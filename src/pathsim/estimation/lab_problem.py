@@ -7,7 +7,7 @@ What readers (:mod:`.blots`, :mod:`.tables`) have checked comes in as :class:`Ro
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +18,7 @@ from ..experiments.conditions import experiment_of
 from ..experiments.experiment import Experiment
 from ..experiments.timecourse import system_of
 from ..lab import CellLine, Condition, Library, Treatment
+from ..lab.drug import drug_of
 from ..model import Model
 from ..model.maths import Expr
 from ..solve import Solver, System
@@ -85,8 +86,10 @@ def assemble(
     detector: Detector,
     solver: Solver,
     source: str,
+    own: Sequence[TableParameter] = (),
 ) -> Problem:
-    """The problem of some ``rows``, in the order of ``table``; ``free`` parameters have both bounds.
+    """The problem of some ``rows``, in the order of ``table``; ``free`` parameters have both bounds. Formulas of
+    observables may have parameters of their ``own``.
 
     Raises :class:`InputError` for a free parameter that no simulation depends on.
     """
@@ -118,14 +121,14 @@ def assemble(
         )
         for row in rows
     )
-    parameters = tuple(_parameter(item, system, lines) for item in free)
+    parameters = tuple(_parameter(item, system, lines, library) for item in free)
 
     def problem(observables: Mapping[str, Observable], more: Iterable[TableParameter] = ()) -> Problem:
         part = Part(model, observables, experiments, measurements, table)
-        return Problem(Description(source, 2, (*parameters, *more), (part,)), solver)
+        return Problem(Description(source, 2, (*parameters, *own, *more), (part,)), solver)
 
     plain = problem(observables)
-    _refuse_idle(plain, lines)
+    _refuse_idle(plain, names, lines)
     touched = detector.background | detector.saturation | detector.floor
     if not touched:
         return plain
@@ -170,23 +173,24 @@ def _typical(problem: Problem, names: Iterable[str]) -> dict[str, float]:
     return found
 
 
-def _refuse_idle(problem: Problem, lines: Mapping[str, CellLine]) -> None:
+def _refuse_idle(problem: Problem, names: Collection[str], lines: Mapping[str, CellLine]) -> None:
     idle = problem.setup.outside_simulations
     raise_together(
         [
             f"'{name}' cannot be estimated: every cell line of the table sets it to a number of its own; fit it for a "
             f"line, as '{name.partition('@')[0]}@{next(iter(lines))}'"
             for name, is_idle in zip(problem.parameter_ids, idle, strict=True)
-            if is_idle
+            if is_idle and name in names
         ],
         problem.description.source,
     )
 
 
-def _parameter(item: FreeParameter, system: System, lines: Mapping[str, CellLine]) -> TableParameter:
+def _parameter(item: FreeParameter, system: System, lines: Mapping[str, CellLine], library: Library) -> TableParameter:
     assert item.lower is not None
     assert item.upper is not None
-    own = own_value(system, item.parameter, lines.get(item.line))
+    drug = drug_of(item.name)
+    own = library.drug(drug).potency if drug else own_value(system, item.parameter, lines.get(item.line))
     ends = [on_scale(end, item.scale) for end in (item.lower, item.upper)]
     start = on_scale(own, item.scale)
     start = 0.5 * sum(ends) if not math.isfinite(start) else start

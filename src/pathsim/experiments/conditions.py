@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from types import MappingProxyType
 from ..errors import InputError, near_misses, raise_together
 from ..lab import FULL_MEDIUM, CellLine, Condition, Library, Step, Treatment
 from ..lab.constants import with_free
+from ..lab.drug import drug_of, potency_of
 from ..lab.library import NO_LINE
 from ..lab.protocols import protocols
 from ..model import Model
@@ -35,7 +36,7 @@ def experiment_of(
     Args:
         free: names of free parameters: ``name`` for all lines, ``name@line`` in place of the line's own number. What a
             line scales or a drug adds to acts on the free value. Of an altered line (``T47D+PTEN_loss``) the number may
-            be ``name@T47D``.
+            be ``name@T47D``. ``potency(drug)`` is the factor on all that a drug does.
         medium: what cells rest in; default what the line is kept in, full medium, or nothing where the model knows no
             serum.
 
@@ -45,15 +46,16 @@ def experiment_of(
     own = plain_numbers(system)
     refuse_impossible(condition.cell_line, system)
     rest = medium or kept_in(condition.cell_line) or resting_medium(system.model)
-    line, applying = with_free(condition.cell_line, free)
+    line, applying = with_free(condition.cell_line, [name for name in free if not drug_of(name)])
+    potent = frozenset(filter(None, map(drug_of, free)))
     bare = replace(condition, cell_line=line)
     steps = bare.treatment.steps
-    first = _settings(bare, rest, system, own, library, applying)
+    first = _settings(bare, rest, system, own, library, applying, potent)
     first |= {name: number(value) for name, value in while_resting(system).items()}
     periods = [Period(STEADY_STATE, _changes(first))]
     for i, step in enumerate(steps):
         start = 0.0 - sum(later.minutes or 0.0 for later in steps[i:-1])
-        settings = _settings(bare, step, system, own, library, applying)
+        settings = _settings(bare, step, system, own, library, applying, potent)
         lasting = {name: value for name, value in settings.items() if system.slots[name] < len(system.parameters)}
         periods.append(Period(start, _changes(lasting)))
     return Experiment(f"{condition.cell_line}, {condition.treatment}", tuple(periods), carries=False)
@@ -103,11 +105,14 @@ def _settings(
     own: Mapping[str, float],
     library: Library,
     applying: Mapping[str, str],
+    potent: Collection[str],
 ) -> dict[str, Expr]:
-    """What a condition sets during a step: numbers, or formulas of the free parameters."""
+    """What a condition sets during a step: numbers, or formulas of the free parameters, among them the potencies of the
+    drugs in ``potent``."""
     line = condition.cell_line
     at_zero = {**own, **dict.fromkeys(applying, 0.0)} if applying else own
-    offsets = condition.settings(step, at_zero, library)
+    inert = library.with_potencies({potency_of(name): 0.0 for name in potent})
+    offsets = condition.settings(step, at_zero, inert)
     missing = sorted(name for name in offsets if name not in system.slots)
     if missing:
         close = near_misses(missing[0], system.slots)
@@ -128,6 +133,12 @@ def _settings(
         term = symbol(free) if factor == 1.0 else Expr("times", (number(factor), symbol(free)))
         offset = offsets.get(name, 0.0)
         found[name] = Expr("plus", (term, number(offset))) if offset else term
+    for dose in step.doses:
+        drug = library.drug(dose.name)
+        if drug.name in potent:
+            for name, effect in drug.with_potency(1.0).additions(dose.amount).items():
+                added = Expr("times", (number(effect), symbol(potency_of(drug.name))))
+                found[name] = Expr("plus", (found[name], added))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from .. import shown
@@ -12,6 +12,7 @@ from ..shown import Shown, shortened
 from ..units import Dimension, Quantity
 from .names import check_name
 
+_POTENCY = "potency({})"
 _OVER_KD, _LEAST_LIMIT_NM, _DISSOLVED_NM = 1e4, 1e6, 1e8
 
 
@@ -21,6 +22,7 @@ class Drug:
 
     ``per_nM``: parameter -> increase per nM (1/Kd on ``drug_on_<site>`` for an inhibitor, 1 for a ligand).
     ``per_percent``: the same for a medium dosed in percent. ``sources``: parameter -> where the number comes from.
+    ``potency``: the factor on all of its effects that a calibration found, which ``per_nM`` holds already.
     """
 
     name: str
@@ -31,15 +33,22 @@ class Drug:
     per_nM: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     per_percent: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    potency: float = 1.0
 
     def __post_init__(self) -> None:
         check_name(self.name)
 
     @property
     def most_nM(self) -> float:
-        """The largest concentration that makes sense: 1e4 times the Kd of the tightest site, between 1 and 100 mM."""
-        tightest = max(self.per_nM.values(), default=0.0)
+        """The largest concentration that makes sense: 1e4 times the Kd of the tightest site as the sources have it,
+        between 1 and 100 mM."""
+        tightest = max(self.per_nM.values(), default=0.0) / self.potency
         return min(max(_OVER_KD / tightest, _LEAST_LIMIT_NM), _DISSOLVED_NM) if tightest > 0 else _DISSOLVED_NM
+
+    def with_potency(self, potency: float) -> Drug:
+        """This drug with another factor on all that a concentration of it does."""
+        per_nM = {name: value * (potency / self.potency) for name, value in self.per_nM.items()}
+        return replace(self, per_nM=MappingProxyType(per_nM), potency=potency)
 
     def _shown(self) -> Shown:
         also = f", also {', '.join(self.synonyms)}" if self.synonyms else ""
@@ -79,3 +88,14 @@ class Drug:
             asked, most = (f"{number / 1e6:.4g} mM" for number in (nanomolar, self.most_nM))
             raise InputError(f"'{self.name} {asked}' is beyond any dose of {self.name} ({most}); is the unit right?")
         return {name: coefficient * nanomolar for name, coefficient in self.per_nM.items()}
+
+
+def potency_of(drug: str) -> str:
+    """The name under which the potency of a drug is a free constant."""
+    return _POTENCY.format(drug)
+
+
+def drug_of(constant: str) -> str:
+    """The drug whose potency a constant is, empty for any other constant."""
+    before, _, after = _POTENCY.partition("{}")
+    return constant[len(before) : -len(after)] if constant.startswith(before) and constant.endswith(after) else ""

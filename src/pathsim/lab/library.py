@@ -19,7 +19,7 @@ from ..model import current_version, models_folder
 from ..shown import Shown, shortened
 from .cell_line import Alteration, CellLine
 from .constants import Constants, read_constants, with_constants, with_settings, without_names
-from .drug import Drug
+from .drug import Drug, drug_of
 from .entry import Entry
 from .treatment import Treatment
 
@@ -117,6 +117,18 @@ class Library:
         """This library with the drugs of a TOML file added, replacing those of the same name."""
         return replace(self, drugs={**self.drugs, **_read_drugs(path)})
 
+    def with_potencies(self, constants: Constants) -> Library:
+        """This library with the potencies of drugs that are among ``constants``; the others are left aside."""
+        found = {drug: value for name, value in constants.items() if (drug := drug_of(name))}
+        return (
+            self
+            if not found
+            else replace(
+                self,
+                drugs={**self.drugs, **{name: self.drugs[name].with_potency(value) for name, value in found.items()}},
+            )
+        )
+
     def with_cell_lines(self, path: str | Path) -> Library:
         """This library with the lines and alterations of a TOML file added, replacing those of the same name."""
         lines, alterations = _read_cell_lines(path)
@@ -190,7 +202,7 @@ def _read_drugs(path: str | Path) -> dict[str, Drug]:
     return drugs
 
 
-_DRUG_KEYS = ("kind", "synonyms", "mode", "description", "molar_mass", "Kd_nM", "per_nM", "per_percent")
+_DRUG_KEYS = ("kind", "synonyms", "mode", "description", "molar_mass", "potency", "Kd_nM", "per_nM", "per_percent")
 
 
 def _drug(name: str, content: Any, problems: list[str]) -> Drug:
@@ -210,7 +222,12 @@ def _drug(name: str, content: Any, problems: list[str]) -> Drug:
     grams = None if mass is None else mass.number("g_per_mol")
     if grams is not None and grams <= 0:
         problems.append(f"{entry.where} molar_mass needs g_per_mol, which is positive")
-    return Drug(
+    factor = entry.sourced_number("potency") if "potency" in entry.content else None
+    potency = factor[0] if factor else 1.0
+    if potency <= 0:
+        problems.append(f"{entry.where} potency is {potency}; a factor on what a concentration does is positive")
+        potency = 1.0
+    drug = Drug(
         name=name,
         kind=entry.text("kind", "drug"),
         synonyms=entry.texts("synonyms"),
@@ -220,6 +237,7 @@ def _drug(name: str, content: Any, problems: list[str]) -> Drug:
         per_percent=MappingProxyType(per_percent),
         sources=MappingProxyType({**sources, **more}),
     )
+    return drug.with_potency(potency)
 
 
 def _read_cell_lines(path: str | Path) -> tuple[dict[str, CellLine], dict[str, Alteration]]:
