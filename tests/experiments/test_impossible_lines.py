@@ -27,3 +27,8 @@ def test_every_bundled_line_is_possible() -> None:
         refuse_impossible(library.cell_line(name), SYSTEM)
         for alteration in library.alterations:
             refuse_impossible(library.cell_line(f"{name}+{alteration}"), SYSTEM)
+
+
+def test_shares_that_need_something_may_overlap() -> None:
+    """Entry that needs no CDK2 may need SRC: only what a thing *is* adds up to one."""
+    refuse_impossible(ps.CellLine("fine", set={"entry_CDK2_free": 0.7, "entry_SRC": 0.6}), SYSTEM)

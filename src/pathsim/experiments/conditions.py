@@ -155,10 +155,11 @@ def _shares(system: System) -> Mapping[str, str]:
 
 @lru_cache(maxsize=64)
 def _parts_of_one(system: System) -> Mapping[str, tuple[str, ...]]:
-    """Constants that are shares of one thing, by what their notes call it; single shares are left out."""
+    """Constants that are shares of one thing, by what their notes call it; single shares are left out, and what parts
+    of a thing need (``that needs no AKT``), since one part may need two things."""
     found: dict[str, list[str]] = {}
     for name, text in _shares(system).items():
-        whole = re.match(r"share of (.+?) (?:that|with|in|locked)\b", text)
+        whole = re.match(r"share of (.+?) (?:that is|with|in|locked)\b", text)
         if whole:
             found.setdefault(whole[1], []).append(name)
     return MappingProxyType({whole: tuple(names) for whole, names in found.items() if len(names) > 1})
