@@ -31,7 +31,7 @@ def test_all_shards_of_an_array_start_together(tmp_path: Path) -> None:
     assert [job.wait(timeout=180) for job in jobs] == [0, 0, 0]
     subprocess.run([*command, "-o", str(tmp_path / "alone")], check=True)
     assert parts(tmp_path / "shared") == parts(tmp_path / "alone")
-    assert len(parts(tmp_path / "alone")) == 52
+    assert len(parts(tmp_path / "alone")) == 53
 
 
 def test_the_same_job_twice_at_once(tmp_path: Path) -> None:
@@ -40,4 +40,4 @@ def test_the_same_job_twice_at_once(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pathsim", "sweep", str(toml(tmp_path, TEXT)), "-q", "--workers", "1", "--resume"]
     jobs = [subprocess.Popen([*command, "-o", str(tmp_path / "shared")]) for _ in range(2)]
     assert [job.wait(timeout=180) for job in jobs] == [0, 0]
-    assert len(parts(tmp_path / "shared")) == 52
+    assert len(parts(tmp_path / "shared")) == 53

@@ -42,7 +42,7 @@ class Drug:
     def most_nM(self) -> float:
         """The largest concentration that makes sense: 1e4 times the Kd of the tightest site as the sources have it,
         between 1 and 100 mM."""
-        tightest = max(self.per_nM.values(), default=0.0) / self.potency
+        tightest = max(self.per_nM.values(), default=0.0) / (self.potency or 1.0)
         return min(max(_OVER_KD / tightest, _LEAST_LIMIT_NM), _DISSOLVED_NM) if tightest > 0 else _DISSOLVED_NM
 
     def with_potency(self, potency: float) -> Drug:
