@@ -98,3 +98,12 @@ def test_systems_that_are_not_reduced() -> None:
     plain = system("k = 1; x = 1; x' = -k*x;")
     assert reduction_of(plain, (plain.slot("x"),), tuple(plain.outputs(["x"]))) is None
     assert reduction_of(plain, (plain.slot("k"),), tuple(plain.outputs(["k"]))) is None
+
+
+def test_a_moving_state_behind_a_zero_is_not_reached() -> None:
+    """A term that folds away names a state that nothing else leads to."""
+    whole = system("x = 1; idle = 2; k = 0.1; off = 0\nx' = -k*x + off*idle\nidle' = 0.3")
+    found = reduction_of(whole, (whole.slot("k"),), tuple(whole.outputs(["x"])))
+    assert found is not None
+    assert [whole.states[i] for i in found.states] == ["x"]
+    assert found.system.graph.states_of(found.system.rates[0]) == [0]

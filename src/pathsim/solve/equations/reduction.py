@@ -9,7 +9,7 @@ the others. What is left moves as it does in the whole system.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,25 +85,22 @@ def reduced(system: System, columns: Sequence[int], outputs: Sequence[int]) -> R
     graph, slot_of, place = Graph(), {i: k for k, i in enumerate(kept)}, {i: k for k, i in enumerate(states)}
 
     def parameter(i: int) -> int:
-        value = values[i]
-        return graph.param(slot_of[i]) if value is None else graph.const(value)
+        return graph.param(slot_of[i])
 
     def state(i: int) -> int:
-        if i in still:
-            return graph.const(still[i])
         if i not in dependent:
-            return graph.state(place[i])
+            return graph.state(place.get(i, len(states) + i))  # what is not reached stands in terms that fold away
         node = graph.param(len(kept) + dependent[i])
         for other, weight in totals[dependent[i]].weights:
             if other != i:
                 node = graph.sub(node, graph.mul(graph.const(weight), graph.state(place[other])))
         return node
 
-    def raw(i: int) -> int:
-        return graph.param(slot_of[i]) if i in slot_of else graph.const(float(system.defaults[i]))
-
-    moved = _Copy(system.graph, graph, parameter, state)
-    started = _Copy(system.graph, graph, raw, state)
+    shared = _defaults(system, slot_of)
+    moved = _Copy(
+        system.graph, graph, _or_known(values.__getitem__, graph, parameter), _or_known(still.get, graph, state)
+    )
+    started = _Copy(system.graph, graph, _or_known(shared.get, graph, parameter), _or_known(still.get, graph, state))
     own = range(len(kept), len(kept) + len(totals))
     taken = [number for number, slot in enumerate(columns) if slot in slot_of]
     names = (*(system.parameters[i] for i in kept), *(f"total {number + 1}" for number in range(len(totals))))
@@ -185,14 +182,25 @@ class _Copy:
         return target.call(op, args[0])
 
 
+def _or_known(known: Callable[[int], float | None], graph: Graph, leaf: Callable[[int], int]) -> Callable[[int], int]:
+    """Leaves by their number: a constant where a number is ``known``, else ``leaf``."""
+
+    def node(i: int) -> int:
+        value = known(i)
+        return leaf(i) if value is None else graph.const(value)
+
+    return node
+
+
+def _defaults(system: System, but: Container[int]) -> dict[int, float]:
+    """The model's own numbers by raw slot, of all slots ``but`` some."""
+    return {i: value for i, value in enumerate(system.defaults.tolist()) if i not in but}
+
+
 def _known(system: System, columns: frozenset[int]) -> tuple[list[float | None], list[float | None]]:
     """Effective parameters and states at the start where they are the same in all rows, else None."""
     graph = Graph()
-
-    def raw(i: int) -> int:
-        return graph.param(i) if i in columns else graph.const(float(system.defaults[i]))
-
-    copied = _Copy(system.graph, graph, raw, graph.state)
+    copied = _Copy(system.graph, graph, _or_known(_defaults(system, columns).get, graph, graph.param), graph.state)
     nodes = copied([*system.start_parameters, *system.start_states])
     values = [graph.value(node) for node in nodes]
     return values[: len(system.parameters)], values[len(system.parameters) :]
@@ -215,14 +223,8 @@ def _rates(
 ) -> tuple[Graph, list[int]]:
     """The rates of all states, and ``more`` nodes behind them, with what is known put in."""
     graph = Graph()
-
-    def parameter(i: int) -> int:
-        value = values[i]
-        return graph.param(i) if value is None else graph.const(value)
-
-    def state(i: int) -> int:
-        return graph.const(still[i]) if i in still else graph.state(i)
-
+    parameter = _or_known(values.__getitem__, graph, graph.param)
+    state = _or_known(still.get, graph, graph.state)
     return graph, _Copy(system.graph, graph, parameter, state)([*system.rates, *more])
 
 
