@@ -91,7 +91,7 @@ def test_arms_differ_in_the_direction_of_their_drugs(trial: Trial) -> None:
     summary = trial.summary().set_index("arm")
     alone, both = trial.arms[1:]
     assert summary.loc[alone, "median_days"] > 1.05 * summary.loc["vehicle", "median_days"]
-    assert summary.loc[alone, "log_rank_p"] < 0.05
+    assert summary.loc[alone, "log_rank_p"] < 0.02
     assert trial.log_rank(both, alone).p < 0.01  # type: ignore[operator]
     lysate = trial.lysate.pivot(index="readout", columns="treatment", values="value")
     assert lysate.loc["pS6_S240", alone] < 0.9 * lysate.loc["pS6_S240", "vehicle"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +117,7 @@ def test_the_line_is_a_cell_line(run: Escalation, tmp_path: Path) -> None:
     }
     assert potency["T47D-alpelisibR"] > 1.1 * potency["T47D"]  # type: ignore[operator]
     assert run.line.genotype["PTEN"] == "null"
-    assert re.fullmatch(r"serum 10 % \+ alpelisib \d+ nM", run.line.medium)
+    assert run.line.medium.startswith("serum 10 % + alpelisib 4")
     assert (run.washed.medium, run.washed.site, run.line.site) == ("", "flank", "flank")
     files = run.save(tmp_path)
     assert [path.name for path in files] == ["T47D-alpelisibR.toml", "history.csv", "fractions.csv"]
@@ -163,8 +162,8 @@ def test_patience_ends_as_not_resistant_and_a_brain_line_stays_one() -> None:
     told: list[str] = []
     done = escalate(MODEL, "ATRT", "paxalisib", clones=useless, rules=rules, seed=0, progress=told.append)
     assert told[0].endswith("of the drug-free rate")
-    assert re.match(r"is not resistant: after 10 days at \d+ nM \([0-9.]+ x parental IC50\) it grew at ", done.reason)
-    assert 10 < done.days < 40
+    assert done.reason.startswith("is not resistant: after 10 days at 225 nM (1.1 x parental IC50) it grew at ")
+    assert done.days == 24
     assert find_site(None, done.line).name == "brain"
     assert find_site("flank", done.line).name == "flank"
 

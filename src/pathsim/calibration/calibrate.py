@@ -27,7 +27,7 @@ from ..files import write_whole
 from ..lab import default_library
 from ..model import load_model, models_folder
 from ..workers import Workers, add_workers, chosen
-from .problem import Constant, calibration_problem, free_constants, of_model, prior_centres
+from .problem import Constant, calibration_problem, free_constants, is_of_model, prior_centres
 from .tables import Targets, read_targets
 from .write_back import write_back
 
@@ -145,7 +145,7 @@ def ensemble_text(problem: Problem, theta: FloatArray, targets: Targets, size: i
     least = 0.5 * float(squares(problem, theta, targets).sum())
     fits = perturbed_fits(problem, theta, size, seed, workers, farthest=FARTHEST * least, report=_say)
     frame = pd.DataFrame(np.exp(fits.theta), columns=list(problem.parameter_ids))
-    frame = frame[list(of_model(dict.fromkeys(map(str, frame), 0.0)))]  # sets are of constants of the model
+    frame = frame[[name for name in problem.parameter_ids if is_of_model(name)]]
     low, middle, high = 1.0 + np.quantile(fits.misfit, [0.0, 0.5, 1.0]) / least
     header = (
         f"# {len(frame)} parameter sets, each fitted to data and priors with one draw of noise added (randomise, then\n"

@@ -106,9 +106,14 @@ def calibration_problem(
     return assemble(model, frame, rows, observables, free, lines, library, Detector(), SOLVER, source, effects)
 
 
+def is_of_model(name: str) -> bool:
+    """Whether a free parameter is a constant of the model: no potency of a drug, and no line effect of a panel."""
+    return not drug_of(name) and not is_effect(name)
+
+
 def of_model(values: Mapping[str, float]) -> dict[str, float]:
-    """``values`` of constants of the model alone, without potencies of drugs and line effects of panels."""
-    return {name: value for name, value in values.items() if not drug_of(name) and not is_effect(name)}
+    """``values`` of constants of the model alone (:func:`is_of_model`)."""
+    return {name: value for name, value in values.items() if is_of_model(name)}
 
 
 def prior_centres(problem: Problem, constants: Sequence[Constant]) -> FloatArray:

@@ -120,14 +120,10 @@ class Library:
     def with_potencies(self, constants: Constants) -> Library:
         """This library with the potencies of drugs that are among ``constants``; the others are left aside."""
         found = {drug: value for name, value in constants.items() if (drug := drug_of(name))}
-        return (
-            self
-            if not found
-            else replace(
-                self,
-                drugs={**self.drugs, **{name: self.drugs[name].with_potency(value) for name, value in found.items()}},
-            )
-        )
+        if not found:
+            return self
+        potent = {name: self.drugs[name].with_potency(value) for name, value in found.items()}
+        return replace(self, drugs={**self.drugs, **potent})
 
     def with_cell_lines(self, path: str | Path) -> Library:
         """This library with the lines and alterations of a TOML file added, replacing those of the same name."""
