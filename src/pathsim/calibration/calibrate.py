@@ -1,9 +1,9 @@
-"""``python -m pathsim.calibration.calibrate DATA_FOLDER``: fit the bundled model to the tables, write it back.
+"""``python -m pathsim.calibration.calibrate DATA_FOLDER RESULTS``: fit the bundled model to the tables, write it back.
 
-Writes into the models folder (or ``--into``): the values in ``pi3k_mapk.ant`` and ``cell_lines.toml`` (among them the
-speed of the cell cycle that gives every line its doubling time), ``constants.csv`` (value, 95 % interval, and how much
-narrower than the prior, per constant), ``goodness.csv`` (fit per table) and ``ensemble.csv`` (parameter sets that fit
-as well).
+``RESULTS`` keeps every leg of the search as it ends: a run that was stopped goes on there, and ends where it would
+have ended. Writes into the models folder (or ``--into``): the values in ``pi3k_mapk.ant``, ``drugs.toml`` and
+``cell_lines.toml`` (among them what gives every line its doubling time), ``constants.csv`` (value, 95 % interval, how
+much narrower than the prior, and the bound it is at, per constant) and ``goodness.csv`` (fit per table).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,28 +19,22 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import PathsimError, SimulationError
-from ..estimation.optimise import QuasiNewton
-from ..estimation.perturbed import perturbed_fits
 from ..estimation.problem import Problem
-from ..estimation.search import fit
-from ..files import write_whole
+from ..files import only_user, write_whole
 from ..lab import default_library
 from ..model import load_model, models_folder
 from ..workers import Workers, add_workers, chosen
-from .problem import Constant, calibration_problem, free_constants, is_of_model, prior_centres
+from .legs import Leg, searched
+from .problem import Constant, bound_of, calibration_problem, free_constants, prior_centres
+from .starts import drawn_starts
 from .tables import Targets, read_targets
 from .write_back import write_back
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SEARCH = QuasiNewton(tolerance=0.02)
-RESTARTS = 1
-"""Values found under older tables lie in a valley of their own; half way back to the priors the way is open."""
 IDENTIFIED = 0.8
 """A constant counts as informed by the data when its posterior is narrower than this share of its prior."""
-FARTHEST = 0.15
-"""Sets whose misfit exceeds that of the best fit by more than this share of it are left out of the ensemble."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,25 +43,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m pathsim.calibration.calibrate", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("data", type=Path, help="folder with the measured tables, one folder each")
-    parser.add_argument("--into", type=Path, default=models_folder(), help="where the results are written")
+    parser.add_argument("results", type=Path, help="folder of the search; what is there is not done again")
+    parser.add_argument("--into", type=Path, default=models_folder(), help="where constants and tables are written")
     parser.add_argument("--from-priors", action="store_true", help="begin at the prior centres, not the shipped values")
-    parser.add_argument("--sets", type=int, default=60, help="parameter sets in the ensemble; 0 writes none")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--starts", type=int, default=1, help="searches; those after the first begin at draws of the priors"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of those draws")
     add_workers(parser)
+    parser.add_argument("--any-processor", action="store_true", help="let results agree within tolerances only")
     options = parser.parse_args(arguments)
     try:
         workers = chosen(options.workers, options.dask)
-        calibrate(options.data, options.into, options.from_priors, options.sets, options.seed, workers)
+        asked = (options.data, options.results, options.into, options.from_priors, options.starts, options.seed)
+        calibrate(*asked, workers, options.any_processor)
     except PathsimError as error:
         sys.exit(f"pathsim: {error}")
 
 
 def calibrate(
-    data: Path, into: Path, from_priors: bool = False, sets: int = 60, seed: int = 0, workers: Workers = None
+    data: Path,
+    folder: Path,
+    into: Path,
+    from_priors: bool = False,
+    starts: int = 1,
+    seed: int = 0,
+    workers: Workers = None,
+    any_processor: bool = False,
 ) -> None:
     """Fit the bundled model to the tables in the folder ``data`` and write everything that follows into ``into``.
 
-    Raises :class:`InputError` for tables that are missing or say something else than ``calibration.toml`` expects.
+    ``folder`` keeps the search; a run that was stopped goes on there. Raises :class:`InputError` for tables that are
+    missing or say something else than ``calibration.toml`` expects, and as :func:`.legs.searched`.
     """
     began = time.perf_counter()
     model, library = load_model("pi3k_mapk"), default_library()
@@ -76,25 +83,49 @@ def calibrate(
     problem = calibration_problem(model, library, targets, constants)
     first = prior_centres(problem, constants) if from_priors else problem.theta
     _say(f"{len(constants)} free constants, {problem.n_measurements} numbers; {_told(problem, first)}")
-    found = fit(problem, 1, workers=1, optimiser=SEARCH, first=[first], restarts=RESTARTS, watch=_say)
-    _say(f"{_told(problem, found.theta)} after {time.perf_counter() - began:.0f} s: {found.best.message}")
-    table, goodness = constants_table(problem, found.theta, constants), goodness_table(problem, found.theta, targets)
+    begins = {"prior centres" if from_priors else "shipped values": first}
+    begins |= {f"seed {seed}, start {i}": one for i, one in enumerate(drawn_starts(problem, starts - 1, seed), 1)}
+    theta = point_fit(problem, begins, folder, workers, any_processor)
+    _say(f"{_told(problem, theta)} after {time.perf_counter() - began:.0f} s")
+    table, goodness = constants_table(problem, theta, constants), goodness_table(problem, theta, targets)
     into.mkdir(parents=True, exist_ok=True)
     write_whole(into / "constants.csv", table.to_csv(index=False, float_format="%.4g"))
     write_whole(into / "goodness.csv", goodness.to_csv(index=False, float_format="%.3g"))
     write_back(table, models_folder(), into, _say)
     _say(goodness.to_string(index=False))
     _say(f"{int(table['identified'].sum())} of {len(table)} constants are informed by the data")
-    if sets:
-        write_whole(into / "ensemble.csv", ensemble_text(problem, found.theta, targets, sets, seed, workers))
+    for row in table[table["at_bound"] != ""].to_dict("records"):
+        _say(f"{row['name']} is at its {row['at_bound']} bound, {row['value']:.3g}")
     _say(f"{time.perf_counter() - began:.0f} s in all")
 
 
-def constants_table(problem: Problem, theta: FloatArray, constants: Sequence[Constant]) -> pd.DataFrame:
-    """One row per free constant: ``name, start, value, low, high, share_of_prior, identified`` (95 % intervals).
+def point_fit(
+    problem: Problem,
+    begins: Mapping[str, FloatArray],
+    folder: Path,
+    workers: Workers = 1,
+    any_processor: bool = False,
+) -> FloatArray:
+    """The best of searches from ``begins``, and of one more from half way between the best of them and the middle of
+    the bounds: values found under older tables lie in a valley of their own, from there the way is open."""
+    objective = problem.objective()
 
-    Intervals are those of the normal approximation of the posterior. Raises :class:`SimulationError` where the best
-    fit cannot be differentiated.
+    def best(begins: Mapping[str, FloatArray]) -> Leg:
+        found = searched(objective, begins, folder, workers=workers, any_processor=any_processor, tell=_say)
+        return min((legs[-1] for legs in found.values()), key=lambda leg: leg.value)
+
+    with only_user(folder, "a search"):
+        first = best(begins)
+        half = 0.5 * (first.vector + 0.5 * (problem.lower + problem.upper))
+        again = best({f"{first.search}, again from half way": half})
+    return min(first, again, key=lambda leg: leg.value).vector
+
+
+def constants_table(problem: Problem, theta: FloatArray, constants: Sequence[Constant]) -> pd.DataFrame:
+    """One row per free constant: ``name, start, value, low, high, share_of_prior, identified, at_bound``.
+
+    Intervals (95 %) are those of the normal approximation of the posterior; ``at_bound`` is ``lower``, ``upper`` or
+    empty. Raises :class:`SimulationError` where the best fit cannot be differentiated.
     """
     import pandas as pd
 
@@ -113,6 +144,7 @@ def constants_table(problem: Problem, theta: FloatArray, constants: Sequence[Con
             "high": value * np.exp(1.96 * sd),
             "share_of_prior": sd / prior,
             "identified": sd / prior < IDENTIFIED,
+            "at_bound": [bound_of(theta[i], problem.lower[i], problem.upper[i]) for i in places],
         }
     )
 
@@ -136,23 +168,6 @@ def squares(problem: Problem, theta: FloatArray, targets: Targets) -> FloatArray
     z = problem.agreement(theta)["residual"].to_numpy(dtype=float)
     density = [item.observable.family.density for item in targets.numbers]
     return np.array([2.0 * float(one.loss(value)) for one, value in zip(density, z, strict=True)])
-
-
-def ensemble_text(problem: Problem, theta: FloatArray, targets: Targets, size: int, seed: int, workers: Workers) -> str:
-    """Fits to perturbed data as a CSV, one row each, one column per constant."""
-    import pandas as pd
-
-    least = 0.5 * float(squares(problem, theta, targets).sum())
-    fits = perturbed_fits(problem, theta, size, seed, workers, farthest=FARTHEST * least, report=_say)
-    frame = pd.DataFrame(np.exp(fits.theta), columns=list(problem.parameter_ids))
-    frame = frame[[name for name in problem.parameter_ids if is_of_model(name)]]
-    low, middle, high = 1.0 + np.quantile(fits.misfit, [0.0, 0.5, 1.0]) / least
-    header = (
-        f"# {len(frame)} parameter sets, each fitted to data and priors with one draw of noise added (randomise, then\n"
-        f"# optimise); seed {seed}; {fits.refused} refused for their misfit. Misfit to the data as measured, over\n"
-        f"# that of the best fit: {low:.3f} to {high:.3f}, median {middle:.3f}. name@line is for one cell line.\n"
-    )
-    return header + frame.to_csv(index=False, float_format="%.4g")
 
 
 def _told(problem: Problem, theta: FloatArray) -> str:

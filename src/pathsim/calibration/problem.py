@@ -33,6 +33,8 @@ FARTHEST = math.log(30.0)
 POTENCY_SD = 0.35
 """Apparent constants of drugs in cells are known within a factor of 2 either way (two standard deviations)."""
 LARGEST_SHARE = 0.98
+EDGE = 1e-3
+"""A constant within this share of the width of its bounds is at a bound."""
 _START = re.compile(r"\(start ([-+0-9.e]+)")
 
 
@@ -119,3 +121,9 @@ def of_model(values: Mapping[str, float]) -> dict[str, float]:
 def prior_centres(problem: Problem, constants: Sequence[Constant]) -> FloatArray:
     """The vector of prior centres, within bounds."""
     return problem.vector({item.name: math.log(item.prior) for item in constants}).clip(problem.lower, problem.upper)
+
+
+def bound_of(value: float, lower: float, upper: float) -> str:
+    """Which bound a constant is at, on scale: ``lower``, ``upper``, or none (empty)."""
+    edge = EDGE * (upper - lower)
+    return "lower" if value < lower + edge else "upper" if value > upper - edge else ""

@@ -9,8 +9,9 @@ follow. With hundreds of parameters it stays affordable where importance weights
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -49,25 +50,29 @@ def perturbed_fits(
     farthest: float = math.inf,
     search: QuasiNewton = SEARCH,
     report: Callable[[str], None] | None = None,
+    known: Mapping[int, FloatArray] = MappingProxyType({}),
+    keep: Callable[[int, FloatArray], None] | None = None,
 ) -> PerturbedFits:
     """``size`` fits to perturbed data, each begun at the best fit ``theta``.
 
     Those whose misfit exceeds ``farthest`` are left out; nobody chooses among the others. Measurements without a size
-    of noise, and one-sided ones, stay as they are. Set i is the same whatever the number of ``workers``.
+    of noise, and one-sided ones, stay as they are. Set i is the same whatever the number of ``workers``. ``known`` are
+    vectors that an earlier run has found, by number, which are not fitted again; ``keep`` is called with the number
+    and the vector of each that this one finds.
 
     Raises:
         InputError: ``size`` below 1. SimulationError: the best fit cannot be evaluated.
     """
     if size < 1:
         raise InputError(f"a sample needs at least 1 member, not {size}")
-    derivatives = problem.objective().derivatives(theta)
-    if derivatives.failure:
-        raise SimulationError(f"the best fit cannot be evaluated: {derivatives.failure}")
-    job = _Job(problem, theta, derivatives.fisher, seed, search)
     best = -problem.log_likelihood(theta)
-    found: dict[int, FloatArray] = {}
-    for number, vector in finished(job, range(size), workers):
-        found[number] = vector
+    found = {number: known[number] for number in range(size) if number in known}
+    missing = [number for number in range(size) if number not in found]
+    job = _Job(problem, theta, seed, search, _fisher(problem, theta)) if missing else None
+    for place, vector in finished(job, missing, workers) if job else ():
+        found[missing[place]] = vector
+        if keep is not None:
+            keep(missing[place], vector)
         if report is not None:
             report(f"{len(found)} of {size} fits to perturbed data")
     thetas = np.array([found[number] for number in range(size)])
@@ -80,14 +85,21 @@ def perturbed_fits(
 class _Job:
     problem: Problem
     theta: FloatArray
-    fisher: FloatArray
     seed: int
     search: QuasiNewton
+    fisher: FloatArray
 
     def __call__(self, number: int) -> FloatArray:
         objective = perturbed(self.problem, self.theta, np.random.default_rng([self.seed, number]))
         search = quasi_newton(Ledger(objective), self.theta, self.search, self.fisher)
         return alone(objective, search).theta
+
+
+def _fisher(problem: Problem, theta: FloatArray) -> FloatArray:
+    derivatives = problem.objective().derivatives(theta)
+    if derivatives.failure:
+        raise SimulationError(f"the best fit cannot be evaluated: {derivatives.failure}")
+    return derivatives.fisher
 
 
 def perturbed(problem: Problem, theta: FloatArray, rng: np.random.Generator) -> Posterior:

@@ -171,12 +171,17 @@ class _Values:
 def split_r_hat(draws: FloatArray) -> float:
     """Potential scale reduction of (steps, walkers), each walker cut in two."""
     half = len(draws) // 2
-    if half < 2:
+    return r_hat(np.concatenate([draws[:half], draws[half : 2 * half]], axis=1))
+
+
+def r_hat(chains: FloatArray) -> float:
+    """Potential scale reduction of (draws, chains); NaN for a single draw, or for draws that are all the same."""
+    count = len(chains)
+    if count < 2:
         return math.nan
-    chains = np.concatenate([draws[:half], draws[half : 2 * half]], axis=1)
     within = float(np.mean(np.var(chains, axis=0, ddof=1)))
-    between = half * float(np.var(np.mean(chains, axis=0), ddof=1))
-    return math.sqrt(((half - 1) / half * within + between / half) / within) if within > 0 else math.nan
+    between = count * float(np.var(np.mean(chains, axis=0), ddof=1))
+    return math.sqrt(((count - 1) / count * within + between / count) / within) if within > 0 else math.nan
 
 
 def autocorrelation_time(draws: FloatArray) -> float:

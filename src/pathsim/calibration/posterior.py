@@ -1,0 +1,119 @@
+"""``python -m pathsim.calibration.posterior DATA_FOLDER RESULTS``: parameter sets that fit about as well.
+
+Each is a fit to data and priors with one draw of noise added (randomise, then optimise) that begins at the shipped
+values. ``RESULTS`` keeps every set as it is found, and a run that was stopped makes the rest; then ``ensemble.csv`` is
+written into the models folder (or ``--into``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..arrays import FloatArray
+from ..errors import PathsimError, SimulationError
+from ..estimation.perturbed import perturbed_fits
+from ..estimation.problem import Problem
+from ..files import only_user, write_whole
+from ..lab import default_library
+from ..model import load_model, models_folder
+from ..workers import Workers, add_workers, chosen
+from .calibrate import squares
+from .leave_out import whole_problem
+from .legs import take_up
+from .problem import is_of_model
+from .sets import keeper, kept_sets
+from .tables import Targets, read_targets
+
+FARTHEST = 0.15
+"""Sets whose misfit exceeds that of the best fit by more than this share of it are left out of the ensemble."""
+
+
+def posterior(
+    data: Path,
+    folder: Path,
+    into: Path,
+    sets: int = 60,
+    seed: int = 0,
+    workers: Workers = None,
+    any_processor: bool = False,
+) -> None:
+    """Make parameter sets that fit the tables in ``data`` about as well as the shipped values, kept in ``folder``, and
+    write ``ensemble.csv`` into ``into``.
+
+    Raises :class:`InputError` for tables that are missing, and for a folder of another problem, or made on another
+    processor unless it may be ``any_processor``. :class:`SimulationError`: the shipped values cannot be evaluated.
+    """
+    model, library = load_model("pi3k_mapk"), default_library()
+    targets = read_targets(models_folder() / "calibration.toml", data)
+    problem = whole_problem(model, library, targets)
+    theta = best_of_effects(problem)
+    _say(f"{problem.n_measurements} numbers; log likelihood {problem.log_likelihood(theta):.1f}")
+    with only_user(folder, "a sample"):
+        take_up(folder, problem.objective(), any_processor)
+        text = ensemble_text(problem, theta, targets, sets, seed, folder, workers)
+    into.mkdir(parents=True, exist_ok=True)
+    write_whole(into / "ensemble.csv", text)
+
+
+def best_of_effects(problem: Problem) -> FloatArray:
+    """The shipped values (d,), with the line effects of panels, which no file holds, at their best beside them."""
+    theta, _, why = problem.objective().refined(problem.theta)
+    if why:
+        raise SimulationError(f"the shipped values cannot be evaluated: {why}")
+    return theta
+
+
+def ensemble_text(
+    problem: Problem, theta: FloatArray, targets: Targets, size: int, seed: int, folder: Path, workers: Workers
+) -> str:
+    """Fits to perturbed data as a CSV, one row each, one column per constant; ``folder`` keeps what has been fitted."""
+    import pandas as pd
+
+    least = 0.5 * float(squares(problem, theta, targets).sum())
+    path = folder / f"sets_of_seed_{seed}.jsonl"
+    known, keep = kept_sets(path, len(theta)), keeper(path)
+    far = FARTHEST * least
+    fits = perturbed_fits(problem, theta, size, seed, workers, farthest=far, report=_say, known=known, keep=keep)
+    frame = pd.DataFrame(np.exp(fits.theta), columns=list(problem.parameter_ids))
+    frame = frame[[name for name in problem.parameter_ids if is_of_model(name)]]
+    low, middle, high = 1.0 + np.quantile(fits.misfit, [0.0, 0.5, 1.0]) / least
+    header = (
+        f"# {len(frame)} parameter sets, each fitted to data and priors with one draw of noise added (randomise, then\n"
+        f"# optimise); seed {seed}; {fits.refused} refused for their misfit. Misfit to the data as measured, over\n"
+        f"# that of the best fit: {low:.3f} to {high:.3f}, median {middle:.3f}. name@line is for one cell line.\n"
+    )
+    return header + frame.to_csv(index=False, float_format="%.4g")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make the sets, report on stderr, write."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pathsim.calibration.posterior", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("data", type=Path, help="folder with the measured tables, one folder each")
+    parser.add_argument("results", type=Path, help="folder of the sets; what is there is not done again")
+    parser.add_argument("--into", type=Path, default=models_folder(), help="where the ensemble is written")
+    parser.add_argument("--sets", type=int, default=60, help="parameter sets in the ensemble")
+    parser.add_argument("--seed", type=int, default=0)
+    add_workers(parser)
+    parser.add_argument("--any-processor", action="store_true", help="let results agree within tolerances only")
+    options = parser.parse_args(arguments)
+    try:
+        workers = chosen(options.workers, options.dask)
+        asked = (options.data, options.results, options.into, options.sets, options.seed)
+        posterior(*asked, workers, options.any_processor)
+    except PathsimError as error:
+        sys.exit(f"pathsim: {error}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
