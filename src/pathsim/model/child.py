@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .. import errors
+from ..garbage import none_looked_for
 from .reading import read_antimony, read_level3, read_model, read_sbml_text
 from .stored import to_json
 
@@ -37,6 +38,7 @@ def main() -> None:
         _answer(answers, request["what"], Path(request["path"]))
 
 
+@none_looked_for()
 def _answer(answers: BinaryIO, what: str, path: Path) -> None:
     error = ""
     try:

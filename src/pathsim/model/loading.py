@@ -14,16 +14,15 @@ from .. import cache
 from ..checked import checked
 from ..errors import InputError, UnknownNameError, unknown
 from ..files import read_bytes, read_text
+from ..garbage import none_looked_for
 from .records import Model
 from .stored import from_json
 
 ARCHIVE = ".omex"
 SUFFIXES = (".ant", ".xml", ".sbml", ARCHIVE)
 _READERS = ("libsbml", "antimony")
-_REFERS_ELSEWHERE = re.compile(
-    rb'externalModelDefinition|\bimport\b(?:\s|//[^\r\n]*[\r\n]|#[^\r\n]*[\r\n]|/\*.*?\*/)*"|\0', re.DOTALL
-)
-"""Files that other files are part of are read anew each time; so are those in UTF-16, whose words this cannot see."""
+_REFERS_ELSEWHERE = re.compile(rb'\bimport\b(?:\s|//[^\r\n]*[\r\n]|#[^\r\n]*[\r\n]|/\*.*?\*/)*"', re.DOTALL)
+"""Where Antimony names another file."""
 
 
 def models_folder(version: str = "") -> Path:
@@ -101,13 +100,22 @@ def load_model(name_or_path: str | Path) -> Model:
     """
     path, version = _locate(name_or_path)
     content = read_bytes(path)
-    if path.suffix.lower() != ARCHIVE and _REFERS_ELSEWHERE.search(content) is not None:
+    if path.suffix.lower() != ARCHIVE and _may_refer_elsewhere(content):
         return from_json(_read(path))
     key = cache.key_of("model", str(path), content, cache.source_of(Path(__file__).parent), *map(_version, _READERS))
     return _remembered(key, path, version)
 
 
+def _may_refer_elsewhere(content: bytes) -> bool:
+    """Whether other files may be part of this one, which is then read anew each time; so are files in UTF-16, whose
+    words cannot be seen here."""
+    if b"externalModelDefinition" in content or b"\0" in content:
+        return True
+    return b"import" in content and _REFERS_ELSEWHERE.search(content) is not None
+
+
 @lru_cache(maxsize=32)
+@none_looked_for()
 def _remembered(key: str, path: Path, version: str) -> Model:
     """The model of this key: one object however often it is opened, so that what is derived from it is derived once."""
     kept = cache.recall(key)

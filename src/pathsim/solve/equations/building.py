@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...errors import InputError, UnsupportedModelError, raise_together, unknown
+from ...garbage import none_looked_for
 from ...model import Model
 from ...model.maths import Expr, deep_recursion
 from ...model.records import Event, Species
@@ -16,6 +17,7 @@ from .negative_bases import negative_under_broken_powers
 from .system import EventCode, System, Target
 
 
+@none_looked_for()
 def build_system(model: Model) -> System:
     """Derive the equations of ``model``.
 
