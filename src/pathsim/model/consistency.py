@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ..errors import near_misses
-from .maths import Expr, nodes
+from .maths import Expr, symbols
 from .records import Model
 
 
@@ -19,7 +19,7 @@ def _undefined(model: Model) -> Iterator[str]:
     """Names in formulas that the model does not have."""
     known = set(model.symbols)
     for where, expr in _formulas(model):
-        for name in sorted({node.name for node in nodes(expr) if node.op in ("symbol", "rate_of")} - known):
+        for name in sorted(symbols(expr) - known):
             close = near_misses(name, known)
             yield (
                 f"{model.source}: {where} uses '{name}', which is not defined"
@@ -30,30 +30,30 @@ def _undefined(model: Model) -> Iterator[str]:
 def _misplaced(model: Model) -> Iterator[str]:
     """References to elements that the model does not have."""
     known = {item.id for group in (model.species, model.parameters, model.compartments) for item in group}
-    compartments = {compartment.id for compartment in model.compartments}
+    compartments, species = {compartment.id for compartment in model.compartments}, set(model.species_by_id)
     references = [
-        *(("a rule sets", rule.variable, known) for rule in (*model.assignment_rules, *model.rate_rules)),
-        *(("an initial assignment sets", rule.variable, known) for rule in model.initial_assignments),
-        *((f"event '{event.id}' sets", rule.variable, known) for event in model.events for rule in event.assignments),
-        *((f"species '{item.id}' is in the compartment", item.compartment, compartments) for item in model.species),
+        *(("a rule sets", "", rule.variable, known) for rule in (*model.assignment_rules, *model.rate_rules)),
+        *(("an initial assignment sets", "", rule.variable, known) for rule in model.initial_assignments),
+        *(("event '{}' sets", event.id, rule.variable, known) for event in model.events for rule in event.assignments),
+        *(("species '{}' is in the compartment", item.id, item.compartment, compartments) for item in model.species),
         *(
-            (f"species '{item.id}' has the conversion factor", item.conversion_factor, known)
+            ("species '{}' has the conversion factor", item.id, item.conversion_factor, known)
             for item in model.species
             if item.conversion_factor
         ),
         *(
-            (f"reaction '{reaction.id}' names the species", participant.species, set(model.species_by_id))
+            ("reaction '{}' names the species", reaction.id, participant.species, species)
             for reaction in model.reactions
             for participant in (*reaction.reactants, *reaction.products)
         ),
     ]
     if model.conversion_factor:
-        references.append(("the model has the conversion factor", model.conversion_factor, known))
-    for what, name, names in references:
+        references.append(("the model has the conversion factor", "", model.conversion_factor, known))
+    for words, owner, name, names in references:
         if name not in names:
             close = near_misses(name, names)
             advice = f"; did you mean {close[0]}?" if close else ""
-            yield f"{model.source}: {what} '{name}', which is not defined{advice}"
+            yield f"{model.source}: {words.format(owner)} '{name}', which is not defined{advice}"
 
 
 def _held(model: Model) -> Iterator[str]:
@@ -88,8 +88,9 @@ def _twice(names: Iterable[str]) -> list[str]:
 def _formulas(model: Model) -> Iterator[tuple[str, Expr]]:
     for reaction in model.reactions:
         yield f"reaction '{reaction.id}'", reaction.rate
+        where = f"a stoichiometry of reaction '{reaction.id}'"
         for participant in (*reaction.reactants, *reaction.products):
-            yield f"a stoichiometry of reaction '{reaction.id}'", participant.stoichiometry
+            yield where, participant.stoichiometry
     for rule in (*model.assignment_rules, *model.rate_rules):
         yield f"the rule for '{rule.variable}'", rule.math
     for rule in model.initial_assignments:

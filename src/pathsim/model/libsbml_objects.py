@@ -46,33 +46,46 @@ _BASES = {
 
 
 class Element:
-    """An object of libsbml."""
+    """An object of libsbml. Each class of libsbml has one of these, which gets a method when that is first used."""
 
-    __slots__ = ("kind", "made")
+    __slots__ = ("made",)
 
     def __init__(self, made: Any) -> None:
         self.made = made
-        words = repr(made).split("'")  # <Swig Object of type 'Species *' at 0x...>
-        named = type(made).__name__  # where somebody has imported libsbml, it is of one of its classes
-        self.kind = words[1].split(" ")[0] if named == "SwigPyObject" else named
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        function, made = _function(self.kind, method), self.made
+        setattr(type(self), method, _method(_function(type(self).__name__, method)))
+        return getattr(self, method)  # type: ignore[no-any-return]
 
-        def call(*arguments: Any) -> Any:
-            return wrapped(function(made, *[a.made if isinstance(a, Element) else a for a in arguments]))
-
-        return call
-
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Element]:
         """The elements of a ListOf."""
         for i in range(LIBRARY.ListOf_size(self.made)):
             yield wrapped(LIBRARY.ListOf_get(self.made, i))
 
 
-def wrapped(found: Any) -> Any:
-    """What a function gives: numbers and text as they are, objects as :class:`Element`."""
-    return found if found is None or isinstance(found, int | float | str) else Element(found)
+def wrapped(made: Any) -> Element:
+    """What a function gives that is neither number nor text."""
+    kind = type(made).__name__  # where somebody has imported libsbml, it is of one of its classes
+    if kind == "SwigPyObject":
+        kind = repr(made).split("'")[1].split(" ")[0]  # <Swig Object of type 'Species *' at 0x...>
+    return _class_of(kind)(made)
+
+
+@cache
+def _class_of(kind: str) -> type[Element]:
+    return type(kind, (Element,), {"__slots__": ()})
+
+
+_PLAIN = frozenset({int, float, bool, str, type(None)})
+"""Types of what functions give besides objects."""
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    def method(element: Element, *arguments: Any) -> Any:
+        found = function(element.made, *arguments)
+        return found if type(found) in _PLAIN else wrapped(found)
+
+    return method
 
 
 @contextmanager
@@ -80,24 +93,23 @@ def opened(text: str) -> Iterator[Any]:
     """The document in SBML text, which may have errors; everything of it ends with the block."""
     document = LIBRARY.readSBMLFromString(text)
     try:
-        yield Element(document)
+        yield wrapped(document)
     finally:
         LIBRARY.delete_SBMLDocument(document)
 
 
 @contextmanager
 def conversion(**options: bool) -> Iterator[Any]:
-    """What a document is asked to be converted with; underscores stand for blanks."""
+    """What a document is asked to be converted with, an object of libsbml; underscores stand for blanks."""
     properties = LIBRARY.new_ConversionProperties()
     try:
         for name, value in options.items():
             LIBRARY.ConversionProperties_addOption(properties, name.replace("_", " "), value)
-        yield Element(properties)
+        yield properties
     finally:
         LIBRARY.delete_ConversionProperties(properties)
 
 
-@cache
 def _function(kind: str, method: str) -> Callable[..., Any]:
     """The function behind a method, of the class or of one that it has it from."""
     bases = ("ListOf",) if kind.startswith("ListOf") else ()

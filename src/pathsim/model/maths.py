@@ -63,7 +63,14 @@ def nodes(expr: Expr) -> Iterator[Expr]:
 
 def symbols(expr: Expr) -> set[str]:
     """Names the expression refers to, those under ``rate_of`` included."""
-    return {node.name for node in nodes(expr) if node.name}
+    found: set[str] = set()
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if node.name:
+            found.add(node.name)
+        stack += node.args
+    return found
 
 
 def uses_time(expr: Expr) -> bool:
@@ -73,6 +80,8 @@ def uses_time(expr: Expr) -> bool:
 
 def substitute(expr: Expr, replacements: Mapping[str, Expr]) -> Expr:
     """``expr`` with each symbol in ``replacements`` replaced by its expression (a function call written out)."""
+    if not replacements:
+        return expr
     if expr.op in ("symbol", "rate_of") and expr.name in replacements:
         new = replacements[expr.name]
         return new if expr.op == "symbol" else Expr("rate_of", name=new.name)

@@ -134,7 +134,8 @@ class _Reader:
         self.bodies: dict[str, Expr] = {}
         self.open: dict[str, list[str]] = {}  # functions that are being written out, with their arguments
         self.meant: dict[str, str] = {}  # functions that stand for what SBML had no word for, with their annotation
-        self.context = ""
+        self.older = element.getLevel() < 3
+        self.context: tuple[Any, str] = (None, "")  # what is being read and what messages call it
 
     def model(self, digest: str) -> Model:
         element = self.element
@@ -232,7 +233,8 @@ class _Reader:
                 refusal = f"{where} is fast: its equilibrium is outside an ODE simulator"
                 raise UnsupportedModelError(self._at(item, refusal))
             law = item.getKineticLaw()
-            if law is None or law.getMath() is None:
+            formula = law.getMath() if law is not None else None
+            if formula is None:
                 refusal = f"{where} has no kinetic law: without rates (as in flux balance) nothing can be integrated"
                 raise UnsupportedModelError(self._at(item, refusal))
             local: dict[str, Expr] = {}
@@ -241,7 +243,7 @@ class _Reader:
                 name = f"{reaction_id}.{parameter.getId()}"
                 local[parameter.getId()] = symbol(name)
                 parameters.append(Parameter(name, parameter.getValue(), True, parameter.getUnits() or ""))
-            rate = substitute(self.math(law.getMath(), where, item), local)
+            rate = substitute(self.math(formula, where, item), local)
             reactions.append(
                 Reaction(
                     id=reaction_id,
@@ -258,11 +260,14 @@ class _Reader:
     def _participants(self, references: Any, where: str, parameters: list[Parameter]) -> Iterable[Participant]:
         for reference in references:
             value = 1.0  # what every level before 3 says of a stoichiometry left out, and other tools of Level 3
-            if reference.isSetStoichiometry() or reference.getLevel() < 3:
-                value = reference.getStoichiometry() / reference.getDenominator()  # fractions of Levels 1 and 2
-            if reference.isSetStoichiometryMath() and reference.getStoichiometryMath().getMath() is not None:
-                amount = self.math(reference.getStoichiometryMath().getMath(), where, reference)
-            elif reference.getLevel() >= 3 and reference.isSetId():
+            if self.older:
+                value = reference.getStoichiometry() / reference.getDenominator()
+            elif reference.isSetStoichiometry():
+                value = reference.getStoichiometry()
+            formula = reference.getStoichiometryMath() if self.older and reference.isSetStoichiometryMath() else None
+            if formula is not None and formula.getMath() is not None:
+                amount = self.math(formula.getMath(), where, reference)
+            elif not self.older and reference.isSetId():
                 amount = symbol(reference.getId())
                 parameters.append(Parameter(reference.getId(), value, bool(reference.getConstant())))
             else:
@@ -316,16 +321,17 @@ class _Reader:
 
     def math(self, node: Any, where: str, element: Any) -> Expr:
         """libsbml's tree as ours, with function definitions written out."""
-        self.context = self._at(element, where)
-        return self._convert(node)
+        self.context = element, where
+        return self._convert(node.made)
 
     def _convert(self, node: Any) -> Expr:
-        kind = node.getType()
+        """One node of libsbml's, whose functions are called without more ado: most of a file is formulas."""
+        kind = _type_of(node)
         if kind == LIBRARY.AST_NAME:
-            return symbol(node.getName())
+            return symbol(_name_of(node))
         if kind in _NUMBERS:
-            return number(node.getInteger() if kind == LIBRARY.AST_INTEGER else node.getValue())
-        args = tuple([self._convert(node.getChild(i)) for i in range(node.getNumChildren())])
+            return number((LIBRARY.ASTNode_getInteger if kind == LIBRARY.AST_INTEGER else _value_of)(node))
+        args = tuple([self._convert(_child_of(node, i)) for i in range(_children_of(node))])
         if kind == LIBRARY.AST_MINUS:
             return self._operation("neg" if len(args) == 1 else "minus", args)
         op = _OPERATIONS.get(kind)
@@ -334,7 +340,7 @@ class _Reader:
         if kind in _CONSTANTS:
             return _CONSTANTS[kind]
         if kind == LIBRARY.AST_FUNCTION:
-            return self._call(node.getName(), args)
+            return self._call(_name_of(node), args)
         if kind == LIBRARY.AST_FUNCTION_ROOT:
             return self._operation("root", (number(2), *args) if len(args) == 1 else args)
         if kind == LIBRARY.AST_FUNCTION_LOG:
@@ -342,9 +348,9 @@ class _Reader:
         if kind == LIBRARY.AST_FUNCTION_RATE_OF:
             return self._rate_of(args)
         if kind == LIBRARY.AST_FUNCTION_DELAY:
-            raise UnsupportedModelError(f"{self.context} uses delay(): delay equations are outside an ODE simulator")
-        shown = LIBRARY.formulaToL3String(node.made)
-        raise UnsupportedModelError(f"{self.context} uses '{shown}', which pathsim does not know")
+            raise UnsupportedModelError(f"{self._here()} uses delay(): delay equations are outside an ODE simulator")
+        shown = LIBRARY.formulaToL3String(node)
+        raise UnsupportedModelError(f"{self._here()} uses '{shown}', which pathsim does not know")
 
     def _operation(self, op: str, args: tuple[Expr, ...]) -> Expr:
         """``op`` applied to ``args``, if it takes so many."""
@@ -352,34 +358,34 @@ class _Reader:
         least = wanted if isinstance(wanted, int) else wanted[0]
         if len(args) < least or (isinstance(wanted, int) and len(args) > wanted):
             takes = f"{least}" if isinstance(wanted, int) else f"{least} or more"
-            raise InputError(f"{self.context} uses '{op}' with {len(args)} arguments; it takes {takes}")
+            raise InputError(f"{self._here()} uses '{op}' with {len(args)} arguments; it takes {takes}")
         return Expr(op, args)
 
     def _call(self, name: str, args: tuple[Expr, ...]) -> Expr:
         inside = next((one for one, names in self.open.items() if name in names), None)
         if inside is not None or name in self.open:
             words = f"'{inside}', which calls its own argument '{name}'" if inside else f"'{name}', which calls itself"
-            raise InputError(f"{self.context} calls {words}; functions of SBML cannot")
+            raise InputError(f"{self._here()} calls {words}; functions of SBML cannot")
         if name not in self.functions:
             close = near_misses(name, self.functions)
             advice = f"; did you mean {close[0]}?" if close else ""
-            raise InputError(f"{self.context} calls '{name}', which is not defined{advice}")
+            raise InputError(f"{self._here()} calls '{name}', which is not defined{advice}")
         if name in self.meant:
             return self._meant(name, args)
         names, body = self.functions[name]
         if len(names) != len(args):
-            raise InputError(f"{self.context} calls '{name}' with {len(args)} arguments; it takes {len(names)}")
+            raise InputError(f"{self._here()} calls '{name}' with {len(args)} arguments; it takes {len(names)}")
         if body is None:
             return number(float("nan"))
         if name not in self.bodies:
             self.open[name] = names
-            self.bodies[name] = self._convert(body)
+            self.bodies[name] = self._convert(body.made)
             del self.open[name]
         return substitute(self.bodies[name], dict(zip(names, args, strict=True)))
 
     def _rate_of(self, args: tuple[Expr, ...]) -> Expr:
         if len(args) != 1 or args[0].op != "symbol":
-            raise InputError(f"{self.context} uses rateOf(), which takes the name of one symbol")
+            raise InputError(f"{self._here()} uses rateOf(), which takes the name of one symbol")
         return Expr("rate_of", name=args[0].name)
 
     def _meant(self, name: str, args: tuple[Expr, ...]) -> Expr:
@@ -388,9 +394,13 @@ class _Reader:
             return self._rate_of(args)
         found = re.search(r'definition="([^"]*)"', self.meant[name])
         raise UnsupportedModelError(
-            f"{self.context} calls '{name}', which stands for {found[1] if found else 'a function'} that pathsim does "
+            f"{self._here()} calls '{name}', which stands for {found[1] if found else 'a function'} that pathsim does "
             "not know (a random number?)"
         )
+
+    def _here(self) -> str:
+        """Where the formula stands that is being read, for messages."""
+        return self._at(*self.context)
 
     def _at(self, element: Any, what: str) -> str:
         line = element.getLine() if element is not None and self.written else 0
@@ -426,6 +436,8 @@ def _time_unit(element: Any) -> str:
     return str(definition.getId())
 
 
+_type_of, _name_of, _value_of = LIBRARY.ASTNode_getType, LIBRARY.ASTNode_getName, LIBRARY.ASTNode_getValue
+_child_of, _children_of = LIBRARY.ASTNode_getChild, LIBRARY.ASTNode_getNumChildren
 _NUMBERS = {LIBRARY.AST_INTEGER, LIBRARY.AST_REAL, LIBRARY.AST_REAL_E, LIBRARY.AST_RATIONAL}
 _CONSTANTS: Mapping[int, Expr] = {
     LIBRARY.AST_NAME_TIME: TIME,

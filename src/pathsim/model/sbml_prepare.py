@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 from xml.parsers import expat
 
 from ..errors import InputError, UnsupportedModelError
@@ -110,23 +112,21 @@ def _look_through(content: bytes, source: str) -> _Seen:
         seen.depth += 1
         if seen.depth > DEEPEST and not seen.problem:
             seen.problem = f"line {parser.CurrentLineNumber}: elements nested more than {DEEPEST} levels deep"
-        place, _, tag = name.rpartition(" ")
-        seen.maths += tag == "math"
+        what = _what(name)
+        seen.maths += what.maths
         if seen.open_blank >= 0:
             return
-        package = _PACKAGE.match(place)
-        if package is not None and package["name"] == _QUALITATIVE:
+        if what.qualitative:
             seen.refused.add(_QUALITATIVE)
-        remark = place in _CORES and tag in _REMARKS
-        if seen.depth > 1 and (remark or (not seen.maths and _is_beside(place))):
-            seen.open_blank, seen.remark = seen.depth, remark
+        if seen.depth > 1 and (what.remark or (what.beside and not seen.maths)):
+            seen.open_blank, seen.remark = seen.depth, what.remark
             seen.blanks.append((parser.CurrentByteIndex, 0))
-        elif any(_is_beside(key.rpartition(" ")[0]) for key in attributes if " " in key):
+        elif attributes and " " in "".join(attributes):  # some have a prefix
             beside = {key.rpartition(" ")[2] for key in attributes if _is_beside(key.rpartition(" ")[0])}
             seen.blanks += _attributes(content, parser.CurrentByteIndex, beside)
 
     def end(name: str) -> None:
-        seen.maths -= name.rpartition(" ")[2] == "math"
+        seen.maths -= _what(name).maths
         if seen.depth == seen.open_blank:
             first, last = seen.blanks[-1][0], parser.CurrentByteIndex  # which is behind an empty element
             tag = re.match(rb"[^\s/>]+", content[first + 1 : first + 1000])
@@ -161,6 +161,28 @@ def _look_through(content: bytes, source: str) -> _Seen:
     if seen.root is None:
         raise InputError(f"{source}: the file holds no element")
     return seen
+
+
+class _What(NamedTuple):
+    """What an element is, by its name."""
+
+    maths: bool
+    remark: bool
+    qualitative: bool
+    beside: bool
+
+
+@lru_cache(maxsize=1000)
+def _what(name: str) -> _What:
+    """Of a name as expat gives it: namespace, blank, tag. A file has thousands of elements of a few dozen names."""
+    place, _, tag = name.rpartition(" ")
+    package = _PACKAGE.match(place)
+    return _What(
+        maths=tag == "math",
+        remark=place in _CORES and tag in _REMARKS,
+        qualitative=package is not None and package["name"] == _QUALITATIVE,
+        beside=_is_beside(place),
+    )
 
 
 _TAG = re.compile(rb"<(?:[^>\"']|\"[^\"]*\"|'[^']*')*>")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 from .annotations import Annotation
@@ -41,6 +42,10 @@ LAYOUT: dict[type, str] = {
     Event: "seAoobbb",
     Annotation: "sisssbsi",
     Model: "ssCPVRAAAEssssNs",
+}
+_FIELDS = {
+    kind: [(field.name, letter) for field, letter in zip(fields(kind), letters, strict=True)]
+    for kind, letters in LAYOUT.items()
 }
 Arity = int | tuple[int, None]
 
@@ -81,31 +86,39 @@ class FormulaTable:
 
     def add(self, root: Expr) -> int:
         """The number of ``root``, its arguments before it."""
+        if not root.args:
+            return self._place(root, ())
         done: list[int] = []
         waiting: list[tuple[Expr, bool]] = [(root, False)]
         while waiting:
             node, visited = waiting.pop()
-            if not visited and node.args:
+            if not node.args:
+                done.append(self._place(node, ()))
+            elif visited:
+                first = len(done) - len(node.args)
+                done[first:] = [self._place(node, tuple(done[first:]))]
+            else:
                 waiting.append((node, True))
                 waiting += [(arg, False) for arg in reversed(node.args)]
-                continue
-            first = len(done) - len(node.args)
-            args = tuple(done[first:])
-            key = (node.op, args, repr(node.value), node.name)
-            if key not in self.seen:
-                self.seen[key] = len(self.ops)
-                self.ops.append(self.number_of[node.op])
-                self.args.append(list(args))
-                self.values.append(node.value)
-                self.names.append(node.name)
-            done[first:] = [self.seen[key]]
         return done[0]
+
+    def _place(self, node: Expr, args: tuple[int, ...]) -> int:
+        """The number of a node whose arguments have these."""
+        key = (node.op, args, repr(node.value) if node.op == "number" else "", node.name)
+        found = self.seen.get(key)
+        if found is None:
+            found = self.seen[key] = len(self.ops)
+            self.ops.append(self.number_of[node.op])
+            self.args.append(list(args))
+            self.values.append(node.value)
+            self.names.append(node.name)
+        return found
 
 
 def _written(record: Any, table: FormulaTable) -> list[Any]:
     items: list[Any] = []
-    for field, letter in zip(fields(record), LAYOUT[type(record)], strict=True):
-        value = getattr(record, field.name)
+    for name, letter in _FIELDS[type(record)]:
+        value = getattr(record, name)
         if letter in "eo":
             items.append(None if value is None else table.add(value))
         elif letter in _LETTERS:
@@ -138,22 +151,34 @@ def formulas(content: Any, arity: Mapping[str, Arity] = ARITY) -> list[Expr]:
     return nodes
 
 
+_PLAIN: dict[str, type] = {"s": str, "f": float, "b": bool, "i": int}
+
+
 class _Reader:
     def __init__(self, nodes: list[Expr]) -> None:
         self.nodes = nodes
-        plain: dict[str, type] = {"s": str, "f": float, "b": bool, "i": int}
-        self.readers: dict[str, Callable[[Any], Any]] = {
-            **{letter: self._exactly(kind) for letter, kind in plain.items()},
-            "S": lambda items: tuple([self.readers["s"](item) for item in items]),
+        self.participants: dict[tuple[Any, ...], Participant] = {}
+        readers: dict[str, Callable[[Any], Any]] = {
+            "S": self._texts,
             "e": self.node,
             "o": lambda number: None if number is None else self.node(number),
-            **{letter: self._records(kind) for letter, kind in _LETTERS.items()},
+            **{letter: partial(self._records, kind) for letter, kind in _LETTERS.items()},
+            "M": self._participants,
         }
+        self.types = {kind: [_PLAIN.get(letter) for letter in letters] for kind, letters in LAYOUT.items()}
+        self.readers = {kind: [readers.get(letter) for letter in letters] for kind, letters in LAYOUT.items()}
 
     def record(self, kind: type, items: Sequence[Any]) -> Any:
         """The record of ``kind`` with these fields."""
-        readers = self.readers
-        return kind(*[readers[letter](item) for letter, item in zip(LAYOUT[kind], items, strict=True)])
+        values = []
+        for item, wanted, read in zip(items, self.types[kind], self.readers[kind], strict=True):
+            if read is not None:
+                values.append(read(item))
+            elif type(item) is wanted:
+                values.append(item)
+            else:
+                raise ValueError(f"{item!r} stands where another type should")
+        return kind(*values)
 
     def node(self, number: Any) -> Expr:
         """The formula of this number."""
@@ -161,14 +186,20 @@ class _Reader:
             raise ValueError("a formula is not named by its number")
         return self.nodes[number]
 
-    def _records(self, kind: type) -> Callable[[Any], Any]:
-        return lambda items: tuple([self.record(kind, item) for item in items])
+    def _records(self, kind: type, items: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple([self.record(kind, item) for item in items])
 
-    @staticmethod
-    def _exactly(kind: type) -> Callable[[Any], Any]:
-        def read(item: Any) -> Any:
-            if type(item) is not kind:
-                raise ValueError(f"{item!r} stands where {kind.__name__} should")
-            return item
+    def _participants(self, items: Sequence[Any]) -> tuple[Participant, ...]:
+        """Large models name few species with few stoichiometries, each many times."""
+        found = []
+        for item in items:
+            one = self.participants.get(key := tuple(item))
+            if one is None:
+                one = self.participants[key] = self.record(Participant, item)
+            found.append(one)
+        return tuple(found)
 
-        return read
+    def _texts(self, items: Sequence[Any]) -> tuple[str, ...]:
+        if not {str}.issuperset(map(type, items)):
+            raise ValueError(f"{items!r} are no texts")
+        return tuple(items)
