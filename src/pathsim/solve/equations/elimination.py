@@ -46,15 +46,15 @@ class Elimination:
                     columns[j].append(i)
         return tuple(tuple(column) for column in columns)
 
-    def right_of(self, i: int) -> tuple[int, ...]:
-        """Columns of row i right of the diagonal."""
-        row = self.rows[i]
-        return row[row.index(i) + 1 :]
+    @cached_property
+    def right(self) -> tuple[tuple[int, ...], ...]:
+        """For each row, the columns right of the diagonal."""
+        return tuple(row[row.index(i) + 1 :] for i, row in enumerate(self.rows))
 
     @property
     def multiply_adds(self) -> int:
         """Work of one factorisation."""
-        return sum(len(self.below[k]) * len(self.right_of(k)) for k in range(len(self.rows)))
+        return sum(len(self.below[k]) * len(self.right[k]) for k in range(len(self.rows)))
 
 
 def eliminate(n: int, entries: Iterable[tuple[int, int]]) -> Elimination:

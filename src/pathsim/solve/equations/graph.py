@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 Node = tuple[object, ...]
 
-LEAVES = frozenset({"const", "x", "p", "t"})
 TIME_BIT = 1  # in a dependency mask; state i is bit i + 1
 ABSORBING = frozenset({"rcp", "div", "pow", "exp", "tanh", "atan"})
 """Operations that may turn an infinite argument into a finite number, and then have no derivative there."""
@@ -32,14 +31,18 @@ FUNCTIONS: dict[str, Callable[[float], float]] = {
 
 
 class Graph:
-    """Nodes are tuples ``(op, *arguments)`` in :attr:`nodes`; ``masks[i]`` says which states and time node i needs;
-    ``unbounded[i]`` whether it may be, or be computed from, an infinity at finite states."""
+    """Nodes are tuples ``(op, *arguments)`` in :attr:`nodes`, in parts also in :attr:`ops` and :attr:`arguments` (the
+    children; leaves have none); ``masks[i]`` says which states and time node i needs; ``unbounded[i]`` whether it may
+    be, or be computed from, an infinity at finite states."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.ops: list[str] = []
+        self.arguments: list[tuple[int, ...]] = []
         self.masks: list[int] = []
         self.unbounded: list[bool] = []
         self._index: dict[Node, int] = {}
+        self._numbers: dict[int, float] = {}  # of constants
         self._gradients: dict[int, dict[int, int]] = {}
         self.clamped = False
         """Whether any negative base counts as zero, see :meth:`pow_inside_a_step`."""
@@ -49,86 +52,94 @@ class Graph:
     # leaves
 
     def const(self, value: float) -> int:
-        return self._make(("const", float(value)), 0)
+        number = float(value)
+        found = self._leaf(("const", number), "const", 0)
+        self._numbers.setdefault(found, number)
+        return found
 
     def state(self, i: int) -> int:
-        return self._make(("x", i), 2 << i)
+        return self._leaf(("x", i), "x", 2 << i)
 
     def param(self, i: int) -> int:
-        return self._make(("p", i), 0)
+        return self._leaf(("p", i), "p", 0)
 
     def time(self) -> int:
-        return self._make(("t",), TIME_BIT)
+        return self._leaf(("t",), "t", TIME_BIT)
 
     def value(self, node: int) -> float | None:
         """The number a constant node stands for, else None."""
-        found = self.nodes[node]
-        return found[1] if found[0] == "const" else None  # type: ignore[return-value]
+        return self._numbers.get(node)
 
     def op(self, node: int) -> str:
-        return self.nodes[node][0]  # type: ignore[return-value]
+        return self.ops[node]
 
     def args(self, node: int) -> tuple[int, ...]:
         """Children of an operation; none for a leaf."""
-        found = self.nodes[node]
-        return () if found[0] in LEAVES else found[1:]  # type: ignore[return-value]
+        return self.arguments[node]
 
     # arithmetic
 
     def add(self, a: int, b: int) -> int:
-        x, y = self.value(a), self.value(b)
-        if x is not None and y is not None:
-            return self.const(x + y)
-        if x == 0:
-            return b
-        if y == 0:
-            return a
-        if self.op(b) == "neg":
-            return self.sub(a, self.args(b)[0])
-        if self.op(a) == "neg":
-            return self.sub(b, self.args(a)[0])
-        return self._binary("add", *((a, b) if a <= b else (b, a)))
+        numbers, ops = self._numbers, self.ops
+        if a in numbers or b in numbers:
+            x, y = numbers.get(a), numbers.get(b)
+            if x is not None and y is not None:
+                return self.const(x + y)
+            if x == 0:
+                return b
+            if y == 0:
+                return a
+        if ops[b] == "neg":
+            return self.sub(a, self.arguments[b][0])
+        if ops[a] == "neg":
+            return self.sub(b, self.arguments[a][0])
+        return self._operation("add", a, b) if a <= b else self._operation("add", b, a)
 
     def sub(self, a: int, b: int) -> int:
-        x, y = self.value(a), self.value(b)
-        if x is not None and y is not None:
-            return self.const(x - y)
-        if y == 0:
-            return a
-        if x == 0:
-            return self.neg(b)
+        numbers = self._numbers
+        if a in numbers or b in numbers:
+            x, y = numbers.get(a), numbers.get(b)
+            if x is not None and y is not None:
+                return self.const(x - y)
+            if y == 0:
+                return a
+            if x == 0:
+                return self.neg(b)
         if a == b:
             return self.zero
-        if self.op(b) == "neg":
-            return self.add(a, self.args(b)[0])
-        return self._binary("sub", a, b)
+        if self.ops[b] == "neg":
+            return self.add(a, self.arguments[b][0])
+        return self._operation("sub", a, b)
 
     def neg(self, a: int) -> int:
-        x = self.value(a)
-        if x is not None:
-            return self.const(-x)
-        if self.op(a) == "neg":
-            return self.args(a)[0]
-        if self.op(a) == "sub":
-            return self.sub(self.args(a)[1], self.args(a)[0])
-        return self._make(("neg", a), self.masks[a])
+        match self.ops[a]:
+            case "const":
+                return self.const(-self._numbers[a])
+            case "neg":
+                return self.arguments[a][0]
+            case "sub":
+                first, second = self.arguments[a]
+                return self.sub(second, first)
+        return self._operation("neg", a)
 
     def mul(self, a: int, b: int) -> int:
-        x, y = self.value(a), self.value(b)
-        if x is not None and y is not None:
-            return self.const(x * y)
-        for factor, other in ((x, b), (y, a)):
-            if factor == 0:
-                return self.zero
-            if factor == 1:
-                return other
-            if factor == -1:
-                return self.neg(other)
-        if self.op(a) == "neg":
-            return self.neg(self.mul(self.args(a)[0], b))
-        if self.op(b) == "neg":
-            return self.neg(self.mul(a, self.args(b)[0]))
-        return self._binary("mul", *((a, b) if a <= b else (b, a)))
+        numbers, ops = self._numbers, self.ops
+        if a in numbers or b in numbers:
+            x, y = numbers.get(a), numbers.get(b)
+            if x is not None and y is not None:
+                return self.const(x * y)
+            for factor, other in ((x, b), (y, a)):
+                if factor == 0:
+                    return self.zero
+                if factor == 1:
+                    return other
+                if factor == -1:
+                    return self.neg(other)
+        if ops[a] == "neg":
+            return self.neg(self.mul(self.arguments[a][0], b))
+        if ops[b] == "neg":
+            return self.neg(self.mul(a, self.arguments[b][0]))
+        return self._operation("mul", a, b) if a <= b else self._operation("mul", b, a)
 
     def div(self, a: int, b: int) -> int:
         """``a * (1 / b)``: one division serves all quotients by ``b``, at the price of another rounding."""
@@ -143,7 +154,7 @@ class Graph:
             return self.neg(self.div(self.args(a)[0], b))
         if self.op(b) == "neg":
             return self.neg(self.div(a, self.args(b)[0]))
-        reciprocal = self._make(("rcp", b), self.masks[b]) if y is None else self.const(_divide(1.0, y))
+        reciprocal = self._operation("rcp", b) if y is None else self.const(_divide(1.0, y))
         return self.mul(a, reciprocal)
 
     def quotient(self, a: int, b: int) -> int:
@@ -161,14 +172,14 @@ class Graph:
             return self.neg(self.quotient(self.args(a)[0], b))
         if self.op(b) == "neg":
             return self.neg(self.quotient(a, self.args(b)[0]))
-        return self._binary("div", a, b)
+        return self._operation("div", a, b)
 
     def pow(self, a: int, b: int) -> int:
         x, y = self.value(a), self.value(b)
         if x is not None and y is not None:
             return self.const(_power(x, y))
         if y is None:
-            return self.one if x == 1 else self._binary("pow", a, b)
+            return self.one if x == 1 else self._operation("pow", a, b)
         if y == 0:
             return self.one
         if math.isfinite(y) and y == int(y) and abs(y) <= 16:
@@ -176,7 +187,7 @@ class Graph:
             return result if y > 0 else self.div(self.one, result)
         if y == 0.5:
             return self.call("sqrt", a)
-        return self._binary("pow", a, b)
+        return self._operation("pow", a, b)
 
     def pow_inside_a_step(self, a: int, b: int) -> int:
         """``a ** b`` where a stage may lie just below zero: a negative base under a broken exponent counts as zero.
@@ -235,11 +246,11 @@ class Graph:
         x = self.value(a)
         if x is not None:
             return self.const(_apply(function, x))
-        return self._make((function, a), self.masks[a])
+        return self._operation(function, a)
 
     def absolute(self, a: int) -> int:
         x = self.value(a)
-        return self.const(abs(x)) if x is not None else self._make(("abs", a), self.masks[a])
+        return self.const(abs(x)) if x is not None else self._operation("abs", a)
 
     def total(self, terms: Iterable[int]) -> int:
         result = self.zero
@@ -267,14 +278,14 @@ class Graph:
 
     def number(self, a: int) -> int:
         """``a`` as a number: a boolean node becomes 1 or 0."""
-        return self._make(("sel", a, self.one, self.zero), self.masks[a]) if self.op(a) in BOOLEAN else a
+        return self._operation("sel", a, self.one, self.zero) if self.op(a) in BOOLEAN else a
 
     def negate(self, a: int) -> int:
         a = self.truth(a)
         x = self.value(a)
         if x is not None:
             return self.const(float(x == 0))
-        return self.args(a)[0] if self.op(a) == "not" else self._make(("not", a), self.masks[a])
+        return self.args(a)[0] if self.op(a) == "not" else self._operation("not", a)
 
     def both(self, a: int, b: int) -> int:
         a, b = self.truth(a), self.truth(b)
@@ -282,7 +293,7 @@ class Graph:
             x = self.value(one)
             if x is not None:
                 return other if x else self.zero
-        return a if a == b else self._binary("and", *((a, b) if a <= b else (b, a)))
+        return a if a == b else self._operation("and", *((a, b) if a <= b else (b, a)))
 
     def either(self, a: int, b: int) -> int:
         a, b = self.truth(a), self.truth(b)
@@ -290,7 +301,7 @@ class Graph:
             x = self.value(one)
             if x is not None:
                 return self.one if x else other
-        return a if a == b else self._binary("or", *((a, b) if a <= b else (b, a)))
+        return a if a == b else self._operation("or", *((a, b) if a <= b else (b, a)))
 
     def select(self, condition: int, a: int, b: int) -> int:
         condition = self.truth(condition)
@@ -300,7 +311,7 @@ class Graph:
             return a if x else b
         if a == b:
             return a
-        return self._make(("sel", condition, a, b), self.masks[condition] | self.masks[a] | self.masks[b])
+        return self._operation("sel", condition, a, b)
 
     # structure
 
@@ -318,7 +329,7 @@ class Graph:
 
     def topological(self, outputs: Sequence[int], stop: Callable[[int], bool] | None = None) -> list[int]:
         """Nodes needed for ``outputs``, children first; children of nodes where ``stop`` holds are left out."""
-        nodes = self.nodes
+        arguments = self.arguments
         seen: set[int] = set()
         order: list[int] = []
         for output in outputs:
@@ -329,14 +340,14 @@ class Graph:
                     order.append(-1 - node)
                 elif node not in seen:
                     seen.add(node)
-                    found = nodes[node]
-                    if found[0] in LEAVES or (stop is not None and stop(node)):
+                    children = arguments[node]
+                    if not children or (stop is not None and stop(node)):
                         order.append(node)
                     else:
                         stack.append(-1 - node)
-                        for child in found[:0:-1]:
+                        for child in reversed(children):
                             if child not in seen:
-                                stack.append(child)  # type: ignore[arg-type]  # a node's arguments are nodes
+                                stack.append(child)
         return order
 
     # calculus
@@ -347,42 +358,37 @@ class Graph:
 
     def gradient(self, node: int) -> dict[int, int]:
         """State or time leaf -> node of d node / d leaf, where that is not zero."""
-        masks, known = self.masks, self._gradients
+        masks, ops, known = self.masks, self.ops, self._gradients
         stack = [node] if masks[node] else []
         while stack:  # children first, without recursion: rules may nest deeply
             top = stack[-1]
             if top in known:
                 stack.pop()
                 continue
-            if self.op(top) in BOOLEAN:
+            if ops[top] in BOOLEAN:
                 known[top] = {}
                 continue
-            chain = self._chain_of_sums(top)
-            inner = [child for _, child in chain] if len(chain) > 1 else self.args(top)
+            chain = self._chain_of_sums(top) if ops[top] in ("add", "sub") else []
+            inner = [child for _, child in chain] if chain else self.arguments[top]
             missing = [child for child in inner if masks[child] and child not in known]
             if missing:
                 stack.extend(missing)
                 continue
             stack.pop()
-            known[top] = self._gradient_of_sum(chain) if len(chain) > 1 else self._gradient_by_chain_rule(top)
+            known[top] = self._gradient_of_sum(chain) if chain else self._gradient_by_chain_rule(top)
         return known.get(node, {})
 
     def _chain_of_sums(self, node: int) -> list[tuple[bool, int]]:
-        """A sum as (is subtracted, term), in the order they are added one by one; another node alone.
+        """A sum as (is subtracted, term), in the order they are added one by one.
 
         A long sum is one chain: going through it term by term keeps its gradient from being copied at every term.
         """
+        ops, known = self.ops, self._gradients
         chain: list[tuple[bool, int]] = []
-        while node not in self._gradients:
-            op = self.op(node)
-            if op == "sub":
-                node, term = self.args(node)
-            elif op == "add":
-                node, term = self.args(node)
-                if self.op(term) in ("add", "sub") and self.op(node) not in ("add", "sub"):
-                    node, term = term, node
-            else:
-                break
+        while node not in known and (op := ops[node]) in ("add", "sub"):
+            node, term = self.arguments[node]
+            if op == "add" and ops[term] in ("add", "sub") and ops[node] not in ("add", "sub"):
+                node, term = term, node
             chain.append((op == "sub", term))
         chain.append((False, node))
         chain.reverse()
@@ -399,12 +405,12 @@ class Graph:
         return found
 
     def _gradient_by_chain_rule(self, node: int) -> dict[int, int]:
-        if self.op(node) in ("x", "t"):
+        op, args = self.ops[node], self.arguments[node]
+        if op in ("x", "t"):
             return {node: self.one}
         found: dict[int, int] = {}
-        args = self.args(node)
         inner = [self._gradients[child] if self.masks[child] else {} for child in args]
-        if self.op(node) == "sel":  # not a sum of products: the branch not taken may be infinite
+        if op == "sel":  # not a sum of products: the branch not taken may be infinite
             for leaf in (*inner[1], *inner[2]):
                 if leaf not in found:
                     first, second = inner[1].get(leaf, self.zero), inner[2].get(leaf, self.zero)
@@ -495,26 +501,36 @@ class Graph:
                 return self.div(one, self.sub(one, square))
         raise AssertionError(f"no derivative for {op}")
 
-    def _binary(self, op: str, a: int, b: int) -> int:
-        return self._make((op, a, b), self.masks[a] | self.masks[b])
-
     def _compare(self, op: str, a: int, b: int, compare: Callable[[float, float], bool]) -> int:
         a, b = self.number(a), self.number(b)
         x, y = self.value(a), self.value(b)
         if x is not None and y is not None:
             return self.const(float(compare(x, y)))
-        return self._binary(op, a, b)
+        return self._operation(op, a, b)
 
-    def _make(self, node: Node, mask: int) -> int:
+    def _operation(self, op: str, *args: int) -> int:
+        """The node of an operation as it stands."""
+        node = (op, *args)
         found = self._index.get(node)
         if found is None:
-            found = len(self.nodes)
-            self.nodes.append(node)
-            self.masks.append(mask)
-            self.unbounded.append(
-                mask != 0 and (node[0] in UNBOUNDED or any(self.unbounded[child] for child in self.args(found)))
-            )
-            self._index[node] = found
+            masks, mask, unbounded = self.masks, 0, op in UNBOUNDED
+            for child in args:
+                mask |= masks[child]
+                unbounded = unbounded or self.unbounded[child]
+            found = self._new(node, op, args, mask, mask != 0 and unbounded)
+        return found
+
+    def _leaf(self, node: Node, op: str, mask: int) -> int:
+        found = self._index.get(node)
+        return self._new(node, op, (), mask, False) if found is None else found
+
+    def _new(self, node: Node, op: str, args: tuple[int, ...], mask: int, unbounded: bool) -> int:
+        found = self._index[node] = len(self.nodes)
+        self.nodes.append(node)
+        self.ops.append(op)
+        self.arguments.append(args)
+        self.masks.append(mask)
+        self.unbounded.append(unbounded)
         return found
 
 

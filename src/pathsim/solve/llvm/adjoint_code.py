@@ -165,7 +165,7 @@ class AdjointWriter:
         n = len(elimination.rows)
         for k in range(n):
             own = value(k)
-            for j in elimination.right_of(k):
+            for j in elimination.right[k]:
                 b[j] = f.multiply_add(f.load("A", elimination.entries[k, j]), own, value(j))
             b[k] = f.binary("fmul", own, f.load("A", elimination.entries[k, k]))
         for k in reversed(range(n)):

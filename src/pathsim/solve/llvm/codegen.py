@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from itertools import accumulate
 from typing import Any, Protocol
 
+from ...garbage import none_looked_for
 from ..equations.elimination import Elimination, eliminate
 from ..equations.lowering import linear_in_time
 from ..equations.system import System, jacobian, time_derivative
@@ -40,6 +41,7 @@ class Program:
     system: System
 
     @cached_property
+    @none_looked_for()
     def jacobian(self) -> dict[tuple[int, int], int]:
         """Nonzero entries (row, column) -> node; rows and columns are the system's states."""
         return jacobian(self.system)
@@ -65,6 +67,7 @@ class Program:
         return eliminate(len(self.system.states), self.jacobian)
 
     @cached_property
+    @none_looked_for()
     def tables(self) -> Tables:
         """What :func:`write_functions` writes, as tables."""
         writer = TableWriter(_sizes(self), machine().fused)
@@ -81,17 +84,17 @@ class Program:
     def hoisted(self) -> dict[int, int]:
         """Node -> position in ``k``."""
         graph = self.system.graph
+        masks, ops, arguments = graph.masks, graph.ops, graph.arguments
         outputs = self._smooth_nodes
         found: dict[int, int] = {}
-        masks = graph.masks
         for node in graph.topological(outputs, stop=lambda node: masks[node] == 0):
             if masks[node] == 0:
                 continue
-            for child in graph.args(node):
-                if masks[child] == 0 and child not in found and graph.op(child) != "const":
+            for child in arguments[node]:
+                if masks[child] == 0 and child not in found and ops[child] != "const":
                     found[child] = len(found)
         for node in outputs:
-            if graph.masks[node] == 0 and graph.op(node) != "const":
+            if masks[node] == 0 and ops[node] != "const":
                 found.setdefault(node, len(found))
         return found
 
@@ -365,7 +368,7 @@ def _write_factor(writer: Writer, program: Program) -> None:
             parts.append(writer.function(f"factor_{len(parts)}", FACTOR_ARGUMENTS))
             work = 0
         _write_factor_row(parts[-1], program, i)
-        work += sum(len(elimination.right_of(k)) for k in columns if k < i) + len(columns)
+        work += sum(len(elimination.right[k]) for k in columns if k < i) + len(columns)
     writer.in_turn("factor", FACTOR_ARGUMENTS, len(parts))
 
 
@@ -377,12 +380,12 @@ def _write_factor_row(f: Function, program: Program, i: int) -> None:
     for k in (j for j in columns if j < i):
         factor = row.pop(k)
         f.store("A", position[i, k], f.binary("fmul", factor, f.load("A", position[k, k])))
-        for j in elimination.right_of(k):
+        for j in elimination.right[k]:
             upper = f.load("A", position[k, j])
             row[j] = f.multiply_add(factor, upper, row[j]) if j in row else f.binary("fmul", factor, upper)
     diagonal = f.binary("fdiv", splat(-1.0), row.pop(i))
     f.store("A", position[i, i], diagonal)
-    for j in elimination.right_of(i):
+    for j in elimination.right[i]:
         f.store("A", position[i, j], f.binary("fmul", row[j], diagonal))
 
 
@@ -499,7 +502,7 @@ def _write_solve(writer: Writer, elimination: Elimination) -> None:
             x[i] = total
             f.store("b", i, total)
     for k in reversed(range(len(elimination.rows))):
-        right = elimination.right_of(k)
+        right = elimination.right[k]
         f = part(1 + len(right))
         total = f.binary("fmul", value(f, k), f.load("A", elimination.entries[k, k]))
         for j in reversed(right):  # what is known longest first: the newest waits for one step only

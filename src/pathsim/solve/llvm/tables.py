@@ -143,10 +143,11 @@ class Recorded:
         return self._put(kind, (a, b, c), level + 1)
 
     def _put(self, kind: int, operands: tuple[int, int, int], level: int) -> int:
+        place = len(self._kinds)
         self._kinds.append(kind)
         self._operands.append(operands)
         self._levels.append(level)
-        return len(self._kinds) - 1
+        return place
 
     @property
     def room(self) -> int:

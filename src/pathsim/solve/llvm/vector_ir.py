@@ -191,13 +191,14 @@ class _NodeWriter(Generic[V]):
     def write(self, outputs: Sequence[tuple[str, int, int]], accumulate: bool) -> None:
         nodes = [node for _, _, node in outputs]
         order = self.graph.topological(nodes, stop=self.hoisted.__contains__)
-        uses = self._uses(order)
+        self.fused = self._only_added(order, nodes, accumulate)
         terms: dict[int, list[tuple[bool, int]]] = {}
         if accumulate:
-            for node in dict.fromkeys(nodes):
-                terms[node] = self._terms(node, uses)
-        self.fused = self._only_added(order, nodes, accumulate)
-        needed = self._needed([term for node in nodes for _, term in terms.get(node, [(False, node)])])
+            uses = self._uses(order)
+            terms = {node: self._terms(node, uses) for node in dict.fromkeys(nodes)}
+            needed = self._needed([term for found in terms.values() for _, term in found])
+        else:
+            needed = set(order) - self.fused
         by_node: dict[int, list[tuple[str, int]]] = {}
         for array, index, node in outputs:
             by_node.setdefault(node, []).append((array, index))
@@ -212,27 +213,30 @@ class _NodeWriter(Generic[V]):
 
     def _store(self, array: str, index: int, node: int) -> None:
         value = self.values[node]
-        if self.graph.op(node) in BOOLEAN:
+        if self.graph.ops[node] in BOOLEAN:
             value = self.f.number(value)
         self.f.store(array, index, value)
 
     def _uses(self, order: Sequence[int]) -> dict[int, int]:
         """How often other nodes use each node."""
+        arguments, hoisted = self.graph.arguments, self.hoisted
         uses = dict.fromkeys(order, 0)
         for node in order:
-            for child in () if node in self.hoisted else self.graph.args(node):
-                uses[child] += 1
+            if node not in hoisted:
+                for child in arguments[node]:
+                    uses[child] += 1
         return uses
 
     def _terms(self, node: int, uses: dict[int, int]) -> list[tuple[bool, int]]:
         """A sum as [(is negative, term)]; sums that nothing else uses are taken apart."""
+        ops, arguments = self.graph.ops, self.graph.arguments
         terms: list[tuple[bool, int]] = []
         stack = [(False, node, True)]
         while stack:
             negative, part, top = stack.pop()
-            op = self.graph.op(part)
+            op = ops[part]
             if op in ("add", "sub", "neg") and part not in self.hoisted and (top or uses[part] == 1):
-                args = self.graph.args(part)
+                args = arguments[part]
                 stack.append((negative != (op in ("sub", "neg")), args[-1], False))
                 if len(args) == 2:
                     stack.append((negative, args[0], False))
@@ -242,36 +246,36 @@ class _NodeWriter(Generic[V]):
 
     def _needed(self, terms: Sequence[int]) -> set[int]:
         """Nodes whose values are needed to add up ``terms``: of a fused product its factors, not itself."""
+        arguments, hoisted = self.graph.arguments, self.hoisted
         stack, seen = list(terms), set(terms)
         while stack:
             node = stack.pop()
-            for child in () if node in self.hoisted else self.graph.args(node):
-                if child not in seen:
-                    seen.add(child)
-                    stack.append(child)
+            if node not in hoisted:
+                for child in arguments[node]:
+                    if child not in seen:
+                        seen.add(child)
+                        stack.append(child)
         return seen - self.fused
 
     def _only_added(self, order: Sequence[int], outputs: Sequence[int], accumulate: bool) -> set[int]:
         """Products whose every use is as a term of a sum, one of which at most is taken from each sum of two."""
+        ops, arguments, hoisted = self.graph.ops, self.graph.arguments, self.hoisted
         alone: set[int] = set() if accumulate else set(outputs)
         added: set[int] = set()
         for node in order:
-            if node in self.hoisted:
+            if node in hoisted:
                 continue
-            args = self.graph.args(node)
-            if self.graph.op(node) in ("add", "sub"):
-                products = [child for child in args if self._is_product(child)]
+            op, args = ops[node], arguments[node]
+            if op in ("add", "sub"):
+                products = [child for child in args if ops[child] == "mul" and child not in hoisted]
                 added.update(products)
                 if len(products) == 2 and products[0] not in alone and products[1] not in alone and not accumulate:
                     alone.add(products[0])
-            elif not (self.graph.op(node) == "neg" and accumulate):
+            elif not (op == "neg" and accumulate):
                 alone.update(args)
         if accumulate:
-            added.update(node for node in outputs if self._is_product(node))
+            added.update(node for node in outputs if ops[node] == "mul" and node not in hoisted)
         return added - alone
-
-    def _is_product(self, node: int) -> bool:
-        return self.graph.op(node) == "mul" and node not in self.hoisted
 
     def _add_up(self, terms: Sequence[tuple[bool, int]], total: V) -> V:
         for negative, term in terms:
@@ -282,15 +286,20 @@ class _NodeWriter(Generic[V]):
         """total + term or total - term."""
         if term not in self.fused:
             return self.f.binary("fsub" if negative else "fadd", total, self.values[term])
-        a, b = (self.values[child] for child in self.graph.args(term))
+        first, second = self.graph.arguments[term]
+        a, b = self.values[first], self.values[second]
         return self.f.multiply_add(self.f.negative(a) if negative else a, b, total)
 
     def _value(self, node: int) -> V:
         graph, f = self.graph, self.f
-        op = graph.op(node)
+        op, args = graph.ops[node], graph.arguments[node]
         if node in self.hoisted:
             value = f.load("k", self.hoisted[node])
             return f.truth(value) if op in BOOLEAN else value
+        if op in _BINARY:
+            if op in ("add", "sub") and not self.fused.isdisjoint(args):
+                return self._fused_sum(op, args)
+            return f.binary(_BINARY[op], self._materialised(args[0]), self._materialised(args[1]))
         if op == "const":
             number = graph.value(node)
             assert number is not None
@@ -299,12 +308,7 @@ class _NodeWriter(Generic[V]):
             return self.read(f, "t", 0)
         if op in ("x", "p"):
             return self.read(f, op, int(graph.nodes[node][1]))  # type: ignore[call-overload]
-        args = graph.args(node)
-        if op in ("add", "sub") and not self.fused.isdisjoint(args):
-            return self._fused_sum(op, args)
         values = [self._materialised(child) for child in args]
-        if op in _BINARY:
-            return f.binary(_BINARY[op], values[0], values[1])
         if op in ("lt", "le", "eq"):
             return f.compare(op, values[0], values[1])
         if op in BOOLEAN:
@@ -331,7 +335,8 @@ class _NodeWriter(Generic[V]):
 
     def _materialised(self, node: int) -> V:
         """The value of a node, computing a product on the spot where a sum of two products needs one of them."""
-        if node not in self.values:
-            a, b = (self.values[child] for child in self.graph.args(node))
-            self.values[node] = self.f.binary("fmul", a, b)
-        return self.values[node]
+        found = self.values.get(node)
+        if found is None:
+            first, second = self.graph.arguments[node]
+            found = self.values[node] = self.f.binary("fmul", self.values[first], self.values[second])
+        return found

@@ -33,7 +33,9 @@ def lu_tables(elimination: Elimination, jacobian: Mapping[tuple[int, int], int])
     by_row: list[list[tuple[int, int]]] = [[] for _ in rows]
     for (i, j), q in jacobian.items():
         by_row[i].append((j, q))
-    panels = [_panels(elimination, i, int(start[i])) for i in range(len(rows))]
+    right = elimination.right
+    alike = [right[k] == (k + 1, *right[k + 1]) for k in range(len(rows) - 1)]
+    panels = [_panels(row, i, first, alike) for i, (row, first) in enumerate(zip(rows, start.tolist(), strict=False))]
     tables = {
         "start": start * LANES,
         "column": np.array([j for row in rows for j in row]) * LANES,
@@ -47,24 +49,22 @@ def lu_tables(elimination: Elimination, jacobian: Mapping[tuple[int, int], int])
     return {name: np.ascontiguousarray(array, dtype=np.int64) for name, array in tables.items()}
 
 
-def _panels(elimination: Elimination, i: int, first_entry: int) -> list[tuple[int, int, int]]:
-    """The pivots that row i meets, grouped: (pivot, entry of row i in doubles, number of pivots)."""
-    columns = [j for j in elimination.rows[i] if j < i]
-    panels, position = [], 0
-    while position < len(columns):
-        k = columns[position]
-        width = next(w for w in WIDTHS if _is_supernode(elimination, columns[position : position + w], w))
+def _panels(row: tuple[int, ...], i: int, first_entry: int, alike: list[bool]) -> list[tuple[int, int, int]]:
+    """The pivots that row i meets, grouped: (pivot, entry of row i in doubles, number of pivots).
+
+    A group are neighbouring pivots whose rows have the same columns to their right; ``alike`` says whether those of a
+    pivot and of the next one do.
+    """
+    panels, position, middle = [], 0, row.index(i)
+    while position < middle:
+        k, most = row[position], min(WIDTHS[0], middle - position)
+        count = 1
+        while count < most and row[position + count] == k + count and alike[k + count - 1]:
+            count += 1
+        width = next(w for w in WIDTHS if w <= count)
         panels.append((k, (first_entry + position) * LANES, width))
         position += width
     return panels
-
-
-def _is_supernode(elimination: Elimination, columns: list[int], width: int) -> bool:
-    """Whether ``columns`` are ``width`` neighbouring pivots whose rows have the same columns to their right."""
-    if len(columns) < width or columns[-1] - columns[0] != width - 1:
-        return False
-    right = [elimination.right_of(k) for k in columns]
-    return all(right[j] == (columns[j + 1], *right[j + 1]) for j in range(width - 1))
 
 
 class _Tables:
