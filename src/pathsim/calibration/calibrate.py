@@ -25,7 +25,7 @@ from ..lab import default_library
 from ..model import load_model, models_folder
 from ..workers import Workers, add_workers, chosen
 from .legs import Leg, searched
-from .problem import Constant, bound_of, calibration_problem, free_constants, prior_centres
+from .problem import Constant, best_of_effects, bound_of, calibration_problem, free_constants, prior_centres
 from .starts import drawn_starts
 from .tables import Targets, read_targets
 from .write_back import write_back
@@ -81,7 +81,7 @@ def calibrate(
     targets = read_targets(models_folder() / "calibration.toml", data)
     constants = free_constants(model, library, targets)
     problem = calibration_problem(model, library, targets, constants)
-    first = prior_centres(problem, constants) if from_priors else problem.theta
+    first = prior_centres(problem, constants) if from_priors else best_of_effects(problem)
     _say(f"{len(constants)} free constants, {problem.n_measurements} numbers; {_told(problem, first)}")
     begins = {"prior centres" if from_priors else "shipped values": first}
     begins |= {f"seed {seed}, start {i}": one for i, one in enumerate(drawn_starts(problem, starts - 1, seed), 1)}

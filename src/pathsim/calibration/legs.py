@@ -18,7 +18,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..errors import InputError, SimulationError
-from ..estimation.objective import Derivatives, Objective
+from ..estimation.objective import Objective, rough_derivatives
 from ..estimation.optimise import Ledger, QuasiNewton, quasi_newton
 from ..estimation.questions import alone
 from ..estimation.result import fingerprint
@@ -118,14 +118,6 @@ def searched(
             done[leg.search].append(leg)
             say(told(done[leg.search]))
     return done
-
-
-def rough_derivatives(objective: Objective, theta: FloatArray) -> Derivatives:
-    """Derivatives for a model of the objective around ``theta``, at rough accuracy where the objective has that: Fisher
-    information is right to a few thousandths then, in 60 % of the time."""
-    if hasattr(objective, "derivatives_many"):
-        return list[Derivatives](objective.derivatives_many(theta[None]))[0]
-    return objective.derivatives(theta)
 
 
 def told(legs: list[Leg]) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import PathsimError, SimulationError
+from ..errors import PathsimError
 from ..estimation.perturbed import perturbed_fits
 from ..estimation.problem import Problem
 from ..files import only_user, write_whole
@@ -25,7 +25,7 @@ from ..workers import Workers, add_workers, chosen
 from .calibrate import squares
 from .leave_out import whole_problem
 from .legs import take_up
-from .problem import is_of_model
+from .problem import best_of_effects, is_of_model
 from .sets import keeper, kept_sets
 from .tables import Targets, read_targets
 
@@ -58,14 +58,6 @@ def posterior(
         text = ensemble_text(problem, theta, targets, sets, seed, folder, workers)
     into.mkdir(parents=True, exist_ok=True)
     write_whole(into / "ensemble.csv", text)
-
-
-def best_of_effects(problem: Problem) -> FloatArray:
-    """The shipped values (d,), with the line effects of panels, which no file holds, at their best beside them."""
-    theta, _, why = problem.objective().refined(problem.theta)
-    if why:
-        raise SimulationError(f"the shipped values cannot be evaluated: {why}")
-    return theta
 
 
 def ensemble_text(

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..arrays import FloatArray
+from ..errors import SimulationError
 from ..estimation.free import FreeParameter
 from ..estimation.lab_problem import Detector, assemble
 from ..estimation.problem import Problem
@@ -121,6 +122,17 @@ def of_model(values: Mapping[str, float]) -> dict[str, float]:
 def prior_centres(problem: Problem, constants: Sequence[Constant]) -> FloatArray:
     """The vector of prior centres, within bounds."""
     return problem.vector({item.name: math.log(item.prior) for item in constants}).clip(problem.lower, problem.upper)
+
+
+def best_of_effects(problem: Problem) -> FloatArray:
+    """The shipped values (d,), with the line effects of panels, which no file holds, at their best beside them.
+
+    Raises :class:`SimulationError` where they cannot be evaluated.
+    """
+    theta, _, why = problem.objective().refined(problem.theta)
+    if why:
+        raise SimulationError(f"the shipped values cannot be evaluated: {why}")
+    return theta
 
 
 def bound_of(value: float, lower: float, upper: float) -> str:

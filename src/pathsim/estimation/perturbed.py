@@ -19,6 +19,7 @@ from ..arrays import FloatArray
 from ..errors import InputError, SimulationError
 from ..stats.noise import scaled, unscaled
 from ..workers import Workers, finished
+from .objective import rough_derivatives
 from .optimise import Ledger, QuasiNewton, quasi_newton
 from .posterior import Posterior
 from .problem import Problem
@@ -96,7 +97,7 @@ class _Job:
 
 
 def _fisher(problem: Problem, theta: FloatArray) -> FloatArray:
-    derivatives = problem.objective().derivatives(theta)
+    derivatives = rough_derivatives(problem.objective(), theta)
     if derivatives.failure:
         raise SimulationError(f"the best fit cannot be evaluated: {derivatives.failure}")
     return derivatives.fisher
