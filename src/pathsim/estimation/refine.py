@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -18,8 +17,8 @@ from scipy import sparse
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..experiments.run import Runner
 from ..solve import Rosenbrock
-from ..stats.noise import LN10
 from . import terms
+from .factors import Factors, FactorsOfTerm, Seen
 from .likelihood import Given, Local, column_sums
 from .setup import Setup
 from .terms import Term
@@ -29,7 +28,7 @@ ROUGH_RTOL, ROUGHER_RTOL, CAREFUL_RTOL, ROUGHER_ATOL = 1e-4, 1e3, 1e-6, 100.0
 roughly is tried again carefully: states that decay to nearly nothing may overshoot and blow up."""
 MOST_STEPS = 1000
 """A vector whose simulation takes more steps than this is not worth starting from."""
-ITERATIONS = 20
+TURNS, ITERATIONS = 10, 20
 SETTLED, PROMISED, HOPELESS = 0.1, 0.01, 1e5
 """An improvement, a decrease that the next step promises, or a damping, at which a vector needs no more iterations."""
 
@@ -59,6 +58,7 @@ class ManyVectors:
             self.column[row] = column_of.get(places.get(int(parameter), -1), -1)
         self.bend = setup.bend[self.free]
         self.terms = [[_Columns(term, self.column, len(self.free)) for term in part.terms] for part in setup.parts]
+        self.factors = Factors([one.factors for terms in self.terms for one in terms], self.bend > 0)
 
     def refined(self, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``thetas`` (m, d) with free entries near their best, and the negative log likelihood of each (m,)."""
@@ -110,6 +110,16 @@ class _Columns:
             if not simulated and (column[places] >= 0).any():
                 self.leaves.append((i, column[places]))
 
+    @property
+    def is_given(self) -> bool:
+        """Whether free entries are all that is solved for."""
+        return bool(self.leaves) and isinstance(self.term.likelihood, Given)
+
+    @cached_property
+    def factors(self) -> FactorsOfTerm:
+        """Which entries are but factors."""
+        return FactorsOfTerm.of(self.term, self.leaves, self.k)
+
     @cached_property
     def single(self) -> list[sparse.csr_array]:
         """For each leaf, sums over measurements into entries (k, measurements)."""
@@ -156,31 +166,57 @@ class _Inner:
 
     def solve(self) -> None:
         """Leaves the best vectors and their values in ``theta`` and ``value``."""
-        m, k = self.theta.shape
-        if k == 0:
+        if self.theta.shape[1] == 0:
             return
+        everything = np.arange(len(self.theta))
         with np.errstate(all="ignore"):
-            everything = np.arange(m)
-            for _ in range(2):
-                scaled = self._accept(self._guess(_signal_factors), everything)
-                self._accept(self._guess(_noise_factors), everything)
-                if not scaled.any():
-                    break
-            damping, going = np.full(m, 1e-3), everything
-            for _ in range(ITERATIONS):
-                step, promised = self._step(going, damping[going])
-                worth = promised > PROMISED
-                if not worth.all():
-                    going, step = going[worth], step[worth]
-                if not len(going):
-                    break
-                before = self.value[going]
-                better = self._accept(self.theta[going] + np.clip(step, -1.0, 1.0), going)
-                damping[going] *= np.where(better, 0.1, 10.0)
-                settled = (better & (before - self.value[going] < SETTLED)) | (damping[going] > HOPELESS)
-                going = going[~settled]
-                if not len(going):
-                    break
+            self._take_turns(everything)
+            self._descend(everything)
+
+    def _take_turns(self, going: IntArray) -> None:
+        """Factors of observables and of noise in closed form, in turns. At first by least squares, which is best where
+        noise that grows with a factor has a size of its own for each."""
+        factors = self.many.factors
+        for turn in range(TURNS):
+            theta, before = self.theta[going], self.value[going]
+            scaled = self._multiplied(theta, going, factors.of_observables if turn else factors.by_least_squares)
+            self._accept(self._multiplied(scaled, going, factors.of_noise), going)
+            going = going[(scaled != theta).any(axis=1) & ~(before - self.value[going] < SETTLED)]
+            if not len(going):
+                return
+
+    def _multiplied(self, theta: FloatArray, which: IntArray, best: Callable[[Seen], FloatArray]) -> FloatArray:
+        """Free entries ``theta`` of the vectors ``which`` times what is ``best``."""
+        numbers = self._at(theta, which)
+        seen = [
+            (columns.factors, *columns.term.signals(flat[:, which], numbers))
+            for flat, measured in zip(self.flats, self.many.terms, strict=True)
+            for columns in measured
+            if columns.is_given
+        ]
+        if not seen:
+            return theta
+        factor = best(seen).T
+        change = np.where((factor > 0) & np.isfinite(factor), np.log(factor), 0.0)
+        return np.clip(theta + change / np.where(self.many.bend > 0, self.many.bend, 1.0), self.lower, self.upper)
+
+    def _descend(self, going: IntArray) -> None:
+        """Damped Gauss-Newton steps."""
+        damping = np.full(len(self.theta), 1e-3)
+        for _ in range(ITERATIONS):
+            step, promised = self._step(going, damping[going])
+            worth = promised > PROMISED
+            if not worth.all():
+                going, step = going[worth], step[worth]
+            if not len(going):
+                return
+            before = self.value[going]
+            better = self._accept(self.theta[going] + np.clip(step, -1.0, 1.0), going)
+            damping[going] *= np.where(better, 0.1, 10.0)
+            settled = (better & (before - self.value[going] < SETTLED)) | (damping[going] > HOPELESS)
+            going = going[~settled]
+            if not len(going):
+                return
 
     def _step(self, which: IntArray, damping: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Damped Gauss-Newton steps of some vectors, and the decrease that each promises.
@@ -256,58 +292,3 @@ class _Inner:
                     fisher += columns.pairs[a, b] @ (rows[a] * rows[b] + noise_rows[a] * noise_rows[b])
             fisher -= columns.made_up_for(local, rows, m)
         return gradient.T.copy(), fisher.T.reshape(m, k, k).copy()
-
-    def _guess(self, factors: Callable[[Given, terms.Derivatives, FloatArray, FloatArray], _Factors]) -> FloatArray:
-        """Factors of observables (or of noise) in closed form where one entry is nothing else."""
-        m, k = self.theta.shape
-        bend = self.many.bend
-        above, below, alone = np.zeros((k, m)), np.zeros((k, m)), np.tile(bend[:, None] > 0, (1, m))
-        power = 1.0
-        for columns, out, by_signal, by_noise in self._parts(np.arange(m)):
-            likelihood = columns.term.likelihood
-            if not isinstance(likelihood, Given):  # a scale is solved for already
-                for sums in columns.single:
-                    alone &= (sums.sum(axis=1) == 0)[:, None]
-                continue
-            for a, (_, column) in enumerate(columns.leaves):
-                sums, rate = columns.single[a], np.where(column >= 0, bend[column], 1.0)[:, None]
-                found = factors(likelihood, out, by_signal[a], by_noise[a])
-                expected = np.abs(rate * found.whole)
-                mixed = found.mixed | (np.abs(found.derivative - rate * found.whole) > 1e-9 * expected)
-                alone &= sums @ mixed.astype(float) == 0
-                above, below, power = above + sums @ found.above, below + sums @ found.below, found.power
-        change = np.where(alone & (above > 0) & (below > 0), power * np.log(above / below), 0.0)
-        return self.theta + (change / np.where(bend > 0, bend, 1.0)[:, None]).T
-
-
-class _Factors(NamedTuple):
-    """By what a quantity should be multiplied: sums of ``above`` over those of ``below``, (measurements, m) each, to a
-    ``power``.
-
-    ``whole`` is the quantity and ``derivative`` its derivative by an entry, which is nothing but a factor of it where
-    the two are in proportion and the entry is not ``mixed`` up with something else.
-    """
-
-    whole: FloatArray
-    derivative: FloatArray
-    mixed: BoolArray
-    above: FloatArray
-    below: FloatArray
-    power: float
-
-
-def _signal_factors(likelihood: Given, out: terms.Derivatives, by_signal: FloatArray, by_noise: FloatArray) -> _Factors:
-    """For observables, by weighted least squares."""
-    y, sigma, scale = out.y, out.sigma, likelihood.family.scale
-    if scale == "lin":
-        above, below = y * likelihood.data[:, None] / sigma**2, (y / sigma) ** 2
-    else:
-        distance = -likelihood.residuals(y, sigma) * sigma * (LN10 if scale == "log10" else 1.0)
-        above, below = np.exp(distance) / sigma**2, sigma**-2
-    return _Factors(y, by_signal, np.zeros(y.shape, dtype=bool), above, below, 1.0)
-
-
-def _noise_factors(likelihood: Given, out: terms.Derivatives, by_signal: FloatArray, by_noise: FloatArray) -> _Factors:
-    """For sizes of noise, by root mean squares of residuals. A scale that noise grows with is no noise parameter."""
-    r = likelihood.residuals(out.y, out.sigma)
-    return _Factors(out.sigma, by_noise, by_signal != 0, r**2, np.ones_like(r), 0.5)

@@ -105,6 +105,28 @@ class Term:
         return Derivatives(local, found[0], found[1], found[2 : 2 + count], found[2 + count :])
 
     @cached_property
+    def degrees(self) -> tuple[FloatArray, FloatArray]:
+        """The power of each leaf that the signal goes with, and the noise (leaves,); NaN where it goes with none.
+
+        Found at random points: what is no power of a leaf shows at one of them.
+        """
+        count = len(self.shape.simulated)
+        leaves = [np.exp(row)[None] for row in np.random.default_rng(0).normal(size=(count, 8))]
+        found = self._derivative_function(leaves or [np.zeros((1, 1))])
+
+        def power(derivative: FloatArray, leaf: FloatArray, whole: FloatArray) -> float:
+            powers = np.broadcast_to(derivative * leaf / whole, leaf.shape)
+            nearest = np.round(powers[0, 0]) if np.isfinite(powers).all() else math.nan
+            return float(nearest) if np.allclose(powers, nearest, rtol=0.0, atol=1e-9) else math.nan
+
+        with np.errstate(all="ignore"):
+            signal, noise = (
+                np.array([power(found[first + i], leaf, whole) for i, leaf in enumerate(leaves)])
+                for first, whole in ((2, found[0]), (2 + count, found[1]))
+            )
+        return signal, noise
+
+    @cached_property
     def _graph(self) -> tuple[Graph, int, int]:
         graph = Graph()
         with deep_recursion():
