@@ -7,6 +7,8 @@ come derivatives by raw values and start states.
 - segments between jumps, and the steps samples lie in: ``segments.py``.
 - steady states, differentiated by their equations, both ways: ``at_rest.py``.
 - forward sensitivities: ``forward.py``, what is compiled for them and their directions ``forward_machine.py``, their
-  loop over recorded steps ``forward_loop.py``, across switches and events ``forward_jumps.py``.
-- the adjoint: ``adjoint.py``, ``adjoint_loop.py``, ``adjoint_jumps.py``.
+  loop over recorded steps ``forward_loop.py``.
+- the adjoint: ``adjoint.py``, ``adjoint_loop.py``.
+- both across switches: all rows at once in systems without events (``switches.py``), row by row through events
+  (``forward_jumps.py``).
 """

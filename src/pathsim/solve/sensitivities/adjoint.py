@@ -29,7 +29,7 @@ from ..llvm.loops import Words, compiled
 from ..llvm.machine import machine
 from ..rosenbrock.adjoint_step import STEP_POINTERS, adjoint_step_module
 from ..rosenbrock.tableau import Tableau
-from .adjoint_jumps import switching_of
+from .switches import switching_of
 from .adjoint_loop import AdjointCode, AdjointLayout, Bars, Lanes, Starts, Tasks, back_lanes, start_back
 from .forward_jumps import Crossing, jumps_of
 from .recording import Recording, segments_of

@@ -1,7 +1,7 @@
-"""Back across switches of many rows at once, for systems without events.
+"""Sensitivities across switches of many rows at once, for systems without events.
 
 Where the condition that switched depends on what is differentiated by, the sensitivity of the state gains (f_before -
-f_after) dtau (see :mod:`forward_jumps`); its transpose adds to every derivative its share of dtau.
+f_after) dtau (see :mod:`forward_jumps`); on the way back its transpose adds to every derivative its share of dtau.
 """
 
 from __future__ import annotations
@@ -50,14 +50,38 @@ class Switching:
 
         ``t`` (rows,), states (rows, n) in the order of the system, parameters (rows, p) before and after.
         """
+        by_x, by_p, jump = self._moves(t, x, x_after, p, p_after)
+        pull = (jump * S).sum(axis=1)
+        return S + by_x * pull[:, None], Q + by_p * pull[:, None]
+
+    def across(
+        self,
+        t: FloatArray,
+        x: FloatArray,
+        x_after: FloatArray,
+        p: FloatArray,
+        p_after: FloatArray,
+        dx: FloatArray,
+        dp: FloatArray,
+    ) -> FloatArray:
+        """Sensitivities of the states after a switch from those before it, ``dx`` (rows, n, d) and ``dp`` (rows, p, d);
+        the others as in :meth:`back`."""
+        by_x, by_p, jump = self._moves(t, x, x_after, p, p_after)
+        moment = np.einsum("rn,rnd->rd", by_x, dx) + np.einsum("rp,rpd->rd", by_p[:, : dp.shape[1]], dp)
+        return np.asarray(dx + jump[:, :, None] * moment[:, None, :])
+
+    def _moves(
+        self, t: FloatArray, x: FloatArray, x_after: FloatArray, p: FloatArray, p_after: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Derivatives of the moment of each switch by states and parameters, and rates before less rates after, which
+        are not looked at, and 0, where the moment is fixed."""
         with np.errstate(all="ignore"):
             before = _call(self.rates, t, x, p)
             by_x, by_p = self._moment(t, x, p, p_after, before)
             moved = by_x.any(axis=1) | by_p.any(axis=1)
-            pull = np.zeros(len(t))
-            jump = before[moved] - _call(self.rates, t[moved], x_after[moved], p_after[moved])
-            pull[moved] = (jump * S[moved]).sum(axis=1)
-        return S + by_x * pull[:, None], Q + by_p * pull[:, None]
+            jump = np.zeros_like(x)
+            jump[moved] = before[moved] - _call(self.rates, t[moved], x_after[moved], p_after[moved])
+        return by_x, by_p, jump
 
     def _moment(
         self, t: FloatArray, x: FloatArray, p: FloatArray, p_after: FloatArray, rates: FloatArray
