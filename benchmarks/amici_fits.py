@@ -61,7 +61,7 @@ class Rival:
         self.optimize, self.seed = optimize, seed
         self.problem = rival_problem(name, tolerances)
         free = [self.problem.x_names[i] for i in self.problem.x_free_indices]
-        ours = load(yaml_of(name), workers=1)
+        ours = load(yaml_of(name), threads=1)
         theta = np.empty(len(free))
         theta[[free.index(parameter) for parameter in ours.parameter_ids]] = ours.theta
         label = f"pyPESTO + AMICI, rtol {tolerances[0]:g}, atol {tolerances[1]:g}"
@@ -83,7 +83,7 @@ class Rival:
 
 def ours(name: str, starts: int, seed: int) -> Tally:
     """``ps.fit`` at its defaults."""
-    problem = load(yaml_of(name), workers=1)
+    problem = load(yaml_of(name), threads=1)
     objective: Any = compiled(problem)
     tally = Tally("pathsim", -objective.value(problem.theta)[0])
     began = time.process_time()

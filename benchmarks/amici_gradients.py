@@ -59,7 +59,7 @@ def rivals_gradients(rival: Any, method: str, thetas: np.ndarray) -> np.ndarray:
 
 
 def measure(name: str, vectors: int, rounds: int) -> None:
-    problem, rival = load(yaml_of(name), workers=1), rival_problem(name, (1e-8, 1e-10))
+    problem, rival = load(yaml_of(name), threads=1), rival_problem(name, (1e-8, 1e-10))
     free = [rival.x_names[i] for i in rival.x_free_indices]
     order = [free.index(parameter) for parameter in problem.parameter_ids]
     rng = np.random.default_rng(1)

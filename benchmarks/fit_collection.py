@@ -51,7 +51,7 @@ def compiled(problem: Problem) -> Any:
 def measure(name: str, starts: int, seconds: float, seed: int) -> dict[str, object]:
     """One row of the table."""
     yaml = next(path for path in sorted((data_folder() / "petab" / name).glob("*.yaml")) if "test" not in path.name)
-    problem = load(yaml, workers=1)
+    problem = load(yaml, threads=1)
     objective = compiled(problem)
     published = -objective.value(problem.theta)[0]
     done: list[tuple[Start, float]] = []

@@ -12,13 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from valley import Valley, killed_once
 
 import pathsim as ps
 from pathsim import workers as room
 from pathsim.experiments.ensemble import prediction_intervals
-from pathsim.workers import Identity, Workers, chosen, crew, finished, spread
+from pathsim.lab.clones import default_clones
+from pathsim.made_on import Identity
+from pathsim.resistance import Rules
+from pathsim.threads import Workers, chosen
+from pathsim.workers import crew, finished, spread
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +65,35 @@ def test_long_work_gives_the_same_bits_whoever_does_it(hands: Workers) -> None:
     assert profiles[0].equals(profiles[1])
     chains = [ps.sample(here, steps=12, seed=1, workers=one).chain for one in (1, hands)]
     assert (chains[0] == chains[1]).all()
+
+
+@pytest.mark.parametrize("hands", ["client"], indirect=True)
+def test_studies_of_the_lab_are_done_elsewhere_to_the_bit(hands: Workers) -> None:
+    here, there = (_studies(who) for who in (1, hands))
+    for name, tables in here.items():
+        assert [one.equals(other) for one, other in zip(tables, there[name], strict=True)] == [True] * len(tables), name
+
+
+def _studies(workers: Workers) -> dict[str, list[pd.DataFrame]]:
+    """Tables of a study of each kind."""
+    model, few = "pi3k_mapk", tuple(clone for clone in default_clones() if clone.alteration == "PTEN_loss")
+    told: list[str] = []
+    line = ps.escalate(
+        model, "T47D", "alpelisib", clones=few, rules=Rules(max_days=20), seed=3, progress=told.append, workers=workers
+    )
+    assert told
+    trial = ps.xenograft(model, "ATRT", ["vehicle", "paxalisib 15 mg/kg daily"], mice=2, days=40, workers=workers)
+    glucose = ps.glucose_insulin_study(model, "T47D", "alpelisib 30 mg/kg daily", ["none"], 0.25, workers=workers)
+    sets = [{}, {"SRC_total": 100.0}]
+    patients = ps.virtual_trial(model, patients=4, trials=2, sets=sets, workers=workers)
+    doses = ps.dose_response(model, ["T47D", "MCF7", "SK-BR-3"], "alpelisib", readout="GR", workers=workers)
+    return {
+        "escalate": [line.history, line.fractions, ps.washout(line, 5, workers=workers)],
+        "xenograft": [trial.mice, trial.volumes, trial.lysate],
+        "glucose": [glucose.summary, glucose.host, glucose.tumour],
+        "trial": [patients.trials],
+        "dose response": [doses],
+    }
 
 
 def test_a_task_whose_process_is_killed_is_done_again(tmp_path: Path, cluster: Any) -> None:

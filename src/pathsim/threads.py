@@ -2,22 +2,41 @@
 
 Long work asks :func:`stop_if_asked` between pieces. In a thread of :func:`threads` that raises :class:`StoppedError`
 once the block has been left; in any other it does nothing, since there Ctrl-C raises by itself. Pools may be nested.
+
+What ``workers=`` may be is said here (:data:`Workers`), and whether that is this process or somebody :func:`elsewhere`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache, wraps
 from threading import Event, RLock, Thread
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-from .errors import SimulationError
+from .errors import InputError, SimulationError
 
 Result = TypeVar("Result")
+
+
+class Cluster(Protocol):
+    """A Dask client (``distributed.Client``)."""
+
+    def get_executor(self, **kwargs: Any) -> Executor:
+        """Its workers as an executor."""
+
+    def nthreads(self) -> Any:
+        """Threads by worker."""
+
+
+Workers: TypeAlias = int | str | Executor | Cluster | None
+"""A number (of threads or processes of this machine), the address of a Dask scheduler, an executor, or a Dask client.
+
+None: as many as there are processors.
+"""
 
 
 class StoppedError(BaseException):
@@ -84,6 +103,24 @@ def processors(asked: int | None = None) -> int:
     """How many threads to work with: as many as are asked for or, where nobody says how many, as there are processors;
     one in work that is one of many tasks side by side."""
     return 1 if _undivided.get() else asked or os.cpu_count() or 1
+
+
+def elsewhere(workers: Workers) -> str | Executor | Cluster | None:
+    """Whoever works in place of this process and those it starts; nobody where it works itself, as it does at one of
+    many tasks side by side."""
+    return None if workers is None or isinstance(workers, int) or _undivided.get() else workers
+
+
+def threads_of(workers: Workers) -> int | None:
+    """The number of threads that ``workers`` are in this process, where nobody works elsewhere."""
+    return workers if isinstance(workers, int) else None
+
+
+def chosen(workers: int | None, dask: str | None) -> Workers:
+    """What ``--workers`` and ``--dask`` of a command name. Raises :class:`InputError` for both."""
+    if dask is not None and workers is not None:
+        raise InputError("--workers and --dask: give one of them; the cluster knows how many workers it has")
+    return dask if dask is not None else workers
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """Who does long work: this process, others of this machine, a Dask cluster, or whatever executor one has.
 
 Everything that takes ``workers=`` and is made of independent tasks (starts of a fit, profiles, parameter sets, chunks
-of a sweep, ...) hands them to :func:`finished`, and gets results as they come, the same bits whoever worked. A job is a
-function of one task; it travels pickled, once to each worker.
+of a sweep, ...) hands them to :func:`finished`, and gets results as they come, the same bits whoever worked; what is
+better done together where it is done here, to :mod:`pathsim.parts`, which leads here for workers elsewhere. A job is a
+function of one task; it travels pickled, once to each worker. A task that asks for workers itself does all of its work.
 
 A worker is asked for its version of pathsim and its processor with every task, since it may come at any time: where
 they are others than here, results could differ, and the work is refused. Processes of this machine are started anew,
@@ -12,7 +13,6 @@ after it is done, because to start one takes a second or two.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import pickle
@@ -27,14 +27,17 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import IO, Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from .checked import checked
 from .errors import InputError, PathsimError, SimulationError
 from .linear_algebra import one_thread
 from .made_on import Identity, identity
 from .progress import bar, quiet
-from .threads import StoppedError, processors, threads, undivided
+from .threads import StoppedError, Workers, elsewhere, processors, threads, threads_of, undivided
+
+if TYPE_CHECKING:
+    import argparse
 
 PATIENCE_S = 30.0
 """How long to wait for a scheduler, and for the first worker or one that comes back."""
@@ -47,22 +50,6 @@ AHEAD = 2
 _POLL_S = 0.5
 _KEPT = "what was written before is kept, and resuming goes on from it"
 
-
-class Cluster(Protocol):
-    """A Dask client (``distributed.Client``)."""
-
-    def get_executor(self, **kwargs: Any) -> Executor:
-        """Its workers as an executor."""
-
-    def nthreads(self) -> Any:
-        """Threads by worker."""
-
-
-Workers: TypeAlias = int | str | Executor | Cluster | None
-"""A number (of processes of this machine), the address of a Dask scheduler, an executor, or a Dask client.
-
-None: as many as there are processors, or this process where the work cannot be sent to others.
-"""
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -106,22 +93,6 @@ def finished(
     """
     with crew(workers, len(tasks), any_processor) as hands:
         yield from hands.finished(job, tasks)
-
-
-def side_by_side(
-    studies: Sequence[Callable[[int | None], Result]], workers: Workers, any_processor: bool = False
-) -> Iterator[tuple[int, Result]]:
-    """The place of each study and what it finds, as they finish: done here, one after another, or by workers elsewhere,
-    who take one each. A study is a function of the number of its threads."""
-    if workers is None or isinstance(workers, int):
-        for place, study in enumerate(studies):
-            yield place, study(workers)
-    else:
-        yield from finished(_one_thread, studies, workers, any_processor)
-
-
-def _one_thread(study: Callable[[int | None], Result]) -> Result:
-    return study(1)
 
 
 def in_blocks(
@@ -168,17 +139,18 @@ class Crew(Protocol):
 def crew(workers: Workers, tasks: int, any_processor: bool = False) -> Iterator[Crew]:
     """Those whom ``workers`` names, for as long as the block runs and for ``tasks`` at a time at most; those elsewhere
     may have ``any_processor``, or only the one that there is here."""
-    if workers is None or isinstance(workers, int):
-        count = min(processors(workers), tasks)
+    who = elsewhere(workers)
+    if who is None:
+        count = min(processors(threads_of(workers)), tasks)
         with nullcontext(_Here()) if count <= 1 else _processes(count, workers is None) as own:
             yield own
-    elif isinstance(workers, Executor):
-        yield _Spread(_Remote(workers, _asked(any_processor)))
-    elif isinstance(workers, str):
-        with connect(workers) as client:
+    elif isinstance(who, Executor):
+        yield _Spread(_Remote(who, _asked(any_processor)))
+    elif isinstance(who, str):
+        with connect(who) as client:
             yield _Spread(_Remote(client.get_executor(pure=False), _asked(any_processor), client))
     else:
-        yield _Spread(_Remote(workers.get_executor(pure=False), _asked(any_processor), workers))
+        yield _Spread(_Remote(who.get_executor(pure=False), _asked(any_processor), who))
 
 
 def _asked(any_processor: bool) -> Identity:
@@ -201,13 +173,6 @@ def connect(address: str) -> Any:
         raise InputError(
             f"no Dask scheduler answers at '{address}' ({error}); write for example tcp://localhost:8786"
         ) from None
-
-
-def chosen(workers: int | None, dask: str | None) -> Workers:
-    """What ``--workers`` and ``--dask`` of a command name. Raises :class:`InputError` for both."""
-    if dask is not None and workers is not None:
-        raise InputError("--workers and --dask: give one of them; the cluster knows how many workers it has")
-    return dask if dask is not None else workers
 
 
 def add_workers(parser: argparse.ArgumentParser) -> None:

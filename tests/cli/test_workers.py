@@ -77,6 +77,8 @@ def test_a_study_is_done_by_the_cluster(capsys: pytest.CaptureFixture[str], clus
     for words in (
         ["plate", str(plate)],
         ["blot", "T47D", "--treatment", "vehicle", "--readouts", "pAKT_S473", "--times", "0 min"],
+        ["timecourse", "T47D", "--treatment", "vehicle", "--readouts", "pAKT_S473", "--times", "0 1 h"],
+        ["dose-response", "T47D", "alpelisib", "--doses", "100 nM 1 uM", "-q"],
         ["petab", petab],
     ):
         before = cluster.tasks

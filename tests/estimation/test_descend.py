@@ -136,7 +136,7 @@ def test_a_start_goes_on_until_its_best_has_been_found_again() -> None:
 @pytest.mark.parametrize("name", ["Boehm_JProteomeRes2014", "Brannmark_JBC2010", "Schwen_PONE2014"])
 def test_rough_derivatives_agree_with_exact_ones(name: str) -> None:
     yaml = next(path for path in sorted((DATA / name).glob("*.yaml")) if "test" not in path.name)
-    objective = load(yaml, workers=1).objective()
+    objective = load(yaml, threads=1).objective()
     theta = objective.setup.nominal
     exact = objective.derivatives(theta)
     rough = objective.derivatives_many(np.stack([theta, np.full(len(theta), np.nan), theta]))

@@ -114,7 +114,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 )
 def test_rough_values_are_those_of_the_objective(name: str) -> None:
     yaml = next(path for path in sorted((DATA / name).glob("*.yaml")) if "test" not in path.name)
-    problem = load(yaml, workers=1)
+    problem = load(yaml, threads=1)
     objective = problem.objective()
     rng = np.random.default_rng(0)
     thetas = np.clip(problem.theta + 0.05 * rng.standard_normal((5, len(problem.theta))), problem.lower, problem.upper)
@@ -132,7 +132,7 @@ def test_rough_values_are_those_of_the_objective(name: str) -> None:
 
 @collection
 def test_scales_and_noise_come_back_from_far_away() -> None:
-    problem = load(DATA / "Fiedler_BMCSystBiol2016" / "Fiedler_BMCSystBiol2016.yaml", workers=1)
+    problem = load(DATA / "Fiedler_BMCSystBiol2016" / "Fiedler_BMCSystBiol2016.yaml", threads=1)
     objective = problem.objective()
     free = objective._many.free
     assert len(free) == 10
@@ -144,7 +144,7 @@ def test_scales_and_noise_come_back_from_far_away() -> None:
 
 @collection
 def test_a_vector_that_cannot_be_simulated_spoils_no_other() -> None:
-    problem = load(DATA / "Brannmark_JBC2010" / "Brannmark_JBC2010.yaml", workers=1)
+    problem = load(DATA / "Brannmark_JBC2010" / "Brannmark_JBC2010.yaml", threads=1)
     objective = problem.objective()
     easy = objective.refined_many(problem.theta[None])[1][0]
     rng = np.random.default_rng(0)
@@ -158,6 +158,6 @@ def test_a_vector_that_cannot_be_simulated_spoils_no_other() -> None:
 
 @collection
 def test_random_starts_reach_the_published_optimum() -> None:
-    problem = load(DATA / "Boehm_JProteomeRes2014" / "Boehm_JProteomeRes2014.yaml", workers=1)
+    problem = load(DATA / "Boehm_JProteomeRes2014" / "Boehm_JProteomeRes2014.yaml", threads=1)
     fit = ps.fit(problem, 4, seed=5, workers=1)
     assert -fit.best.value > problem.log_likelihood() - 0.1

@@ -136,7 +136,7 @@ def test_the_adjoint_gives_the_same_gradient(name: str) -> None:
 def test_gradients_are_the_same_for_any_number_of_workers() -> None:
     found = []
     for workers in (1, 2, 3):
-        problem = load(DATA / "Alkan_SciSignal2018" / "Alkan_SciSignal2018.yaml", workers=workers)
+        problem = load(DATA / "Alkan_SciSignal2018" / "Alkan_SciSignal2018.yaml", threads=workers)
         found.append(problem.gradient(problem.theta + 0.01))
     np.testing.assert_array_equal(found[1], found[0])
     np.testing.assert_array_equal(found[2], found[0])

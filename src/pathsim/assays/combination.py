@@ -14,6 +14,7 @@ from ..model import Model
 from ..progress import announced
 from ..solve import Solver
 from ..stats.noise import WellNoise
+from ..threads import Workers
 from ..units import Dimension, Quantity, quantity
 from .names import open_model, read_lines
 from .screen_input import (
@@ -51,7 +52,7 @@ def combination_screen(
     seed: int = 0,
     library: Library | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> pd.DataFrame:
     """Treat a cell line with every combination of doses of two or three drugs and read every well.
 

@@ -14,6 +14,7 @@ from ..model import Model
 from ..progress import announced
 from ..solve import Solver
 from ..stats.noise import WellNoise
+from ..threads import Workers
 from .names import open_model, read_lines
 from .screen_input import (
     full_medium,
@@ -47,7 +48,7 @@ def dose_response(
     seed: int = 0,
     library: Library | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> pd.DataFrame:
     """Treat a cell line with a series of doses and read every well.
 
@@ -66,6 +67,7 @@ def dose_response(
         replicates: plates of the same layout; they differ only when there is noise.
         noise: None gives what the model says; with noise a plate is read as at the bench, vehicle wells included.
         seed: starts the noise. The noise of a well depends on what is in it, not on where it stands in the table.
+        workers: a number of threads of this machine, or who else takes wells, as of :func:`pathsim.fit`.
 
     Returns:
         The one table, ``cell_line, treatment, time_min, readout, value``, with ``unit, drug, dose_nM, replicate`` and,

@@ -12,6 +12,7 @@ from ..model import Model
 from ..progress import announced
 from ..solve import Solver
 from ..stats.noise import WellNoise
+from ..threads import Workers
 from .names import open_model, read_line
 from .plate_map import PlateMap, Well, read_plate_map
 from .screen_input import full_medium, read_readout, read_replicates, read_times
@@ -35,7 +36,7 @@ def run_plate(
     seed: int = 0,
     library: Library | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> pd.DataFrame:
     """Treat the wells of a plate as its map says, and read each.
 
@@ -46,6 +47,7 @@ def run_plate(
         cell_line: of a file, the line of wells for which it names none.
         time, readout: as of :func:`pathsim.dose_response`; default those of the map.
         replicates: plates of the same layout; they differ only with ``noise``.
+        workers: as of :func:`pathsim.dose_response`.
 
     Returns:
         The one table with ``unit``, ``replicate``, ``plate`` and ``well``, a row per well in the order of the plate.

@@ -22,6 +22,7 @@ from ..model import Model
 from ..solve import Solver
 from ..stats import growth_rate
 from ..stats.noise import WellNoise
+from ..threads import Workers
 from ..units import UNITS, Quantity
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def read_signals(
     moments: Sequence[float],
     library: Library,
     solver: Solver | None,
-    workers: int | None,
+    workers: Workers,
 ) -> Signals:
     """Simulate every treatment and the vehicle in every line."""
     protocols = [vehicle, *treatments]

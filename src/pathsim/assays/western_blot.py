@@ -18,6 +18,7 @@ from ..lab.protocols import protocols
 from ..model import Model, load_model
 from ..progress import announced
 from ..solve import Solver
+from ..threads import Workers
 from ..units import times_min
 from .names import read_line
 
@@ -41,7 +42,7 @@ def western_blot(
     *,
     library: Library | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> pd.DataFrame:
     """Run a western blot.
 
@@ -53,6 +54,7 @@ def western_blot(
         replicates: gels of the same lanes; they differ only when there is noise.
         noise: None gives the model's own values (nM; 1 for a loading control), else densitometry in arbitrary units.
         seed: starts the noise. The noise of a band depends on what it is, not on where it stands in the table.
+        workers: as of :func:`dose_response`.
 
     Returns:
         The one table: ``cell_line, treatment, time_min, readout, value, unit``, with ``replicate`` and ``gel`` when
@@ -83,7 +85,7 @@ def blot_columns(
     *,
     library: Library | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """The columns of :func:`western_blot`, each (bands,), without pandas, which takes longer to load than a blot."""
     opened = model if isinstance(model, Model) else load_model(model)

@@ -23,7 +23,8 @@ from ..estimation.problem import Problem
 from ..files import only_user, write_whole
 from ..lab import default_library
 from ..model import load_model, models_folder
-from ..workers import Workers, add_workers, chosen
+from ..threads import Workers, chosen
+from ..workers import add_workers
 from .legs import Leg, searched
 from .problem import Constant, best_of_effects, bound_of, calibration_problem, free_constants, prior_centres
 from .starts import drawn_starts

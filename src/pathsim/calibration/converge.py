@@ -29,7 +29,8 @@ from ..estimation.sample import r_hat
 from ..files import only_user, write_whole
 from ..lab import default_library
 from ..model import load_model, models_folder
-from ..workers import Workers, add_workers, chosen
+from ..threads import Workers, chosen
+from ..workers import add_workers
 from .legs import Leg, searched, told
 from .problem import bound_of, calibration_problem, free_constants
 from .sets import keeper, kept_sets

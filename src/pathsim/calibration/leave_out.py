@@ -33,7 +33,8 @@ from ..lab.protocols import protocols
 from ..made_on import go_on_in
 from ..model import Model, load_model, models_folder
 from ..stats import growth_rate
-from ..workers import Workers, add_workers, chosen, finished
+from ..threads import Workers, chosen
+from ..workers import add_workers, finished
 from .problem import calibration_problem, free_constants, of_model
 from .tables import FLUORESCENCE, FULL_MEDIUM, GROWTH, Entry, Targets, read_targets
 from .write_back import Doubling, doubling_constants, doublings

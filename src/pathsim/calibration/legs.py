@@ -26,7 +26,8 @@ from ..files import append_line, read_json, write_whole
 from ..linear_algebra import one_thread
 from ..made_on import go_on_in
 from ..stored_records import json_lines, plain, record_of
-from ..workers import Workers, finished
+from ..threads import Workers
+from ..workers import finished
 
 LEGS_FILE, HEAD_FILE = "legs.jsonl", "problem_of.json"
 LEG = QuasiNewton(tolerance=0.02, most=100, renew=100)

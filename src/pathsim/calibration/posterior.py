@@ -21,7 +21,8 @@ from ..estimation.problem import Problem
 from ..files import only_user, write_whole
 from ..lab import default_library
 from ..model import load_model, models_folder
-from ..workers import Workers, add_workers, chosen
+from ..threads import Workers, chosen
+from ..workers import add_workers
 from .calibrate import squares
 from .leave_out import whole_problem
 from .legs import take_up

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..lab import CellLine, Library
     from ..model import Model
     from ..resistance import Rules
-    from ..workers import Workers
+    from ..threads import Workers
 
 Study = TypeVar("Study")
 
@@ -143,15 +143,14 @@ class Bench:
         quiet: bool,
         workers: Workers = None,
     ) -> Intervals[Study]:
-        """A study of cell lines, under parameter sets where there are any, which ``workers`` share."""
+        """A study of cell lines, under parameter sets where there are any, which ``workers`` share; of one alone it
+        gives its work to them itself."""
         from ..experiments.ensemble import LEVEL, Intervals, on_lines, prediction_intervals
-        from ..workers import side_by_side
 
         study = on_lines(run, lines, self.under(sets))
-        hands = 1 if workers is None else workers
         if len(sets) < 2:
-            ((_, best),) = side_by_side([lambda _: study(dict(*sets))], hands)
-            return Intervals((best,), (), LEVEL)
+            return Intervals((study(dict(*sets)),), (), LEVEL)
+        hands = 1 if workers is None else workers
         return prediction_intervals(study, sets, tell=lambda said: cli.note(said, quiet), workers=hands)
 
 

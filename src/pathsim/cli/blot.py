@@ -65,7 +65,7 @@ def blot(
     from ..lab.protocols import protocols
     from ..rows import rows_of
     from ..stats.noise import BlotNoise
-    from ..workers import chosen
+    from ..threads import chosen
 
     opened = bench.opened
     standard = protocols(opened.version).resistance_blot
@@ -77,15 +77,16 @@ def blot(
     lysed = times or given.times or "15 min"
     asked = (treatments, antibodies, lysed, replicates, BlotNoise() if noise else None, seed)
     named = cell_lines or given.cell_lines or standard.cell_lines
-    if plot is None and ensemble is None and data is None and dask is None:
-        columns = blot_columns(opened, named, *asked, library=bench.library, workers=workers)
+    hands = chosen(workers, dask)
+    if plot is None and ensemble is None and data is None:
+        columns = blot_columns(opened, named, *asked, library=bench.library, workers=hands)
         cli.deliver(rows_of(columns), "blot", json, output, model=opened)
         return
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
-        return western_blot(opened, lines, *asked, library=bench.library, workers=workers)
+        return western_blot(opened, lines, *asked, library=bench.library, workers=hands)
 
-    table = bench.with_intervals(run, named, ensemble, chosen(workers, dask))
+    table = bench.with_intervals(run, named, ensemble, hands)
     if data is not None:
         from ..estimation.beside import beside
         from ..plot import draw_blot_beside

@@ -84,9 +84,10 @@ def combine(
     from ..assays.combination import combination_screen
     from ..assays.wells import percent_of_vehicle
     from ..stats.noise import WellNoise
-    from ..workers import chosen
+    from ..threads import chosen
     from ..workflow.study_intervals import row_over_sets
 
+    hands = chosen(workers, dask)
     lines, drugs = lines_and_drugs(names, bench.library)
     if len(lines) > 1 and (plot is not None or isobologram is not None):
         raise InputError(f"figures are of one line; {len(lines)} are named")
@@ -114,11 +115,11 @@ def combine(
             noise=WellNoise() if noise else None,
             seed=seed,
             library=bench.library,
-            workers=workers,
+            workers=hands,
         )
 
     beside = _measured(measured, drugs, quiet)
-    runs = bench.repeats(run, lines, bench.sets(ensemble), quiet, chosen(workers, dask))
+    runs = bench.repeats(run, lines, bench.sets(ensemble), quiet, hands)
     table = table_of(runs)
     if wells and output is None:
         cli.deliver(table, "wells", json, output, model=bench.opened)

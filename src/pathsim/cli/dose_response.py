@@ -64,9 +64,10 @@ def dose_response(
 
     from ..assays.dose_response import dose_response
     from ..stats.noise import WellNoise
-    from ..workers import chosen
+    from ..threads import chosen
     from ..workflow.study_intervals import row_over_sets
 
+    hands = chosen(workers, dask)
     lines, drugs = lines_and_drugs(names, bench.library)
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
@@ -84,11 +85,11 @@ def dose_response(
             noise=WellNoise() if noise else None,
             seed=seed,
             library=bench.library,
-            workers=workers,
+            workers=hands,
         )
 
     beside = _measured(measured, drugs, quiet)
-    runs = bench.under_sets(run, lines, ensemble, chosen(workers, dask))
+    runs = bench.under_sets(run, lines, ensemble, hands)
     table = table_of(runs)
     tables = {"dose_response": table}
     try:

@@ -55,8 +55,9 @@ def escalate(
 
     from ..errors import InputError
     from ..resistance import escalate as run
-    from ..workers import chosen
+    from ..threads import chosen
 
+    hands = chosen(workers, dask)
     lines, drugs = lines_and_drugs(names, bench.library)
     if len(drugs) != 1:
         raise InputError(f"a culture becomes resistant to one drug; {', '.join(drugs)} are named")
@@ -78,13 +79,13 @@ def escalate(
             stochastic=not deterministic,
             seed=seed,
             library=bench.library,
-            workers=workers,
+            workers=hands,
             progress=lambda sentence: cli.note(sentence, quiet or not own),
         )
 
     studies = []
     for line in lines:
-        studies.append(bench.repeats(one, [line], sets, quiet, chosen(workers, dask)))
+        studies.append(bench.repeats(one, [line], sets, quiet, hands))
         done = studies[-1].best
         carried = " + ".join(done.changes) or "no change"
         cli.note(f"day {done.days:g}: {done.line.name} ({carried}) {done.reason}")

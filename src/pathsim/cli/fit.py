@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..estimation import Ensemble, Fit, Problem
     from ..estimation.optimise import Optimiser
     from ..tables import Tell
-    from ..workers import Workers
+    from ..threads import Workers
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def fit(
     from .. import estimation
     from ..errors import InputError
     from ..tables import read_map
-    from ..workers import chosen
+    from ..threads import chosen
 
     if (ensemble or mcmc) and output is None:
         raise InputError("--ensemble writes into the output folder; name one with -o")
@@ -268,7 +268,7 @@ def _problem(
     if _is_petab(data):
         from ..petab import load
 
-        return load(data[0], workers=1)
+        return load(data[0], threads=1)
     if not free:
         raise InputError(
             "say what may change: --free NAME..., or --free FILE.toml with a table per parameter, such as [k_phos]"

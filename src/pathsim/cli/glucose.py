@@ -49,10 +49,11 @@ def glucose(
     """
     from ..errors import unknown
     from ..invivo.glucose import glucose_insulin_study
-    from ..workers import chosen
+    from ..threads import chosen
 
     if table not in TABLES:
         raise unknown("table", table, TABLES)
+    hands = chosen(workers, dask)
 
     def run(lines: Sequence[CellLine | str]) -> GlucoseStudy:
         return glucose_insulin_study(
@@ -65,10 +66,10 @@ def glucose(
             medium=medium,
             readouts=readouts,
             library=bench.library,
-            workers=workers,
+            workers=hands,
         )
 
-    found = bench.repeats(run, [cell_line], bench.sets(ensemble), quiet, chosen(workers, dask))
+    found = bench.repeats(run, [cell_line], bench.sets(ensemble), quiet, hands)
     if plot is not None:
         from ..plot.glucose import draw_glucose
 

@@ -34,7 +34,7 @@ def investigate(
     """
     from ..made_on import mark_in
     from ..plot.investigation import draw_investigation
-    from ..workers import chosen
+    from ..threads import chosen
     from ..workflow.investigate import Settings
     from ..workflow.investigate import investigate as run
     from ..workflow.report import write_report

@@ -38,9 +38,10 @@ def petab(
     import pandas as pd
 
     from ..errors import SimulationError
+    from ..parts import one_study
     from ..petab import load
     from ..solve import Rosenbrock
-    from ..workers import chosen, side_by_side
+    from ..threads import chosen
 
     loaded = load(problem, Rosenbrock(rtol=rtol, atol=atol), workers)
     theta = loaded.on_scale(cli.settings(changes or []))
@@ -50,7 +51,7 @@ def petab(
         drawn = loaded.agreement(theta) if plot is not None and not evaluation.failure else None
         return evaluation, loaded.simulate(theta) if simulate is not None else None, drawn
 
-    ((_, (evaluation, simulated, drawn)),) = side_by_side([run], chosen(workers, dask))
+    evaluation, simulated, drawn = one_study(run, chosen(workers, dask))
     if simulate is not None and simulated is not None:
         write_whole(simulate, simulated.to_csv(sep="\t", index=False))
         cli.note(f"wrote {simulate}")

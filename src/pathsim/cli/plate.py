@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from . import app as cli
 from .bench import BENCH, Bench, verb
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @verb()
@@ -54,24 +51,19 @@ def plate(
     from ..assays.plate import run_plate
     from ..assays.plate_map import read_plate_map
     from ..stats.noise import WellNoise
-    from ..workers import chosen, side_by_side
+    from ..threads import chosen
 
-    opened, library, asked = bench.opened, bench.library, read_plate_map(map_file, line)
-
-    def run(threads: int | None) -> pd.DataFrame:
-        return run_plate(
-            opened,
-            asked,
-            time,
-            readout,
-            replicates=replicates,
-            noise=WellNoise() if noise else None,
-            seed=seed,
-            library=library,
-            workers=threads,
-        )
-
-    ((_, table),) = side_by_side([run], chosen(workers, dask))
+    table = run_plate(
+        bench.opened,
+        read_plate_map(map_file, line),
+        time,
+        readout,
+        replicates=replicates,
+        noise=WellNoise() if noise else None,
+        seed=seed,
+        library=bench.library,
+        workers=chosen(workers, dask),
+    )
     if plot is not None:
         from ..plot import draw_plate
 

@@ -31,7 +31,7 @@ def profile(
     """
     from ..estimation import identifiability_report, load_fit
     from ..estimation import profile as compute
-    from ..workers import chosen
+    from ..threads import chosen
 
     fit = load_fit(folder)
     model = fit.problem.description.parts[0].model

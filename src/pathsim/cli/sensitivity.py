@@ -62,7 +62,7 @@ def sensitivity(
 ) -> None:
     """Which parameters a readout depends on, locally or over whole ranges, steady state and protocol included."""
     from ..sensitivity import elasticities, morris_effects, sobol_indices
-    from ..workers import chosen
+    from ..threads import chosen
 
     if plot is not None and len(cell_line) > 1:
         raise InputError(f"--plot draws one cell line; {len(cell_line)} are named")

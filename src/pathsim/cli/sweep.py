@@ -60,7 +60,7 @@ def run(
 ) -> None:
     """Simulate every well of SPEC.toml into DIR, in chunks that appear whole; a stopped sweep goes on with --resume."""
     from .. import sweep
-    from ..workers import chosen
+    from ..threads import chosen
 
     read = sweep.read_spec(spec)
     part = sweep.Shard.parse(shard) if shard is not None else None

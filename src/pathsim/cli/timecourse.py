@@ -51,16 +51,16 @@ def timecourse(
     """
     from ..assays.western_blot import western_blot
     from ..lab.protocols import protocols
-    from ..workers import chosen
+    from ..threads import chosen
 
-    opened = bench.opened
+    opened, hands = bench.opened, chosen(workers, dask)
     standard = protocols(opened.version)
     usual = [name for name in standard.resistance_blot.antibodies if name not in standard.loading_controls]
 
     def run(lines: Sequence[CellLine | str]) -> pd.DataFrame:
-        return western_blot(opened, lines, treatment, readouts or usual, times, library=bench.library, workers=workers)
+        return western_blot(opened, lines, treatment, readouts or usual, times, library=bench.library, workers=hands)
 
-    table = bench.with_intervals(run, cell_lines, ensemble, chosen(workers, dask))
+    table = bench.with_intervals(run, cell_lines, ensemble, hands)
     if plot is not None:
         from ..plot.time_course import draw_readouts, units_of
 

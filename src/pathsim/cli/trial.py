@@ -39,7 +39,7 @@ def trial(
     """
     from ..errors import unknown
     from ..invivo.trial import ASSUMPTIONS, virtual_trial
-    from ..workers import chosen
+    from ..threads import chosen
 
     if table not in TABLES:
         raise unknown("table", table, TABLES)

@@ -45,7 +45,7 @@ def validate(
     from ..model import load_model
     from ..scorecard import html_page, read_claims
     from ..scorecard import validate as score
-    from ..workers import chosen
+    from ..threads import chosen
 
     asked = read_claims(claims)
     known = [claim.id for claim in asked]

@@ -70,7 +70,7 @@ def xenograft(
     from ..errors import InputError, unknown
     from ..invivo import xenograft as run
     from ..invivo.power import logrank_power
-    from ..workers import chosen
+    from ..threads import chosen
 
     if table not in TABLES:
         raise unknown("table", table, TABLES)
@@ -80,6 +80,7 @@ def xenograft(
     if sets and power:
         raise InputError("--power and --ensemble: give one of them")
     arms = arm or ["vehicle", "paxalisib 15 mg/kg daily"]
+    hands = chosen(workers, dask)
 
     def one(lines: Sequence[CellLine | str]) -> Trial:
         return run(
@@ -93,12 +94,12 @@ def xenograft(
             untreated_days=untreated_days,
             dosing_from_days=dosing_from,
             library=bench.library,
-            workers=workers,
+            workers=hands,
         )
 
     studies = []
     for line in cell_lines:
-        studies.append(bench.repeats(one, [line], sets, quiet, chosen(workers, dask)))
+        studies.append(bench.repeats(one, [line], sets, quiet, hands))
         for said in studies[-1].best.notes:
             cli.note(said, quiet)
         if not power:

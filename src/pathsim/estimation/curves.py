@@ -68,6 +68,6 @@ def curves(problem: Problem, theta: FloatArray | None = None, points: int = 61) 
         )
     found = pd.concat(frames, ignore_index=True)
     unmeasured = Part(part.model, part.observables, part.experiments, tuple(dense), found)
-    other = Problem(replace(problem.description, parts=(unmeasured,)), problem.solver, problem.workers)
+    other = Problem(replace(problem.description, parts=(unmeasured,)), problem.solver, problem.threads)
     found["predicted"] = found.pop("scale") * other.signals(problem.vector(theta)) + found.pop("offset")
     return found

@@ -237,7 +237,7 @@ def _adjoint(setup: Setup, thetas: FloatArray, solver: Rosenbrock) -> Gradients:
     bars, failures = np.zeros_like(numbers), [""] * m
     with np.errstate(all="ignore"):
         for part, moving in zip(setup.parts, setup.moving, strict=True):
-            recorded = part.runner.record(numbers, solver, setup.workers)
+            recorded = part.runner.record(numbers, solver, setup.threads)
             failures = [why or recorded.outcome.failure(i) for i, why in enumerate(failures)]
             flat_bars = _term_bars(part.terms, recorded.outcome, numbers, total, bars)
             bars += recorded.pull(flat_bars, moving)

@@ -18,7 +18,8 @@ import numpy as np
 from ..arrays import FloatArray
 from ..errors import InputError, SimulationError
 from ..stats.noise import scaled, unscaled
-from ..workers import Workers, finished
+from ..threads import Workers
+from ..workers import finished
 from .objective import rough_derivatives
 from .optimise import Ledger, QuasiNewton, quasi_newton
 from .posterior import Posterior

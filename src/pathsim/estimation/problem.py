@@ -70,23 +70,23 @@ class Problem:
 
     Args:
         solver: default ``Rosenbrock(rtol=1e-8, atol=1e-14)``.
-        workers: threads of one evaluation; results do not depend on it.
+        threads: of one evaluation; results do not depend on it.
     """
 
-    def __init__(self, description: Description, solver: Solver | None = None, workers: int | None = None) -> None:
-        self.description, self.solver, self.workers = description, solver or SOLVER, workers
-        self.setup = Setup(description, self.solver, workers)
+    def __init__(self, description: Description, solver: Solver | None = None, threads: int | None = None) -> None:
+        self.description, self.solver, self.threads = description, solver or SOLVER, threads
+        self.setup = Setup(description, self.solver, threads)
 
     @classmethod
     def of_setup(cls, setup: Setup) -> Problem:
         """The problem that was made ready as ``setup``."""
         made = cls.__new__(cls)
-        made.description, made.solver, made.workers, made.setup = setup.description, setup.solver, setup.workers, setup
+        made.description, made.solver, made.threads, made.setup = setup.description, setup.solver, setup.threads, setup
         return made
 
     def __reduce__(self) -> tuple[object, ...]:
         """Other processes get the description and make their own plan and machine code."""
-        return type(self), (self.description, self.solver, self.workers)
+        return type(self), (self.description, self.solver, self.threads)
 
     def _shown(self) -> Shown:
         rows = [
@@ -375,7 +375,7 @@ class Problem:
 
     def with_solver(self, solver: Solver) -> Problem:
         """The same problem, solved with other tolerances."""
-        return Problem(self.description, solver, self.workers)
+        return Problem(self.description, solver, self.threads)
 
 
 def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

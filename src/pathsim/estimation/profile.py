@@ -28,7 +28,8 @@ from ..made_on import go_on_in
 from ..progress import bar
 from ..shown import Shown
 from ..stored_records import json_lines, record_of
-from ..workers import Workers, finished
+from ..threads import Workers
+from ..workers import finished
 from .objective import Derivatives, Objective
 from .optimise import Ledger, TrustRegion, minimise
 from .questions import alone

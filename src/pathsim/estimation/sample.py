@@ -17,7 +17,8 @@ from ..errors import InputError
 from ..linear_algebra import one_thread
 from ..progress import bar
 from ..shown import Shown
-from ..workers import Workers, crew
+from ..threads import Workers
+from ..workers import crew
 from .inference_data import draws_of
 from .objective import Objective, all_values
 from .result import Fit

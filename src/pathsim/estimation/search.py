@@ -28,7 +28,8 @@ from ..linear_algebra import one_thread
 from ..made_on import MadeOn, go_on_in
 from ..names import listing
 from ..progress import bar
-from ..workers import Workers, in_blocks
+from ..threads import Workers
+from ..workers import in_blocks
 from .descend import Steerable, SuccessiveHalving, descend
 from .evolve import DifferentialEvolution, Screenable, evolve
 from .objective import Fittable, Objective, as_objective

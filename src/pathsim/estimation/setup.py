@@ -41,8 +41,8 @@ class PartSetup:
 class Setup:
     """A description made ready to be evaluated."""
 
-    def __init__(self, description: Description, solver: Solver, workers: int | None = None) -> None:
-        self.description, self.solver, self.workers = description, solver, workers
+    def __init__(self, description: Description, solver: Solver, threads: int | None = None) -> None:
+        self.description, self.solver, self.threads = description, solver, threads
         self.parameters = description.parameters
         collected = Values(tuple(parameter.id for parameter in self.parameters))
         self.parts = tuple(_part(part, collected) for part in description.parts)
@@ -54,7 +54,7 @@ class Setup:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Other processes get the description and make their own plan and machine code."""
-        return Setup, (self.description, self.solver, self.workers)
+        return Setup, (self.description, self.solver, self.threads)
 
     def altered(self, data: Sequence[FloatArray], parameters: tuple[TableParameter, ...]) -> Setup:
         """The same simulations with other measured values, for each part (measurements,), and other priors."""
@@ -150,7 +150,7 @@ class Setup:
     def run(self, thetas: FloatArray) -> tuple[FloatArray, tuple[Outcome, ...]]:
         """The list of numbers (numbers, m), and what the simulations of each part gave."""
         numbers = self.numbers(self.table(thetas))
-        return numbers, tuple(part.runner.run(numbers, self.solver, self.workers, give_up=True) for part in self.parts)
+        return numbers, tuple(part.runner.run(numbers, self.solver, self.threads, give_up=True) for part in self.parts)
 
     def signals(self, theta: FloatArray) -> FloatArray:
         """What the formula of each measurement gives at a vector, before scale and offset, row by row of all parts.

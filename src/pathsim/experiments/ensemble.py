@@ -22,7 +22,8 @@ from ..model import Model, models_folder
 from ..progress import bar
 from ..shown import Shown
 from ..table import numeric_cells, read_csv
-from ..workers import Workers, finished
+from ..threads import Workers
+from ..workers import finished
 from .timecourse import system_of
 
 if TYPE_CHECKING:

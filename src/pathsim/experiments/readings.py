@@ -12,7 +12,9 @@ from ..errors import UnsupportedModelError, unknown
 from ..lab import CellLine, Condition, Library, Treatment, default_library
 from ..lab.constants import Constants
 from ..model import Model
+from ..parts import in_parts
 from ..solve import Solver, System
+from ..threads import Workers
 from .conditions import experiment_of
 from .dynamics import prepare, refuse_clock
 from .experiment import Experiment, Period
@@ -39,19 +41,40 @@ def simulate_conditions(
     readouts: Sequence[str],
     library: Library | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> FloatArray:
     """Every readout at every time in every condition, shape (conditions, times, readouts).
 
-    ``times_min`` count from the start of the last step. Raises :class:`UnknownNameError` for a drug or readout that
-    does not exist, :class:`SimulationError` naming the condition that could not be simulated.
+    ``times_min`` count from the start of the last step. Of ``workers`` a number is one of threads; others share the
+    conditions. Raises :class:`UnknownNameError` for a drug or readout that does not exist, :class:`SimulationError`
+    naming the condition that could not be simulated.
     """
-    moments = [(i, float(time)) for i in range(len(conditions)) for time in times_min]
-    shelf, plain = library or default_library(model.version), system_of(model)
-    experiments = [experiment_of(condition, plain, shelf) for condition in conditions]
-    ready = _ready(model, experiments, moments, readouts, ())
-    values = ready.read(np.zeros((0, 1)), solver, workers)
-    return values.reshape(len(conditions), len(times_min), len(readouts))
+    job = _Read(model, times_min, readouts, library or default_library(model.version), solver)
+    found = dict(in_parts(job, conditions, workers, least=WORTH_SENDING))
+    return np.concatenate([found[first] for first in sorted(found)])
+
+
+WORTH_SENDING = 8
+"""Conditions that are sent to a worker elsewhere together, at least."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """Readouts of conditions at some times, shape (conditions, times, readouts)."""
+
+    model: Model
+    times_min: Sequence[float]
+    readouts: Sequence[str]
+    library: Library
+    solver: Solver | None
+
+    def __call__(self, conditions: Sequence[Condition], threads: int | None) -> FloatArray:
+        moments = [(i, float(time)) for i in range(len(conditions)) for time in self.times_min]
+        plain = system_of(self.model)
+        experiments = [experiment_of(condition, plain, self.library) for condition in conditions]
+        ready = _ready(self.model, experiments, moments, self.readouts, ())
+        values = ready.read(np.zeros((0, 1)), self.solver, threads)
+        return values.reshape(len(conditions), len(self.times_min), len(self.readouts))
 
 
 def take_readings(
@@ -153,9 +176,9 @@ class _Ready:
     places: IntArray
     readouts: int
 
-    def read(self, parameters: FloatArray, solver: Solver | None, workers: int | None) -> FloatArray:
+    def read(self, parameters: FloatArray, solver: Solver | None, threads: int | None) -> FloatArray:
         """Readouts for the free ``parameters`` (parameters, m): (m, moments, readouts)."""
-        outcome = self.runner.run(self.values(parameters), solver, workers)
+        outcome = self.runner.run(self.values(parameters), solver, threads)
         outcome.refuse_failures()
         found: FloatArray = outcome.flat[self.places[:, None] + np.arange(self.readouts)]
         return found.transpose(2, 0, 1)

@@ -16,9 +16,11 @@ from ..arrays import FloatArray, IntArray
 from ..checked import checked
 from ..errors import InputError, SimulationError, raise_together
 from ..model import Model, load_model, without_value
+from ..parts import in_parts
 from ..progress import announced
 from ..shown import Shown, shortened
 from ..solve import Extrapolation, Rosenbrock, Rows, Single, Solver, System, build_system, for_one_run, run_rows
+from ..threads import Workers, elsewhere, threads_of
 from ..units import numbers
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 20_000
 """Rows of one block of a stream: enough to keep all cores busy, little enough to stay in memory."""
+WORTH_SENDING = 64
+"""Rows that are sent to a worker elsewhere together, at least."""
 
 
 @lru_cache(maxsize=32)
@@ -266,36 +270,76 @@ def simulate_many(
     times: Iterable[float] | float | str,
     outputs: Sequence[str] | str | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     into: FloatArray | None = None,
 ) -> Batch:
     """One time course per row of ``parameters`` (one column per overridden parameter or initial value).
 
-    Results are bitwise the same for any ``workers`` and any order of rows; a row that fails carries a status and does
-    not disturb the others. ``into`` (n, times, outputs), such as a :class:`numpy.memmap`, takes the values where there
-    are more than memory holds; :func:`iter_simulate_many` gives them block by block. Arguments and errors otherwise as
-    :func:`simulate`.
+    Results are bitwise the same for any ``workers`` (a number of threads of this machine, or who else takes rows, as of
+    :func:`pathsim.fit`) and any order of rows; a row that fails carries a status and does not disturb the others.
+    ``into`` (n, times, outputs), such as a :class:`numpy.memmap`, takes the values where there are more than memory
+    holds; :func:`iter_simulate_many` gives them block by block. Arguments and errors otherwise as :func:`simulate`.
 
     >>> rows = pd.DataFrame({"PTEN_total": [0.0, 10.0, 20.0]})
     >>> ps.simulate_many("pi3k_mapk", rows, [0, 60], ["pAKT_S473"]).status.tolist()
     [0, 0, 0]
     """
-    system = system_of(_open(model))
+    opened = _open(model)
+    system = system_of(opened)
     grid, names = check_times(times), _names(system, outputs, map(str, getattr(parameters, "columns", ())))
-    nodes = _output_nodes(system, tuple(names))
+    _output_nodes(system, tuple(names))
     if not hasattr(parameters, "columns"):
         raise InputError("parameters must be a DataFrame: one row per simulation, one column per parameter")
-    columns = np.array(_slots(system, [str(name) for name in parameters.columns]), dtype=np.int64)
+    job = _Courses(
+        opened, tuple(_slots(system, [str(name) for name in parameters.columns])), grid, tuple(names), solver
+    )
     settings = _Table(parameters)
     if into is not None:
         _check_target(into, (len(settings), len(grid), len(names)))
     try:
-        rows = run_rows(system, settings, grid, nodes, solver, columns=columns, workers=workers, into=into)
+        if elsewhere(workers) is None:
+            rows = job.rows(settings, threads_of(workers), into)
+        else:
+            rows = _from_elsewhere(job, settings, workers, into)
     except _MissingError:
         _refuse_missing(parameters)
         raise
     _tell_of_coarse(solver, rows.values)
     return Batch(rows, grid, names)
+
+
+@dataclass(frozen=True, eq=False)
+class _Courses:
+    """Time courses of a model, whose ``columns`` (slots of raw values) are set row by row."""
+
+    model: Model
+    columns: tuple[int, ...]
+    times: FloatArray
+    outputs: tuple[str, ...]
+    solver: Solver | None
+
+    def rows(self, settings: _Table | FloatArray, threads: int | None, into: FloatArray | None = None) -> Rows:
+        """For settings (n, columns)."""
+        system, columns = system_of(self.model), np.array(self.columns, dtype=np.int64)
+        nodes = _output_nodes(system, self.outputs)
+        return run_rows(system, settings, self.times, nodes, self.solver, columns=columns, workers=threads, into=into)
+
+    def __call__(self, settings: FloatArray, threads: int | None) -> tuple[FloatArray | IntArray, ...]:
+        """The values (n, times, outputs), and how each row ended."""
+        found = self.rows(settings, threads)
+        return found.values, found.status, found.time, found.state, found.steps
+
+
+def _from_elsewhere(job: _Courses, settings: _Table | FloatArray, workers: Workers, into: FloatArray | None) -> Rows:
+    """The same rows, put together."""
+    system = system_of(job.model)
+    values = np.empty((len(settings), len(job.times), len(job.outputs))) if into is None else into
+    ends: dict[int, Sequence[Any]] = {}
+    for first, (part, *end) in in_parts(job, settings, workers, least=WORTH_SENDING, most=ROWS_AT_ONCE):
+        values[first : first + len(part)] = part
+        ends[first] = end
+    status, time, state, steps = (np.concatenate(one) for one in zip(*(ends[i] for i in sorted(ends)), strict=True))
+    return Rows(system, values, status, time, state, steps, np.empty((0, len(system.states))))
 
 
 @checked
@@ -305,7 +349,7 @@ def iter_simulate_many(
     times: Iterable[float] | float | str,
     outputs: Sequence[str] | str | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     rows_at_once: int = ROWS_AT_ONCE,
 ) -> Iterator[Batch]:
     """As :func:`simulate_many`, one :class:`Batch` after another in row order, keeping none of them.

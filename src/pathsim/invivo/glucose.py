@@ -22,8 +22,10 @@ from ..lab.host import find_site, glucose_host
 from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from ..model import Model, load_model
+from ..parts import one_study
 from ..progress import announced, bar
 from ..shown import Shown
+from ..threads import Workers
 from .dosed_cells import DosedCells, dosed_model, prepare, set_levels
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def glucose_insulin_study(
     readouts: Sequence[str] | None = None,
     library: Library | None = None,
     pharmacy: Pharmacy | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> GlucoseStudy:
     """Dose a mouse, follow its glucose and insulin, and let the tumour feel both the drug and the insulin.
 
@@ -80,6 +82,7 @@ def glucose_insulin_study(
             Full medium would hide insulin, because its receptors share their targets with those of serum.
         readouts: of the tumour; default as ``models/protocols.toml`` says.
         days: how long; growth of the tumour is its mean net growth over that time.
+        workers: as of :func:`pathsim.xenograft`.
 
     Raises:
         InputError: names, schedules or numbers that make no sense.
@@ -105,20 +108,18 @@ def glucose_insulin_study(
     assert given is not None
     assert cell_line is not None
     place = find_site(site, cell_line, opened.version).compartment
-    times, host = follow_host(given, arms, days * DAY, shelf, drugs, workers)
-    courses = _exposures(given, drugs, shelf, days * DAY, place, len(arms) + 1)
-    cells = prepare(
-        opened,
-        cell_line,
-        [course.drug for course in given.courses],
-        shelf,
-        medium or standard.glucose_medium,
-        workers=workers,
-    )
-    baseline = float(host[0, 0, 1])
-    insulin = np.vstack([host[:, :, 1], np.full((1, len(times)), baseline)])
-    values, growth = follow_tumour(cells, courses, times, insulin - baseline, signals)
-    return _study(str(cell_line), given, [*arms, CLAMPED], times, host, values, growth, signals)
+    kept_in, names = medium or standard.glucose_medium, [course.drug for course in given.courses]
+
+    def carried_out(threads: int | None) -> GlucoseStudy:
+        times, host = follow_host(given, arms, days * DAY, shelf, drugs, threads)
+        courses = _exposures(given, drugs, shelf, days * DAY, place, len(arms) + 1)
+        cells = prepare(opened, cell_line, names, shelf, kept_in, workers=threads)
+        baseline = float(host[0, 0, 1])
+        insulin = np.vstack([host[:, :, 1], np.full((1, len(times)), baseline)])
+        values, growth = follow_tumour(cells, courses, times, insulin - baseline, signals)
+        return _study(str(cell_line), given, [*arms, CLAMPED], times, host, values, growth, signals)
+
+    return one_study(carried_out, workers)
 
 
 def follow_host(
@@ -127,7 +128,7 @@ def follow_host(
     horizon_min: float,
     library: Library,
     pharmacy: Pharmacy,
-    workers: int | None = None,
+    threads: int | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Times (t,) in minutes and glucose (mM) and insulin (nM) of every arm, shape (arms, t, 2).
 
@@ -145,7 +146,7 @@ def follow_host(
             late[i, system.slot(name)] = value
             if name not in file.from_first_dose:
                 rows[i, system.slot(name)] = value
-    states = come_to_rest(system, rows, "the host at rest", workers=workers)
+    states = come_to_rest(system, rows, "the host at rest", workers=threads)
     host = DosedCells(system, CellLine("host"), names, late[0], states[0])
     exposures = _exposures(regimen, pharmacy, library, horizon_min, "plasma", len(arms))
     nodes = system.outputs(file.readouts)
@@ -155,7 +156,7 @@ def follow_host(
         for k, now in enumerate(times):
             set_levels(late, host, exposures, now)
             step, label = np.array([0.0, STEP_MIN]), f"the host after {now / 60:g} h"
-            found = advance(system, late, step, nodes, states, label, workers=workers)
+            found = advance(system, late, step, nodes, states, label, workers=threads)
             values[:, k], states = found.values[:, 0], found.states
             further()
     return times, values

@@ -26,10 +26,11 @@ from ..lab.constants import Constants, with_constants
 from ..lab.host import Site
 from ..lab.schedule import DAY
 from ..model import Model
+from ..parts import in_parts
 from ..progress import announced
 from ..shown import Shown
 from ..stats.survival import KaplanMeier, kaplan_meier, log_rank
-from ..workers import Workers, finished
+from ..threads import Workers
 from .animals import Followed, Pace, Study, calibrate
 from .dosed_cells import prepare
 
@@ -225,9 +226,8 @@ def virtual_trial(
     raise_together(problems, "virtual trial")
     assert group is not None
     used = sets[:trials]
-    here = workers is None or isinstance(workers, int)
-    job = _Pools(opened, group, patients, trials, seed, shelf, workers if isinstance(workers, int) else None, used)
-    found = dict(finished(job, range(len(used)), 1 if here else workers))
+    job = _Pools(opened, group, patients, trials, seed, shelf, used)
+    found = dict(in_parts(job, range(len(used)), workers, most=1))
     pools = [found[number] for number in range(len(used))]
     return _run_trials(group, pools, patients, trials, seed, carried_over)
 
@@ -246,7 +246,7 @@ class _Pool:
 
 @dataclass(frozen=True, eq=False)
 class _Pools:
-    """The patients of the trials that each parameter set takes, by its number."""
+    """The patients of the trials that a parameter set takes, by its number."""
 
     model: Model
     cohort: Cohort
@@ -254,12 +254,12 @@ class _Pools:
     trials: int
     seed: int
     library: Library
-    threads: int | None
     sets: Sequence[Constants]
 
-    def __call__(self, number: int) -> _Pool:
+    def __call__(self, numbers: range, threads: int | None) -> _Pool:
+        (number,) = numbers
         share, seed = len(range(number, self.trials, len(self.sets))), self.seed + 1_000_003 * number
-        return _pool(self.model, self.cohort, self.patients, share, seed, self.library, self.threads, self.sets[number])
+        return _pool(self.model, self.cohort, self.patients, share, seed, self.library, threads, self.sets[number])
 
 
 def _pool(
@@ -269,7 +269,7 @@ def _pool(
     trials: int,
     seed: int,
     library: Library,
-    workers: int | None,
+    threads: int | None,
     constants: Constants,
 ) -> _Pool:
     n = 2 * patients * trials
@@ -284,7 +284,7 @@ def _pool(
     pace: Pace | None = None
     for name in (cohort.line, f"{cohort.line}+{cohort.resistant}"):
         line = with_constants(library.cell_line(name), constants)
-        cells = prepare(model, line, drugs, library, workers=workers)
+        cells = prepare(model, line, drugs, library, workers=threads)
         pace = pace or calibrate(cells, site)  # the clone grows in the patient at the speed of the tumour it is part of
         study = Study(cells, site, pace, default_pharmacy(model.version), library, species="human")
         grown.append(study.arm(regimen, n, days, seed))

@@ -20,10 +20,12 @@ from ..lab.host import Site, find_site
 from ..lab.protocols import protocols
 from ..lab.schedule import DAY
 from ..model import Model
+from ..parts import one_study
 from ..progress import announced, bar
 from ..shown import Shown
 from ..solve import Solver
 from ..stats.survival import KaplanMeier, LogRank, by_arm, log_rank
+from ..threads import Workers
 from .animals import Followed, Study, calibrate, event_times
 from .dosed_cells import prepare
 
@@ -152,7 +154,7 @@ def xenograft(
     library: Library | None = None,
     pharmacy: Pharmacy | None = None,
     solver: Solver | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> Trial:
     """Implant, dose, follow, and read the tumours.
 
@@ -166,6 +168,8 @@ def xenograft(
         lysate_day, lysate_hours: the tumour of the median animal is lysed on this day of dosing, so many hours after
             the day began.
         readouts: of that lysate; default: ``[xenograft]`` of ``models/protocols.toml``.
+        workers: a number of threads of this machine, or who else carries out the study (one of them does all of it), as
+            of :func:`pathsim.fit`.
 
     Raises:
         InputError: every name, schedule or number that makes no sense, at once. SimulationError: equations failed.
@@ -190,16 +194,19 @@ def xenograft(
     unknown_readouts = [name for name in asked if name not in opened.symbols]
     raise_together([str(unknown("readout", name, opened.readouts)) for name in unknown_readouts])
     names = tuple(dict.fromkeys(shelf.drug(course.drug).name for one in regimens for course in one.courses))
-    cells = prepare(opened, cell_line, names, shelf, solver=solver, workers=workers)
-    pace = calibrate(cells, place)
-    study = Study(cells, place, pace, drugs, shelf)
-    followed = []
-    with bar("arms", len(regimens)) as further:
-        for regimen in regimens:
-            followed.append(study.arm(regimen, mice, days, seed))
-            further()
-    lysate = study.lysate(regimens, lysate_day, lysate_hours, asked)
-    return _trial(study, followed, lysate, days)
+
+    def carried_out(threads: int | None) -> Trial:
+        cells = prepare(opened, cell_line, names, shelf, solver=solver, workers=threads)
+        study = Study(cells, place, calibrate(cells, place), drugs, shelf)
+        followed = []
+        with bar("arms", len(regimens)) as further:
+            for regimen in regimens:
+                followed.append(study.arm(regimen, mice, days, seed))
+                further()
+        lysate = study.lysate(regimens, lysate_day, lysate_hours, asked)
+        return _trial(study, followed, lysate, days)
+
+    return one_study(carried_out, workers)
 
 
 def _trial(study: Study, followed: Sequence[Followed], lysate: pd.DataFrame, days: float) -> Trial:

@@ -15,13 +15,13 @@ from ..solve import Solver
 
 
 @checked
-def load(path: str | Path, solver: Solver | None = None, workers: int | None = None) -> Problem:
+def load(path: str | Path, solver: Solver | None = None, threads: int | None = None) -> Problem:
     """Read a PEtab problem, version 1 or 2.
 
     Args:
         path: the problem's YAML file.
         solver: default ``Rosenbrock(rtol=1e-8, atol=1e-14)``.
-        workers: threads for the simulations; results do not depend on it.
+        threads: for the simulations of one evaluation; results do not depend on it.
 
     Raises:
         InputError: files that are missing or do not follow PEtab, all problems of a table together, or the package
@@ -45,7 +45,7 @@ def load(path: str | Path, solver: Solver | None = None, workers: int | None = N
         description = read_v2(source, contents)
     else:
         raise InputError(f"{source}: format_version '{contents.get('format_version')}' is neither 1 nor 2")
-    return Problem(description, solver, workers)
+    return Problem(description, solver, threads)
 
 
 def _yaml(source: Path) -> dict[str, Any]:

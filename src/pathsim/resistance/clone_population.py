@@ -21,6 +21,7 @@ from ..lab import CellLine, Condition, Library, Treatment
 from ..lab.clones import Clone
 from ..lab.protocols import protocols
 from ..model import Model
+from ..threads import Workers
 from ..units import number_text
 
 SETTLED_DAYS = 14.0
@@ -51,16 +52,18 @@ class Culture:
         numbers[0] = cells - numbers.sum()
         return numbers
 
-    def rates(self, drug: str, doses_nM: Sequence[float], workers: int | None = None) -> tuple[FloatArray, FloatArray]:
-        """Birth and death rates (doses, members) in 1/day after two weeks at each dose."""
+    def rates(self, drug: str, doses_nM: Sequence[float], workers: Workers = None) -> tuple[FloatArray, FloatArray]:
+        """Birth and death rates (doses, members) in 1/day after two weeks at each dose.
+
+        Lines one after another: those who share the work then let few of them come to rest more than once."""
         texts = [f"serum 10 % + {drug} {number_text(dose)} nM" if dose else "serum 10 %" for dose in doses_nM]
         treatments = [Treatment.parse(text) for text in texts]
-        conditions = [Condition(line, treatment) for treatment in treatments for line in self.lines]
+        conditions = [Condition(line, treatment) for line in self.lines for treatment in treatments]
         ends = [(SETTLED_DAYS - 1) * 1440, SETTLED_DAYS * 1440]
         names = protocols(self.model.version).names
         readouts = [names.cell_count, names.hazard]
         found = simulate_conditions(self.model, conditions, ends, readouts, self.library, workers=workers)
-        values = found.reshape(len(treatments), len(self.lines), 2, 2)
+        values = found.reshape(len(self.lines), len(treatments), 2, 2).transpose(1, 0, 2, 3)
         net = np.log(values[:, :, 1, 0] / values[:, :, 0, 0])
         death = np.maximum(values[:, :, 1, 1] * 1440, np.maximum(-net, 0.0))
         if not np.isfinite(net).all():

@@ -26,6 +26,7 @@ from ..progress import Advance, announced, bar
 from ..shown import Shown
 from ..stats import growth_rate, hill
 from ..stats.curve import Potency
+from ..threads import Workers
 from ..units import UNITS, Quantity, dose_nM, number_text
 from .clone_population import Culture, make_culture, step_mean, step_random
 
@@ -204,7 +205,7 @@ def escalate(
     seed: int = 0,
     library: Library | None = None,
     progress: Callable[[str], None] | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
 ) -> Escalation:
     """Raise the dose step by step until a culture grows at a multiple of the parental IC50, and pick the winner.
 
@@ -215,6 +216,8 @@ def escalate(
         most_changes: alterations one clone can collect.
         stochastic: False follows expected numbers, the limit of a very large culture.
         progress: called with a sentence at each new dose, which says by which rule it was raised.
+        workers: as of :func:`pathsim.dose_response`: they share clones and doses. Cultures of many seeds are a study of
+            one's own (:func:`pathsim.spread`).
 
     Raises:
         InputError: names, doses or rules that make no sense, or a drug that does not inhibit the line by half.
@@ -254,7 +257,7 @@ def escalate(
 
 
 def parental_potency(
-    model: Model, line: CellLine, drug: str, library: Library, workers: int | None = None
+    model: Model, line: CellLine, drug: str, library: Library, workers: Workers = None
 ) -> tuple[str, Potency]:
     """``"IC50"`` and the IC50 of viability at 72 h, from 1 nM to 100 uM.
 
@@ -270,7 +273,7 @@ def parental_potency(
 
 
 def potency_shift(
-    model: Model, parental: CellLine, line: CellLine, drug: str, library: Library, workers: int | None = None
+    model: Model, parental: CellLine, line: CellLine, drug: str, library: Library, workers: Workers = None
 ) -> Shift:
     """IC50 and GR50 of ``drug`` in both lines, from 1 nM to 100 uM at 72 h."""
     found = []
@@ -302,7 +305,7 @@ class _Run:
         aim: Potency,
         random: np.random.Generator,
         stochastic: bool,
-        workers: int | None,
+        workers: Workers,
     ) -> None:
         assert aim.value is not None
         self.culture, self.drug, self.rules, self.flask = culture, drug, rules, flask
@@ -458,7 +461,7 @@ class _Run:
 
 
 @checked
-def washout(run: Escalation, days: float = 90.0, workers: int | None = None) -> pd.DataFrame:
+def washout(run: Escalation, days: float = 90.0, workers: Workers = None) -> pd.DataFrame:
     """The end culture without drug: ``day, clone, fraction``, expected numbers.
 
     Adaptive states fade at their rate; mutations stay. Raises :class:`InputError` for a time that is not positive.

@@ -18,7 +18,8 @@ from ..lab.constants import Constants
 from ..model import Model, load_model
 from ..shown import Shown, shortened
 from ..solve import Rosenbrock
-from ..workers import Workers, finished
+from ..threads import Workers
+from ..workers import finished
 from .claims import CONFIDENCE, SCORED, Check, Claim
 from .experiments import EXPERIMENTS
 from .expressions import evaluate

@@ -17,13 +17,14 @@ from ..experiments.timecourse import system_of
 from ..experiments.wells import WellReadings
 from ..lab import CellLine, Library, default_library
 from ..model import Model, load_model
+from ..parts import in_parts
 from ..progress import announced, bar
 from ..solve import Rosenbrock, Solver
 from ..sweep.axes import Axis, Kind, Range, read_axis
 from ..sweep.design import Design, line_settings
 from ..sweep.protocol import read_media, read_protocol
+from ..threads import Workers
 from ..units import times_min
-from ..workers import Workers, crew
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,45 +66,34 @@ class Setup:
 
         Raises :class:`SimulationError` naming the first such set when they are more than a share ``most_failures``.
         """
-        here = workers is None or isinstance(workers, int)
-        threads = workers if workers is None or isinstance(workers, int) else 1
-        with crew(1 if here else workers, len(values)) as hands:
-            part = len(values) if here else max(LEAST_AT_ONCE, -(-len(values) // (4 * hands.count)))
-            most = max(1, min(part, AT_ONCE))
-            pieces = [values[first : first + most] for first in range(0, len(values), most)]
-            readings: dict[int, WellReadings] = {}
-            with bar("sets of parameters", len(values)) as further:
-                for place, read in hands.finished(_Readings(self, threads), pieces):
-                    readings[place] = read
-                    further(len(pieces[place]))
-        found, failed, first_said = [], 0, ""
-        for place, piece in enumerate(pieces):
-            read = readings[place]
-            if read.failures and not failed:
-                row, said = next(iter(read.failures.items()))
-                where = ", ".join(f"{name} {value:g}" for name, value in zip(self.names, piece[row], strict=True))
-                first_said = f"with {where}: {said}"
-            failed += len(read.failures)
-            found.append(read.values[:, 0, :])
-        if failed > most_failures * len(values):
-            share = f"{failed} of {len(values)}"
-            failing = np.asarray(np.isnan(np.vstack(found)).any(axis=1))
-            blamed = _where_they_fail(self.names, values, failing)
-            raise SimulationError(f"{share} sets of parameters failed, {blamed}; narrow its range; {first_said}")
-        return np.vstack(found)
+        found = np.empty((len(values), len(self.design.readouts)))
+        failures: dict[int, str] = {}
+        with bar("sets of parameters", len(values)) as further:
+            for first, read in in_parts(_Readings(self), values, workers, least=LEAST_AT_ONCE, most=AT_ONCE):
+                found[first : first + len(read.values)] = read.values[:, 0, :]
+                failures |= {first + row: said for row, said in read.failures.items()}
+                further(len(read.values))
+        if len(failures) > most_failures * len(values):
+            row = min(failures)
+            share = f"{len(failures)} of {len(values)}"
+            where = ", ".join(f"{name} {value:g}" for name, value in zip(self.names, values[row], strict=True))
+            blamed = _where_they_fail(self.names, values, np.asarray(np.isnan(found).any(axis=1)))
+            raise SimulationError(
+                f"{share} sets of parameters failed, {blamed}; narrow its range; with {where}: {failures[row]}"
+            )
+        return found
 
 
 @dataclass(frozen=True, eq=False)
 class _Readings:
-    """Readings of a condition for parameter values (n, axes), by so many threads."""
+    """Readings of a condition for parameter values (n, axes)."""
 
     setup: Setup
-    threads: int | None
 
-    def __call__(self, values: FloatArray) -> WellReadings:
+    def __call__(self, values: FloatArray, threads: int | None) -> WellReadings:
         design = self.setup.design
         axes = {name: values[:, i] for i, name in enumerate(self.setup.names)}
-        return design.measure(design.protocols[0], np.zeros(len(values), dtype=np.int64), axes, self.threads)
+        return design.measure(design.protocols[0], np.zeros(len(values), dtype=np.int64), axes, threads)
 
 
 def _where_they_fail(names: Sequence[str], values: FloatArray, failed: BoolArray) -> str:

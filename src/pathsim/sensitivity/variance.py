@@ -23,7 +23,7 @@ from ..lab import CellLine, Library
 from ..model import Model
 from ..progress import announced
 from ..solve import Rosenbrock, Solver
-from ..workers import Workers
+from ..threads import Workers
 from .local import Interval, Setup, at_shares, intervals, of_each, set_up
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pathlib import Path
 from ..checked import checked
 from ..experiments.wells import WellReadings
 from ..progress import bar
-from ..threads import processors, threads
-from ..workers import Crew, Workers, crew
+from ..threads import Workers, elsewhere, processors, threads, threads_of
+from ..workers import Crew, crew
 from .chunk import Chunk, chunk_of, make_chunk
 from .folder import Manifest, Shard, keep_chunk, open_folder, plan_manifest, sweep_out
 from .spec import Spec
@@ -52,7 +52,7 @@ def run(
     spec: Spec,
     folder: str | Path,
     *,
-    workers: Workers = 1,
+    workers: Workers = None,
     resume: bool = False,
     shard: Shard | None = None,
     any_processor: bool = False,
@@ -75,16 +75,16 @@ def run(
 
     >>> progress = ps.sweep.run(ps.sweep.read_spec("sweep.toml"), "out", workers=4, resume=True)  # doctest: +SKIP
     """
-    here = workers is None or isinstance(workers, int)
-    with crew(1 if here else workers, spec.design.wells, any_processor) as hands:
+    who = elsewhere(workers)
+    with crew(1 if who is None else who, spec.design.wells, any_processor) as hands:
         target = Path(folder)
         manifest = plan_manifest(spec)
         left = open_folder(target, manifest, resume, shard or Shard(), any_processor)
         sweep_out(target, manifest, left)
-        if workers is None or isinstance(workers, int):
+        if who is None:
             if left:
                 spec.design.read(0, min(WARM_UP, spec.design.wells))
-            chunks = _on_threads(spec, left, processors(workers))
+            chunks = _on_threads(spec, left, processors(threads_of(workers)))
         else:
             chunks = _elsewhere(hands, spec, left)
         with closing(chunks) as finished:

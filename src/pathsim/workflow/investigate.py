@@ -36,12 +36,13 @@ from ..lab.clones import cell_line_toml
 from ..lab.protocols import Partner, pathway_map, protocols
 from ..made_on import go_on_in
 from ..model import Model, models_folder
+from ..parts import side_by_side
 from ..progress import bar
 from ..resistance.escalation import Escalation, Rules, escalate, washout
 from ..shown import Shown
 from ..stats import growth_rate, hill, synergy
+from ..threads import Workers, elsewhere
 from ..units import doses_nM, number_text
-from ..workers import Workers, side_by_side
 from .methods import METHODS
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def _of_facts(facts: Mapping[str, Any]) -> str:
 
 def _escalation(work: _Work) -> Found:
     settings, model, library = work.settings, work.model, work.library
-    tell = work.tell if work.workers is None or isinstance(work.workers, int) else None
+    tell = work.tell if elsewhere(work.workers) is None else None
 
     def study(threads: int | None) -> tuple[Escalation, pd.DataFrame]:
         found = escalate(
