@@ -205,6 +205,29 @@ def test_a_culture_can_die_out() -> None:
     assert "died out" in done.reason
 
 
+def test_a_lucky_handful_is_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """T47D as it is grows at a third of the drug-free rate at the target; five of its cells may seem to do better."""
+    useless, flask = (Clone("RB1_loss", True, 0.0, 0.0),), Flask(seeded=5, full=100)
+    done = escalate(MODEL, "T47D", "alpelisib", clones=useless, flask=flask, seed=1)
+    assert not done.resistant
+    assert done.reason.endswith("cells, and growth is judged in 1000 or more")
+    monkeypatch.setattr(escalation, "COUNTED_CELLS", 1)
+    lucky = escalate(MODEL, "T47D", "alpelisib", clones=useless, flask=flask, seed=1)
+    assert lucky.reached
+    assert lucky.history["cells"].iloc[-1] < 100
+
+
+def test_a_resistant_culture_has_been_passaged_in_the_drug(run: Escalation) -> None:
+    last = run.history[run.history["dose_nM"] == run.history["dose_nM"].iloc[-1]]
+    assert (last["cells"].diff() < -0.5 * Flask().full).any()
+    never = Flask(2e6, 1e200)
+    rules = Rules(patience_days=60)
+    done = escalate(MODEL, "T47D", "alpelisib", factor=2, clones=FEW, flask=never, rules=rules, stochastic=False)
+    assert not done.reached
+    assert done.reason.endswith("it had not filled its flask of 1e+200 cells")
+    assert done.history["dose_nM"].iloc[-1] == pytest.approx(5 * done.aim.value)  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

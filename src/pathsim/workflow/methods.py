@@ -7,9 +7,9 @@ METHODS = {
         "Clones (models/clones.toml; frequencies and rates are estimates) grow at the rates the pathway model "
         "gives them at each dose, drawn cell by cell from the exact law of the birth-death process. The dose rises "
         "when growth has recovered to a share of that of untreated parental cells, by the rule above. The most "
-        "frequent clone at the end is picked, and called resistant when the culture grows at the target dose and "
-        "neither IC50 nor GR50 fell; it is kept in the drug. Washed out means without its reversible (adaptive) "
-        "changes."
+        "frequent clone at the end is picked, and called resistant when the culture grows at the target dose and was "
+        "passaged there, and neither IC50 nor GR50 fell; it is kept in the drug. Washed out means without its "
+        "reversible (adaptive) changes."
     ),
     "phenotype": (
         "Viability (ATP) and cell number after 72 h at 16 doses without noise; IC50 from a four-parameter Hill "
