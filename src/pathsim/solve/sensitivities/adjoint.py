@@ -29,11 +29,11 @@ from ..llvm.loops import Words, compiled
 from ..llvm.machine import machine
 from ..rosenbrock.adjoint_step import STEP_POINTERS, adjoint_step_module
 from ..rosenbrock.tableau import Tableau
-from .switches import switching_of
 from .adjoint_loop import AdjointCode, AdjointLayout, Bars, Lanes, Starts, Tasks, back_lanes, start_back
 from .forward_jumps import Crossing, jumps_of
 from .recording import Recording, segments_of
 from .segments import segment_by_segment
+from .switches import Switches, switching_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,19 +130,10 @@ class _Pull:
 
     def _switch(self, number: int, rows: IntArray) -> None:
         """Back over the switches after which these rows began segment ``number``; no events."""
-        tape, n, jump_of = self.recording.tape, len(self.system.states), self.jump_of
-        records = self.recording.order[jump_of[rows, number - 1]]
-        jumps = tape.jumps[tape.links[records, LINK_JUMP]]
-        if number == 1:
-            p = tape.starts[rows, 2 * n + self.system.n_parameters :]
-        else:
-            earlier = self.recording.order[jump_of[rows, number - 2]]
-            p = tape.jumps[tape.links[earlier, LINK_JUMP], 2 * n :]
-        x, x_after, S = np.empty((3, len(rows), n))
-        x[:, self.place], x_after[:, self.place], S[:, self.place] = jumps[:, :n], jumps[:, n : 2 * n], self.S[rows]
-        S, self.Q[rows] = switching_of(self.system).back(
-            tape.steps[records, STEP_END], x, x_after, p, jumps[:, 2 * n :], S, self.Q[rows]
-        )
+        at = Switches.before(self.recording, self.jump_of, rows, number, self.place)
+        S = np.empty_like(at.x)
+        S[:, self.place] = self.S[rows]
+        S, self.Q[rows] = switching_of(self.system).back(at, S, self.Q[rows])
         self.S[rows] = S[:, self.place]
 
     def _jumps(self, row: int) -> list[FloatArray]:

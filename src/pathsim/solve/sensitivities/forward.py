@@ -25,7 +25,7 @@ from .forward_loop import run_tasks
 from .forward_machine import Directions, forward_of, starting
 from .recording import Recording, record_rows, segments_of
 from .segments import NthSegments, segment_by_segment
-from .switches import switching_of
+from .switches import Switches, switching_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,21 +330,12 @@ class _Differentiation:
 
     def _switch(self, number: int, continuing: IntArray, S: FloatArray, Q: FloatArray) -> None:
         """As :meth:`_jump` for systems without events: all rows at once. Parameters stay what they are."""
-        recording, n = self.recording, S.shape[1]
-        tape, rows, of_task = recording.tape, *np.unique(self.row[continuing], return_inverse=True)
-        records = recording.order[self.jump_of[rows, number]]
-        jumps = tape.jumps[tape.links[records, LINK_JUMP]]
-        if number == 0:
-            p = tape.starts[rows, 2 * n + recording.system.n_parameters :]
-        else:
-            earlier = recording.order[self.jump_of[rows, number - 1]]
-            p = tape.jumps[tape.links[earlier, LINK_JUMP], 2 * n :]
-        x, x_after = np.empty((2, len(rows), n))
-        dx = np.empty((len(continuing), n, LANES))
-        x[:, self.place], x_after[:, self.place], dx[:, self.place] = jumps[:, :n], jumps[:, n : 2 * n], S[continuing]
-        before = (tape.steps[records, STEP_END], x, x_after, p, jumps[:, 2 * n :])
-        found = switching_of(recording.system).across(*(one[of_task] for one in before), dx, Q[continuing])
-        S[continuing] = found[:, self.place]
+        rows, row_of_task = np.unique(self.row[continuing], return_inverse=True)
+        at = Switches.before(self.recording, self.jump_of, rows, number + 1, self.place)
+        dx = np.empty((len(continuing), *S.shape[1:]))
+        dx[:, self.place] = S[continuing]
+        dx = switching_of(self.recording.system).across(at, row_of_task, dx, Q[continuing])
+        S[continuing] = dx[:, self.place]
 
     def _jump(self, number: int, continuing: IntArray, S: FloatArray, Q: FloatArray) -> None:
         """Carry the sensitivities of the rows that go on over the jump between two segments."""
