@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import pathsim as ps
 from pathsim.calibration.calibrate import point_fit
-from pathsim.calibration.converge import at_bounds, chain, convergence_table, families, optima_table, predictions
+from pathsim.calibration.converge import (
+    at_bounds,
+    chain,
+    convergence_table,
+    families,
+    optima_table,
+    pooled,
+    predictions,
+)
 from pathsim.calibration.legs import LEGS_FILE, searched
-from pathsim.calibration.posterior import ensemble_text
+from pathsim.calibration.posterior import ensemble_text, sets_text
 from pathsim.calibration.problem import Constant, bound_of, calibration_problem
 from pathsim.calibration.starts import drawn_starts, prior_widths
 from pathsim.calibration.tables import Targets, _doubling, _fold
-from pathsim.errors import InputError
+from pathsim.errors import InputError, SimulationError
 from pathsim.estimation.lab_problem import Place
 from pathsim.estimation.objective import Derivatives
 from pathsim.estimation.optimise import QuasiNewton
+from pathsim.estimation.perturbed import PerturbedFits
 from pathsim.estimation.problem import Problem
 from pathsim.estimation.sample import r_hat
 from pathsim.lab import default_library
@@ -111,9 +122,9 @@ def test_independent_fits_of_a_small_problem_agree(made: tuple[Problem, Targets]
     best = point_fit(problem, {"0": begins[0]}, tmp_path)
     assert problem.log_posterior(best) == pytest.approx(optima["log_posterior"].max(), abs=0.05)
     sets = [chain(problem, legs[-1].vector, i, 8, tmp_path, 0, 1) for i, legs in enumerate(found.values(), 1)]
-    assert not np.allclose(sets[0], sets[1], atol=1e-3)  # noise is each chain's own
-    np.testing.assert_array_equal(chain(problem, best, 1, 8, tmp_path, 0, 1), sets[0])  # kept, not made again
-    values = np.array([[predictions(problem, targets, theta) for theta in one] for one in sets]).swapaxes(0, 1)
+    assert not np.allclose(sets[0].theta, sets[1].theta, atol=1e-3)  # noise is each chain's own
+    np.testing.assert_array_equal(chain(problem, best, 1, 8, tmp_path, 0, 1).theta, sets[0].theta)  # not made again
+    values = np.array([[predictions(problem, targets, theta) for theta in one.theta] for one in sets]).swapaxes(0, 1)
     errors = np.array([item.row.sd for item in targets.numbers])
     table = convergence_table(values, errors, families(targets)).set_index("family")
     assert list(table.index) == ["made", "doublings per day", "all"]
@@ -122,6 +133,22 @@ def test_independent_fits_of_a_small_problem_agree(made: tuple[Problem, Targets]
     text = ensemble_text(problem, best, targets, 2, 0, tmp_path, 1)
     assert text.startswith("# 2 parameter sets")
     assert ensemble_text(problem, best, targets, 2, 0, tmp_path, 1) == text
+
+
+def test_an_ensemble_leaves_out_what_fits_too_badly(made: tuple[Problem, Targets]) -> None:
+    problem, targets = made
+    thetas = problem.theta + np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 0.2]])
+    text = sets_text(problem, thetas, np.array([1.0, 1.05, 1.3]), "by hand")
+    assert text.startswith("# 2 parameter sets")
+    assert "by hand; 1 refused for their misfit" in text
+    rows = pd.read_csv(io.StringIO(text), comment="#")
+    np.testing.assert_allclose(np.log(rows.to_numpy()), thetas[:2], atol=1e-3)
+    with pytest.raises(SimulationError, match="no set is within 15%"):
+        sets_text(problem, thetas, np.full(3, 2.0), "by hand")
+    optima = [problem.theta, problem.theta + 0.5]
+    fits = [problem.log_likelihood(theta) for theta in optima]
+    sets = [PerturbedFits(thetas[i : i + 1], np.array([own - max(fits)]), 0) for i, own in enumerate(fits)]
+    assert pooled(problem, targets, optima, sets).startswith("# 2 parameter sets")
 
 
 def test_chains_that_disagree_are_told_apart() -> None:

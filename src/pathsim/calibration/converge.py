@@ -6,7 +6,7 @@ spread between their means is no larger than the spread within them (R-hat of wh
 
 ``RESULTS`` keeps every leg of a search and every set as it ends, and a run that was stopped does the rest. It gets
 ``optima.csv`` (a row per start), ``convergence.csv`` (a row per family of predictions: panel, doublings, other growth,
-each table of blots) and ``at_bounds.csv`` (constants at a bound).
+each table of blots), ``at_bounds.csv`` (constants at a bound) and ``ensemble.csv`` (the sets of all starts together).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..errors import InputError, PathsimError
 from ..estimation.optimise import QuasiNewton
-from ..estimation.perturbed import perturbed_fits
+from ..estimation.perturbed import PerturbedFits, perturbed_fits
 from ..estimation.problem import Problem
 from ..estimation.sample import r_hat
 from ..files import only_user, write_whole
@@ -31,7 +31,9 @@ from ..lab import default_library
 from ..model import load_model, models_folder
 from ..threads import Workers, chosen
 from ..workers import add_workers
+from .calibrate import squares
 from .legs import Leg, searched, told
+from .posterior import sets_text
 from .problem import bound_of, calibration_problem, free_constants
 from .sets import keeper, kept_sets
 from .starts import drawn_starts, prior_widths
@@ -50,9 +52,9 @@ DOUBLINGS = "doublings per day"
 
 def chain(
     problem: Problem, optimum: FloatArray, start: int, draws: int, folder: Path, seed: int, workers: Workers
-) -> FloatArray:
-    """``draws`` parameter sets (draws, d) around the optimum of a start, by fits to perturbed data whose noise no other
-    start shares; ``folder`` keeps them."""
+) -> PerturbedFits:
+    """``draws`` parameter sets around the optimum of a start, by fits to perturbed data whose noise no other start
+    shares; ``folder`` keeps them."""
     path = folder / f"sets_{start}.jsonl"
 
     def report(line: str) -> None:
@@ -60,8 +62,18 @@ def chain(
 
     own = MOST_STARTS * seed + start
     known, keep = kept_sets(path, len(optimum)), keeper(path)
-    fits = perturbed_fits(problem, optimum, draws, own, workers, search=SETTLED, report=report, known=known, keep=keep)
-    return fits.theta
+    return perturbed_fits(problem, optimum, draws, own, workers, search=SETTLED, report=report, known=known, keep=keep)
+
+
+def pooled(problem: Problem, targets: Targets, optima: Sequence[FloatArray], sets: Sequence[PerturbedFits]) -> str:
+    """The sets around all optima as one ensemble, whose spread holds that between the optima; a CSV. Misfits are over
+    that of the optimum that fits the data best."""
+    fits = [problem.log_likelihood(theta) for theta in optima]
+    best = int(np.argmax(fits))
+    least = 0.5 * float(squares(problem, optima[best], targets).sum())
+    misfit = np.concatenate([one.misfit + fits[best] - own for one, own in zip(sets, fits, strict=True)])
+    thetas = np.concatenate([one.theta for one in sets])
+    return sets_text(problem, thetas, 1.0 + misfit / least, f"around {len(optima)} independent optima")
 
 
 # ------------------------------------------------------------------------------------------------------- what is told
@@ -185,9 +197,10 @@ def converge(
             write_whole(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.5g"))
             _say(frame.to_string(index=False))
         sets = [chain(problem, one, number, draws, folder, seed, workers) for number, one in enumerate(optima, 1)]
-        values = np.array([[predictions(problem, targets, theta) for theta in one] for one in sets]).swapaxes(0, 1)
+        write_whole(folder / "ensemble.csv", pooled(problem, targets, optima, sets))
+        values = np.array([[predictions(problem, targets, theta) for theta in one.theta] for one in sets])
         errors = np.array([item.row.sd for item in targets.numbers])
-        table = convergence_table(values, errors, families(targets))
+        table = convergence_table(values.swapaxes(0, 1), errors, families(targets))
         write_whole(folder / "convergence.csv", table.to_csv(index=False, float_format="%.4g"))
     return table
 

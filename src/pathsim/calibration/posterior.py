@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import PathsimError
+from ..errors import PathsimError, SimulationError
 from ..estimation.perturbed import perturbed_fits
 from ..estimation.problem import Problem
 from ..files import only_user, write_whole
@@ -65,19 +65,30 @@ def ensemble_text(
     problem: Problem, theta: FloatArray, targets: Targets, size: int, seed: int, folder: Path, workers: Workers
 ) -> str:
     """Fits to perturbed data as a CSV, one row each, one column per constant; ``folder`` keeps what has been fitted."""
-    import pandas as pd
-
     least = 0.5 * float(squares(problem, theta, targets).sum())
     path = folder / f"sets_of_seed_{seed}.jsonl"
     known, keep = kept_sets(path, len(theta)), keeper(path)
-    far = FARTHEST * least
-    fits = perturbed_fits(problem, theta, size, seed, workers, farthest=far, report=_say, known=known, keep=keep)
-    frame = pd.DataFrame(np.exp(fits.theta), columns=list(problem.parameter_ids))
+    fits = perturbed_fits(problem, theta, size, seed, workers, report=_say, known=known, keep=keep)
+    return sets_text(problem, fits.theta, 1.0 + fits.misfit / least, f"seed {seed}")
+
+
+def sets_text(problem: Problem, thetas: FloatArray, misfit: FloatArray, made: str) -> str:
+    """Vectors (n, d) as a CSV of constants, without those whose ``misfit`` (n,), over that of the best fit, is too
+    large; ``made`` says how they were made.
+
+    Raises :class:`SimulationError` where that leaves none.
+    """
+    import pandas as pd
+
+    kept = misfit <= 1.0 + FARTHEST
+    if not kept.any():
+        raise SimulationError(f"no set is within {FARTHEST:.0%} of the misfit of the best fit")
+    frame = pd.DataFrame(np.exp(thetas[kept]), columns=list(problem.parameter_ids))
     frame = frame[[name for name in problem.parameter_ids if is_of_model(name)]]
-    low, middle, high = 1.0 + np.quantile(fits.misfit, [0.0, 0.5, 1.0]) / least
+    low, middle, high = np.quantile(misfit[kept], [0.0, 0.5, 1.0])
     header = (
         f"# {len(frame)} parameter sets, each fitted to data and priors with one draw of noise added (randomise, then\n"
-        f"# optimise); seed {seed}; {fits.refused} refused for their misfit. Misfit to the data as measured, over\n"
+        f"# optimise); {made}; {int((~kept).sum())} refused for their misfit. Misfit to the data as measured, over\n"
         f"# that of the best fit: {low:.3f} to {high:.3f}, median {middle:.3f}. name@line is for one cell line.\n"
     )
     return header + frame.to_csv(index=False, float_format="%.4g")
