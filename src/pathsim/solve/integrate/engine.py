@@ -15,6 +15,7 @@ import numpy as np
 
 from ...arrays import FloatArray, IntArray
 from ...cache import source_of
+from ...garbage import none_looked_for
 from ...progress import bar
 from ...threads import once, processors, stop_if_asked, threads
 from ..equations.system import System
@@ -150,6 +151,7 @@ class Engine:
         self._code: jit.Code | None = None
         self._looked = False
 
+    @none_looked_for()
     def derive(self) -> None:
         """Everything symbolic, which is otherwise done when first needed: Jacobian, elimination order, what is
         hoisted."""
@@ -348,6 +350,7 @@ class Engine:
         self.workspaces = Idle(self.workspace)
         return True
 
+    @none_looked_for()
     def workspace(self, n_outputs: int) -> Workspace[Layout]:
         """New memory for simulations with so many outputs."""
         system, program, T = self.system, self.program, self.method
