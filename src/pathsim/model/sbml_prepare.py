@@ -44,6 +44,8 @@ _CONTEXT = ("http://www.w3.org/XML/1998/namespace", _MATHS)
 _REMARKS = ("notes", "annotation", "message")
 _OURS = re.compile(rb"""class\s*=\s*["']pathsim|sbml\.org/annotations/symbols""")
 """What notes and annotations are kept for: comments of exported models, and symbols that stand for others."""
+_BLANK = bytes(byte if byte == ord("\n") else ord(" ") for byte in range(256))
+"""Every byte as a blank, so that lines stay where they are."""
 DEEPEST = 5000
 
 
@@ -53,11 +55,7 @@ class _Seen:
 
     root: tuple[str, dict[str, str]] | None = None
     prefixes: dict[str, str] = field(default_factory=dict)  # of the root element
-    depth: int = 0
     blanks: list[tuple[int, int]] = field(default_factory=list)  # first and last byte of elements to leave out
-    open_blank: int = -1  # depth at which one of them began
-    remark: bool = False  # whether it is one of notes, annotations and messages
-    maths: int = 0  # formulas that are open
     refused: set[str] = field(default_factory=set)  # packages
     problem: str = ""
 
@@ -72,7 +70,7 @@ def prepare_sbml(content: bytes, source: str) -> bytes:
     _refuse_packages(seen, level, source)
     blanked = bytearray(text)
     for first, last in seen.blanks:
-        blanked[first:last] = re.sub(rb"[^\n]", b" ", text[first:last])
+        blanked[first:last] = text[first:last].translate(_BLANK)
     return _plain_root(bytes(blanked), seen.prefixes, level)
 
 
@@ -100,6 +98,8 @@ def _as_utf8(content: bytes, source: str) -> bytes:
 def _look_through(content: bytes, source: str) -> _Seen:
     """Name (namespace, blank, tag) and attributes of the first element, and what to leave out; all must be XML."""
     seen = _Seen()
+    depth = maths = 0  # of elements and of formulas that are open
+    blank, remark = 0, False  # depth at which an element to leave out began, and whether it is one of _REMARKS
     parser = expat.ParserCreate(namespace_separator=" ")
 
     def namespace(prefix: str | None, uri: str | None) -> None:
@@ -107,36 +107,39 @@ def _look_through(content: bytes, source: str) -> _Seen:
             seen.prefixes[prefix or ""] = uri or ""
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        if seen.root is None:
-            seen.root = name, attributes
-        seen.depth += 1
-        if seen.depth > DEEPEST and not seen.problem:
+        nonlocal depth, maths, blank, remark
+        depth += 1
+        if depth > DEEPEST and not seen.problem:
             seen.problem = f"line {parser.CurrentLineNumber}: elements nested more than {DEEPEST} levels deep"
-        what = _what(name)
-        seen.maths += what.maths
-        if seen.open_blank >= 0:
+        if blank:
             return
+        if depth == 1:
+            seen.root = name, attributes
+        what = _what(name)
+        maths += what.maths
         if what.qualitative:
             seen.refused.add(_QUALITATIVE)
-        if seen.depth > 1 and (what.remark or (what.beside and not seen.maths)):
-            seen.open_blank, seen.remark = seen.depth, what.remark
+        if depth > 1 and (what.remark or (what.beside and not maths)):
+            blank, remark = depth, what.remark
             seen.blanks.append((parser.CurrentByteIndex, 0))
         elif attributes and " " in "".join(attributes):  # some have a prefix
             beside = {key.rpartition(" ")[2] for key in attributes if _is_beside(key.rpartition(" ")[0])}
             seen.blanks += _attributes(content, parser.CurrentByteIndex, beside)
 
     def end(name: str) -> None:
-        seen.maths -= _what(name).maths
-        if seen.depth == seen.open_blank:
+        nonlocal depth, maths, blank
+        if depth == blank:
             first, last = seen.blanks[-1][0], parser.CurrentByteIndex  # which is behind an empty element
             tag = re.match(rb"[^\s/>]+", content[first + 1 : first + 1000])
             if tag is not None and content.startswith(b"</" + tag[0], last):
                 last = content.index(b">", last) + 1
             seen.blanks[-1] = first, last
-            if seen.remark and _OURS.search(content, first, last):
+            if remark and _OURS.search(content, first, last):
                 seen.blanks.pop()
-            seen.open_blank = -1
-        seen.depth -= 1
+            blank = 0
+        if maths and not blank:
+            maths -= _what(name).maths
+        depth -= 1
 
     def doctype(name: str, system: str | None, public: str | None, internal: int) -> None:
         if system or public or internal:
@@ -249,7 +252,7 @@ def _plain_root(content: bytes, prefixes: dict[str, str], level: int) -> bytes:
             name = re.escape(prefix.encode())
             content = re.sub(
                 rb"\s(?:xmlns:" + name + rb"|" + name + rb":\w+)\s*=\s*(?:\"[^\"]*\"|'[^']*')",
-                lambda match: re.sub(rb"[^\n]", b" ", match[0]),
+                lambda match: match[0].translate(_BLANK),
                 content,
             )
     comp = next((prefix for prefix, uri in prefixes.items() if "/comp/version" in uri and _PACKAGE.match(uri)), "")

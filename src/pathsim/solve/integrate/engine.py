@@ -338,6 +338,7 @@ class Engine:
         self._make_tables(nodes)
         return self.workspace(len(nodes))
 
+    @none_looked_for()
     def _make_tables(self, nodes: tuple[int, ...]) -> None:
         if not self.has_code:
             self._placed(nodes)
