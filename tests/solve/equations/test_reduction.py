@@ -107,3 +107,13 @@ def test_a_moving_state_behind_a_zero_is_not_reached() -> None:
     assert found is not None
     assert [whole.states[i] for i in found.states] == ["x"]
     assert found.system.graph.states_of(found.system.rates[0]) == [0]
+
+
+def test_a_total_over_most_states_is_left_alone() -> None:
+    """One ligand of many receptors: as what is left of its total it would stand in every rate with all complexes."""
+    receptors = range(12)
+    binding = "\n".join(f"A{i} + B -> C{i}; k*A{i}*B - 0.1*C{i}; A{i} = {i + 1}; C{i} = 0" for i in receptors)
+    whole = system(f"k = 1; B = 50\n{binding}")
+    found = reduction_of(whole, (whole.slot("k"),), tuple(whole.outputs([f"C{i}" for i in receptors])))
+    assert found is not None
+    assert {whole.states[one.dependent] for one in found.totals} == {f"A{i}" for i in receptors}

@@ -9,7 +9,7 @@ the others. What is left moves as it does in the whole system.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +17,13 @@ import numpy as np
 from ...arrays import FloatArray, IntArray
 from ...model.moieties import conserved_moieties
 from ...model.records import Species
+from .elimination import eliminate
 from .evaluate import python_function
 from .graph import FUNCTIONS, Graph
 from .system import System
+
+SOLUTIONS = 8
+"""Linear systems that a step solves with one factorisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +268,39 @@ def _totals(system: System, reached: Sequence[int], outputs: Sequence[int]) -> t
         if own:
             dependent = max(own, key=lambda i: (starts[i], -i))
             found.append(Total(dependent, tuple((i, weight / weights[dependent]) for i, weight in weights.items())))
-    return tuple(found)
+    return _worthwhile(system, inside, found)
+
+
+def _worthwhile(system: System, reached: Container[int], totals: Sequence[Total]) -> tuple[Total, ...]:
+    """The totals that make steps cheaper, one after another.
+
+    A state that follows from many others takes them all into the rates that it is in: where a model's totals run over
+    most of its states, the Jacobian fills up, and factors cost more than the state that is saved.
+    """
+    needs = {
+        i: {j for j in system.graph.states_of(rate) if j in reached}
+        for i, rate in enumerate(system.rates)
+        if i in reached
+    }
+    taken, least = [], _work(needs)
+    for one in totals:
+        others = {i for i, _ in one.weights} - {one.dependent}
+        trial = {
+            i: (states | others) - {one.dependent} if one.dependent in states else states
+            for i, states in needs.items()
+            if i != one.dependent
+        }
+        if (work := _work(trial)) <= least:
+            taken.append(one)
+            needs, least = trial, work
+    return tuple(taken)
+
+
+def _work(needs: Mapping[int, Collection[int]]) -> int:
+    """Multiply-adds of one factorisation and its solutions, from the states that the rate of each state depends on."""
+    place = {state: k for k, state in enumerate(needs)}
+    found = eliminate(len(needs), [(place[i], place[j]) for i, states in needs.items() for j in states])
+    return found.multiply_adds + SOLUTIONS * sum(map(len, found.rows))
 
 
 def _measure(species: Species) -> tuple[bool, str]:
