@@ -55,7 +55,8 @@ class FactorsOfTerm:
         )
 
     def scales(self, y: FloatArray, sigma: FloatArray) -> FloatArray:
-        """What :class:`Scales` needs of this term, (4, k, m)."""
+        """Sums over the measurements of each entry, (4, k, m): of y d / s^2, (y / s)^2, (d / s)^2 and 1, where y is the
+        observable, d the measured value and s the size of its noise."""
         likelihood = self.term.likelihood
         assert isinstance(likelihood, Given)
         scale, one = likelihood.family.scale, np.ones_like(y)

@@ -58,7 +58,7 @@ class ManyVectors:
             self.column[row] = column_of.get(places.get(int(parameter), -1), -1)
         self.bend = setup.bend[self.free]
         self.terms = [[_Columns(term, self.column, len(self.free)) for term in part.terms] for part in setup.parts]
-        self.factors = Factors([one.factors for terms in self.terms for one in terms], self.bend > 0)
+        self.factors = Factors([one.factors for terms in self.terms for one in terms if one.leaves], self.bend > 0)
 
     def refined(self, thetas: FloatArray) -> tuple[FloatArray, FloatArray]:
         """``thetas`` (m, d) with free entries near their best, and the negative log likelihood of each (m,)."""
