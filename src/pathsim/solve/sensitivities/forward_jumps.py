@@ -1,4 +1,4 @@
-"""Sensitivities across switches and events.
+"""Sensitivities across switches and events, row by row, of systems with events (of others: :mod:`switches`).
 
 Where a condition switches at a time tau that depends on the parameters, state and sensitivity jump: with f the rates
 before and after, x(t) = x(tau) + f (t - tau), so the sensitivity of the state at fixed time gains (f_before - f_after)
@@ -133,7 +133,7 @@ def _derivatives(
 
 @dataclass
 class Crossing:
-    """The events of one simulation, followed from jump to jump with ``d`` directions.
+    """The events of one simulation (of a system that has some), followed from jump to jump with ``d`` directions.
 
     Everything is decided by the code of the integration loop itself, so that it happens in the same order as it did.
     """
@@ -204,8 +204,7 @@ class Crossing:
             derivatives += np.outer(self.jumps.rates(t, self._state(lane), self.p), moment)
         if lane.at.n_roots > 0:
             land(lane.code, lane.at, lane.F, lane.discrete, 0)
-        if lane.at.n_events > 0:
-            self._events(lane, derivatives, parameters, moment)
+        self._events(lane, derivatives, parameters, moment)
         self.p = p_after.copy()
         if moves:
             derivatives -= np.outer(self.jumps.rates(t, self._inner(x_after), self.p), moment)
