@@ -27,7 +27,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import IO, Any, Literal, Protocol, TypeVar
 
 from .checked import checked
 from .errors import InputError, PathsimError, SimulationError
@@ -35,9 +35,6 @@ from .linear_algebra import one_thread
 from .made_on import Identity, identity
 from .progress import bar, quiet
 from .threads import StoppedError, Workers, elsewhere, processors, threads, threads_of, undivided
-
-if TYPE_CHECKING:
-    import argparse
 
 PATIENCE_S = 30.0
 """How long to wait for a scheduler, and for the first worker or one that comes back."""
@@ -173,12 +170,6 @@ def connect(address: str) -> Any:
         raise InputError(
             f"no Dask scheduler answers at '{address}' ({error}); write for example tcp://localhost:8786"
         ) from None
-
-
-def add_workers(parser: argparse.ArgumentParser) -> None:
-    """Give a command both options."""
-    parser.add_argument("--workers", type=int, default=None, help="processes; results do not depend on it")
-    parser.add_argument("--dask", default=None, metavar="ADDRESS", help="of the scheduler of a Dask cluster instead")
 
 
 # ------------------------------------------------------------------------------------------------------ what they do

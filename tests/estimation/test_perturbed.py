@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -52,6 +53,21 @@ def test_a_set_does_not_depend_on_how_many_there_are(problem: Problem) -> None:
     few = perturbed_fits(problem, problem.theta, 2, seed=3, workers=1)
     more = perturbed_fits(problem, problem.theta, 4, seed=3, workers=2)
     np.testing.assert_array_equal(more.theta[:2], few.theta)
+
+
+def test_workers_with_another_processor_are_taken_where_they_may_be(
+    problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed: list[bool] = []
+
+    def finished(job: object, tasks: object, workers: object, any_processor: bool) -> Iterator[tuple[int, object]]:
+        allowed.append(any_processor)
+        yield 0, problem.theta
+
+    monkeypatch.setattr("pathsim.estimation.perturbed.finished", finished)
+    perturbed_fits(problem, problem.theta, 1)
+    perturbed_fits(problem, problem.theta, 1, any_processor=True)
+    assert allowed == [False, True]
 
 
 def test_the_problem_itself_stays_as_it_was(problem: Problem) -> None:

@@ -8,8 +8,6 @@ much narrower than the prior, and the bound it is at, per constant) and ``goodne
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,13 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import PathsimError, SimulationError
+from ..errors import SimulationError
 from ..estimation.problem import Problem
 from ..files import only_user, write_whole
 from ..lab import default_library
 from ..model import load_model, models_folder
-from ..threads import Workers, chosen
-from ..workers import add_workers
+from ..threads import Workers
+from .command import command, errors_in_a_line, hands, say
 from .legs import Leg, searched
 from .problem import Constant, best_of_effects, bound_of, calibration_problem, free_constants, prior_centres
 from .starts import drawn_starts
@@ -40,26 +38,17 @@ IDENTIFIED = 0.8
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Fit, report on stderr, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pathsim.calibration.calibrate", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("data", type=Path, help="folder with the measured tables, one folder each")
-    parser.add_argument("results", type=Path, help="folder of the search; what is there is not done again")
+    parser = command("calibrate", __doc__, "the search")
     parser.add_argument("--into", type=Path, default=models_folder(), help="where constants and tables are written")
     parser.add_argument("--from-priors", action="store_true", help="begin at the prior centres, not the shipped values")
     parser.add_argument(
         "--starts", type=int, default=1, help="searches; those after the first begin at draws of the priors"
     )
     parser.add_argument("--seed", type=int, default=0, help="of those draws")
-    add_workers(parser)
-    parser.add_argument("--any-processor", action="store_true", help="let results agree within tolerances only")
     options = parser.parse_args(arguments)
-    try:
-        workers = chosen(options.workers, options.dask)
+    with errors_in_a_line():
         asked = (options.data, options.results, options.into, options.from_priors, options.starts, options.seed)
-        calibrate(*asked, workers, options.any_processor)
-    except PathsimError as error:
-        sys.exit(f"pathsim: {error}")
+        calibrate(*asked, hands(options), options.any_processor)
 
 
 def calibrate(
@@ -83,21 +72,21 @@ def calibrate(
     constants = free_constants(model, library, targets)
     problem = calibration_problem(model, library, targets, constants)
     first = prior_centres(problem, constants) if from_priors else best_of_effects(problem)
-    _say(f"{len(constants)} free constants, {problem.n_measurements} numbers; {_told(problem, first)}")
+    say(f"{len(constants)} free constants, {problem.n_measurements} numbers; {_told(problem, first)}")
     begins = {"prior centres" if from_priors else "shipped values": first}
     begins |= {f"seed {seed}, start {i}": one for i, one in enumerate(drawn_starts(problem, starts - 1, seed), 1)}
     theta = point_fit(problem, begins, folder, workers, any_processor)
-    _say(f"{_told(problem, theta)} after {time.perf_counter() - began:.0f} s")
+    say(f"{_told(problem, theta)} after {time.perf_counter() - began:.0f} s")
     table, goodness = constants_table(problem, theta, constants), goodness_table(problem, theta, targets)
     into.mkdir(parents=True, exist_ok=True)
     write_whole(into / "constants.csv", table.to_csv(index=False, float_format="%.4g"))
     write_whole(into / "goodness.csv", goodness.to_csv(index=False, float_format="%.3g"))
-    write_back(table, models_folder(), into, _say)
-    _say(goodness.to_string(index=False))
-    _say(f"{int(table['identified'].sum())} of {len(table)} constants are informed by the data")
+    write_back(table, models_folder(), into, say)
+    say(goodness.to_string(index=False))
+    say(f"{int(table['identified'].sum())} of {len(table)} constants are informed by the data")
     for row in table[table["at_bound"] != ""].to_dict("records"):
-        _say(f"{row['name']} is at its {row['at_bound']} bound, {row['value']:.3g}")
-    _say(f"{time.perf_counter() - began:.0f} s in all")
+        say(f"{row['name']} is at its {row['at_bound']} bound, {row['value']:.3g}")
+    say(f"{time.perf_counter() - began:.0f} s in all")
 
 
 def point_fit(
@@ -112,7 +101,7 @@ def point_fit(
     objective = problem.objective()
 
     def best(begins: Mapping[str, FloatArray]) -> Leg:
-        found = searched(objective, begins, folder, workers=workers, any_processor=any_processor, tell=_say)
+        found = searched(objective, begins, folder, workers=workers, any_processor=any_processor, tell=say)
         return min((legs[-1] for legs in found.values()), key=lambda leg: leg.value)
 
     with only_user(folder, "a search"):
@@ -173,10 +162,6 @@ def squares(problem: Problem, theta: FloatArray, targets: Targets) -> FloatArray
 
 def _told(problem: Problem, theta: FloatArray) -> str:
     return f"log likelihood {problem.log_likelihood(theta):.1f}, log posterior {problem.log_posterior(theta):.1f}"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

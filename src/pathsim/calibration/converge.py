@@ -11,9 +11,7 @@ each table of blots), ``at_bounds.csv`` (constants at a bound) and ``ensemble.cs
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,21 +19,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import InputError, PathsimError
+from ..errors import InputError
 from ..estimation.optimise import QuasiNewton
-from ..estimation.perturbed import PerturbedFits, perturbed_fits
+from ..estimation.perturbed import PerturbedFits
 from ..estimation.problem import Problem
 from ..estimation.sample import r_hat
 from ..files import only_user, write_whole
 from ..lab import default_library
 from ..model import load_model, models_folder
-from ..threads import Workers, chosen
-from ..workers import add_workers
+from ..threads import Workers
 from .calibrate import squares
+from .command import command, errors_in_a_line, hands, say
 from .legs import Leg, searched, told
 from .posterior import sets_text
-from .problem import bound_of, calibration_problem, free_constants
-from .sets import keeper, kept_sets
+from .problem import bound_of, whole_problem
+from .sets import kept_fits
 from .starts import drawn_starts, prior_widths
 from .tables import GROWTH, Targets, read_targets
 
@@ -51,18 +49,23 @@ DOUBLINGS = "doublings per day"
 
 
 def chain(
-    problem: Problem, optimum: FloatArray, start: int, draws: int, folder: Path, seed: int, workers: Workers
+    problem: Problem,
+    optimum: FloatArray,
+    start: int,
+    draws: int,
+    folder: Path,
+    seed: int,
+    workers: Workers,
+    any_processor: bool = False,
 ) -> PerturbedFits:
     """``draws`` parameter sets around the optimum of a start, by fits to perturbed data whose noise no other start
     shares; ``folder`` keeps them."""
-    path = folder / f"sets_{start}.jsonl"
 
     def report(line: str) -> None:
-        _say(f"start {start}: {line}")
+        say(f"start {start}: {line}")
 
-    own = MOST_STARTS * seed + start
-    known, keep = kept_sets(path, len(optimum)), keeper(path)
-    return perturbed_fits(problem, optimum, draws, own, workers, search=SETTLED, report=report, known=known, keep=keep)
+    path, own = folder / f"sets_{start}.jsonl", MOST_STARTS * seed + start
+    return kept_fits(path, problem, optimum, draws, own, workers, report, any_processor, SETTLED)
 
 
 def pooled(problem: Problem, targets: Targets, optima: Sequence[FloatArray], sets: Sequence[PerturbedFits]) -> str:
@@ -180,23 +183,25 @@ def converge(
         raise InputError(f"2 to {MOST_STARTS - 1} starts and at least 2 draws are needed, not {starts} and {draws}")
     model, library = load_model("pi3k_mapk"), default_library()
     targets = read_targets(models_folder() / "calibration.toml", data)
-    constants = free_constants(model, library, targets)
-    problem = calibration_problem(model, library, targets, constants)
+    problem = whole_problem(model, library, targets)
     with only_user(folder, "a search"):
         begins = drawn_starts(problem, starts, seed)
         named = {f"seed {seed}, start {number}": begin for number, begin in enumerate(begins, 1)}
-        search = searched(problem.objective(), named, folder, workers=workers, any_processor=any_processor, tell=_say)
+        search = searched(problem.objective(), named, folder, workers=workers, any_processor=any_processor, tell=say)
         legs = list(search.values())
         for one in legs:
-            _say(told(one))
+            say(told(one))
         optima = [one[-1].vector for one in legs]
         for name, frame in (
             ("optima", optima_table(problem, legs, begins)),
             ("at_bounds", at_bounds(problem.parameter_ids, optima, problem.lower, problem.upper)),
         ):
             write_whole(folder / f"{name}.csv", frame.to_csv(index=False, float_format="%.5g"))
-            _say(frame.to_string(index=False))
-        sets = [chain(problem, one, number, draws, folder, seed, workers) for number, one in enumerate(optima, 1)]
+            say(frame.to_string(index=False))
+        sets = [
+            chain(problem, one, number, draws, folder, seed, workers, any_processor)
+            for number, one in enumerate(optima, 1)
+        ]
         write_whole(folder / "ensemble.csv", pooled(problem, targets, optima, sets))
         values = np.array([[predictions(problem, targets, theta) for theta in one.theta] for one in sets])
         errors = np.array([item.row.sd for item in targets.numbers])
@@ -207,29 +212,15 @@ def converge(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Search, draw, print the table of convergence."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pathsim.calibration.converge", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("data", type=Path, help="folder with the measured tables, one folder each")
-    parser.add_argument("results", type=Path, help="folder of the results; what is there is not done again")
+    parser = command("converge", __doc__, "the results")
     parser.add_argument("--starts", type=int, default=4, help="independent fits")
     parser.add_argument("--draws", type=int, default=15, help="parameter sets around each optimum")
     parser.add_argument("--seed", type=int, default=0)
-    add_workers(parser)
-    parser.add_argument("--any-processor", action="store_true", help="let results agree within tolerances only")
     options = parser.parse_args(arguments)
-    try:
-        workers = chosen(options.workers, options.dask)
-        table = converge(
-            options.data, options.results, options.starts, options.draws, options.seed, workers, options.any_processor
-        )
-    except PathsimError as error:
-        sys.exit(f"pathsim: {error}")
+    with errors_in_a_line():
+        asked = (options.data, options.results, options.starts, options.draws, options.seed)
+        table = converge(*asked, hands(options), options.any_processor)
     print(table.to_string(index=False))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ once all lines are there, ``panel.csv`` (area over the GR curve, measured, in th
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import InputError, PathsimError, SimulationError, unknown
+from ..errors import InputError, SimulationError, unknown
 from ..estimation.optimise import Ledger, QuasiNewton, quasi_newton
 from ..estimation.problem import Problem
 from ..estimation.questions import alone
@@ -33,9 +31,10 @@ from ..lab.protocols import protocols
 from ..made_on import go_on_in
 from ..model import Model, load_model, models_folder
 from ..stats import growth_rate
-from ..threads import Workers, chosen
-from ..workers import add_workers, finished
-from .problem import calibration_problem, free_constants, of_model
+from ..threads import Workers
+from ..workers import finished
+from .command import command, errors_in_a_line, hands, say
+from .problem import calibration_problem, free_constants, of_model, whole_problem
 from .tables import FLUORESCENCE, FULL_MEDIUM, GROWTH, Entry, Targets, read_targets
 from .write_back import Doubling, doubling_constants, doublings
 
@@ -120,7 +119,7 @@ class LeftOut:
             raise SimulationError(f"without {line} the shipped values cannot be evaluated: {derivatives.failure}")
         ended = alone(objective, quasi_newton(Ledger(objective), start, SEARCH, derivatives.fisher))
         found = dict(zip(problem.parameter_ids, np.exp(ended.theta).tolist(), strict=True))
-        for one, value in doubling_constants(self.model, [self.own[line]], _say, of_model(found)).items():
+        for one, value in doubling_constants(self.model, [self.own[line]], say, of_model(found)).items():
             key = f"{one.name}@{one.cell_line}"
             found[key if key in self.whole.parameter_ids else one.name] = (
                 value  # the reference line has the general one
@@ -142,11 +141,6 @@ class LeftOut:
     def is_out(self, line: str, place: str, item: Any) -> bool:
         """Whether a number of the cell line ``place`` is left out with ``line``."""
         return place == line and (not self.keep_blots or item.observable.family == GROWTH)
-
-
-def whole_problem(model: Model, library: Library, targets: Targets) -> Problem:
-    """The calibration with every number in it."""
-    return calibration_problem(model, library, targets, free_constants(model, library, targets))
 
 
 def vector(problem: Problem, constants: Mapping[str, float]) -> FloatArray:
@@ -202,7 +196,7 @@ def leave_out(
     job = LeftOut(model, library, targets, whole, panel, own, keep_blots)
     for done, (place, (result, told)) in enumerate(finished(job, missing, workers, any_processor), 1):
         write_whole(folder / f"{missing[place]}.json", json.dumps(result, indent=1))
-        _say(f"{done} of {len(missing)}: {told}")
+        say(f"{done} of {len(missing)}: {told}")
     left = [name for name in all_lines if not (folder / f"{name}.json").is_file()]
     if left:
         raise InputError(f"{folder}: not done yet: {', '.join(left)}")
@@ -317,27 +311,14 @@ def _score(table: pd.DataFrame, low: str, high: str) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Leave lines out, report on stderr, print the summary."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pathsim.calibration.leave_out", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("data", type=Path, help="folder with the measured tables, one folder each")
-    parser.add_argument("folder", type=Path, help="where results are written; what is there already is kept")
+    parser = command("leave_out", __doc__, "the results")
     parser.add_argument("--lines", nargs="+", default=(), help="lines of the panel to leave out; all unless given")
     parser.add_argument("--keep-blots", action="store_true", help="leave only the growth of the line out")
-    add_workers(parser)
-    parser.add_argument("--any-processor", action="store_true", help="let results agree within tolerances only")
     options = parser.parse_args(arguments)
-    try:
-        workers = chosen(options.workers, options.dask)
-        asked = (options.data, options.folder, options.lines, options.keep_blots)
-        summary = leave_out(*asked, workers, options.any_processor)
-    except PathsimError as error:
-        sys.exit(f"pathsim: {error}")
+    with errors_in_a_line():
+        asked = (options.data, options.results, options.lines, options.keep_blots)
+        summary = leave_out(*asked, hands(options), options.any_processor)
     print(summary.to_string(index=False, float_format="{:.3f}".format))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -7,27 +7,23 @@ written into the models folder (or ``--into``).
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..arrays import FloatArray
-from ..errors import PathsimError, SimulationError
-from ..estimation.perturbed import perturbed_fits
+from ..errors import SimulationError
 from ..estimation.problem import Problem
 from ..files import only_user, write_whole
 from ..lab import default_library
 from ..model import load_model, models_folder
-from ..threads import Workers, chosen
-from ..workers import add_workers
+from ..threads import Workers
 from .calibrate import squares
-from .leave_out import whole_problem
+from .command import command, errors_in_a_line, hands, say
 from .legs import take_up
-from .problem import best_of_effects, is_of_model
-from .sets import keeper, kept_sets
+from .problem import best_of_effects, is_of_model, whole_problem
+from .sets import kept_fits
 from .tables import Targets, read_targets
 
 FARTHEST = 0.15
@@ -53,22 +49,28 @@ def posterior(
     targets = read_targets(models_folder() / "calibration.toml", data)
     problem = whole_problem(model, library, targets)
     theta = best_of_effects(problem)
-    _say(f"{problem.n_measurements} numbers; log likelihood {problem.log_likelihood(theta):.1f}")
+    say(f"{problem.n_measurements} numbers; log likelihood {problem.log_likelihood(theta):.1f}")
     with only_user(folder, "a sample"):
         take_up(folder, problem.objective(), any_processor)
-        text = ensemble_text(problem, theta, targets, sets, seed, folder, workers)
+        text = ensemble_text(problem, theta, targets, sets, seed, folder, workers, any_processor)
     into.mkdir(parents=True, exist_ok=True)
     write_whole(into / "ensemble.csv", text)
 
 
 def ensemble_text(
-    problem: Problem, theta: FloatArray, targets: Targets, size: int, seed: int, folder: Path, workers: Workers
+    problem: Problem,
+    theta: FloatArray,
+    targets: Targets,
+    size: int,
+    seed: int,
+    folder: Path,
+    workers: Workers,
+    any_processor: bool = False,
 ) -> str:
     """Fits to perturbed data as a CSV, one row each, one column per constant; ``folder`` keeps what has been fitted."""
     least = 0.5 * float(squares(problem, theta, targets).sum())
     path = folder / f"sets_of_seed_{seed}.jsonl"
-    known, keep = kept_sets(path, len(theta)), keeper(path)
-    fits = perturbed_fits(problem, theta, size, seed, workers, report=_say, known=known, keep=keep)
+    fits = kept_fits(path, problem, theta, size, seed, workers, say, any_processor)
     return sets_text(problem, fits.theta, 1.0 + fits.misfit / least, f"seed {seed}")
 
 
@@ -96,27 +98,14 @@ def sets_text(problem: Problem, thetas: FloatArray, misfit: FloatArray, made: st
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make the sets, report on stderr, write."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pathsim.calibration.posterior", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("data", type=Path, help="folder with the measured tables, one folder each")
-    parser.add_argument("results", type=Path, help="folder of the sets; what is there is not done again")
+    parser = command("posterior", __doc__, "the sets")
     parser.add_argument("--into", type=Path, default=models_folder(), help="where the ensemble is written")
     parser.add_argument("--sets", type=int, default=60, help="parameter sets in the ensemble")
     parser.add_argument("--seed", type=int, default=0)
-    add_workers(parser)
-    parser.add_argument("--any-processor", action="store_true", help="let results agree within tolerances only")
     options = parser.parse_args(arguments)
-    try:
-        workers = chosen(options.workers, options.dask)
+    with errors_in_a_line():
         asked = (options.data, options.results, options.into, options.sets, options.seed)
-        posterior(*asked, workers, options.any_processor)
-    except PathsimError as error:
-        sys.exit(f"pathsim: {error}")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+        posterior(*asked, hands(options), options.any_processor)
 
 
 if __name__ == "__main__":

@@ -109,6 +109,11 @@ def calibration_problem(
     return assemble(model, frame, rows, observables, free, lines, library, Detector(), SOLVER, source, effects)
 
 
+def whole_problem(model: Model, library: Library, targets: Targets) -> Problem:
+    """The calibration with every number in it, and all free constants."""
+    return calibration_problem(model, library, targets, free_constants(model, library, targets))
+
+
 def is_of_model(name: str) -> bool:
     """Whether a free parameter is a constant of the model: no potency of a drug, and no line effect of a panel."""
     return not drug_of(name) and not is_effect(name)

@@ -48,6 +48,7 @@ def perturbed_fits(
     size: int,
     seed: int = 0,
     workers: Workers = None,
+    any_processor: bool = False,
     *,
     farthest: float = math.inf,
     search: QuasiNewton = SEARCH,
@@ -58,9 +59,9 @@ def perturbed_fits(
     """``size`` fits to perturbed data, each begun at the best fit ``theta``.
 
     Those whose misfit exceeds ``farthest`` are left out; nobody chooses among the others. Measurements without a size
-    of noise, and one-sided ones, stay as they are. Set i is the same whatever the number of ``workers``. ``known`` are
-    vectors that an earlier run has found, by number, which are not fitted again; ``keep`` is called with the number
-    and the vector of each that this one finds.
+    of noise, and one-sided ones, stay as they are. Set i is the same whatever the number of ``workers``, who
+    have this processor unless they may have ``any_processor``. ``known`` are vectors that an earlier run has found, by
+    number, which are not fitted again; ``keep`` is called with the number and the vector of each that this one finds.
 
     Raises:
         InputError: ``size`` below 1. SimulationError: the best fit cannot be evaluated.
@@ -71,7 +72,7 @@ def perturbed_fits(
     found = {number: known[number] for number in range(size) if number in known}
     missing = [number for number in range(size) if number not in found]
     job = _Job(problem, theta, seed, search, _fisher(problem, theta)) if missing else None
-    for place, vector in finished(job, missing, workers) if job else ():
+    for place, vector in finished(job, missing, workers, any_processor) if job else ():
         found[missing[place]] = vector
         if keep is not None:
             keep(missing[place], vector)
